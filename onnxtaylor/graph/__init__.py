@@ -1,0 +1,33 @@
+"""A model in: from an ONNX file to one function f: (events, n features) → (events, C responses).
+
+``load``      the file, its external tensors, its hash
+``ports``     inputs, outputs, ZipMaps and names that the file carries
+``choose``    which inputs are features, which are held, which outputs are responses
+``function``  the graph rewritten to one input of features and one output of responses
+``batch``     a fixed batch dimension made free
+``reach``     whether the response is a step function of the features
+"""
+
+from onnxtaylor.graph.batch import free_batch
+from onnxtaylor.graph.choose import Choice, ModelRequest, choose
+from onnxtaylor.graph.function import GraphFunction, build_function
+from onnxtaylor.graph.load import LoadedModel, read_model
+from onnxtaylor.graph.ports import Port, input_ports, output_ports, stored_names
+from onnxtaylor.graph.reach import Reach, reach
+
+__all__ = [
+    "Choice",
+    "GraphFunction",
+    "LoadedModel",
+    "ModelRequest",
+    "Port",
+    "Reach",
+    "build_function",
+    "choose",
+    "free_batch",
+    "input_ports",
+    "output_ports",
+    "reach",
+    "read_model",
+    "stored_names",
+]

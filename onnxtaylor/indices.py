@@ -1,0 +1,146 @@
+"""The convention, once: which Taylor coefficients there are, in which order, and their 1/α!.
+
+For a multi-index α over n features the Taylor coefficient is
+
+    t_α = (1/α!) ∂^|α| f / ∂x^α        so  t_i = ∂f/∂x_i,  t_ii = ½ ∂²f/∂x_i²,  t_ij = ∂²f/∂x_i∂x_j.
+
+A multi-index is written as the sorted tuple of the features it derives by: ``(i,)``, ``(i, i)``,
+``(i, j)`` with i ≤ j. The order is all t_i first, then the upper triangle row by row, then the
+third order likewise: n(n+3)/2 coefficients up to second order, 495 for n = 30.
+Source: Wunsch, Friese, Wolf, Quast, Comput. Softw. Big Sci. 2 (2018) 5, arXiv:1803.08782.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations_with_replacement
+from math import factorial
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.errors import OptionError
+
+__all__ = ["MultiIndices", "count"]
+
+MAX_ORDER = 3
+
+
+def count(n: int, order: int) -> int:
+    """Number of multi-indices of n features with 1 ≤ |α| ≤ order.
+
+    >>> count(30, 1), count(30, 2)
+    (30, 495)
+    """
+    total, level = 0, 1
+    for k in range(1, order + 1):
+        level = level * (n + k - 1) // k  # binomial(n + k - 1, k)
+        total += level
+    return total
+
+
+@dataclass(frozen=True, eq=False)
+class MultiIndices:
+    """An ordered list of multi-indices over ``n_features`` features.
+
+    ``table`` has one row per coefficient and one column per derivative, filled with -1 behind the
+    end of a lower order: shape (K, order), int32.
+
+    >>> MultiIndices.full(2, order=2).tuples()
+    [(0,), (1,), (0, 0), (0, 1), (1, 1)]
+    """
+
+    n_features: int
+    table: npt.NDArray[np.int32]
+
+    @classmethod
+    def full(cls, n_features: int, order: int = 2) -> MultiIndices:
+        """All multi-indices up to ``order``, in the order of the convention."""
+        check_order(order)
+        blocks = []
+        for k in range(1, order + 1):
+            block = np.full((count(n_features, k) - count(n_features, k - 1), order), -1, np.int32)
+            if k == 1:
+                block[:, 0] = np.arange(n_features)
+            elif k == 2:
+                block[:, 0], block[:, 1] = np.triu_indices(n_features)
+            else:
+                block[:, :k] = list(combinations_with_replacement(range(n_features), k))
+            blocks.append(block)
+        return cls(n_features, np.concatenate(blocks))
+
+    @classmethod
+    def of(cls, n_features: int, alphas: Iterable[Sequence[int]]) -> MultiIndices:
+        """Chosen multi-indices, put into the order of the convention; duplicates collapse.
+
+        Raises OptionError for a feature number outside 0…n−1.
+
+        >>> MultiIndices.of(3, [(2, 0), (1,)]).tuples()
+        [(1,), (0, 2)]
+        """
+        rows = sorted({tuple(sorted(alpha)) for alpha in alphas}, key=lambda a: (len(a), a))
+        if not rows:
+            raise OptionError("no Taylor coefficient was asked for")
+        for row in rows:
+            check_order(len(row))
+            if row[0] < 0 or row[-1] >= n_features:
+                raise OptionError(f"multi-index {row} names a feature outside 0…{n_features - 1}")
+        order = max(len(row) for row in rows)
+        table = np.full((len(rows), order), -1, np.int32)
+        for k, row in enumerate(rows):
+            table[k, : len(row)] = row
+        return cls(n_features, table)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def order(self) -> int:
+        """The highest derivative order in the list."""
+        return int(self.orders.max())
+
+    @cached_property
+    def orders(self) -> npt.NDArray[np.int64]:
+        """abs(α) of each coefficient, shape (K,)."""
+        return np.count_nonzero(self.table >= 0, axis=1)
+
+    @cached_property
+    def inverse_factorials(self) -> npt.NDArray[np.float64]:
+        """1/α! of each coefficient, shape (K,): 1 for t_i and t_ij, ½ for t_ii."""
+        values = np.ones(len(self.table))
+        if self.table.shape[1] >= 2:
+            equal = self.table[:, 1:] == self.table[:, :-1]
+            equal &= self.table[:, 1:] >= 0
+            values[equal.sum(axis=1) == 1] = 1 / factorial(2)
+            values[equal.sum(axis=1) == 2] = 1 / factorial(3)
+        return values
+
+    def scale(self, sigma: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Π σ_i over the features of each multi-index, shape (K,): what scale ``sigma`` means."""
+        padded = np.append(sigma, 1.0)  # index -1 finds the 1
+        return np.asarray(padded[self.table].prod(axis=1), dtype=np.float64)
+
+    def tuples(self) -> list[tuple[int, ...]]:
+        """The multi-indices as tuples of feature numbers."""
+        return [tuple(int(i) for i in row if i >= 0) for row in self.table]
+
+    def names(self, features: Sequence[str]) -> list[tuple[str, ...]]:
+        """The multi-indices as tuples of feature names."""
+        return [tuple(features[i] for i in row) for row in self.tuples()]
+
+
+def label(features: Sequence[str]) -> str:
+    """How a coefficient is written in tables and figures.
+
+    >>> label(("m_vis",)), label(("m_vis", "pt"))
+    ('m_vis', 'm_vis, pt')
+    """
+    return ", ".join(features)
+
+
+def check_order(order: int) -> None:
+    """Raises OptionError unless order is 1, 2 or 3."""
+    if order not in range(1, MAX_ORDER + 1):
+        raise OptionError(f"order {order} is not offered: choose 1, 2 or 3")

@@ -1,0 +1,360 @@
+"""What an analysis found: frozen, versioned, saved whole or not at all.
+
+A result holds, for every response node c, group g and Taylor coefficient α,
+
+    score       ⟨t_α⟩ = Σ w abs(t_α) / Σ w        sem   √(Σ w² (abs(t_α) − ⟨t_α⟩)²) / abs(Σ w)
+    signed_mean Σ w t_α / Σ w                     rms   √(Σ w t_α² / Σ w)
+
+and the place of each score among all coefficients of its (c, g), largest first, with the interval
+in which that place lies in 68 % of the bootstrap replicates.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.errors import OptionError, ResultError, printable
+from onnxtaylor.indices import MultiIndices, label
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+    from onnxtaylor.plot import ResultPlots
+
+__all__ = [
+    "SCHEMA",
+    "DataSummary",
+    "FeatureSummary",
+    "GroupSummary",
+    "ModelSummary",
+    "TaylorResult",
+    "write_whole",
+]
+
+SCHEMA = "onnxtaylor.result/1"
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FeatureSummary:
+    """One feature in the data; moments are weighted and leave missing values out."""
+
+    name: str
+    mean: float
+    std: float
+    min: float
+    max: float
+    missing: int
+
+
+@dataclass(frozen=True)
+class GroupSummary:
+    """The events of one group: ``all``, or one class."""
+
+    name: str
+    events: int
+    sum_weight: float
+    n_eff: float
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """What was analyzed: n_eff = (Σw)² / Σw²."""
+
+    sources: tuple[str, ...]
+    events: int
+    sum_weight: float
+    n_eff: float
+    groups: tuple[GroupSummary, ...]
+    features: tuple[FeatureSummary, ...]
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """Which function was analyzed, and by which engine."""
+
+    path: str
+    sha256: str
+    producer: str
+    opset: Mapping[str, int]
+    output: tuple[str, ...]
+    engine: str
+    precision: str
+    provider: str
+
+
+@dataclass(frozen=True, eq=False)
+class TaylorResult:
+    """The scores of one analysis. All coefficient arrays have shape (output, group, K)."""
+
+    model: ModelSummary
+    data: DataSummary
+    options: Mapping[str, Any]
+    indices: MultiIndices
+    score: Floats
+    sem: Floats
+    signed_mean: Floats
+    rms: Floats
+    rank: Integers
+    rank_low: Integers | None
+    rank_high: Integers | None
+    check: Mapping[str, Any] | None = None
+    version: str = field(default="")
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features, in the order of the model's input."""
+        return tuple(f.name for f in self.data.features)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the response nodes."""
+        return self.model.output
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """``all``, then the classes."""
+        return tuple(g.name for g in self.data.groups)
+
+    @property
+    def plot(self) -> ResultPlots:
+        """The figures of this result: ``result.plot.scores(ax=None)`` and its siblings."""
+        from onnxtaylor.plot import ResultPlots  # matplotlib is heavy: only when asked for
+
+        return ResultPlots(self)
+
+    def position(self, output: str | int | None = None, group: str | None = None) -> tuple[int, int]:
+        """The place (c, g) of an output and group; the first output and ``all`` by default.
+
+        Raises OptionError naming what there is.
+        """
+        return (
+            _place(output, self.outputs, "output"),
+            _place(group, self.groups, "group"),
+        )
+
+    def vector(self, output: str | int | None = None, group: str | None = None) -> Floats:
+        """First-order scores ⟨t_i⟩, shape (n,); NaN for coefficients that were not computed."""
+        c, g = self.position(output, group)
+        first = np.flatnonzero(self.indices.orders == 1)
+        values = np.full(self.indices.n_features, np.nan)
+        values[self.indices.table[first, 0]] = self.score[c, g, first]
+        return values
+
+    def matrix(self, output: str | int | None = None, group: str | None = None) -> Floats:
+        """Second-order scores ⟨t_ij⟩, shape (n, n), symmetric; NaN where not computed.
+
+        Raises OptionError for a result of order 1.
+        """
+        c, g = self.position(output, group)
+        second = np.flatnonzero(self.indices.orders == 2)
+        if not len(second):
+            raise OptionError("the result has no second-order coefficients: analyze with order 2")
+        i, j = self.indices.table[second, 0], self.indices.table[second, 1]
+        values = np.full((self.indices.n_features,) * 2, np.nan)
+        values[i, j] = values[j, i] = self.score[c, g, second]
+        return values
+
+    def top(
+        self, count: int = 20, output: str | int | None = None, group: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The ``count`` highest ranked coefficients of one output and group, as tidy rows."""
+        if count < 1:
+            raise OptionError(f"top {count}: ask for one row at least")
+        c, g = self.position(output, group)
+        best = np.argsort(self.rank[c, g])[:count]
+        return [self._row(c, g, int(k)) for k in best]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """All tidy rows: outputs, then groups, then coefficients in the order of the convention."""
+        for c in range(len(self.outputs)):
+            for g in range(len(self.groups)):
+                for k in range(len(self.indices)):
+                    yield self._row(c, g, k)
+
+    def _row(self, c: int, g: int, k: int) -> dict[str, Any]:
+        names = [self.features[i] for i in self.indices.table[k] if i >= 0]
+        return {
+            "output": self.outputs[c],
+            "group": self.groups[g],
+            "order": len(names),
+            "label": label(names),
+            "features": names,
+            "score": float(self.score[c, g, k]),
+            "sem": float(self.sem[c, g, k]),
+            "signed_mean": float(self.signed_mean[c, g, k]),
+            "rms": float(self.rms[c, g, k]),
+            "rank": int(self.rank[c, g, k]),
+            "rank_low": None if self.rank_low is None else int(self.rank_low[c, g, k]),
+            "rank_high": None if self.rank_high is None else int(self.rank_high[c, g, k]),
+        }
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The tidy table as a pyarrow Table."""
+        import pyarrow
+
+        schema = pyarrow.schema(
+            [(name, pyarrow.string()) for name in ("output", "group")]
+            + [("order", pyarrow.int64()), ("label", pyarrow.string())]
+            + [("features", pyarrow.list_(pyarrow.string()))]
+            + [(name, pyarrow.float64()) for name in ("score", "sem", "signed_mean", "rms")]
+            + [(name, pyarrow.int64()) for name in ("rank", "rank_low", "rank_high")]
+        )
+        return pyarrow.Table.from_pylist(list(self.rows()), schema=schema)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The tidy table as a pandas DataFrame; needs pandas."""
+        try:
+            import pandas  # noqa: F401
+        except ImportError:
+            raise ResultError(
+                "to_pandas needs pandas: pip install pandas (to_arrow() works without)"
+            ) from None
+        return self.to_arrow().to_pandas()
+
+    def to_json(self) -> str:
+        """The result as one JSON document of the schema ``onnxtaylor.result/1``."""
+        document = {
+            "schema": SCHEMA,
+            "version": self.version,
+            "model": asdict(self.model),
+            "data": asdict(self.data),
+            "options": dict(self.options),
+            "check": None if self.check is None else dict(self.check),
+            "coefficients": list(self.rows()),
+        }
+        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the JSON document, whole or not at all. Raises ResultError."""
+        write_whole(path, self.to_json().encode())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TaylorResult:
+        """Reads a saved result. Raises ResultError, naming the file and what is wrong with it."""
+        where = printable(path)
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ResultError(f"{where}: no such file") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ResultError(f"{where}: cannot be read as a result: {_reason(error)}") from None
+        return cls.from_json(text, where)
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "result") -> TaylorResult:
+        """The inverse of ``to_json``; ``where`` names the source in error messages."""
+        try:
+            document = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ResultError(f"{where}: no JSON document: {error}") from None
+        schema = document.get("schema") if isinstance(document, dict) else None
+        if schema != SCHEMA:
+            raise ResultError(
+                f"{where}: no onnxtaylor result: its schema is {schema!r}, not {SCHEMA!r}"
+            )
+        try:
+            return cls._from_document(document)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise ResultError(
+                f"{where}: the result is damaged ({type(error).__name__}: {printable(error)})"
+            ) from None
+
+    @classmethod
+    def _from_document(cls, document: Mapping[str, Any]) -> TaylorResult:
+        model = ModelSummary(**{**document["model"], "output": tuple(document["model"]["output"])})
+        data = DataSummary(
+            **{
+                **document["data"],
+                "sources": tuple(document["data"]["sources"]),
+                "groups": tuple(GroupSummary(**g) for g in document["data"]["groups"]),
+                "features": tuple(FeatureSummary(**f) for f in document["data"]["features"]),
+            }
+        )
+        rows = document["coefficients"]
+        shape = (len(model.output), len(data.groups), -1)
+        place = {f.name: i for i, f in enumerate(data.features)}
+        per_block = len(rows) // (shape[0] * shape[1])
+        indices = MultiIndices.of(
+            len(data.features), [[place[f] for f in row["features"]] for row in rows[:per_block]]
+        )
+
+        def column(name: str, kind: type) -> npt.NDArray[Any]:
+            return np.array([row[name] for row in rows], dtype=kind).reshape(shape)
+
+        ranked = rows[0]["rank_low"] is not None
+        result = cls(
+            model=model,
+            data=data,
+            options=document["options"],
+            indices=indices,
+            score=column("score", float),
+            sem=column("sem", float),
+            signed_mean=column("signed_mean", float),
+            rms=column("rms", float),
+            rank=column("rank", int),
+            rank_low=column("rank_low", int) if ranked else None,
+            rank_high=column("rank_high", int) if ranked else None,
+            check=document["check"],
+            version=document["version"],
+        )
+        if result.score.shape[2] != len(indices):
+            raise ValueError("rows are missing or repeated")
+        return result
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes a file whole or not at all: into a temporary file beside it, then renamed.
+
+    Raises ResultError where the folder is missing or not writable.
+    """
+    target = Path(path)
+    temporary = None
+    try:
+        if target.is_dir():
+            raise IsADirectoryError("it is a directory")
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        # mkstemp makes the file private; a result is as readable as any other new file
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)
+        Path(temporary).replace(target)
+    except BaseException as error:
+        if temporary is not None:
+            with suppress(OSError):
+                Path(temporary).unlink()
+        if isinstance(error, OSError):
+            raise ResultError(f"{printable(path)}: cannot be written: {_reason(error)}") from None
+        raise
+
+
+def _reason(error: Exception) -> str:
+    return printable(getattr(error, "strerror", None) or error)
+
+
+def _place(wanted: str | int | None, names: Sequence[str], kind: str) -> int:
+    if wanted is None:
+        return 0
+    if isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < len(names):
+        return wanted
+    if wanted in names:
+        return names.index(str(wanted))
+    raise OptionError(
+        f"the result has no {kind} {printable(wanted)!r}: it has "
+        + ", ".join(printable(n) for n in names)
+    )
