@@ -1,3 +1,57 @@
-"""placeholder"""
+"""Taylor coefficients of ONNX models over a data set: what is a network's response made of?
+
+>>> import onnxtaylor as ot
+>>> result = ot.analyze("model.onnx", "events.parquet", weights="weight")    # doctest: +SKIP
+>>> result.top(5)                                                            # doctest: +SKIP
+
+The data's path through the package, top to bottom:
+
+==============  ===================================================================================
+``graph``       1 a model in: load, choose inputs and responses, rewrite to f: Rⁿ → R^C
+``engine``      2 coefficients of one batch: the protocol, finite differences, onnxruntime
+``data``        3 batches of (x, weight, label) from arrays, CSV, Parquet, Arrow, NumPy files
+``statistics``  4 stream → numbers: moments, bootstrap, ranks; merge and resume
+``analysis``    the wiring of 1 to 4
+``result``      5 TaylorResult: frozen, versioned, saved and loaded
+``ranking``, ``plot``   what people do with a result
+``cli``         one thin file per command
+``indices``     the convention: order of the coefficients, 1/α!, labels
+``errors``      the exception tree
+==============  ===================================================================================
+
+Numba kernels are a package of their own, ``onnxtaylor_kernels``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from onnxtaylor.analysis import analyze
+    from onnxtaylor.errors import OnnxTaylorError
+    from onnxtaylor.indices import MultiIndices
+    from onnxtaylor.result import TaylorResult
 
 __version__ = "0.1.0"
+
+__all__ = ["MultiIndices", "OnnxTaylorError", "TaylorResult", "__version__", "analyze"]
+
+_HOMES = {
+    "MultiIndices": "indices",
+    "OnnxTaylorError": "errors",
+    "TaylorResult": "result",
+    "analyze": "analysis",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # numba, onnx and pyarrow take a second to import: only for those who use them
+    if name not in _HOMES:
+        raise AttributeError(f"module 'onnxtaylor' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(f"onnxtaylor.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

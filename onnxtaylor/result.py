@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -231,12 +232,17 @@ class TaylorResult:
             "schema": SCHEMA,
             "version": self.version,
             "model": asdict(self.model),
-            "data": asdict(self.data),
+            "data": {**asdict(self.data), "features": [_nulls(asdict(f)) for f in self.data.features]},
             "options": dict(self.options),
             "check": None if self.check is None else dict(self.check),
-            "coefficients": list(self.rows()),
+            "coefficients": [],
         }
-        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        # one line per coefficient: small, and good to read and to compare
+        head = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+        rows = ",\n  ".join(
+            json.dumps(_nulls(row), ensure_ascii=False, allow_nan=False) for row in self.rows()
+        )
+        return head.removesuffix("[]\n}") + f"[\n  {rows}\n ]\n}}\n"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the JSON document, whole or not at all. Raises ResultError."""
@@ -281,7 +287,10 @@ class TaylorResult:
                 **document["data"],
                 "sources": tuple(document["data"]["sources"]),
                 "groups": tuple(GroupSummary(**g) for g in document["data"]["groups"]),
-                "features": tuple(FeatureSummary(**f) for f in document["data"]["features"]),
+                "features": tuple(
+                    FeatureSummary(**{k: np.nan if v is None else v for k, v in f.items()})
+                    for f in document["data"]["features"]
+                ),
             }
         )
         rows = document["coefficients"]
@@ -341,6 +350,11 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         if isinstance(error, OSError):
             raise ResultError(f"{printable(path)}: cannot be written: {_reason(error)}") from None
         raise
+
+
+def _nulls(row: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN: what is undefined is null."""
+    return {k: None if isinstance(v, float) and isnan(v) else v for k, v in row.items()}
 
 
 def _reason(error: Exception) -> str:

@@ -51,12 +51,12 @@ def philox(
 
 @kernel
 def poisson_weights(seed: int, numbers: npt.NDArray[np.int64], out: npt.NDArray[np.float64]) -> None:
-    """Counts from Poisson(1) for every replicate and event: out (R, E), float64.
+    """Counts from Poisson(1) for every event and replicate: out (E, R), float64.
 
     ``numbers`` (E,) are the events' numbers in the whole data set; the key is the 64-bit seed.
     One call of the generator serves four replicates.
     """
-    replicates, events = out.shape
+    events, replicates = out.shape
     k0 = np.uint64(seed) & _LOW
     k1 = np.uint64(seed) >> _HALF
     zero = np.uint64(0)
@@ -71,4 +71,4 @@ def poisson_weights(seed: int, numbers: npt.NDArray[np.int64], out: npt.NDArray[
                     count = 0
                     while count < len(_CUMULATIVE) and words[lane] >= _CUMULATIVE[count]:
                         count += 1
-                    out[r, e] = count
+                    out[e, r] = count

@@ -27,14 +27,16 @@ def contract(
     ridge: Floats,
     slots_first: Integers,
     slots_second: Integers,
+    slots_pairs: Integers,
     out: Floats,
 ) -> None:
     """The sums of ``points``: t_i, t_ii and t_ij of every event and response.
 
     responses (E, P, C) at the points in their order; steps (n,); features (A,) the active
     features; pairs (Q, 2) feature numbers, axes_of_pairs (Q, 2) their places in ``features``;
-    weights as in ``points``; slots_first (A,) and slots_second (A,) the places of t_i and t_ii in
-    the output, -1 where not asked for; t_ij fill the last Q places. out (E, C, K), in float64.
+    weights as in ``points``; slots_first (A,) and slots_second (A,) the places of t_i and t_ii
+    among the K coefficients, -1 where not asked for, slots_pairs (Q,) those of t_ij.
+    out (E, C, K), in float64.
 
     All differences are taken from the centre's response first: where the two are close, that
     subtraction is exact (Sterbenz), and the sums lose nothing to the size of f itself.
@@ -42,7 +44,6 @@ def contract(
     events, _, outputs = responses.shape
     active, axis_points, corner_points = len(features), len(first), len(corner)
     on_axes = 1 + active * axis_points
-    pair_slot = out.shape[2] - len(pairs)
     for job in numba.prange(events * outputs):
         e = job // outputs
         c = job - e * outputs
@@ -66,4 +67,4 @@ def contract(
             point = on_axes + q * corner_points
             for m in range(corner_points):
                 total += corner[m] * (responses[e, point + m, c] - centre)
-            out[e, c, pair_slot + q] = total / (steps[pairs[q, 0]] * steps[pairs[q, 1]])
+            out[e, c, slots_pairs[q]] = total / (steps[pairs[q, 0]] * steps[pairs[q, 1]])

@@ -1,0 +1,135 @@
+"""The first lines of a text file: its delimiter, and whether it starts with names.
+
+Where every field of the first line is a number (or empty) there are no names: the columns are then
+called by their position, "0", "1", …. The delimiter is a tab in ``.tsv``; else it is the one of
+comma, tab and semicolon that cuts the first two lines into equally many fields, and white space
+where none of them occurs.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from onnxtaylor.data.columns import listed
+from onnxtaylor.errors import DataError, OnnxTaylorWarning
+
+__all__ = ["Head", "open_bytes", "read_head", "squeeze"]
+
+COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+LIMIT = 1 << 20  # bytes in which the first two lines must end
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.IGNORECASE)
+INTEGER = re.compile(r"[+-]?\d+")
+# what pyarrow takes for an empty cell, and a few spellings more
+EMPTY = re.compile(r"|#?n/?a|#?na?n|[+-]?nan|null", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Head:
+    """``names`` by the first line or by position; ``first`` is the first row of values."""
+
+    delimiter: str
+    has_names: bool
+    names: tuple[str, ...]
+    first: tuple[str, ...] | None
+
+
+def open_bytes(path: Path) -> Any:
+    """The file's bytes as a stream, decompressed by the name's ending."""
+    compression: Any = COMPRESSIONS.get(path.suffix.lower())  # None: as it is
+    return pa.input_stream(str(path), compression=compression)
+
+
+def read_head(path: Path, file: str) -> Head:
+    """Reads names and delimiter. Raises DataError for what is not a table of text."""
+    with open_bytes(path) as stream:
+        start = _read(stream, LIMIT)
+    text = _decoded(start, file)
+    if not text.strip():
+        raise DataError(f"{file} is empty")
+    delimiter = "\t" if ".tsv" in (s.lower() for s in path.suffixes) else _sniffed(text)
+    try:
+        rows = list(_records(text, delimiter))
+    except csv.Error as error:
+        raise DataError(f"{file} is no table of text: {error} in its first lines") from None
+    if len(rows) < 2 and len(start) == LIMIT:
+        raise DataError(f"{file} is no table: its first line does not end within {LIMIT} bytes")
+    first, second = rows[0], rows[1] if len(rows) > 1 else None
+    if all(NUMBER.fullmatch(f) or EMPTY.fullmatch(f) for f in first) and any(first):
+        return Head(delimiter, False, tuple(str(i) for i in range(len(first))), first)
+    _warn_of_lost_event(first, file)
+    return Head(delimiter, True, first, second)
+
+
+def squeeze(text: str) -> str:
+    """Lines of fields between runs of white space, as fields between single spaces."""
+    return "\n".join(" ".join(line.split()) for line in text.splitlines())
+
+
+def _read(stream: Any, limit: int) -> bytes:
+    parts, size = [], 0
+    while size < limit and (part := stream.read(limit - size)):
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
+
+
+def _decoded(start: bytes, file: str) -> str:
+    if b"\0" in start:
+        raise DataError(f"{file} holds binary data (or UTF-16), not a table of UTF-8 text")
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()  # drops a byte order mark
+    try:
+        return decoder.decode(start, final=len(start) < LIMIT)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{file} is not UTF-8 text: byte 0x{start[error.start]:02x} at {error.start}"
+        ) from None
+
+
+def _records(text: str, delimiter: str) -> Iterator[tuple[str, ...]]:
+    """The first two lines that are not empty, cut into fields."""
+    found = 0
+    source = io.StringIO(squeeze(text) if delimiter == " " else text, newline="")
+    for fields in csv.reader(source, delimiter=delimiter):
+        if fields:
+            yield tuple(
+                field.strip() if EMPTY.fullmatch(field.strip()) else field for field in fields
+            )
+            found += 1
+        if found == 2:
+            return
+
+
+def _sniffed(text: str) -> str:
+    counts: dict[str, list[int]] = {}
+    for delimiter in ",\t; ":
+        try:
+            counts[delimiter] = [len(fields) for fields in _records(text, delimiter)]
+        except csv.Error:
+            continue
+    agreed = {d: c[0] for d, c in counts.items() if c and c[0] == c[-1] and c[0] > 1}
+    separators = {d: n for d, n in agreed.items() if d != " "} or agreed
+    # where no delimiter cuts both lines alike, the reader will name the line that is ragged
+    present = separators or {d: c[0] for d, c in counts.items() if c and d != " "}
+    return max(present, key=lambda d: present[d], default=",")
+
+
+def _warn_of_lost_event(first: tuple[str, ...], file: str) -> None:
+    """A line like ``s,1.5,-0.25`` is an event rather than names, but nobody can be sure."""
+    numbers = [f for f in first if NUMBER.fullmatch(f) and not INTEGER.fullmatch(f)]
+    if 2 * len(numbers) > len(first):
+        warnings.warn(
+            f"{file}: its first line is taken for names, but {len(numbers)} of {len(first)} are "
+            f"numbers ({listed(numbers, 2)}): put a line of names before the first event",
+            OnnxTaylorWarning,
+            stacklevel=2,
+        )

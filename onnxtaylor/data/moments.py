@@ -1,0 +1,84 @@
+"""Weighted mean and standard deviation of a stream, for weights of either sign.
+
+About a pivot p near the data the sums
+
+    S0 = Σ w        S1 = Σ w (x − p)        S2 = Σ w (x − p)²
+
+give μ = p + S1/S0 and σ² = S2/S0 − (S1/S0)² without cancellation, and they can be moved to another
+pivot and added: with d = p − q,
+
+    S1(q) = S1 + d S0        S2(q) = S2 + 2 d S1 + d² S0.
+
+The pivot is the mean weighted with abs(w): for weights of one sign this is the merging of Chan,
+Golub, LeVeque (Am. Stat. 37 (1983) 242), and it divides by no sum that could cancel to zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.data.values import Floats
+
+__all__ = ["Moments"]
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """The sums of n features: all arrays of shape (n,); ``mass`` is Σ abs(w)."""
+
+    pivot: Floats
+    mass: Floats
+    s0: Floats
+    s1: Floats
+    s2: Floats
+
+    @classmethod
+    def of(cls, x: Floats, w: Floats, valid: npt.NDArray[np.bool_] | None) -> Moments:
+        """The sums of one batch: x (B, n), w (B,), and which entries count (B, n), or all."""
+        absolute = np.abs(w)
+        if valid is None:
+            kept = x
+            mass, s0 = np.full(x.shape[1], absolute.sum()), np.full(x.shape[1], w.sum())
+        else:
+            kept = np.where(valid, x, 0.0)
+            mask = valid.astype(np.float64)
+            mass, s0 = absolute @ mask, w @ mask
+        pivot = np.divide(absolute @ kept, mass, out=np.zeros_like(mass), where=mass > 0)
+        centred = x - pivot
+        if valid is not None:
+            centred[~valid] = 0.0
+        # the sum of large numbers is rounded, the sum of what is left over it is not
+        shift = np.divide(absolute @ centred, mass, out=np.zeros_like(mass), where=mass > 0)
+        moved = pivot + shift
+        centred -= moved - pivot
+        if valid is not None:
+            centred[~valid] = 0.0
+        return cls(moved, mass, s0, w @ centred, w @ np.square(centred))
+
+    def merge(self, other: Moments) -> Moments:
+        """The sums of both."""
+        mass = self.mass + other.mass
+        share = np.divide(other.mass, mass, out=np.zeros_like(mass), where=mass > 0)
+        pivot = self.pivot + (other.pivot - self.pivot) * share
+        a, b = self._about(pivot), other._about(pivot)
+        return Moments(pivot, mass, a.s0 + b.s0, a.s1 + b.s1, a.s2 + b.s2)
+
+    def mean(self) -> Floats:
+        """μ, NaN where Σw ≤ 0."""
+        return self.pivot + self._ratio(self.s1)
+
+    def variance(self) -> Floats:
+        """σ², NaN where Σw ≤ 0; negative weights can make it negative."""
+        return self._ratio(self.s2) - np.square(self._ratio(self.s1))
+
+    def _ratio(self, s: Floats) -> Floats:
+        return np.divide(s, self.s0, out=np.full_like(s, np.nan), where=self.s0 > 0)
+
+    def _about(self, pivot: Floats) -> Moments:
+        d = self.pivot - pivot
+        s1 = self.s1 + d * self.s0
+        s2 = self.s2 + 2 * d * self.s1 + np.square(d) * self.s0
+        return Moments(pivot, self.mass, self.s0, s1, s2)

@@ -1,0 +1,195 @@
+"""``.npy`` files, memory-mapped, and ``.npz`` archives. No pickle is ever loaded."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.data.columns import Places, listed, quoted
+from onnxtaylor.data.formats import Piece, reading, rows_per_piece
+from onnxtaylor.data.numbers import as_classes, as_floats, is_number
+from onnxtaylor.data.values import kind_name
+from onnxtaylor.errors import DataError
+
+__all__ = ["NpyTable", "NpzTable"]
+
+BLOCKS = ("x", "X", "features", "data")  # a 2-D array of one of these names is the features
+HEADER = 1 << 20  # bytes of a header; NumPy's own limit suits no table of 500 columns
+
+Array = npt.NDArray[Any]
+
+
+class NpyTable:
+    """A 2-D array (events, columns), named "0", "1", …, or a 1-D array of records with names.
+
+    Raises DataError for other shapes, Python objects and damaged files.
+    """
+
+    def __init__(self, path: Path, file: str) -> None:
+        self.path, self.file = path, file
+        with reading(file):
+            array = self._open()
+        if array.dtype.names is not None and array.ndim == 1:
+            self.positional, names = False, array.dtype.names
+        elif array.ndim == 2:
+            if not is_number(array.dtype):
+                raise DataError(f"{file} holds {kind_name(array.dtype)}, not numbers")
+            self.positional, names = True, tuple(str(i) for i in range(array.shape[1]))
+        else:
+            raise DataError(
+                f"{file} has shape {array.shape}: a table is an array (events, features), or a 1-D "
+                "array of records"
+            )
+        self.names: Sequence[str] = names
+        self.candidates = self.names
+
+    def pieces(self, places: Places) -> Iterator[Piece]:
+        """The used columns, a slice of the file at a time."""
+        with reading(self.file):
+            array = self._open()
+            rows = rows_per_piece(len(self.names))
+            for start in range(0, len(array), rows):
+                part = array[start : start + rows]
+
+                def column(place: int, part: Array = part) -> Array:
+                    return part[self.names[place]] if part.ndim == 1 else part[:, place]
+
+                yield array_piece(self.file, self.names, places, column, start)
+
+    def _open(self) -> Array:
+        if self.path.is_dir():
+            raise IsADirectoryError
+        with self.path.open("rb") as stream:
+            if stream.read(6) != b"\x93NUMPY":
+                raise DataError(f"{self.file} is no .npy file")
+        array = np.lib.format.open_memmap(self.path, mode="r", max_header_size=HEADER)
+        return np.asarray(array)
+
+
+class NpzTable:
+    """An archive of arrays with one entry, or row, per event.
+
+    1-D arrays are columns named by their keys. A 2-D array called x, X, features or data (or the
+    only 2-D one) is the block of features: its columns are named by a 1-D array of text
+    ``feature_names``, else by position, and they alone are counted as features. Other arrays are
+    ignored. Each used array is held as a whole: an archive cannot be streamed.
+    """
+
+    def __init__(self, path: Path, file: str) -> None:
+        self.path, self.file = path, file
+        with reading(file):
+            if path.is_dir():
+                raise IsADirectoryError
+            with zipfile.ZipFile(path) as archive:
+                shapes = _shapes(archive, file)
+            self.block = _block(shapes)
+            block_names = self._block_names(shapes)
+        self.positional = self.block is not None and "feature_names" not in shapes
+        self.keys = tuple(key for key, shape in shapes.items() if len(shape) == 1)
+        if self.block is not None:
+            self.keys = tuple(key for key in self.keys if key != "feature_names")
+        if not block_names and not self.keys:
+            raise DataError(f"{file} holds no 1-D and no 2-D array: keys: {listed(list(shapes))}")
+        self.names: Sequence[str] = (*block_names, *self.keys)
+        self.candidates: Sequence[str] = block_names or self.keys
+        self.width = len(block_names)
+
+    def pieces(self, places: Places) -> Iterator[Piece]:
+        """The used arrays, cut into pieces. Raises DataError where their lengths differ."""
+        with reading(self.file), closing(self._load()) as archive:
+            # dict.fromkeys: each array once, in order
+            keys = dict.fromkeys(self._key(place) for place in places.used)
+            loaded: dict[str, Array] = {key: archive[key] for key in keys}
+            events = self._events(loaded)
+            rows = rows_per_piece(len(places.used))
+            for start in range(0, events, rows):
+
+                def column(place: int, part: slice = slice(start, start + rows)) -> Array:
+                    array = loaded[self._key(place)][part]
+                    return array[:, place] if array.ndim == 2 else array
+
+                yield array_piece(self.file, self.names, places, column, start)
+
+    def _key(self, place: int) -> str:
+        if place < self.width and self.block is not None:
+            return self.block
+        return self.keys[place - self.width]
+
+    def _events(self, loaded: dict[str, Array]) -> int:
+        lengths = {key: len(array) for key, array in loaded.items()}
+        (first, wanted), *others = lengths.items()
+        for key, length in others:
+            if length != wanted:
+                raise DataError(
+                    f"{self.file}: {quoted(key)} has {length} entries, {quoted(first)} has {wanted}"
+                )
+        return wanted
+
+    def _block_names(self, shapes: dict[str, tuple[int, ...]]) -> tuple[str, ...]:
+        if self.block is None:
+            return ()
+        width = shapes[self.block][1]
+        if "feature_names" not in shapes:
+            return tuple(str(i) for i in range(width))
+        with closing(self._load()) as archive:
+            names = archive["feature_names"]
+        if names.dtype.kind != "U" or names.shape != (width,):
+            raise DataError(
+                f"{self.file}: 'feature_names' must be {width} texts, one for each column of "
+                f"{quoted(self.block)}"
+            )
+        return tuple(names.tolist())
+
+    def _load(self) -> Any:
+        return np.load(self.path, allow_pickle=False, max_header_size=HEADER)
+
+
+def array_piece(
+    file: str, names: Sequence[str], places: Places, column: Callable[[int], Array], row: int
+) -> Piece:
+    """The piece whose column at a place is ``column(place)``, after ``row`` rows of the file."""
+    first = column(places.features[0])
+    x = np.empty((len(first), len(places.features)))
+    for i, place in enumerate(places.features):
+        x[:, i] = as_floats(file, names[place], column(place))
+    weights = labels = None
+    if (at := places.weight) is not None:
+        weights = as_floats(file, names[at], column(at), weight=True).copy()
+    if (at := places.label) is not None:
+        what = f"{file}: column {quoted(names[at])}"
+        labels = as_classes(what, column(at), lambda k: f"{what} in row {row + k + 1}")
+    return Piece(x, weights, labels)
+
+
+def _shapes(archive: zipfile.ZipFile, file: str) -> dict[str, tuple[int, ...]]:
+    """Shape of each array, from its header; checked against the size of its member."""
+    shapes = {}
+    for member in archive.infolist():
+        if not member.filename.endswith(".npy"):
+            continue
+        key = member.filename.removesuffix(".npy")
+        with archive.open(member) as stream:
+            version = np.lib.format.read_magic(stream)
+            read = np.lib.format.read_array_header_1_0
+            if version != (1, 0):  # version 3 differs from 2 only in the text of field names
+                read = np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(stream, max_header_size=HEADER)
+            # before anything of that size is allocated; objects are refused when they are loaded
+            if not dtype.hasobject and prod(shape) * dtype.itemsize > member.file_size:
+                raise DataError(f"{file}: array {quoted(key)} claims more bytes than the file has")
+        shapes[key] = shape
+    return shapes
+
+
+def _block(shapes: dict[str, tuple[int, ...]]) -> str | None:
+    """The key of the block of features."""
+    flat = [key for key, shape in shapes.items() if len(shape) == 2]
+    named = [key for key in BLOCKS if key in flat]
+    return named[0] if named else flat[0] if len(flat) == 1 else None

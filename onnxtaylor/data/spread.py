@@ -1,0 +1,95 @@
+"""The sums that a survey keeps of each feature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.data.base import Batch
+from onnxtaylor.data.moments import Moments
+from onnxtaylor.data.values import Floats, is_missing
+
+__all__ = ["FeatureSums"]
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureSums:
+    """Of n features, arrays of shape (n,): the number of values, their range, their moments.
+
+    ``low`` and ``high`` are ±Inf where a feature has no value yet. ``largest`` looks at missing
+    entries too, since they are fed to the model as they are.
+    """
+
+    count: npt.NDArray[np.int64]
+    low: Floats
+    high: Floats
+    largest: Floats
+    weighted: Moments
+    plain: Moments
+
+    @classmethod
+    def of(cls, batch: Batch, missing: float | None) -> FeatureSums:
+        """The sums of one batch."""
+        x, w = batch.x, batch.weights
+        absent = is_missing(x, missing)
+        valid = ~absent if absent.any() else None
+        if valid is None:
+            low, high = x.min(axis=0), x.max(axis=0)
+        else:
+            low = np.where(valid, x, np.inf).min(axis=0)
+            high = np.where(valid, x, -np.inf).max(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):  # finalize's caller looks for Inf
+            plain = Moments.of(x, np.ones_like(w), valid)
+            weighted = plain if (w == 1.0).all() else Moments.of(x, w, valid)
+        return cls(
+            count=len(x) - absent.sum(axis=0, dtype=np.int64),
+            low=low,
+            high=high,
+            largest=np.nan_to_num(np.fmax.reduce(np.abs(x), axis=0), nan=0.0),
+            weighted=weighted,
+            plain=plain,
+        )
+
+    def merge(self, other: FeatureSums) -> FeatureSums:
+        """The sums of both."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return FeatureSums(
+                self.count + other.count,
+                np.minimum(self.low, other.low),
+                np.maximum(self.high, other.high),
+                np.maximum(self.largest, other.largest),
+                self.weighted.merge(other.weighted),
+                self.plain.merge(other.plain),
+            )
+
+    def location(self) -> Floats:
+        """The weighted mean; unweighted where Σw ≤ 0, NaN without a value."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, plain = self.weighted.mean(), self.plain.mean()
+        return np.where(self._constant, self.low, np.where(np.isnan(mean), plain, mean))
+
+    def deviation(self, *, negative: bool) -> Floats:
+        """The weighted std; unweighted where negative weights leave no positive σ²."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            variance = self.weighted.variance()
+        unsound = np.isnan(variance) | ((variance <= 0) & negative)
+        std = np.where(unsound, self._plain_deviation(), np.sqrt(np.maximum(variance, 0.0)))
+        return np.where(self._constant, 0.0, std)
+
+    def spread(self) -> Floats:
+        """The unweighted std, else max abs(x), else 1: the size of a step, never 0."""
+        size = np.where(self.count > 0, np.maximum(np.abs(self.low), np.abs(self.high)), 0.0)
+        std = np.where(self.count > 1, self._plain_deviation(), 0.0)
+        return np.where(std > 0, std, np.where(size > 0, size, 1.0))
+
+    def _plain_deviation(self) -> Floats:
+        with np.errstate(over="ignore", invalid="ignore"):
+            variance = self.plain.variance()
+        # a constant must give 0, whatever is left of rounding
+        return np.where(self._constant, 0.0, np.sqrt(np.maximum(variance, 0.0)))
+
+    @property
+    def _constant(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(self.low == self.high)

@@ -1,0 +1,188 @@
+"""One pass over the data before the work: every cell is checked, and what scales need is summed.
+
+    μ_i = Σ w x_i / Σ w        σ_i² = Σ w (x_i − μ_i)² / Σ w
+
+over the events whose x_i is not missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.data.base import Batch, EventSource
+from onnxtaylor.data.columns import quoted
+from onnxtaylor.data.spread import FeatureSums
+from onnxtaylor.data.values import Floats
+from onnxtaylor.errors import DataError
+
+__all__ = ["ClassSums", "Survey", "SurveyAccumulator", "survey"]
+
+CLASSES = 100  # more are hardly class labels
+
+
+class ClassSums(NamedTuple):
+    """The events of one class: their number, Σw and Σw²."""
+
+    events: int
+    sum_weight: float
+    sum_weight2: float
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What the data is made of; arrays have shape (n,), one entry per feature.
+
+    ``mean``, ``std``, ``min`` and ``max`` leave missing values out, ``missing`` counts them: a
+    feature that is missing in every event has NaN there. Where negative weights leave σ² ≤ 0 the
+    std is unweighted; where they leave Σw ≤ 0 of a feature's values, the mean too. ``spread`` is
+    the unweighted std, or max abs(x) where that is 0, or 1 where that is 0 too: never 0.
+    ``largest`` is max abs(x) over all entries, missing ones included unless they are NaN.
+    ``classes`` is sorted, by number where all names are numbers; empty without labels.
+    """
+
+    events: int
+    sum_weight: float
+    sum_weight2: float
+    mean: Floats
+    std: Floats
+    min: Floats
+    max: Floats
+    missing: npt.NDArray[np.int64]
+    spread: Floats
+    largest: Floats
+    classes: Mapping[str, ClassSums]
+
+
+def survey(
+    source: EventSource,
+    *,
+    missing: float | None = None,
+    progress: Callable[[int], None] | None = None,
+    batch: int = 65536,
+) -> Survey:
+    """Reads all events once.
+
+    ``missing`` is the value that stands for a missing entry, perhaps NaN. ``progress`` is called
+    after each batch with the number of events read so far.
+
+    Raises DataError for what the source cannot read, no events, Σw ≤ 0 of all events or of a
+    class, more than 100 classes, and values whose squares overflow.
+    """
+    sums = SurveyAccumulator(missing)
+    for part in source.batches(batch):
+        sums.update(part)
+        if progress is not None:
+            progress(sums.events)
+    return sums.finalize(source.feature_names)
+
+
+class SurveyAccumulator:
+    """A survey in the making: update with batches, merge with another, finalize."""
+
+    def __init__(self, missing: float | None = None) -> None:
+        self.missing_value = missing
+        self.events = 0
+        self.classes: dict[str, ClassSums] = {}
+        self._total = ClassSums(0, 0.0, 0.0)
+        self._negative = False
+        self._sums: FeatureSums | None = None
+
+    def update(self, batch: Batch) -> None:
+        """Adds a batch. Raises DataError for the 101st class."""
+        if not len(batch):
+            return
+        self.events += len(batch)
+        self._total = _added(self._total, _class_sums(batch.weights))
+        self._negative |= bool((batch.weights < 0).any())
+        if batch.labels is not None:
+            for name in np.unique(batch.labels):
+                self._add_class(str(name), _class_sums(batch.weights[batch.labels == name]))
+        sums = FeatureSums.of(batch, self.missing_value)
+        self._sums = sums if self._sums is None else self._sums.merge(sums)
+
+    def merge(self, other: SurveyAccumulator) -> None:
+        """Adds what the other has seen."""
+        self.events += other.events
+        self._total = _added(self._total, other._total)
+        self._negative |= other._negative
+        for name, sums in other.classes.items():
+            self._add_class(name, sums)
+        if self._sums is None or other._sums is None:
+            self._sums = self._sums or other._sums
+        else:
+            self._sums = self._sums.merge(other._sums)
+
+    def finalize(self, names: Sequence[str] | None = None) -> Survey:
+        """The survey of all events seen. Raises DataError as ``survey`` does."""
+        if self._sums is None:
+            raise DataError("there are no events in the data")
+        _check_sum("", self._total.sum_weight)
+        for name, sums in self.classes.items():
+            _check_sum(f"class {quoted(name)}: ", sums.sum_weight)
+        f = self._sums
+        mean, std, spread = f.location(), f.deviation(negative=self._negative), f.spread()
+        _check_finite(f, mean + std + spread, names)
+        return Survey(
+            events=self.events,
+            sum_weight=self._total.sum_weight,
+            sum_weight2=self._total.sum_weight2,
+            mean=mean,
+            std=std,
+            min=np.where(f.count > 0, f.low, np.nan),
+            max=np.where(f.count > 0, f.high, np.nan),
+            missing=self.events - f.count,
+            spread=spread,
+            largest=f.largest,
+            classes={name: self.classes[name] for name in _sorted(self.classes)},
+        )
+
+    def _add_class(self, name: str, sums: ClassSums) -> None:
+        self.classes[name] = _added(self.classes.get(name, ClassSums(0, 0.0, 0.0)), sums)
+        if len(self.classes) > CLASSES:
+            some = ", ".join(quoted(label) for label in list(self.classes)[:3])
+            raise DataError(
+                f"the label column has more than {CLASSES} distinct values ({some}, …): is it a "
+                "class label?"
+            )
+
+
+def _class_sums(weights: Floats) -> ClassSums:
+    return ClassSums(len(weights), float(weights.sum()), float(np.square(weights).sum()))
+
+
+def _added(a: ClassSums, b: ClassSums) -> ClassSums:
+    return ClassSums(
+        a.events + b.events, a.sum_weight + b.sum_weight, a.sum_weight2 + b.sum_weight2
+    )
+
+
+def _check_sum(what: str, total: float) -> None:
+    if not 0 < total < np.inf:
+        raise DataError(
+            f"{what}the weights sum to {total:.6g}: ⟨t⟩ is a weighted mean and needs a positive sum"
+        )
+
+
+def _check_finite(sums: FeatureSums, result: Floats, names: Sequence[str] | None) -> None:
+    bad = (sums.count > 0) & ~np.isfinite(result)
+    if bad.any():
+        i = int(bad.argmax())
+        name = f"number {i}" if names is None else quoted(names[i])
+        raise DataError(
+            f"feature {name} has values up to {sums.largest[i]:.3g}: the sum of their squares "
+            "overflows, so no σ can be given: scale it down"
+        )
+
+
+def _sorted(names: Iterable[str]) -> list[str]:
+    """By number where all names are numbers, else as text."""
+    names = list(names)
+    try:
+        return sorted(names, key=lambda name: (float(name), name))
+    except ValueError:
+        return sorted(names)

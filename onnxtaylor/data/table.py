@@ -1,0 +1,154 @@
+"""Files to one stream of events: the columns are chosen once, then found in every file by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from onnxtaylor.data.base import Batch
+from onnxtaylor.data.columns import ColumnRequest, Columns, Places, choose, locate, quoted
+from onnxtaylor.data.csv import CsvTable
+from onnxtaylor.data.formats import Piece, Table
+from onnxtaylor.data.ipc import IpcTable
+from onnxtaylor.data.npy import NpyTable, NpzTable
+from onnxtaylor.data.parquet import ParquetTable
+from onnxtaylor.data.rechunk import check_size, rechunk
+from onnxtaylor.data.values import check_features, check_weights
+from onnxtaylor.errors import DataError, OptionError, printable
+
+__all__ = ["FileSource", "open_source"]
+
+FORMATS: dict[str, Callable[[Path, str], Table]] = {
+    ".npy": NpyTable,
+    ".npz": NpzTable,
+    ".csv": CsvTable,
+    ".tsv": CsvTable,
+    ".txt": CsvTable,
+    ".parquet": ParquetTable,
+    ".arrow": IpcTable,
+    ".feather": IpcTable,
+    ".ipc": IpcTable,
+}
+COMPRESSED = (".gz", ".bz2", ".zst")
+
+
+class FileSource:
+    """The events of one or more files, in the order given: an ``EventSource``.
+
+    Every batch is made of fresh arrays. Weights are 1 where no weight is asked for.
+    """
+
+    def __init__(self, tables: Sequence[Table], request: ColumnRequest) -> None:
+        first = tables[0]
+        self.columns: Columns = choose(first.file, first.names, first.candidates, request)
+        self._parts = [(table, _found(table, self.columns, first)) for table in tables]
+        self._missing = request.missing
+        self._names = _feature_names(first, self.columns, request)
+
+    @property
+    def feature_names(self) -> Sequence[str] | None:
+        """Names of the columns of x; None where the files have no names and nobody named them."""
+        return self._names
+
+    @property
+    def origins(self) -> Sequence[str]:
+        """The files' names, fit for printing."""
+        return tuple(table.file for table, _ in self._parts)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Exactly ``size`` events a batch, the last may have fewer, however the files are cut.
+
+        Raises DataError naming the file, column and row of the first cell at fault, and where
+        there is no event at all; OptionError for a size below 1.
+        """
+        check_size(size)
+        return rechunk(self._pieces(), size)
+
+    def _pieces(self) -> Iterator[Batch]:
+        number = 0
+        for table, places in self._parts:
+            row = 0
+            for piece in table.pieces(places):
+                yield self._checked(table, places, piece, row, number + row)
+                row += len(piece.x)
+            number += row
+        if not number:
+            raise DataError(f"{', '.join(self.origins)}: no events: there is not one row")
+
+    def _checked(self, table: Table, places: Places, piece: Piece, row: int, number: int) -> Batch:
+        """A piece that starts behind ``row`` rows of its file and ``number`` events."""
+        features, weight = self.columns.features, self.columns.weight
+
+        def entry(name: str, k: int) -> str:
+            return f"{table.file}: column {quoted(name)} in row {row + k + 1}"
+
+        check_features(piece.x, self._missing, lambda k, i: entry(features[i], k), features)
+        weights = piece.weights
+        if weights is None or weight is None:
+            weights = np.ones(len(piece.x))
+        else:
+            check_weights(weights, lambda k: entry(weight, k))
+        numbers = np.arange(number, number + len(piece.x), dtype=np.int64)
+        return Batch(piece.x, weights, piece.labels, numbers)
+
+
+def open_source(paths: Sequence[str | os.PathLike[str]], *, request: ColumnRequest) -> FileSource:
+    """Opens files as one stream of events.
+
+    Known endings: .npy, .npz, .parquet, .arrow, .feather, .ipc, and .csv, .tsv, .txt which may be
+    compressed (.gz, .bz2, .zst). The columns are chosen in the first file (``ColumnRequest``) and
+    found by name in each. A text file whose first line holds only numbers has no names: its
+    columns are called "0", "1", …, like those of an ``.npy`` array. Of everything but ``.npz``
+    only a bounded part is held at a time.
+
+    Raises DataError for a file that cannot be opened, an unknown ending, a directory, and columns
+    that do not fit the request.
+    """
+    if not paths:
+        raise OptionError("no data: name one file at least")
+    return FileSource([_table(Path(path)) for path in paths], request)
+
+
+def _table(path: Path) -> Table:
+    file = printable(path)
+    if path.is_dir():
+        raise DataError(f"{file} is a directory: name the files in it")
+    if not path.exists():
+        raise DataError(f"{file}: no such file")
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    ending = suffixes[-1] if suffixes else ""
+    if ending in COMPRESSED and len(suffixes) > 1 and FORMATS.get(suffixes[-2]) is CsvTable:
+        ending = suffixes[-2]
+    if ending not in FORMATS:
+        raise DataError(
+            f"{file}: the ending {printable(ending) or '(none)'} is not known: known are "
+            f"{', '.join(FORMATS)}, and text compressed as {', '.join(COMPRESSED)}"
+        )
+    return FORMATS[ending](path, file)
+
+
+def _found(table: Table, columns: Columns, first: Table) -> Places:
+    try:
+        return locate(table.file, table.names, columns)
+    except DataError as error:
+        if table.positional and not first.positional:
+            raise DataError(
+                f"{error} (its columns have no names: is the line of names missing, which "
+                f"{first.file} has?)"
+            ) from None
+        raise
+
+
+def _feature_names(
+    table: Table, columns: Columns, request: ColumnRequest
+) -> tuple[str, ...] | None:
+    """Positions say nothing where all columns are used; the model's names are better anyway."""
+    if table.positional and columns.counted:
+        if request.offered and len(set(request.offered)) == len(columns.features):
+            return request.offered
+        if columns.features == tuple(table.candidates):
+            return None
+    return columns.features

@@ -1,0 +1,54 @@
+"""What every engine offers: the coefficients of a batch of events, responses included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.indices import MultiIndices
+
+__all__ = ["BatchCoefficients", "Engine"]
+
+
+@dataclass(frozen=True)
+class BatchCoefficients:
+    """Of B events: ``responses`` (B, C) and ``terms`` t_α (B, C, K), both float64.
+
+    The K coefficients are those of the engine's ``indices``, 1/α! included, per unit of the
+    model's input. The arrays may be reused by the engine's next batch.
+    """
+
+    responses: npt.NDArray[np.float64]
+    terms: npt.NDArray[np.float64]
+
+
+class Engine(Protocol):
+    """Computes Taylor coefficients of one function, batch by batch.
+
+    ``name`` and ``precision`` (the floating-point format of the evaluation) go into the result.
+    """
+
+    @property
+    def name(self) -> str:
+        """``exact`` or ``differences``."""
+
+    @property
+    def precision(self) -> str:
+        """``float16``, ``float32`` or ``float64``."""
+
+    @property
+    def indices(self) -> MultiIndices:
+        """The coefficients that it computes."""
+
+    @property
+    def batch_events(self) -> int:
+        """The number of events that it likes to be given at a time."""
+
+    def coefficients(self, x: npt.NDArray[np.float64]) -> BatchCoefficients:
+        """The coefficients at the events x (B, n). Raises ModelError where the model fails."""
+
+    def describe(self) -> dict[str, object]:
+        """What a reader of the result must know of the method, for ``options`` of the result."""

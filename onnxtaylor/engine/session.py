@@ -1,0 +1,173 @@
+"""onnxruntime: which provider, how many threads, and calls into bound buffers."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.errors import ModelError, OptionError, RuntimeMissingError, printable
+from onnxtaylor.graph import GraphFunction
+from onnxtaylor.graph.function import FEATURES, RESPONSES
+
+__all__ = ["PROVIDERS", "Session", "available_threads", "choose_provider"]
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+def available_threads() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def runtime() -> Any:
+    """The onnxruntime module, quiet: what goes wrong comes as exceptions, not as log lines.
+
+    Raises RuntimeMissingError where neither wheel is installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise RuntimeMissingError(
+            "onnxruntime is not installed: pip install onnxruntime-gpu (the extra [gpu], also for"
+            f" machines without a GPU) or onnxruntime (the extra [cpu]) [{printable(error)}]"
+        ) from None
+    onnxruntime.set_default_logger_severity(4)
+    return onnxruntime
+
+
+def choose_provider(wanted: str) -> str:
+    """``cpu`` or ``cuda`` for ``auto``, ``cpu`` or ``cuda``.
+
+    ``auto`` takes CUDA where onnxruntime was built with it and a device answers. Raises
+    OptionError where CUDA is asked for and is not to be had.
+    """
+    if wanted not in ("auto", *PROVIDERS):
+        raise OptionError(f"provider '{printable(wanted)}' is not offered: auto, cpu, cuda")
+    if wanted == "cpu":
+        return "cpu"
+    built = PROVIDERS["cuda"] in runtime().get_available_providers()
+    if built and _cuda_devices() > 0:
+        if hasattr(runtime(), "preload_dlls"):
+            runtime().preload_dlls()
+        return "cuda"
+    if wanted == "auto":
+        return "cpu"
+    why = "no CUDA device answers" if built else "the installed onnxruntime has no CUDA provider"
+    raise OptionError(f"--provider cuda: {why}: use --provider cpu, or install onnxruntime-gpu")
+
+
+def _cuda_devices() -> int:
+    """Asks the driver itself: onnxruntime-gpu lists its CUDA provider on any machine."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+class Session:
+    """A GraphFunction that can be called on rows of features.
+
+    Raises ModelError, in one line, where onnxruntime cannot load or run the graph.
+    """
+
+    def __init__(self, function: GraphFunction, *, provider: str = "cpu", threads: int = 0) -> None:
+        module = runtime()
+        options = module.SessionOptions()
+        options.intra_op_num_threads = threads or available_threads()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        providers = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
+        try:
+            self._session = module.InferenceSession(
+                function.proto.SerializeToString(), options, providers=providers
+            )
+        except Exception as error:  # onnxruntime raises many types without a common base
+            raise ModelError(f"onnxruntime cannot load the model: {reason(error)}") from None
+        if provider == "cuda" and PROVIDERS["cuda"] not in self._session.get_providers():
+            raise OptionError("onnxruntime could not start its CUDA provider: use --provider cpu")
+        self.function = function
+        self.provider = provider
+        self._device = "cpu"
+
+    def __call__(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Responses (R, C) at the rows (R, n), cast to the format of the graph."""
+        rows = np.ascontiguousarray(rows, dtype=self.function.dtype)
+        batch = self.function.fixed_batch
+        if not batch:
+            return self._run(rows)
+        # a graph that insists on its batch gets it; the last one is filled up with its last row
+        filled = np.concatenate((rows, np.repeat(rows[-1:], -len(rows) % batch, axis=0)))
+        answers = [self._run(filled[k : k + batch]) for k in range(0, len(filled), batch)]
+        return np.concatenate(answers)[: len(rows)]
+
+    def _run(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        try:
+            answer = self._session.run([RESPONSES], {FEATURES: rows})[0]
+        except Exception as error:
+            raise ModelError(f"the model fails on {len(rows)} events: {reason(error)}") from None
+        if answer.ndim != 2 or len(answer) != len(rows):
+            raise ModelError(
+                f"output {', '.join(map(printable, self.function.outputs))} has shape"
+                f" {list(answer.shape)} for {len(rows)} events: its first axis is not the batch;"
+                " choose another with --output"
+            )
+        return np.asarray(answer)
+
+    def bind(self, rows: npt.NDArray[Any], responses: npt.NDArray[Any]) -> BoundCall:
+        """A call from one buffer into another, without a copy on the CPU."""
+        return BoundCall(self, self._session, rows, responses)
+
+
+class BoundCall:
+    """Evaluates the rows of a fixed buffer (R, n) into a fixed buffer (R, C), again and again."""
+
+    def __init__(
+        self,
+        session: Session,
+        raw: Any,
+        rows: npt.NDArray[Any],
+        responses: npt.NDArray[Any],
+    ) -> None:
+        self._raw, self._rows, self._responses = raw, rows, responses
+        batch = session.function.fixed_batch or len(rows)
+        self._bindings = []
+        for start in range(0, len(rows), batch):
+            piece, target = rows[start : start + batch], responses[start : start + batch]
+            binding = raw.io_binding()
+            if session.provider == "cpu":
+                _bind(binding.bind_input, FEATURES, piece)
+            _bind(binding.bind_output, RESPONSES, target)
+            self._bindings.append((binding, piece))
+        self._copies = session.provider != "cpu"
+
+    def __call__(self) -> None:
+        """Fills the responses. Raises ModelError where the model fails."""
+        try:
+            for binding, piece in self._bindings:
+                if self._copies:
+                    binding.bind_cpu_input(FEATURES, piece)
+                self._raw.run_with_iobinding(binding)
+        except Exception as error:
+            raise ModelError(f"the model fails: {reason(error)}") from None
+
+
+def _bind(method: Any, name: str, buffer: npt.NDArray[Any]) -> None:
+    method(name, "cpu", 0, buffer.dtype.type, buffer.shape, buffer.ctypes.data)
+
+
+def reason(error: BaseException) -> str:
+    """onnxruntime's message in one line, without the place in its sources."""
+    text = " ".join(str(error).split())
+    parts: Sequence[str] = text.split(" : ")
+    if text.startswith("[ONNXRuntimeError]") and len(parts) > 3:
+        text = " : ".join(parts[3:])
+    return printable(text, limit=300)

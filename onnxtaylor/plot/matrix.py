@@ -1,0 +1,98 @@
+"""Second-order scores as a matrix, first-order scores as a strip beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+
+from onnxtaylor.plot.style import axes, every, title
+from onnxtaylor.plot.text import LITERAL, axis_label, literal, number, response
+from onnxtaylor.result import TaylorResult
+
+__all__ = ["color_norm", "plot_matrix"]
+
+MISSING = "0.85"  # the grey of coefficients that were not computed
+ROOM = 60  # labels of features that stay legible on one axis
+WRITTEN = 8  # up to so many features the numbers stand in the cells
+
+
+def plot_matrix(
+    result: TaylorResult,
+    ax: Axes | None = None,
+    *,
+    output: str | int | None = None,
+    group: str | None = None,
+) -> Axes:
+    """⟨t_ij⟩ as an n × n matrix with ⟨t_ii⟩ on its diagonal, and ⟨t_i⟩ as a strip at its left.
+
+    Matrix and strip share one colour scale, logarithmic where the scores need it. Coefficients
+    that were not computed are grey. ``output`` and ``group`` are the first output and ``all`` by
+    default. ``ax.images`` are the matrix and the strip.
+
+    Raises OptionError for an output or group that the result does not have, or a result without
+    second order.
+    """
+    c, g = result.position(output, group)
+    second = np.ma.masked_invalid(result.matrix(c, result.groups[g]))
+    first = np.ma.masked_invalid(result.vector(c, result.groups[g])[:, np.newaxis])
+    n = len(first)
+    names = [literal(name) for name in result.features]
+    wide = max(1.0, n / 25)  # width of the strip, in cells
+    strip = -0.5 - 1.4 * wide, -0.5 - 0.4 * wide
+    norm, extend = color_norm(np.concatenate([first.compressed(), second.compressed()]))
+    cmap = colormaps["viridis"].with_extremes(bad=MISSING)
+    cell = min(max(5.0 / n, 0.085), 0.62)
+    text = 0.062 * max(len(name) for name in names)
+    with axes(ax, cell * (n + 1.4 * wide) + text + 1.3, cell * n + text + 0.75) as ax:
+        image = ax.imshow(second, norm=norm, cmap=cmap, extent=(-0.5, n - 0.5, n - 0.5, -0.5))
+        ax.imshow(first, norm=norm, cmap=cmap, extent=(*strip, n - 0.5, -0.5), aspect="equal")
+        ax.set_xlim(strip[0], n - 0.5)
+        ax.set_ylim(n - 0.5, -0.5)
+        shown = every(n, ROOM)
+        place = np.arange(n)[shown]
+        size = 8.0 if n <= 15 else 7.0 if n <= 40 else 6.0
+        ax.set_xticks(
+            [sum(strip) / 2, *place], ["first order", *names[shown]], rotation=90, **LITERAL
+        )
+        ax.set_yticks(place, names[shown], **LITERAL)
+        ax.tick_params(length=0, pad=2, labelsize=size)
+        ax.spines[:].set_visible(False)
+        if n <= WRITTEN:
+            _write(ax, image.norm, second, 0.0)
+            _write(ax, image.norm, first, sum(strip) / 2)
+        bar = ax.figure.colorbar(image, cax=ax.inset_axes((1.03, 0, 0.035, 1)), extend=extend)
+        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.set_label(axis_label(result))
+        what = f"Taylor coefficients of {response(result, result.outputs[c])}"
+        grey = "" if not second.mask.any() else " (grey: not computed)"
+        title(ax, what + grey, result.groups[g])
+    return ax
+
+
+def color_norm(values: npt.NDArray[np.float64]) -> tuple[Normalize, str]:
+    """The colour scale of some scores, and at which end it is exceeded (``extend``).
+
+    Linear from 0 to the largest; logarithmic over at most four decades where more than a quarter
+    of the positive scores lie below 1 % of the largest, so that a linear scale would show them
+    all alike.
+    """
+    positive = values[values > 0]
+    if not len(positive):
+        return Normalize(0.0, 1.0), "neither"
+    high = float(positive.max())
+    if np.quantile(positive, 0.25) >= 0.01 * high:
+        return Normalize(0.0, high), "min" if values.min() < 0 else "neither"
+    low = max(float(positive.min()), 1e-4 * high)
+    return LogNorm(low, high), "min" if values.min() < low else "neither"
+
+
+def _write(ax: Axes, norm: Normalize, values: npt.NDArray[np.float64], left: float) -> None:
+    """The numbers in their cells, light on dark and dark on light."""
+    for (i, j), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            dark = norm(max(float(value), norm.vmin or 0.0)) < 0.6
+            ax.text(left + j, i, number(float(value)), color="white" if dark else "black",
+                    ha="center", va="center", fontsize=7)  # fmt: skip

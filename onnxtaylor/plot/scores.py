@@ -1,0 +1,75 @@
+"""The highest ranked coefficients as bars."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+
+from onnxtaylor.errors import OptionError
+from onnxtaylor.plot.style import KINDS, MAX_HEIGHT, axes, every, kinds, title
+from onnxtaylor.plot.text import LITERAL, axis_label, pair_label, response
+from onnxtaylor.result import TaylorResult
+
+__all__ = ["plot_scores"]
+
+ROW = 0.17  # inches a bar
+
+
+def plot_scores(
+    result: TaylorResult,
+    ax: Axes | None = None,
+    *,
+    output: str | int | None = None,
+    group: str | None = None,
+    top: int = 30,
+) -> Axes:
+    """Bars ⟨t_α⟩ ± SEM of the ``top`` largest coefficients, the largest at the top.
+
+    First-order coefficients, pairs t_ij and auto-correlations t_ii differ by colour and hatch.
+    ``output`` and ``group`` are the first output and ``all`` by default. Draws into ``ax``, or
+    into a new figure whose height grows with the number of bars; returns the axes.
+
+    Raises OptionError for an output or group that the result does not have, or ``top`` below 1.
+    """
+    if top < 1:
+        raise OptionError(f"top {top}: ask for one bar at least")
+    c, g = result.position(output, group)
+    best = np.argsort(result.rank[c, g], kind="stable")[:top]
+    score, sem = result.score[c, g, best], result.sem[c, g, best]
+    kind = kinds(result.indices)[best]
+    alphas = [result.indices.table[k] for k in best]
+    labels = [pair_label([result.features[i] for i in alpha if i >= 0]) for alpha in alphas]
+    longest = max(len(text) for text in labels)
+    height = 1.1 + ROW * max(len(best), 3)
+    with axes(ax, 3.9 + 0.06 * longest, height) as ax:
+        place = np.arange(len(best))
+        bars = ax.barh(place, score, height=0.72, color=[KINDS[k].color for k in kind], zorder=2)
+        for bar, k in zip(bars, kind, strict=True):
+            bar.set(hatch=KINDS[k].hatch, edgecolor="white", linewidth=0)
+        ax.errorbar(score, place, xerr=sem, fmt="none", ecolor="black", elinewidth=1, capsize=1.5)
+        shown = every(len(best), MAX_HEIGHT / ROW)
+        ax.set_yticks(place[shown], labels[shown], **LITERAL)
+        ax.tick_params(axis="y", length=0)
+        ax.set_ylim(len(best) - 0.4, -0.6)
+        ax.set_axisbelow(True)
+        ax.grid(axis="x", color="0.88", linewidth=0.6)
+        ax.set_xlabel(axis_label(result))
+        title(ax, f"Taylor coefficients of {response(result, result.outputs[c])}", result.groups[g])
+        legend(ax, sorted(set(kind.tolist())))
+    return ax
+
+
+def legend(ax: Axes, present: list[int]) -> None:
+    """Names the kinds of coefficients that are drawn, in the corner where the bars are short."""
+    handles = [
+        Patch(
+            facecolor=KINDS[k].color,
+            hatch=KINDS[k].hatch,
+            edgecolor="white",
+            linewidth=0,
+            label=KINDS[k].name,
+        )
+        for k in present
+    ]
+    ax.legend(handles=handles, loc="lower right", handlelength=1.8, frameon=True, framealpha=0.9)

@@ -1,0 +1,116 @@
+"""How every figure looks: colours, kinds of coefficients, and where the axes come from.
+
+Colours are those of Okabe & Ito (jfly.uni-koeln.de/color), which colour-blind readers can tell
+apart; what a colour says, a hatch or marker says too. The caller's rcParams are never changed,
+and axes that the caller passes keep the caller's style.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from onnxtaylor.indices import MultiIndices
+from onnxtaylor.plot.text import LITERAL, literal
+
+__all__ = ["COLORS", "KINDS", "MARKERS", "Kind", "axes", "every", "kinds", "offscreen", "title"]
+
+# blue, vermilion, green, orange, sky blue, purple, black
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+STYLE = {
+    "font.size": 9.0,
+    "axes.titlesize": 9.0,
+    "axes.labelsize": 9.0,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "legend.fontsize": 8.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 120.0,
+}
+
+# Taller pictures than this no reader scrolls through, and PNG renderers refuse: labels thin out.
+MAX_HEIGHT = 60.0
+
+_offscreen: ContextVar[bool] = ContextVar("offscreen", default=False)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of coefficient and how it is told apart, with and without colour."""
+
+    name: str
+    color: str
+    hatch: str
+    marker: str
+
+
+KINDS = (
+    Kind(r"first order $t_i$", COLORS[0], "", "o"),
+    Kind(r"pair $t_{ij}$", COLORS[3], "//////", "s"),
+    Kind(r"auto-correlation $t_{ii}$", COLORS[2], "......", "D"),
+    Kind(r"third order $t_{ijk}$", COLORS[5], "xxxxxx", "^"),
+)
+
+
+def kinds(indices: MultiIndices) -> npt.NDArray[np.int64]:
+    """Number in ``KINDS`` of each coefficient, shape (K,)."""
+    kind = np.where(indices.orders == 1, 0, np.where(indices.orders == 2, 1, 3))
+    if indices.table.shape[1] >= 2:
+        auto = (indices.orders == 2) & (indices.table[:, 0] == indices.table[:, 1])
+        kind[auto] = 2
+    return kind.astype(np.int64)
+
+
+@contextmanager
+def axes(ax: Axes | None, width: float, height: float) -> Iterator[Axes]:
+    """The caller's axes, or those of a new figure of the given size in inches.
+
+    A new figure comes from pyplot where the program has imported it, so that notebooks and
+    ``plt.show()`` display it; else it is a bare ``matplotlib.figure.Figure``, which needs no
+    display, no backend and no ``close``. ``ax.figure`` is the figure either way.
+    """
+    if ax is not None:
+        yield ax
+        return
+    size = (width, min(height, MAX_HEIGHT))
+    with mpl.rc_context(STYLE):
+        if "matplotlib.pyplot" in sys.modules and not _offscreen.get():
+            from matplotlib import pyplot
+
+            figure = pyplot.figure(figsize=size, layout="constrained")
+        else:
+            figure = Figure(figsize=size, layout="constrained")
+        yield figure.add_subplot()
+
+
+@contextmanager
+def offscreen() -> Iterator[None]:
+    """Within it new figures are bare ones: pyplot neither keeps nor shows them."""
+    token = _offscreen.set(True)
+    try:
+        yield
+    finally:
+        _offscreen.reset(token)
+
+
+def every(n: int, room: float) -> slice:
+    """Which of n labels to draw where there is room for that many: all, or every second, …"""
+    return slice(None, None, max(1, int(np.ceil(n / max(room, 1.0)))))
+
+
+def title(ax: Axes, what: str, group: str) -> None:
+    """A title of two lines: what is shown, and over which events."""
+    events = "all events" if group == "all" else f"events of {literal(group)}"
+    ax.set_title(f"{what}\n{events}", loc="left", **LITERAL)

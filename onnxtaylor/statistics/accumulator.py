@@ -1,0 +1,179 @@
+"""All sums of an analysis: per group, response and coefficient, with bootstrap replicates.
+
+Events come in batches of any size, accumulators merge, and the numbers are the same to round-off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.errors import DataError, printable
+from onnxtaylor.result import GroupSummary
+from onnxtaylor.statistics.bootstrap import Replicates, replicate_weights
+from onnxtaylor.statistics.moments import Moments
+from onnxtaylor.statistics.ranks import rank_intervals, ranks
+
+__all__ = ["ALL", "Accumulator", "Statistics"]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Final numbers; arrays have shape (C, G, K), group 0 is ``all``."""
+
+    groups: tuple[GroupSummary, ...]
+    score: Floats
+    sem: Floats
+    signed_mean: Floats
+    rms: Floats
+    rank: Integers
+    rank_low: Integers | None
+    rank_high: Integers | None
+
+
+class Accumulator:
+    """Sums of C responses × K coefficients for the given classes.
+
+    Without classes all events form one group. ``replicates`` of 0 leaves the bootstrap out.
+    """
+
+    def __init__(
+        self,
+        outputs: int,
+        coefficients: int,
+        *,
+        classes: Sequence[str] = (),
+        replicates: int = 0,
+        seed: int = 0,
+    ) -> None:
+        self.shape = (outputs, coefficients)
+        self.classes = tuple(classes)
+        self.replicates = replicates
+        self.seed = seed
+        size = outputs * coefficients
+        parts = max(1, len(self.classes))
+        self._moments = [Moments.zero(size) for _ in range(parts)]
+        self._bootstrap = [Replicates(replicates, size) for _ in range(parts)]
+
+    @property
+    def events(self) -> int:
+        """Events so far."""
+        return sum(m.events for m in self._moments)
+
+    def update(
+        self,
+        terms: Floats,
+        weights: Floats,
+        numbers: Integers,
+        labels: npt.NDArray[np.str_] | None = None,
+    ) -> None:
+        """Adds events: terms (B, C, K), weights (B,), event numbers (B,), labels (B,) of classes.
+
+        Raises DataError for a label that is none of the classes.
+        """
+        values = terms.reshape(len(terms), -1)
+        magnitudes = np.abs(values)
+        drawn = replicate_weights(self.seed, numbers, weights, self.replicates)
+        for part, chosen in enumerate(self._parts(len(terms), labels)):
+            if isinstance(chosen, slice) or chosen.any():
+                own = magnitudes[chosen]
+                self._moments[part].update(values[chosen], own, weights[chosen])
+                if self.replicates:
+                    self._bootstrap[part].update(own, drawn[chosen])
+
+    def _parts(
+        self, events: int, labels: npt.NDArray[np.str_] | None
+    ) -> list[slice | npt.NDArray[np.bool_]]:
+        if not self.classes:
+            return [slice(None)]
+        if labels is None:
+            raise DataError(f"{events} events came without labels")
+        masks: list[slice | npt.NDArray[np.bool_]] = [labels == name for name in self.classes]
+        known = np.any(masks, axis=0)
+        if not known.all():
+            raise DataError(f"label '{printable(labels[~known][0])}' is none of the classes")
+        return masks
+
+    def merge(self, other: Accumulator) -> None:
+        """Adds the events of an accumulator of the same make. Raises ValueError for another."""
+        if self._make != other._make:
+            raise ValueError("accumulators of different make cannot be merged")
+        for part, moments in enumerate(other._moments):
+            self._moments[part].merge(moments)
+            self._bootstrap[part].merge(other._bootstrap[part])
+
+    @property
+    def _make(self) -> tuple[object, ...]:
+        return (self.shape, self.classes, self.replicates, self.seed)
+
+    def finalize(self, scale: Floats | None = None) -> Statistics:
+        """The numbers so far, times ``scale`` (K,) where given. Group ``all`` merges the classes.
+
+        Raises DataError for a group whose weights do not sum to a positive number.
+        """
+        whole_moments, whole_replicates = deepcopy(self._moments[0]), deepcopy(self._bootstrap[0])
+        for part in range(1, len(self._moments)):
+            whole_moments.merge(self._moments[part])
+            whole_replicates.merge(self._bootstrap[part])
+        names = (ALL, *self.classes)
+        moments = [whole_moments, *(self._moments if self.classes else ())]
+        replicates = [whole_replicates, *(self._bootstrap if self.classes else ())]
+        for name, group in zip(names, moments, strict=True):
+            if group.sum_w <= 0:
+                raise DataError(
+                    f"the weights of group '{printable(name)}' sum to {group.sum_w:g}: a weighted"
+                    " mean needs a positive sum"
+                )
+        factor = np.ones(self.shape[1]) if scale is None else scale
+        score = self._stack([m.score for m in moments], factor)
+        low = high = None
+        if self.replicates:
+            intervals = [
+                rank_intervals(r.scores.reshape(self.replicates, *self.shape) * factor)
+                for r in replicates
+            ]
+            low = np.stack([interval[0] for interval in intervals], axis=1)
+            high = np.stack([interval[1] for interval in intervals], axis=1)
+        return Statistics(
+            groups=tuple(
+                GroupSummary(name, m.events, m.sum_w, m.n_eff)
+                for name, m in zip(names, moments, strict=True)
+            ),
+            score=score,
+            sem=self._stack([m.sem for m in moments], factor),
+            signed_mean=self._stack([m.signed_mean for m in moments], factor),
+            rms=self._stack([m.rms for m in moments], factor),
+            rank=ranks(score),
+            rank_low=low,
+            rank_high=high,
+        )
+
+    def _stack(self, groups: list[Floats], factor: Floats) -> Floats:
+        return np.stack([g.reshape(self.shape) for g in groups], axis=1) * factor
+
+    def state(self) -> dict[str, Floats]:
+        """All sums as named arrays, to be saved and continued from."""
+        arrays: dict[str, Floats] = {}
+        for part, moments in enumerate(self._moments):
+            arrays |= {f"moments/{part}/{name}": a for name, a in moments.state().items()}
+            arrays[f"replicates/{part}/absolute"] = self._bootstrap[part].absolute
+            arrays[f"replicates/{part}/sum_w"] = self._bootstrap[part].sum_w
+        return arrays
+
+    def restore(self, arrays: Mapping[str, Floats]) -> None:
+        """The inverse of ``state``, into an accumulator of the same make. Raises KeyError."""
+        for part in range(len(self._moments)):
+            stem = f"moments/{part}/"
+            own = {name: arrays[stem + name] for name in self._moments[part].state()}
+            self._moments[part] = Moments.from_state(own)
+            self._bootstrap[part].absolute = np.array(arrays[f"replicates/{part}/absolute"])
+            self._bootstrap[part].sum_w = np.array(arrays[f"replicates/{part}/sum_w"])

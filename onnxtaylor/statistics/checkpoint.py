@@ -1,0 +1,70 @@
+"""The sums of an unfinished analysis on disk, so that interrupted work is continued.
+
+A folder holds one analysis: ``sums.npz`` with the accumulator's state and the number of events in
+it, under a key that stands for everything the sums depend on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from onnxtaylor.errors import OptionError, ResultError, printable
+from onnxtaylor.result import write_whole
+from onnxtaylor.statistics.accumulator import Accumulator
+
+__all__ = ["Checkpoint"]
+
+FILE = "sums.npz"
+
+
+class Checkpoint:
+    """Sums saved under a key. ``facts`` are what the sums depend on, as JSON values."""
+
+    def __init__(self, folder: str | os.PathLike[str], facts: Mapping[str, object]) -> None:
+        text = json.dumps(facts, sort_keys=True, default=str)
+        self._key = hashlib.sha256(text.encode()).hexdigest()
+        self._path = Path(folder) / FILE
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ResultError(f"--resume {printable(folder)}: {error.strerror}") from None
+
+    def restore(self, sums: Accumulator) -> int:
+        """Fills an accumulator; returns the number of events in it, 0 where nothing was saved.
+
+        Raises OptionError for the sums of another analysis, ResultError for a damaged file.
+        """
+        if not self._path.exists():
+            return 0
+        where = printable(self._path)
+        try:
+            with np.load(self._path, allow_pickle=False) as arrays:
+                if str(arrays["key"]) != self._key:
+                    raise OptionError(
+                        f"{where} holds the sums of another analysis (model, data or options"
+                        " differ): choose another folder, or delete it"
+                    )
+                sums.restore(arrays)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            if isinstance(error, OptionError):
+                raise
+            raise ResultError(f"{where}: damaged ({printable(error)}): delete it") from None
+        return sums.events
+
+    def save(self, sums: Accumulator) -> None:
+        """Writes the sums whole or not at all. Raises ResultError."""
+        buffer = io.BytesIO()
+        np.savez(buffer, key=np.array(self._key), **sums.state())  # type: ignore[arg-type]
+        write_whole(self._path, buffer.getvalue())
+
+    def clear(self) -> None:
+        """Removes the sums of an analysis that is finished."""
+        self._path.unlink(missing_ok=True)

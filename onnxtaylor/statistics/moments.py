@@ -1,0 +1,121 @@
+"""Weighted sums over the events of one group, for D quantities at once.
+
+With weights w of either sign and values t,
+
+    score  ⟨t⟩ = Σ w abs(t) / Σ w       signed mean  Σ w t / Σ w       RMS  √(Σ w t² / Σ w)
+    SEM    √(Σ w² (abs(t) − ⟨t⟩)²) / abs(Σ w)                          N_eff  (Σ w)² / Σ w²
+
+The sum under the SEM's root is kept as a mean m of abs(t) under the weights w² and the squares
+about it, M = Σ w² (abs(t) − m)², so that nearly constant coefficients lose no digits:
+Σ w² (abs(t) − ⟨t⟩)² = M + (m − ⟨t⟩)² Σ w².
+Source: T. Chan, G. Golub, R. LeVeque, Algorithms for Computing the Sample Variance, Am. Stat. 37
+(1983) 242, for the merging of M.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Moments"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass
+class Moments:
+    """The sums; all arrays have shape (D,). Update and merge are exact up to round-off."""
+
+    events: int
+    sum_w: float
+    sum_w2: float
+    absolute: Floats  # Σ w abs(t)
+    signed: Floats  # Σ w t
+    square: Floats  # Σ w t²
+    mean_w2: Floats  # m = Σ w² abs(t) / Σ w²
+    spread_w2: Floats  # M = Σ w² (abs(t) − m)²
+
+    @classmethod
+    def zero(cls, size: int) -> Moments:
+        """No events yet."""
+        return cls(0, 0.0, 0.0, *(np.zeros(size) for _ in range(5)))
+
+    def update(self, values: Floats, magnitudes: Floats, weights: Floats) -> None:
+        """Adds events: values t (B, D), magnitudes abs(t) (B, D), weights (B,)."""
+        if not len(values):
+            return
+        w2 = weights**2
+        sum_w2 = float(w2.sum())
+        # events of weight zero count, but their w² must not divide
+        mean = w2 @ magnitudes / sum_w2 if sum_w2 else np.zeros(values.shape[1])
+        deviations = magnitudes - mean
+        np.square(deviations, out=deviations)
+        spread = w2 @ deviations
+        np.square(values, out=deviations)
+        self.merge(
+            Moments(
+                len(values),
+                float(weights.sum()),
+                sum_w2,
+                weights @ magnitudes,
+                weights @ values,
+                weights @ deviations,
+                mean,
+                spread,
+            )
+        )
+
+    def merge(self, other: Moments) -> None:
+        """Adds the events of another."""
+        total = self.sum_w2 + other.sum_w2
+        if other.sum_w2:
+            share = other.sum_w2 / total
+            gap = other.mean_w2 - self.mean_w2
+            self.mean_w2 = self.mean_w2 + share * gap
+            self.spread_w2 = self.spread_w2 + other.spread_w2 + gap**2 * (share * self.sum_w2)
+        self.events += other.events
+        self.sum_w += other.sum_w
+        self.sum_w2 = total
+        self.absolute = self.absolute + other.absolute
+        self.signed = self.signed + other.signed
+        self.square = self.square + other.square
+
+    @property
+    def n_eff(self) -> float:
+        """(Σw)² / Σw²: the number of equally weighted events that are as precise."""
+        return self.sum_w**2 / self.sum_w2 if self.sum_w2 else 0.0
+
+    @property
+    def score(self) -> Floats:
+        """⟨t⟩, shape (D,)."""
+        return self.absolute / self.sum_w
+
+    @property
+    def signed_mean(self) -> Floats:
+        """Σ w t / Σ w, shape (D,)."""
+        return self.signed / self.sum_w
+
+    @property
+    def rms(self) -> Floats:
+        """√(Σ w t² / Σ w), shape (D,); NaN where negative weights make the mean square negative."""
+        mean_square = self.square / self.sum_w
+        return np.sqrt(np.where(mean_square >= 0, mean_square, np.nan))
+
+    @property
+    def sem(self) -> Floats:
+        """Standard error of the score, shape (D,)."""
+        about_score = self.spread_w2 + (self.mean_w2 - self.score) ** 2 * self.sum_w2
+        return np.asarray(np.sqrt(about_score) / abs(self.sum_w), dtype=np.float64)
+
+    def state(self) -> dict[str, Floats]:
+        """The sums as arrays, to be saved."""
+        return {f.name: np.asarray(getattr(self, f.name), np.float64) for f in fields(self)}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Floats]) -> Moments:
+        """The inverse of ``state``."""
+        numbers = (int(state["events"]), float(state["sum_w"]), float(state["sum_w2"]))
+        arrays = (np.array(state[f.name]) for f in fields(cls)[3:])
+        return cls(*numbers, *arrays)
