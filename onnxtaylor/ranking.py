@@ -5,7 +5,10 @@ The ranks themselves come with the result; ``statistics.ranks`` makes them.
 
 from __future__ import annotations
 
+import json
+import os
 from fnmatch import fnmatchcase
+from io import BytesIO
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.result import write_whole
 
 if TYPE_CHECKING:
     from onnxtaylor.result import TaylorResult
 
-__all__ = ["influential", "influential_count", "ranked_rows"]
+__all__ = ["class_groups", "influential", "influential_count", "ranked_rows", "write_csv"]
 
 
 def influential_count(n_coefficients: int, fraction: float) -> int:
@@ -87,3 +91,37 @@ def _matching(pattern: str, features: tuple[str, ...]) -> set[str]:
         more = ", …" if len(features) > 10 else ""
         raise OptionError(f"no feature matches {printable(pattern)!r}: there are {shown}{more}")
     return found
+
+
+def class_groups(result: TaylorResult) -> list[str]:
+    """The group of each output's own class, as in the CMS convention; one name per output.
+
+    Outputs find their class by name; where the names differ and there are as many outputs as
+    classes, by order. Raises OptionError where neither fits.
+    """
+    classes = result.groups[1:]
+    if classes and set(result.outputs) <= set(classes):
+        return list(result.outputs)
+    if classes and len(classes) == len(result.outputs):
+        return list(classes)
+    raise OptionError(
+        f"{len(result.outputs)} outputs and {len(classes)} classes do not match: analyze with a"
+        " label of one class for each output, or leave the ranking per class out"
+    )
+
+
+def write_csv(result: TaylorResult, path: str | os.PathLike[str]) -> None:
+    """The whole tidy table as CSV, written whole or not at all; ``features`` is a JSON list.
+
+    Raises ResultError where the file cannot be written.
+    """
+    import pyarrow
+    import pyarrow.csv
+
+    table = result.to_arrow()
+    names = [json.dumps(row, ensure_ascii=False) for row in table["features"].to_pylist()]
+    place = table.schema.get_field_index("features")
+    table = table.set_column(place, "features", pyarrow.array(names, pyarrow.string()))
+    buffer = BytesIO()
+    pyarrow.csv.write_csv(table, buffer)
+    write_whole(path, buffer.getvalue())

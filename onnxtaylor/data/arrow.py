@@ -73,14 +73,15 @@ def _labels(
     file: str, name: str, array: Array, row: int, text_of: Callable[[Any], str | None]
 ) -> Strings:
     """A column as class names; null or empty raises."""
-    if not types.is_dictionary(array.type):
-        array = array.dictionary_encode()
-    kind = array.type.value_type
+    coded = types.is_dictionary(array.type)
+    kind = array.type.value_type if coded else array.type
     if not _is_class(kind):
         raise DataError(
             f"{file}: label column {quoted(name)} has type {printable(kind, 40)}: "
             "classes are text or numbers"
         )
+    if not coded:
+        array = array.dictionary_encode()
     filled = array.indices.cast(pa.int64()).fill_null(-1)
     codes: npt.NDArray[np.int64] = filled.to_numpy(zero_copy_only=False)
     return decode_labels(

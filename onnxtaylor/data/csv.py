@@ -44,6 +44,7 @@ class CsvTable:
             self.head = read_head(path, file)
         self.names = self.candidates = self.head.names
         self.positional = not self.head.has_names
+        self._blank = 0 if self.head.delimiter == " " else self.head.blank  # squeezed out
 
     def pieces(self, places: Places) -> Iterator[Piece]:
         """Only the used columns are converted. Raises DataError naming the row and column."""
@@ -77,6 +78,8 @@ class CsvTable:
                 use_threads=False,
                 block_size=BLOCK,
                 column_names=[str(place) for place in range(width)],
+                # else a blank line would be skipped in place of the names
+                skip_rows=self._blank,
                 skip_rows_after_names=int(self.head.has_names),
             ),
             parse_options=pyarrow.csv.ParseOptions(
@@ -130,8 +133,8 @@ class CsvTable:
         return DataError(f"{self.file} cannot be read: {one_line(ValueError(message))}")
 
     def _row(self, number: str | None) -> int | None:
-        """pyarrow counts the line of names, we do not."""
-        return None if number is None else int(number) - int(self.head.has_names)
+        """pyarrow counts skipped lines and the line of names, we do not."""
+        return None if number is None else int(number) - self._blank - int(self.head.has_names)
 
 
 class _Squeezed(io.RawIOBase):

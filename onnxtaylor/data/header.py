@@ -14,6 +14,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ __all__ = ["Head", "open_bytes", "read_head", "squeeze"]
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 LIMIT = 1 << 20  # bytes in which the first two lines must end
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.IGNORECASE)
+LINE_END = re.compile(r"\r\n|\r|\n")
 INTEGER = re.compile(r"[+-]?\d+")
 # what pyarrow takes for an empty cell, and a few spellings more
 EMPTY = re.compile(r"|#?n/?a|#?na?n|[+-]?nan|null", re.IGNORECASE)
@@ -35,12 +37,16 @@ EMPTY = re.compile(r"|#?n/?a|#?na?n|[+-]?nan|null", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Head:
-    """``names`` by the first line or by position; ``first`` is the first row of values."""
+    """``names`` by the first line or by position; ``first`` is the first row of values.
+
+    ``blank`` lines come before them.
+    """
 
     delimiter: str
     has_names: bool
     names: tuple[str, ...]
     first: tuple[str, ...] | None
+    blank: int = 0
 
 
 def open_bytes(path: Path) -> Any:
@@ -60,14 +66,19 @@ def read_head(path: Path, file: str) -> Head:
     try:
         rows = list(_records(text, delimiter))
     except csv.Error as error:
-        raise DataError(f"{file} is no table of text: {error} in its first lines") from None
+        raise DataError(
+            f"{file} is no table of text: {error} in its first lines: is a quotation mark left "
+            "open?"
+        ) from None
     if len(rows) < 2 and len(start) == LIMIT:
         raise DataError(f"{file} is no table: its first line does not end within {LIMIT} bytes")
+    blank = sum(1 for _ in LINE_END.finditer(text[: len(text) - len(text.lstrip("\r\n"))]))
     first, second = rows[0], rows[1] if len(rows) > 1 else None
     if all(NUMBER.fullmatch(f) or EMPTY.fullmatch(f) for f in first) and any(first):
-        return Head(delimiter, False, tuple(str(i) for i in range(len(first))), first)
+        positions = tuple(str(i) for i in range(len(first)))
+        return Head(delimiter, False, positions, first, blank)
     _warn_of_lost_event(first, file)
-    return Head(delimiter, True, first, second)
+    return Head(delimiter, True, first, second, blank)
 
 
 def squeeze(text: str) -> str:
@@ -112,10 +123,10 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[str, ...]]:
 def _sniffed(text: str) -> str:
     counts: dict[str, list[int]] = {}
     for delimiter in ",\t; ":
-        try:
-            counts[delimiter] = [len(fields) for fields in _records(text, delimiter)]
-        except csv.Error:
-            continue
+        counts[delimiter] = []
+        with suppress(csv.Error):  # read_head meets it again, and says so
+            for fields in _records(text, delimiter):
+                counts[delimiter].append(len(fields))
     agreed = {d: c[0] for d, c in counts.items() if c and c[0] == c[-1] and c[0] > 1}
     separators = {d: n for d, n in agreed.items() if d != " "} or agreed
     # where no delimiter cuts both lines alike, the reader will name the line that is ragged

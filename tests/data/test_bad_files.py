@@ -129,7 +129,7 @@ def test_files_without_rows_are_fine_beside_others(write):
         (b"1,2\n3,4\n5,6,7\n", ["row 3 has 3 fields"]),
         (b"\n\n  \n", ["is empty"]),
         (b'a,b\n1,"2\n' + b"3,4\n" * 2_000_000, ["quotation mark"]),
-        (b"x" * (1 << 20), ["does not end"]),
+        (b"1," * (1 << 19), ["does not end"]),
         (b'"' + b"x" * 200_000, ["no table of text"]),
     ],
 )
@@ -306,7 +306,12 @@ NUMBERS += [pa.decimal256(40, 3), pa.dictionary(pa.int8(), pa.int64())]
 
 @pytest.mark.parametrize("kind", NUMBERS, ids=str)
 def test_all_types_of_numbers(tmp_path, kind):
-    values = pa.array([True, False]) if kind == pa.bool_() else pa.array([1, 0]).cast(kind)
+    if kind == pa.bool_():
+        values = pa.array([True, False])
+    elif pa.types.is_dictionary(kind):
+        values = pa.array([1, 0]).dictionary_encode()
+    else:
+        values = pa.array([1, 0], pa.int8()).cast(kind)
     pa.feather.write_feather(pa.table({"a": values}), str(tmp_path / "t.feather"))
     source = open_source([tmp_path / "t.feather"], request=ColumnRequest(1))
     assert next(source.batches(9)).x.tolist() == [[1.0], [0.0]]
@@ -401,3 +406,8 @@ def test_an_archive_without_columns(tmp_path):
 def test_names_of_an_archive_that_do_not_fit(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros((3, 2)), feature_names=np.array(["a"]))
     holds(fault(tmp_path / "a.npz", TWO), "'feature_names' must be 2 texts")
+
+
+def test_rows_are_counted_from_the_first_event_behind_blank_lines(csv):
+    holds(fault(csv("\n\na,b\n1,2\n\n3,x\n"), TWO), "'x' in row 2 ")
+    holds(fault(csv("\r\n\r\n1,2\r\n3,x\r\n"), TWO), "'x' in row 2 ")

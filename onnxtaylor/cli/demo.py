@@ -1,0 +1,72 @@
+"""``onnxtaylor demo``: the main job on a model and data that ship inside the package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onnxtaylor.cli import console, options
+from onnxtaylor.cli.analyze import print_ranking
+
+__all__ = ["demo"]
+
+MODEL, EVENTS, RESULT = "higgs.onnx", "higgs.parquet", "result.json"
+
+
+def demo(
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder for the files; made if missing.")
+    ] = Path("onnxtaylor-demo"),
+    top: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 15,
+    quiet: options.Quiet = False,
+) -> None:
+    """Analyzes a small Higgs → ττ network on 2000 real events of the ATLAS challenge of 2014.
+
+    Example: onnxtaylor demo
+    """
+    from onnxtaylor.errors import OptionError
+    from onnxtaylor.result import write_whole
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(f"-o {console.printable(out)}: {error.strerror}") from None
+    for name in (MODEL, EVENTS, "PROVENANCE.md"):
+        write_whole(out / name, files("onnxtaylor").joinpath("demo", name).read_bytes())
+    if not quiet:
+        console.note(
+            "A network with 30 inputs, trained to tell H → ττ from its background, and 2000 events"
+            "\nof the ATLAS Higgs challenge 2014 (CERN Open Data, DOI 10.7483/OPENDATA.ATLAS.ZBP2.M5T8)."
+            "\nWhat is its response made of?\n"
+        )
+    with console.progress_bar(quiet) as progress:
+        from onnxtaylor.analysis import analyze
+
+        result = analyze(
+            out / MODEL,
+            out / EVENTS,
+            weights="KaggleWeight",
+            labels="Label",
+            missing=-999.0,
+            scale="sigma",
+            progress=progress,
+        )
+    from onnxtaylor.plot import save_figures
+
+    result.save(out / RESULT)
+    save_figures(result, out, formats=("png",))
+    if quiet:
+        return
+    print_ranking(result, top=top)
+    console.note(
+        f"Wrote {RESULT} and scores, curve, matrix (.png) into {console.printable(out)}/."
+        " The same by hand:\n\n"
+        f"  cd {console.printable(out)}\n"
+        f"  onnxtaylor analyze {MODEL} {EVENTS} --weight KaggleWeight --label Label"
+        f" --missing -999 --scale sigma -o {RESULT}\n"
+        f"  onnxtaylor plot {RESULT} -o .\n"
+        f"  onnxtaylor rank {RESULT} --group s --feature 'DER_mass*'"
+    )

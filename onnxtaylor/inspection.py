@@ -1,0 +1,120 @@
+"""What a model offers and what an analysis would do with it, as plain text and numbers."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from onnxtaylor.analysis import FEATURE_KEYS, DataRequest, open_data
+from onnxtaylor.data import survey
+from onnxtaylor.engine.opening import OpenModel, open_model
+from onnxtaylor.errors import OnnxTaylorError, printable
+from onnxtaylor.graph import (
+    LoadedModel,
+    ModelRequest,
+    choose,
+    input_ports,
+    output_ports,
+    read_model,
+    stored_names,
+)
+from onnxtaylor.indices import count
+
+__all__ = ["inspect_model"]
+
+
+def inspect_model(
+    path: str | os.PathLike[str],
+    data: Sequence[str | os.PathLike[str]],
+    request: ModelRequest,
+    wanted: DataRequest,
+    *,
+    missing: float | None = None,
+) -> dict[str, object]:
+    """A report of names to texts or lists of texts; ``problem`` is None or one line.
+
+    What cannot be told because of a problem is left out. Raises ModelError for a file that is no
+    model at all.
+    """
+    model = read_model(path)
+    report = _file(model)
+    problem = None
+    try:
+        report |= _function(model, data, request, wanted, missing)
+    except OnnxTaylorError as error:
+        problem = str(error)
+    return {**report, "problem": problem}
+
+
+def _file(model: LoadedModel) -> dict[str, object]:
+    graph = model.proto.graph
+    kinds = Counter(
+        node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+        for node in graph.node
+    )
+    return {
+        "model": printable(model.path),
+        "sha256": model.sha256,
+        "producer": model.producer,
+        "opset": ", ".join(f"{name} {number}" for name, number in model.opset.items()),
+        "inputs": [f"{p.name} {p.type_name} {p.shape_text}" for p in input_ports(graph)],
+        "outputs": [f"{p.name} {p.type_name} {p.shape_text}" for p in output_ports(graph)],
+        "operators": ", ".join(
+            f"{kind} ×{times}" if times > 1 else kind for kind, times in kinds.most_common()
+        ),
+    }
+
+
+def _function(
+    model: LoadedModel,
+    data: Sequence[str | os.PathLike[str]],
+    request: ModelRequest,
+    wanted: DataRequest,
+    missing: float | None,
+) -> dict[str, object]:
+    report: dict[str, object] = {}
+    if data:
+        source = open_data(model, request, list(data), wanted, missing=missing)
+        found = survey(source, missing=missing)
+        x = next(iter(source.batches(64))).x
+        report["events"] = f"{found.events}, Σw = {found.sum_weight:.6g}"
+        if found.classes:
+            report["classes"] = [
+                f"{name}: {c.events} events, Σw = {c.sum_weight:.6g}"
+                for name, c in found.classes.items()
+            ]
+        names = source.feature_names
+    else:
+        n = choose(model, request).n_features
+        if n is None:
+            # raises the line that says which size is free
+            from onnxtaylor.graph import build_function
+
+            build_function(model, choose(model, request))
+        x = np.random.default_rng(0).normal(size=(8, n or 1))
+        names = None
+    opened = open_model(model, request, x)
+    names = names or stored_names(model.proto, FEATURE_KEYS)
+    return report | _opened(opened, names)
+
+
+def _opened(opened: OpenModel, names: Sequence[str] | None) -> dict[str, object]:
+    n = opened.function.n_features
+    features = [f"{n}: " + ", ".join(map(printable, names))] if names else [str(n)]
+    return {
+        "features": features,
+        "responses": ", ".join(map(printable, opened.response_names)),
+        "other outputs": ", ".join(map(printable, opened.choice.others)) or "none",
+        "held inputs": ", ".join(
+            f"{printable(p.name)} = {v.tolist()}" for p, v in opened.choice.fixed
+        )
+        or "none",
+        "precision": opened.function.precision,
+        "batch": opened.batch,
+        "engine": "differences: finite-difference stencils on the original graph",
+        "coefficients": f"{count(n, 1)} of first order, {count(n, 2)} up to second",
+        "probes": "an event alone = in a batch; twice the same; finite",
+    }

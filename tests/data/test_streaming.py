@@ -1,0 +1,57 @@
+"""Memory does not grow with the number of events, nor with the size of a row group."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+READ = """
+import sys
+from onnxtaylor.data import ColumnRequest, open_source
+from resource import RUSAGE_SELF, getrusage
+source = open_source([sys.argv[1]], request=ColumnRequest(int(sys.argv[2])))
+print(sum(len(batch) for batch in source.batches(1000)), getrusage(RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak(path, features):
+    """Number of events, and the peak of memory in MiB that a process reading them reaches."""
+    command = [sys.executable, "-c", READ, str(path), str(features)]
+    events, kib = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()
+    return int(events), int(kib) / 1024
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv.gz", "parquet"])
+def test_memory_is_bounded(kind, tmp_path):
+    peaks = {}
+    for events in (200_000, 1_200_000):
+        path = tmp_path / f"{events}.{kind}"
+        x = np.random.default_rng(0).normal(size=(events // 10, 10))
+        if kind == "parquet":  # one row group, 16 and 96 MB
+            columns = {f"f{i}": np.tile(x[:, i], 10) for i in range(10)}
+            pq.write_table(pa.table(columns), path, row_group_size=events, use_dictionary=False)
+        else:
+            text = "\n".join(",".join(map(repr, row)) for row in x[:2000].tolist()) + "\n"
+            part = gzip.compress(text.encode()) if kind == "csv.gz" else text.encode()
+            with path.open("wb") as stream:
+                for _ in range(events // 2000):
+                    stream.write(part)
+        count, peaks[events] = peak(path, 10)
+        assert count == events
+    # the data itself grows by 80 MB as numbers
+    assert peaks[1_200_000] - peaks[200_000] < 25
+
+
+def test_the_data_layer_never_loads_a_runtime():
+    code = (
+        "import sys, onnxtaylor.data; print('onnxruntime' in sys.modules, 'pandas' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    assert output.split() == ["False", "False"]
