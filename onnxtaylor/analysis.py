@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -200,7 +200,7 @@ def open_data(
     offered = stored_names(model.proto, FEATURE_KEYS)
     source: EventSource
     if hasattr(x, "batches"):
-        source = x
+        source = cast(EventSource, x)
     elif (paths := _paths(x)) is not None:
         source = data.open_source(
             paths,

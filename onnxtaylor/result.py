@@ -288,8 +288,7 @@ class TaylorResult:
                 "sources": tuple(document["data"]["sources"]),
                 "groups": tuple(GroupSummary(**g) for g in document["data"]["groups"]),
                 "features": tuple(
-                    FeatureSummary(**{k: np.nan if v is None else v for k, v in f.items()})
-                    for f in document["data"]["features"]
+                    _feature(f) for f in document["data"]["features"]
                 ),
             }
         )
@@ -350,6 +349,11 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         if isinstance(error, OSError):
             raise ResultError(f"{printable(path)}: cannot be written: {_reason(error)}") from None
         raise
+
+
+def _feature(row: Mapping[str, Any]) -> FeatureSummary:
+    known: dict[str, Any] = {k: np.nan if v is None else v for k, v in row.items()}
+    return FeatureSummary(**known)
 
 
 def _nulls(row: Mapping[str, Any]) -> dict[str, Any]:

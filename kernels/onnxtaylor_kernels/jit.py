@@ -18,11 +18,15 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
 
     Division by zero follows IEEE 754 instead of raising, so that a kernel never stops half way.
     """
-    options = {"parallel": True, "nogil": True, "error_model": "numpy"}
     try:
-        compiled: Callable[P, R] = numba.njit(cache=True, **options)(function)
+        return _compiled(function, cache=True)
     except RuntimeError:  # no writable place for the cache, as in a read-only container
-        compiled = numba.njit(**options)(function)
+        return _compiled(function, cache=False)
+
+
+def _compiled(function: Callable[P, R], *, cache: bool) -> Callable[P, R]:
+    decorate = numba.njit(parallel=True, nogil=True, error_model="numpy", cache=cache)
+    compiled: Callable[P, R] = decorate(function)
     return compiled
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from onnxtaylor.analysis import Progress
     from onnxtaylor.result import TaylorResult
 
-__all__ = ["note", "progress_bar", "ranking_table", "show", "summary"]
+__all__ = ["note", "printable", "progress_bar", "ranking_table", "show", "summary"]
 
 
 def note(message: str) -> None:

@@ -106,7 +106,7 @@ def listed(names: Sequence[str], limit: int = 6) -> str:
     >>> listed(["a", "b", "c"], limit=2)
     'a, b, … (+1 more)'
     """
-    shown = ", ".join(printable(name, 40) for name in names[:limit])
+    shown = ", ".join(printable(name, 40) or "''" for name in names[:limit])
     return shown if len(names) <= limit else f"{shown}, … (+{len(names) - limit} more)"
 
 

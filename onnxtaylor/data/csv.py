@@ -20,7 +20,7 @@ from onnxtaylor.errors import DataError, printable
 
 __all__ = ["CsvTable"]
 
-BLOCK = 1 << 22  # bytes of text held at once; a row must fit
+BLOCK = 1 << 20  # bytes of text in a block; a row must fit, and a few blocks are read ahead
 
 # pyarrow says where and what only in these sentences
 BAD_VALUE = re.compile(
@@ -121,9 +121,10 @@ class CsvTable:
                 f"row {self._row(found[2]) or 'unknown'} is not UTF-8 text"
             )
         if found := RAGGED.search(message):
+            fields = f"{found[3]} field" + "s" * (found[3] != "1")
             return DataError(
-                f"{self.file}: row {self._row(found[1]) or 'unknown'} has {found[3]} fields, the "
-                f"first line has {found[2]} (delimiter {printable(repr(self.head.delimiter))})"
+                f"{self.file}: row {self._row(found[1]) or 'unknown'} has {fields}, the first line "
+                f"has {found[2]} (delimiter {printable(repr(self.head.delimiter))})"
             )
         if "straddl" in message:
             return DataError(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
-
-import pyarrow as pa
 
 from onnxtaylor.data.columns import Places
 from onnxtaylor.data.values import Floats, Strings
@@ -73,20 +69,15 @@ def reading(file: str) -> Iterator[None]:
         raise DataError(f"{file} is a directory: name the files in it") from None
     except EOFError:
         raise DataError(f"{file} ends early: it is truncated or damaged") from None
-    except (
-        OSError,
-        ValueError,  # and with it ArrowInvalid and UnicodeDecodeError
-        pa.ArrowException,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,  # zipfile: an encrypted member
-        MemoryError,
-    ) as error:
-        raise DataError(f"{file} cannot be read: {one_line(error)}") from None
+    except Exception as error:
+        # A damaged file makes the libraries raise nearly anything: NumPy alone a TokenError, a
+        # SystemError and an OverflowError. The cause stays attached for whoever debugs a reader.
+        raise DataError(f"{file} cannot be read: {one_line(error)}") from error
 
 
 def one_line(error: BaseException) -> str:
     """What a library says, as one line."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    text = getattr(error, "strerror", None) or str(error)
+    if not text or not isinstance(error, (OSError, ValueError)):
+        text = f"{type(error).__name__} {text}"
     return printable(" ".join(str(text).split()), 200)

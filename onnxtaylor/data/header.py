@@ -27,7 +27,7 @@ from onnxtaylor.errors import DataError, OnnxTaylorWarning
 __all__ = ["Head", "open_bytes", "read_head", "squeeze"]
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
-LIMIT = 1 << 20  # bytes in which the first two lines must end
+LIMIT = 1 << 19  # bytes in which the first line must end
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.IGNORECASE)
 LINE_END = re.compile(r"\r\n|\r|\n")
 INTEGER = re.compile(r"[+-]?\d+")

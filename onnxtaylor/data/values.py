@@ -69,7 +69,8 @@ def label_text(value: object) -> str | None:
 def text_label(text: str) -> str | None:
     """A class name from a cell of a text file, where a number is text too: ``1.0`` is ``1``."""
     try:
-        return label_text(float(text))
+        # through float large numbers would fall together
+        return str(int(text)) if text.lstrip("+-").isdecimal() else label_text(float(text))
     except ValueError:
         return label_text(text)
 
@@ -120,11 +121,11 @@ def check_features(
     if not bad.any():
         return
     k, i = (int(v) for v in np.argwhere(bad)[0])
-    exclude = "" if names is None else f", leave the column out with --exclude {option(names[i])}"
+    exclude = "" if names is None else f"leave the column out with --exclude {option(names[i])}, "
     if np.isinf(x[k, i]):
-        raise DataError(f"{where(k, i)} is {x[k, i]:+g}: correct or drop the event{exclude}")
+        raise DataError(f"{where(k, i)} is {x[k, i]:+g}: {exclude}correct or drop the event")
     raise DataError(
-        f"{where(k, i)} is NaN or empty: impute it, drop the event{exclude}, or say that NaN "
+        f"{where(k, i)} is NaN or empty: impute it, drop the event, {exclude}or say that NaN "
         "means missing (missing=nan, --missing nan)"
     )
 

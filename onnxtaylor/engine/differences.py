@@ -33,6 +33,7 @@ BATCH_BYTES = 2**23  # of coefficients that leave the engine at a time
 
 # Numba's simplest threading layer allows one parallel region at a time.
 _PARALLEL = threading.Lock()
+_NUMBA_THREADS = numba.get_num_threads()
 
 
 class Differences:
@@ -95,7 +96,7 @@ class Differences:
         """A multiple of the chunk, bounded by the memory of the coefficients."""
         per_event = 8 * len(self.indices) * self._responses.shape[2]
         chunks = max(1, BATCH_BYTES // (per_event * self._events))
-        return min(chunks * self._events, 2**14)
+        return int(min(chunks * self._events, 2**14))
 
     def describe(self) -> dict[str, object]:
         """The stencil, for the options of a result."""
@@ -113,7 +114,7 @@ class Differences:
         terms = np.empty((len(x), outputs, len(self.indices)))
         with _PARALLEL:
             before = numba.get_num_threads()
-            numba.set_num_threads(min(self._threads, numba.config.NUMBA_NUM_THREADS))
+            numba.set_num_threads(min(self._threads, _NUMBA_THREADS))
             try:
                 for start in range(0, len(x), self._events):
                     stop = min(start + self._events, len(x))

@@ -97,11 +97,11 @@ class Accumulator:
             return [slice(None)]
         if labels is None:
             raise DataError(f"{events} events came without labels")
-        masks: list[slice | npt.NDArray[np.bool_]] = [labels == name for name in self.classes]
-        known = np.any(masks, axis=0)
+        masks = [labels == name for name in self.classes]
+        known = np.any(np.stack(masks), axis=0)
         if not known.all():
             raise DataError(f"label '{printable(labels[~known][0])}' is none of the classes")
-        return masks
+        return [*masks]
 
     def merge(self, other: Accumulator) -> None:
         """Adds the events of an accumulator of the same make. Raises ValueError for another."""

@@ -12,7 +12,8 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
-from onnxtaylor.data import Batch, ColumnRequest, EventSource
+from onnxtaylor.data import Batch, ColumnRequest, EventSource, open_source
+from onnxtaylor.errors import DataError
 
 Columns = dict[str, np.ndarray]
 NAMED = ("csv", "csv.gz", "csv.bz2", "csv.zst", "tsv", "txt", "parquet", "feather", "arrow", "ipc")
@@ -121,3 +122,43 @@ def assert_same(a: Batch, b: Batch) -> None:
 @pytest.fixture(params=NAMED)
 def ending(request: pytest.FixtureRequest) -> str:
     return request.param
+
+
+@pytest.fixture
+def fault() -> Callable[..., str]:
+    """fault(paths, request) → the one line that opening and reading them brings."""
+
+    def fault(paths: Path | list[Path], request: ColumnRequest) -> str:
+        paths = paths if isinstance(paths, list) else [paths]
+        with pytest.raises(DataError) as caught:
+            for _ in open_source(paths, request=request).batches(1000):
+                pass
+        message = str(caught.value)
+        assert "\n" not in message
+        assert len(message) < 600
+        return message
+
+    return fault
+
+
+@pytest.fixture
+def holds() -> Callable[..., None]:
+    """holds(message, *words): every word is there."""
+
+    def holds(message: str, *words: str) -> None:
+        for word in words:
+            assert word in message, message
+
+    return holds
+
+
+@pytest.fixture
+def csv_of(tmp_path: Path) -> Callable[..., Path]:
+    """csv_of(content, name="events.csv") → the path."""
+
+    def csv_of(content: str | bytes, name: str = "events.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return csv_of
