@@ -95,9 +95,7 @@ def test_shards_that_are_merged(table, reference):
     whole = None
     for chosen in (slice(150, EVENTS), slice(0, 40), slice(40, 150)):
         opened = open_model(read_model(MODEL), ModelRequest(), x[chosen])
-        engine = Differences(
-            opened.function, indices, spread=found.spread, largest=found.largest
-        )
+        engine = Differences(opened.function, indices, spread=found.spread, largest=found.largest)
         sums = Accumulator(1, len(indices), classes=("b", "s"), replicates=50)
         numbers = np.arange(EVENTS)[chosen]
         sums.update(engine.coefficients(x[chosen]).terms, weights[chosen], numbers, labels[chosen])

@@ -24,8 +24,8 @@ _MULTIPLIER_0, _MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 
 # A 32-bit word u is the Poisson(1) count k with P(X < k) ≤ u / 2³² < P(X ≤ k); the chance of a
-# count above 12, 2e-10, is below the resolution of the word.
-_CUMULATIVE = np.array(
+# count above 12, 6e-11, is below the resolution of the word, 2e-10.
+_CUMULATIVE = np.ceil(
     [2**32 * sum(math.exp(-1) / math.factorial(j) for j in range(k + 1)) for k in range(12)]
 ).astype(np.uint64)
 
@@ -50,7 +50,9 @@ def philox(
 
 
 @kernel
-def poisson_weights(seed: int, numbers: npt.NDArray[np.int64], out: npt.NDArray[np.float64]) -> None:
+def poisson_weights(
+    seed: int, numbers: npt.NDArray[np.int64], out: npt.NDArray[np.float64]
+) -> None:
     """Counts from Poisson(1) for every event and replicate: out (E, R), float64.
 
     ``numbers`` (E,) are the events' numbers in the whole data set; the key is the 64-bit seed.

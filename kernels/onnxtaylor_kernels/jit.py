@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Compiles a function for parallel loops, without the GIL, cached on disk where that is allowed.
+    """Compiles a function for parallel loops, without the GIL, cached on disk where allowed.
 
     Division by zero follows IEEE 754 instead of raising, so that a kernel never stops half way.
     """

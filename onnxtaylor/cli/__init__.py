@@ -4,6 +4,20 @@ Exit status: 0 fine, 1 findings, 2 the input or the call is wrong (one line, no 
 3 an error of this program.
 """
 
-from onnxtaylor.cli.main import main
+from __future__ import annotations
+
+import sys
 
 __all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command line; returns the exit status. Never shows a traceback of a user's error."""
+    try:
+        # imported in here, so that Ctrl-C while it loads is answered, too
+        from onnxtaylor.cli.app import run
+
+        return run(arguments)
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 2

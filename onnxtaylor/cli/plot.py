@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from onnxtaylor.cli import options
+from onnxtaylor.cli import console, options
 
 __all__ = ["plot"]
 
@@ -15,23 +15,31 @@ __all__ = ["plot"]
 def plot(
     result: options.Result,
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="Folder for the figures; made if missing.")
+        Path,
+        typer.Option(
+            "-o", "--out", metavar="FOLDER", help="Folder for the figures; made if missing."
+        ),
     ] = Path("figures"),
     format: Annotated[
         list[str] | None,
-        typer.Option(help="png, pdf or svg; may be repeated. Default: png.", show_default=False),
+        typer.Option(
+            metavar="NAME",
+            help="png, pdf or svg; may be repeated. Default: png.",
+            show_default=False,
+        ),
     ] = None,
-    group: Annotated[
-        str | None, typer.Option(help="Class, or all (default).", show_default=False)
-    ] = None,
+    group: options.Group = None,
 ) -> None:
     """Draws the bars, the falling curve, the matrix and the first order of all responses.
 
-    Example: onnxtaylor plot result.json -o figures --format pdf --format png
+    Prints the names of the files.
+
+    Example:
+
+      onnxtaylor plot result.json -o figures --format pdf --format png
     """
     from onnxtaylor.plot import save_figures
-    from onnxtaylor.result import TaylorResult
 
-    loaded = TaylorResult.load(result)
+    loaded = options.load_result(result)
     for path in save_figures(loaded, out, formats=tuple(format or ("png",)), group=group):
-        print(path)
+        console.document(f"{path}\n")

@@ -20,13 +20,13 @@ __all__ = ["ColumnRequest", "Columns", "Places", "choose", "listed", "locate", "
 class ColumnRequest:
     """What is asked of a table.
 
-    ``n_features`` is the number of the model's inputs. ``features`` are names asked for by the
+    ``n_features`` is the number of the model's inputs, None where the model takes any number. ``features`` are names asked for by the
     user: each must exist. ``offered`` are names that the model's metadata offers: used if all of
     them are columns, else the columns are counted. ``missing`` is the value that stands for a
     missing entry: NaN in a feature is an error unless it is NaN.
     """
 
-    n_features: int
+    n_features: int | None
     features: tuple[str, ...] | None = None
     label: str | None = None
     weight: str | None = None
@@ -86,8 +86,10 @@ def choose(
     if offered and _usable(offered, names, taken, request.n_features):
         return Columns(tuple(offered), request.label, request.weight)
     left = tuple(name for name in candidates if name not in taken)
-    if len(left) != request.n_features:
-        raise DataError(_miscounted(file, left, request))
+    if request.n_features is not None and len(left) != request.n_features:
+        raise DataError(_miscounted(file, left, request.n_features))
+    if not left:
+        raise DataError(f"{file} has no column left for features: exclude fewer")
     return Columns(left, request.label, request.weight, counted=True)
 
 
@@ -133,7 +135,7 @@ def _named(
                 f"{file}: column {quoted(name)} is named as a feature and is {taken[name]}: "
                 "it can be only one of them"
             )
-    if len(features) != request.n_features:
+    if request.n_features is not None and len(features) != request.n_features:
         raise DataError(
             f"{_counted(len(features), 'feature')} named, the model has "
             f"{_counted(request.n_features, 'input', '')}: name one column for each"
@@ -142,10 +144,10 @@ def _named(
 
 
 def _usable(
-    offered: Sequence[str], names: Sequence[str], taken: dict[str | None, str], n: int
+    offered: Sequence[str], names: Sequence[str], taken: dict[str | None, str], n: int | None
 ) -> bool:
     known = set(names)
-    return len(set(offered)) == n == len(offered) and all(
+    return len(set(offered)) == len(offered) == (n or len(offered)) and all(
         name in known and name not in taken for name in offered
     )
 
@@ -176,10 +178,10 @@ def _place(file: str, names: Sequence[str], name: str) -> int:
     return places[0]
 
 
-def _miscounted(file: str, left: Sequence[str], request: ColumnRequest) -> str:
-    wanted = _counted(request.n_features, "input", "")
+def _miscounted(file: str, left: Sequence[str], n_features: int) -> str:
+    wanted = _counted(n_features, "input", "")
     found = f"{len(left)} column{'s' * (len(left) != 1)} left for features"
-    if len(left) > request.n_features:
+    if len(left) > n_features:
         out = "name them with --features or drop some with --exclude"
     else:
         out = "is this the right file, or is a feature given as label, weight or excluded?"

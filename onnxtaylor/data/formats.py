@@ -13,7 +13,7 @@ from onnxtaylor.errors import DataError, OnnxTaylorError, printable
 
 __all__ = ["Piece", "Table", "one_line", "reading", "rows_per_piece"]
 
-CELLS = 1 << 20  # numbers per piece: 8 MiB, whatever the number of columns
+CELLS = 1 << 18  # numbers per piece: 2 MiB, whatever the number of columns
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ __all__ = ["IpcTable"]
 class IpcTable:
     """An ``.arrow``, ``.feather`` or ``.ipc`` file, in the file or the stream format.
 
-    An uncompressed file is read in place; of a compressed one a record batch's used columns are
-    held at once. Raises DataError where it cannot be opened.
+    An uncompressed file is read in place; of a compressed one a record batch is held at once.
+    Raises DataError where it cannot be opened.
     """
 
     positional = False
@@ -31,13 +31,14 @@ class IpcTable:
         self.candidates = self.names
 
     def pieces(self, places: Places) -> Iterator[Piece]:
-        """Only the used columns are read, and checked: a damaged file must not crash the run."""
+        """The used columns, checked: a damaged file must not crash the run."""
         row, used = 0, sorted(places.used)
         rows = rows_per_piece(len(used))
         with reading(self.file), pa.memory_map(str(self.path)) as source:
-            for batch in _batches(_reader(source, pa.ipc.IpcReadOptions(included_fields=used))):
+            # not with included_fields: pyarrow then copies what it could read in place
+            for batch in _batches(_reader(source)):
                 for start in range(0, batch.num_rows, rows):
-                    part = batch.slice(start, rows)
+                    part = batch.slice(start, rows).select(used)
                     part.validate(full=True)
 
                     def column(place: int, part: Any = part) -> Any:
@@ -47,12 +48,12 @@ class IpcTable:
                     row += part.num_rows
 
 
-def _reader(source: Any, options: Any = None) -> Any:
+def _reader(source: Any) -> Any:
     magic = source.read(6)
     source.seek(0)
     if magic == b"ARROW1":
-        return pa.ipc.open_file(source, options=options)
-    return pa.ipc.open_stream(source, options=options)
+        return pa.ipc.open_file(source)
+    return pa.ipc.open_stream(source)
 
 
 def _batches(reader: Any) -> Iterator[Any]:

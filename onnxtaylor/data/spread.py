@@ -74,7 +74,7 @@ class FeatureSums:
         """The weighted std; unweighted where negative weights leave no positive σ²."""
         with np.errstate(over="ignore", invalid="ignore"):
             variance = self.weighted.variance()
-        unsound = np.isnan(variance) | ((variance <= 0) & False)
+        unsound = np.isnan(variance) | ((variance <= 0) & negative)
         std = np.where(unsound, self._plain_deviation(), np.sqrt(np.maximum(variance, 0.0)))
         return np.where(self._constant, 0.0, std)
 

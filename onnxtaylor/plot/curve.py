@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from onnxtaylor.plot.style import KINDS, axes, kinds, title
 from onnxtaylor.plot.text import axis_label, number, response
@@ -52,11 +53,16 @@ def plot_curve(
         _points(ax, rank, score, kind, low if high > 0 else -np.inf, edge)
         _cut(ax, kept, float(score[kept - 1]), len(score), fraction)
         ax.set_xlim(min(0.5, 1 - 0.012 * len(score)), len(score) + max(0.5, 0.012 * len(score)))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_axisbelow(True)
         ax.grid(axis="y", color="0.88", linewidth=0.6)
         ax.set_xlabel(f"rank among {len(score)} coefficients")
         ax.set_ylabel(axis_label(result))
-        title(ax, f"Taylor coefficients of {response(result, result.outputs[c])}", result.groups[g])
+        title(
+            ax,
+            f"Taylor coefficients of {response(result, result.outputs[c], 20)}",
+            result.groups[g],
+        )
         ax.legend(loc="best", framealpha=0.9)
     return ax
 
@@ -78,21 +84,24 @@ def _points(
     edge: float,
 ) -> None:
     """One series for each kind, first order on top; what lies below ``low`` open at the edge."""
-    many = len(score) > 100
     visible = score >= low
-    for k in sorted(set(kind.tolist()), reverse=True):
-        look, here = KINDS[k], kind == k
-        size = (5.0 if k == 0 else 3.2) if many else 6.0
+    small = 3.2 if len(score) > 100 else 6.0
+    for k, look in enumerate(KINDS):
+        here = kind == k
+        if not here.any():
+            continue
+        # the rarer the kind, the larger and the further in front
+        size, order = {0: (max(small, 5.0), 5), 2: (max(small, 3.8), 4)}.get(k, (small, 3))
         ax.plot(
             rank[here & visible],
             score[here & visible],
             look.marker,
             color=look.color,
             markersize=size,
-            markeredgecolor="white" if k == 0 else look.color,
-            markeredgewidth=0.5 if k == 0 else 0,
+            markeredgecolor="white",
+            markeredgewidth=0.5 if order > 3 else 0,
             label=look.name,
-            zorder=4 if k == 0 else 3,
+            zorder=order,
         )
     hidden = int(np.count_nonzero(~visible))
     if hidden:
@@ -110,9 +119,8 @@ def _points(
 
 def _cut(ax: Axes, kept: int, score: float, total: int, fraction: float) -> None:
     """Marks the last coefficient kept: a vertical line behind it, a thin one at its score."""
-    label = f"upper {100 * fraction:g} %: {kept} of {total}, " + (
-        rf"$\langle t \rangle \geq$ {number(score)}"
-    )
+    share = f"upper {100 * fraction:g} %: {kept} of {total}"
+    label = rf"{share}, $\langle t \rangle \geq${number(score)}"
     ax.axvline(kept + 0.5, color="black", linestyle="--", linewidth=1, label=label, zorder=2)
     if score > 0:
         ax.axhline(score, color="black", linestyle=":", linewidth=0.8, zorder=2)

@@ -6,6 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def save_figures(
     paths = []
     with offscreen():
         for stem, draw in _figures(result, group):
-            figure = draw().get_figure(root=True)
+            figure = draw().figure
             assert isinstance(figure, Figure)
             for name in formats:
                 path = target / f"{prefix}{stem}.{name}"
@@ -93,25 +94,23 @@ def rendered(figure: Figure, format_name: str) -> bytes:
     return stream.getvalue()
 
 
-def _figures(
-    result: TaylorResult, group: str | None
-) -> Iterator[tuple[str, Callable[[], Axes]]]:
+def _figures(result: TaylorResult, group: str | None) -> Iterator[tuple[str, Callable[[], Axes]]]:
     several = len(result.outputs) > 1
     second = bool((result.indices.orders == 2).any())
     for c, slug in enumerate(slugs(result.outputs)):
         end = f"-{slug}" if several else ""
-        yield f"scores{end}", lambda c=c: plot_scores(result, output=c, group=group)
-        yield f"curve{end}", lambda c=c: plot_curve(result, output=c, group=group)
+        yield f"scores{end}", partial(plot_scores, result, output=c, group=group)
+        yield f"curve{end}", partial(plot_curve, result, output=c, group=group)
         if second:
-            yield f"matrix{end}", lambda c=c: plot_matrix(result, output=c, group=group)
+            yield f"matrix{end}", partial(plot_matrix, result, output=c, group=group)
     if several and bool((result.indices.orders == 1).any()):
-        yield "outputs", lambda: plot_outputs(result, group=group)
+        yield "outputs", partial(plot_outputs, result, group=group)
         try:
             class_positions(result)
         except OptionError:
             return
         if group is None:
-            yield "outputs-per-class", lambda: plot_outputs(result, per_class=True)
+            yield "outputs-per-class", partial(plot_outputs, result, per_class=True)
 
 
 def slugs(names: Sequence[str]) -> list[str]:

@@ -41,19 +41,20 @@ def plot_matrix(
     n = len(first)
     names = [literal(name) for name in result.features]
     wide = max(1.0, n / 25)  # width of the strip, in cells
-    strip = -0.5 - 1.4 * wide, -0.5 - 0.4 * wide
+    strip = -0.5 - 1.3 * wide, -0.5 - 0.3 * wide
     norm, extend = color_norm(np.concatenate([first.compressed(), second.compressed()]))
     cmap = colormaps["viridis"].with_extremes(bad=MISSING)
-    cell = min(max(5.0 / n, 0.085), 0.62)
-    text = 0.062 * max(len(name) for name in names)
-    with axes(ax, cell * (n + 1.4 * wide) + text + 1.3, cell * n + text + 0.75) as ax:
+    size = 8.0 if n <= 15 else 7.0 if n <= 40 else 6.0
+    cell = min(max(4.6 / n, 0.085), 0.62)  # inches
+    across = cell * (n + 1.3 * wide)
+    text = 0.0078 * size * max(len(name) for name in [*names, "first order"])
+    with axes(ax, across + text + 1.2, max(cell * n, 1.6) + text + 0.65) as ax:
         image = ax.imshow(second, norm=norm, cmap=cmap, extent=(-0.5, n - 0.5, n - 0.5, -0.5))
         ax.imshow(first, norm=norm, cmap=cmap, extent=(*strip, n - 0.5, -0.5), aspect="equal")
         ax.set_xlim(strip[0], n - 0.5)
         ax.set_ylim(n - 0.5, -0.5)
         shown = every(n, ROOM)
         place = np.arange(n)[shown]
-        size = 8.0 if n <= 15 else 7.0 if n <= 40 else 6.0
         ax.set_xticks(
             [sum(strip) / 2, *place], ["first order", *names[shown]], rotation=90, **LITERAL
         )
@@ -61,12 +62,14 @@ def plot_matrix(
         ax.tick_params(length=0, pad=2, labelsize=size)
         ax.spines[:].set_visible(False)
         if n <= WRITTEN:
-            _write(ax, image.norm, second, 0.0)
-            _write(ax, image.norm, first, sum(strip) / 2)
-        bar = ax.figure.colorbar(image, cax=ax.inset_axes((1.03, 0, 0.035, 1)), extend=extend)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+            _write(ax, norm, second, 0.0)
+            _write(ax, norm, first, sum(strip) / 2)
+        bar = ax.figure.colorbar(
+            image, cax=ax.inset_axes((1 + 0.12 / across, 0, 0.14 / across, 1)), extend=extend
+        )
+        bar.outline.set_visible(False)
         bar.set_label(axis_label(result))
-        what = f"Taylor coefficients of {response(result, result.outputs[c])}"
+        what = f"Taylor coefficients of {response(result, result.outputs[c], 20)}"
         grey = "" if not second.mask.any() else " (grey: not computed)"
         title(ax, what + grey, result.groups[g])
     return ax
@@ -75,15 +78,15 @@ def plot_matrix(
 def color_norm(values: npt.NDArray[np.float64]) -> tuple[Normalize, str]:
     """The colour scale of some scores, and at which end it is exceeded (``extend``).
 
-    Linear from 0 to the largest; logarithmic over at most four decades where more than a quarter
-    of the positive scores lie below 1 % of the largest, so that a linear scale would show them
-    all alike.
+    Linear from 0 to the largest; logarithmic over at most four decades where more than half of
+    the positive scores lie below 5 % of the largest, so that a linear scale would show them all
+    alike.
     """
     positive = values[values > 0]
     if not len(positive):
         return Normalize(0.0, 1.0), "neither"
     high = float(positive.max())
-    if np.quantile(positive, 0.25) >= 0.01 * high:
+    if np.median(positive) >= 0.05 * high:
         return Normalize(0.0, high), "min" if values.min() < 0 else "neither"
     low = max(float(positive.min()), 1e-4 * high)
     return LogNorm(low, high), "min" if values.min() < low else "neither"

@@ -66,7 +66,7 @@ def plot_outputs(
                 markeredgecolor="white",
                 markeredgewidth=0.4,
                 elinewidth=1,
-                label=response(result, result.outputs[c]),
+                label=_name(result, c, groups[c] if per_class else None),
                 zorder=3,
             )
         shown = every(len(names), MAX_HEIGHT / ROW)
@@ -96,6 +96,14 @@ def class_positions(result: TaylorResult) -> list[int]:
         f"{len(result.outputs)} outputs and {len(classes)} classes do not match: "
         "analyze with one label for each output, or leave per_class out"
     )
+
+
+def _name(result: TaylorResult, c: int, own: int | None) -> str:
+    """The output, and its class where that has another name."""
+    name = response(result, result.outputs[c])
+    if own is None or result.groups[own] == result.outputs[c]:
+        return name
+    return f"{name} over {literal(result.groups[own], 20)}"
 
 
 def _legend(ax: Axes) -> None:

@@ -55,12 +55,20 @@ def plot_scores(
         ax.set_axisbelow(True)
         ax.grid(axis="x", color="0.88", linewidth=0.6)
         ax.set_xlabel(axis_label(result))
-        title(ax, f"Taylor coefficients of {response(result, result.outputs[c])}", result.groups[g])
-        legend(ax, sorted(set(kind.tolist())))
+        title(
+            ax,
+            f"Taylor coefficients of {response(result, result.outputs[c], 20)}",
+            result.groups[g],
+        )
+        present = sorted(set(kind.tolist()))
+        _legend(ax, present)
+        # half of the width beside the last bars belongs to the legend
+        beside = float(np.nanmax((score + np.nan_to_num(sem))[-len(present) - 2 :], initial=0.0))
+        ax.set_xlim(right=max(ax.get_xlim()[1], 2 * beside))
     return ax
 
 
-def legend(ax: Axes, present: list[int]) -> None:
+def _legend(ax: Axes, present: list[int]) -> None:
     """Names the kinds of coefficients that are drawn, in the corner where the bars are short."""
     handles = [
         Patch(

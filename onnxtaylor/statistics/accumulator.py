@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 ALL = "all"
+BLOCK = 1024  # events whose bootstrap weights are held at a time
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,18 @@ class Accumulator:
 
         Raises DataError for a label that is none of the classes.
         """
+        for start in range(0, len(terms), BLOCK):
+            part = slice(start, start + BLOCK)
+            own = None if labels is None else labels[part]
+            self._add(terms[part], weights[part], numbers[part], own)
+
+    def _add(
+        self,
+        terms: Floats,
+        weights: Floats,
+        numbers: Integers,
+        labels: npt.NDArray[np.str_] | None,
+    ) -> None:
         values = terms.reshape(len(terms), -1)
         magnitudes = np.abs(values)
         drawn = replicate_weights(self.seed, numbers, weights, self.replicates)

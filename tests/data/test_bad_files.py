@@ -98,3 +98,15 @@ def test_whatever_bytes_are_damaged_one_line_tells(write, kind):
             told.append(str(error))
     assert len(told) > 10
     assert all(f"events.{kind}" in line and "\n" not in line for line in told)
+
+
+@pytest.mark.parametrize("kind", ["arrow", "ipc"])
+def test_text_that_points_outside_an_arrow_file_is_not_followed(write, kind, fault, holds):
+    path = write(kind, {"a": np.ones(4), "l": np.array(["s", "bb", "s", "bb"])})
+    offsets = np.array([0, 1, 3, 4, 6], np.int32)
+    far = np.array([0, 1, 3, 2**30, 6], np.int32)
+    content = path.read_bytes()
+    assert content.count(offsets.tobytes()) == 1
+    path.write_bytes(content.replace(offsets.tobytes(), far.tobytes()))
+    message = fault(path, ColumnRequest(1, label="l"))
+    holds(message, f"events.{kind} cannot be read", "offset")

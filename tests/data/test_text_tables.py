@@ -135,3 +135,11 @@ def test_compression_that_the_name_does_not_tell(csv_of, fault, holds):
 def test_rows_are_counted_from_the_first_event_behind_blank_lines(csv_of, fault, holds):
     holds(fault(csv_of("\n\na,b\n1,2\n\n3,x\n"), TWO), "'x' in row 2 ")
     holds(fault(csv_of("\r\n\r\n1,2\r\n3,x\r\n"), TWO), "'x' in row 2 ")
+
+
+def test_numbers_of_any_spelling_name_one_class(csv_of):
+    cells = ["1", "1.0", "+1", "1.000e+00", "01", "0.50", "s", "9007199254740993"]
+    content = "a,l\n" + "".join(f"0,{cell}\n" for cell in cells)
+    source = open_source([csv_of(content)], request=ColumnRequest(1, label="l"))
+    expected = ["1"] * 5 + ["0.5", "s", "9007199254740993"]
+    assert next(source.batches(20)).labels.tolist() == expected

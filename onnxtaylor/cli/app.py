@@ -1,0 +1,152 @@
+"""The commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from onnxtaylor import __version__
+from onnxtaylor.cli import console
+from onnxtaylor.cli.analyze import analyze
+from onnxtaylor.cli.demo import demo
+from onnxtaylor.cli.inspect import inspect
+from onnxtaylor.cli.plot import plot
+from onnxtaylor.cli.rank import rank
+from onnxtaylor.errors import OnnxTaylorError, OnnxTaylorWarning, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["app", "run"]
+
+FINE, WRONG, INTERNAL = 0, 2, 3
+INTERRUPTED = 130  # what typer returns after Ctrl-C
+
+# click's ClickException, whether typer imports click or has a copy of it inside
+CallError: type[Exception] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="onnxtaylor",
+    help="Which inputs, and which pairs of inputs, is a network's response made of?\n\n"
+    "Taylor coefficients of an ONNX model at every event of a data set, and their\n"
+    "mean absolute values ⟨t⟩ with uncertainties.\n\n"
+    "Example: onnxtaylor analyze model.onnx events.csv --label class -o result.json",
+    epilog="Exit status: 0 fine, 2 the input or the call is wrong (one line says what),\n"
+    "3 a fault of onnxtaylor. Data go to stdout, messages and progress to stderr.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+for command in (analyze, rank, plot, inspect, demo):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"onnxtaylor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, metavar="", help="Prints the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Runs a command line; without arguments it shows the help. Returns the exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
+    with _one_line_warnings():
+        status = _status(words or ["--help"])
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()  # the reader has seen enough
+    except OSError as error:
+        _silence_stdout()
+        return _complain(f"stdout: {error.strerror or error}")
+    return status
+
+
+def _status(words: list[str]) -> int:
+    try:
+        # a letter that the terminal cannot show is no reason to fail
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        outcome = app(args=words, prog_name="onnxtaylor", standalone_mode=False)
+    except CallError as error:
+        return _complain(_call_error(error))
+    except OnnxTaylorError as error:
+        return _complain(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted")
+    except BrokenPipeError:
+        return FINE
+    except MemoryError:
+        return _complain("out of memory: use --order 1, fewer --bootstrap, or a smaller --batch-size")
+    except OSError as error:
+        where = f"{printable(error.filename)}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}")
+    except Exception:
+        traceback.print_exc()
+        print("error: this is a fault of onnxtaylor: please report it", file=sys.stderr)
+        return INTERNAL
+    if outcome == INTERRUPTED:
+        return _complain("interrupted")
+    return outcome if isinstance(outcome, int) else FINE
+
+
+def _call_error(error: Any) -> str:
+    """``no such option: --tpo; see onnxtaylor rank --help``."""
+    message = error.format_message().strip().rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "onnxtaylor"
+    return f"{message[:1].lower()}{message[1:]}; see {command} --help"
+
+
+def _complain(message: str) -> int:
+    console.note("error: " + printable(" ".join(message.split()), limit=2000))
+    return WRONG
+
+
+@contextmanager
+def _one_line_warnings() -> Iterator[None]:
+    """Warnings of this package as one line each, without the place in the code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", OnnxTaylorWarning)
+        as_usual = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, OnnxTaylorWarning):
+                console.note(f"warning: {printable(' '.join(str(message).split()), limit=2000)}")
+            else:
+                as_usual(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield
+
+
+def _silence_stdout() -> None:
+    """What is left in the buffer must not complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

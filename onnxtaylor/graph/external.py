@@ -1,0 +1,101 @@
+"""Tensors that a model keeps in other files, read with nothing outside its folder opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import Message
+from onnx import TensorProto, helper
+
+from onnxtaylor.errors import ModelError, printable
+
+__all__ = ["MAX_PROTOBUF", "external_tensors", "load_external"]
+
+MAX_PROTOBUF = 2**31 - 1  # a protobuf message cannot be larger, nor can what onnxruntime is handed
+
+
+def external_tensors(proto: onnx.ModelProto) -> Iterator[TensorProto]:
+    """All tensors that lie in other files, wherever in the model: none may reach onnxruntime,
+    which would look for their files in the current folder.
+    """
+    for tensor in _tensors(proto):
+        if tensor.data_location == TensorProto.EXTERNAL:
+            yield tensor
+
+
+def load_external(proto: onnx.ModelProto, folder: Path, where: str, size: int) -> None:
+    """Reads, in place, every external tensor of a model of ``size`` bytes.
+
+    Raises ModelError where a file is missing, too short, outside the folder (links included), or
+    where all is more than a protobuf message can hold.
+    """
+    for tensor in external_tensors(proto):
+        at = f"{where}: tensor '{printable(tensor.name)}'"
+        try:
+            content = _read(tensor, folder, at, MAX_PROTOBUF - size)
+        except (OSError, ValueError, RuntimeError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise ModelError(f"{at} in another file cannot be read: {printable(why)}") from None
+        size += len(content)
+        tensor.raw_data = content
+        tensor.data_location = TensorProto.DEFAULT
+        del tensor.external_data[:]
+
+
+def _read(tensor: TensorProto, folder: Path, at: str, room: int) -> bytes:
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
+    shown = printable(location)
+    target = folder / location
+    # resolve() follows links: a link out of the folder is outside, too
+    if not location or not target.resolve().is_relative_to(folder.resolve()):
+        raise ModelError(
+            f"{at} lies in '{shown}', outside the model's folder: it is not opened; copy the file"
+            " beside the model and save the model again"
+        )
+    if not target.is_file():
+        raise ModelError(f"{at} lies in '{shown}', which is missing: put that file beside the model")
+    offset, length = int(entries.get("offset", 0)), entries.get("length")
+    needed = _bytes(tensor, at)
+    if offset < 0 or (length and int(length) != needed):
+        raise ModelError(
+            f"{at} is said to be {length or 'some'} bytes from {offset} of '{shown}', its shape"
+            f" needs {needed}: the model file is damaged; export it again"
+        )
+    if needed > room:
+        raise ModelError(
+            f"{at} makes the model larger than 2 GiB, the most that can be handed to onnxruntime"
+        )
+    if offset + needed > target.stat().st_size:
+        raise ModelError(f"{at} lies in '{shown}', which is too short: copy that file again")
+    with target.open("rb") as file:
+        file.seek(offset)
+        return file.read(needed)
+
+
+def _bytes(tensor: TensorProto, at: str) -> int:
+    """What a tensor occupies by its shape and type; types below 8 bits are packed."""
+    try:
+        name = TensorProto.DataType.Name(tensor.data_type)
+        item = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    except (KeyError, ValueError):
+        name, item = "UNDEFINED", 0
+    if name in ("STRING", "UNDEFINED") or any(d < 0 for d in tensor.dims):
+        raise ModelError(f"{at} cannot lie in another file: the model file is damaged")
+    bits = 4 if name.endswith("INT4") or name.startswith("FLOAT4") else 8 * item
+    bits = 2 if name.endswith("INT2") else bits
+    return (prod(tensor.dims) * bits + 7) // 8
+
+
+def _tensors(message: Message) -> Iterator[TensorProto]:
+    if isinstance(message, TensorProto):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        for inner in (value,) if isinstance(value, Message) else value:
+            yield from _tensors(inner)
