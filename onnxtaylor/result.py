@@ -16,10 +16,10 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ from onnxtaylor.indices import MultiIndices, label
 if TYPE_CHECKING:
     import pandas
     import pyarrow
+    from _typeshed import DataclassInstance
 
     from onnxtaylor.plot import ResultPlots
 
@@ -47,6 +48,7 @@ SCHEMA = "onnxtaylor.result/1"
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+_Part = TypeVar("_Part", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,9 @@ class TaylorResult:
 
         return ResultPlots(self)
 
-    def position(self, output: str | int | None = None, group: str | None = None) -> tuple[int, int]:
+    def position(
+        self, output: str | int | None = None, group: str | None = None
+    ) -> tuple[int, int]:
         """The place (c, g) of an output and group; the first output and ``all`` by default.
 
         Raises OptionError naming what there is.
@@ -228,11 +232,14 @@ class TaylorResult:
 
     def to_json(self) -> str:
         """The result as one JSON document of the schema ``onnxtaylor.result/1``."""
-        document = {
+        document: dict[str, Any] = {
             "schema": SCHEMA,
             "version": self.version,
             "model": asdict(self.model),
-            "data": {**asdict(self.data), "features": [_nulls(asdict(f)) for f in self.data.features]},
+            "data": {
+                **asdict(self.data),
+                "features": [_nulls(asdict(f)) for f in self.data.features],
+            },
             "options": dict(self.options),
             "check": None if self.check is None else dict(self.check),
             "coefficients": [],
@@ -246,7 +253,8 @@ class TaylorResult:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the JSON document, whole or not at all. Raises ResultError."""
-        write_whole(path, self.to_json().encode())
+        # a path that is no Unicode has lone surrogates: JSON can say them, as escapes
+        write_whole(path, self.to_json().encode(errors="backslashreplace"))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TaylorResult:
@@ -256,7 +264,7 @@ class TaylorResult:
             text = Path(path).read_text(encoding="utf-8")
         except FileNotFoundError:
             raise ResultError(f"{where}: no such file") from None
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise ResultError(f"{where}: cannot be read as a result: {_reason(error)}") from None
         return cls.from_json(text, where)
 
@@ -265,16 +273,17 @@ class TaylorResult:
         """The inverse of ``to_json``; ``where`` names the source in error messages."""
         try:
             document = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ResultError(f"{where}: no JSON document: {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise ResultError(f"{where}: no JSON document: {printable(error)}") from None
         schema = document.get("schema") if isinstance(document, dict) else None
         if schema != SCHEMA:
+            found = printable(schema)
             raise ResultError(
-                f"{where}: no onnxtaylor result: its schema is {schema!r}, not {SCHEMA!r}"
+                f"{where}: no onnxtaylor result: its schema is {found!r}, not {SCHEMA!r}"
             )
         try:
             return cls._from_document(document)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ResultError(
                 f"{where}: the result is damaged ({type(error).__name__}: {printable(error)})"
             ) from None
@@ -286,12 +295,11 @@ class TaylorResult:
             **{
                 **document["data"],
                 "sources": tuple(document["data"]["sources"]),
-                "groups": tuple(GroupSummary(**g) for g in document["data"]["groups"]),
-                "features": tuple(
-                    _feature(f) for f in document["data"]["features"]
-                ),
+                "groups": tuple(_checked(GroupSummary(**g)) for g in document["data"]["groups"]),
+                "features": tuple(_feature(f) for f in document["data"]["features"]),
             }
         )
+        _checked(model), _checked(data)
         rows = document["coefficients"]
         shape = (len(model.output), len(data.groups), -1)
         place = {f.name: i for i, f in enumerate(data.features)}
@@ -321,7 +329,15 @@ class TaylorResult:
         )
         if result.score.shape[2] != len(indices):
             raise ValueError("rows are missing or repeated")
-        return result
+        for row, expected in zip(rows, result.rows(), strict=True):
+            for name in ("output", "group", "order", "label", "features"):
+                if row[name] != expected[name]:
+                    raise ValueError(f"a row of {expected['label']!r} has {name} {row[name]!r}")
+        for names in (result.features, result.outputs, result.groups):
+            if len(set(names)) != len(names):
+                raise ValueError("a name occurs twice")
+        dict(result.options), dict(result.check or {})
+        return _checked(result)
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
@@ -334,6 +350,9 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     try:
         if target.is_dir():
             raise IsADirectoryError("it is a directory")
+        if target.exists() and not target.is_file():  # /dev/stdout, a pipe: never replace those
+            target.write_bytes(content)
+            return
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
@@ -346,14 +365,26 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         if temporary is not None:
             with suppress(OSError):
                 Path(temporary).unlink()
-        if isinstance(error, OSError):
+        if isinstance(error, (OSError, ValueError)):
             raise ResultError(f"{printable(path)}: cannot be written: {_reason(error)}") from None
         raise
 
 
 def _feature(row: Mapping[str, Any]) -> FeatureSummary:
     known: dict[str, Any] = {k: np.nan if v is None else v for k, v in row.items()}
-    return FeatureSummary(**known)
+    return _checked(FeatureSummary(**known))
+
+
+_TYPES: dict[str, Any] = {"str": str, "int": int, "float": (int, float)}
+
+
+def _checked(part: _Part) -> _Part:
+    """Raises TypeError where a text or number of a dataclass is something else."""
+    for f in fields(part):
+        value = getattr(part, f.name)
+        if not isinstance(value, _TYPES.get(str(f.type), object)):
+            raise TypeError(f"{f.name} is {value!r}")
+    return part
 
 
 def _nulls(row: Mapping[str, Any]) -> dict[str, Any]:

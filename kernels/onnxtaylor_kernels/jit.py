@@ -3,34 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from threading import Lock
+from types import FunctionType
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import numba
 
-__all__ = ["kernel"]
+__all__ = ["Kernel", "helper", "kernel"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# Numba's simplest threading layer ends the process when two threads enter it at once.
+_ENTERED = Lock()
 
-def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Compiles a function for parallel loops, without the GIL, cached on disk where allowed.
 
-    Division by zero follows IEEE 754 instead of raising, so that a kernel never stops half way.
+class Kernel(Generic[P, R]):
+    """A function compiled twice: its ``prange`` loops over all of Numba's threads, or alone.
+
+    Calling it runs the parallel version. ``alone`` is the same on the calling thread only, for
+    callers that bring threads of their own: it may run in many at once. Both release the GIL, are
+    cached on disk where that is allowed, and divide by zero as IEEE 754 says instead of raising,
+    so that a kernel never stops half way.
     """
-    try:
-        return _compiled(function, cache=True)
-    except RuntimeError:  # no writable place for the cache, as in a read-only container
-        return _compiled(function, cache=False)
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self._parallel = _compiled(function, parallel=True)
+        self.alone = _compiled(_renamed(function, "_alone"), parallel=False)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The parallel version."""
+        with _ENTERED:
+            return self._parallel(*args, **kwargs)
 
 
-def _compiled(function: Callable[P, R], *, cache: bool) -> Callable[P, R]:
-    decorate = numba.njit(parallel=True, nogil=True, error_model="numpy", cache=cache)
-    compiled: Callable[P, R] = decorate(function)
-    return compiled
+def kernel(function: Callable[P, R]) -> Kernel[P, R]:
+    """Compiles a function with parallel loops."""
+    return Kernel(function)
 
 
 def helper(function: Callable[P, R]) -> Callable[P, R]:
     """Compiles a small function that kernels call inside their loops."""
     compiled: Callable[P, R] = numba.njit(inline="always", error_model="numpy")(function)
     return compiled
+
+
+def _compiled(function: Callable[P, R], *, parallel: bool) -> Callable[P, R]:
+    def compile_it(cache: bool) -> Callable[P, R]:
+        decorate = numba.njit(parallel=parallel, nogil=True, error_model="numpy", cache=cache)
+        compiled: Callable[P, R] = decorate(function)
+        return compiled
+
+    try:
+        return compile_it(cache=True)
+    except RuntimeError:  # no writable place for the cache, as in a read-only container
+        return compile_it(cache=False)
+
+
+def _renamed(function: Callable[P, R], ending: str) -> Callable[P, R]:
+    """A copy under another name: Numba's cache tells functions apart by name, not by options."""
+    original = cast(Any, function)
+    copy = FunctionType(original.__code__, original.__globals__, original.__name__ + ending)
+    copy.__qualname__ = original.__qualname__ + ending
+    copy.__module__ = original.__module__
+    copy.__annotations__ = original.__annotations__
+    return cast("Callable[P, R]", copy)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from onnxtaylor.cli import console, options
+from onnxtaylor.errors import OnnxTaylorError, OptionError
 
 if TYPE_CHECKING:
     from onnxtaylor.result import TaylorResult
@@ -22,16 +25,21 @@ def analyze(
     data: options.Data,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="Saves the result (JSON).", show_default=False),
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="Saves the result (JSON).", show_default=False
+        ),
     ] = None,
     csv: Annotated[
-        Path | None, typer.Option(help="Saves the tidy table (CSV).", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="Saves the tidy table (CSV).", show_default=False),
     ] = None,
-    top: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
+    top: options.Top = 20,
     per_class: Annotated[
         bool,
         typer.Option(
-            "--per-class", help="Ranks response c over the events of class c (CMS convention)."
+            "--per-class",
+            metavar="",
+            help="Ranks response c over the events of class c (CMS convention).",
         ),
     ] = False,
     features: options.Features = None,
@@ -41,32 +49,48 @@ def analyze(
     missing: options.Missing = None,
     events: Annotated[
         int | None,
-        typer.Option(help="Only the first N events.", min=1, rich_help_panel=options.COLUMNS),
+        typer.Option(
+            metavar="N",
+            help="Only the first N events.",
+            min=1,
+            rich_help_panel=options.COLUMNS,
+            show_default=False,
+        ),
     ] = None,
     sample: Annotated[
         int | None,
-        typer.Option(help="Only N events drawn at random.", min=1, rich_help_panel=options.COLUMNS),
+        typer.Option(
+            metavar="N",
+            help="Only N events drawn at random.",
+            min=1,
+            rich_help_panel=options.COLUMNS,
+            show_default=False,
+        ),
     ] = None,
     input: options.Input = None,
     fix: options.Fix = None,
     output: options.Output = None,
     link: options.Link = "identity",
     order: Annotated[
-        int, typer.Option(help="1, or 2 with all pairs.", rich_help_panel=options.RUN)
+        int,
+        typer.Option(metavar="N", help="1, or 2 with all pairs.", rich_help_panel=options.RUN),
     ] = 2,
     scale: Annotated[
         str,
         typer.Option(
+            metavar="NAME",
             help="unit: per unit of the input; sigma: per σ of each feature.",
             rich_help_panel=options.RUN,
         ),
     ] = "unit",
     engine: Annotated[
-        str, typer.Option(help="auto or differences.", rich_help_panel=options.RUN)
+        str,
+        typer.Option(metavar="NAME", help="auto or differences.", rich_help_panel=options.RUN),
     ] = "auto",
     accuracy: Annotated[
         int | None,
         typer.Option(
+            metavar="N",
             help="Order of accuracy of the stencil, 2 or 4. Default: 4 in single precision.",
             rich_help_panel=options.RUN,
             show_default=False,
@@ -75,6 +99,7 @@ def analyze(
     mixed: Annotated[
         str,
         typer.Option(
+            metavar="NAME",
             help="Points per pair: two (n²+n+1 in all) or four (2n²+1, less round-off).",
             rich_help_panel=options.RUN,
         ),
@@ -82,17 +107,20 @@ def analyze(
     bootstrap: Annotated[
         int | None,
         typer.Option(
+            metavar="N",
             help="Replicates for the rank intervals; 0 for none. Default: 200.",
             rich_help_panel=options.RUN,
             show_default=False,
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="Of bootstrap and sample.", rich_help_panel=options.RUN)
+        int,
+        typer.Option(metavar="N", help="Of bootstrap and sample.", rich_help_panel=options.RUN),
     ] = 0,
     batch_size: Annotated[
         int | None,
         typer.Option(
+            metavar="N",
             help="Events at a time. Default: what suits the engine.",
             min=1,
             rich_help_panel=options.RUN,
@@ -104,7 +132,8 @@ def analyze(
     resume: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the sums of unfinished work: the same call continues it.",
+            metavar="FOLDER",
+            help="Keeps the sums of unfinished work: the same call continues it.",
             rich_help_panel=options.RUN,
             show_default=False,
         ),
@@ -114,42 +143,52 @@ def analyze(
 ) -> None:
     """Ranks inputs and pairs of inputs by their mean absolute Taylor coefficients ⟨t⟩.
 
-    Example: onnxtaylor analyze higgs.onnx events.csv.gz --weight KaggleWeight --label Label
-    --missing -999 --scale sigma -o result.json
-    """
-    options.writable(out, "-o")
-    options.writable(csv, "--csv")
-    with console.progress_bar(quiet) as progress:
-        # numba, onnx and pyarrow are imported here, so that --help need not wait for them
-        from onnxtaylor.analysis import analyze as run
+    Example:
 
-        result = run(
-            model,
-            list(data),
-            feature_names=options.parse_features(features),
-            weights=weight,
-            labels=label,
-            exclude=exclude or (),
-            order=order,
-            engine=engine,
-            input=input,
-            output=output,
-            fix=options.parse_fixed(fix),
-            link=link,
-            scale=scale,
-            events=events,
-            sample=sample,
-            progress=progress,
-            accuracy=accuracy,
-            mixed=mixed,
-            bootstrap=bootstrap,
-            seed=seed,
-            missing=missing,
-            batch_size=batch_size,
-            threads=threads,
-            provider=provider,
-            resume=resume,
-        )
+    onnxtaylor analyze higgs.onnx events.csv.gz --weight KaggleWeight \\
+      --label Label --missing -999 --scale sigma -o result.json
+    """
+    options.writable({"-o": out, "--csv": csv}, inputs=[model, *data])
+    if per_class and label is None:
+        raise OptionError("--per-class needs the classes: name their column with --label")
+    if resume is not None and Path("-") in data:
+        raise OptionError("--resume reads the data again: it cannot continue from stdin")
+    names, fixed = options.parse_features(features), options.parse_fixed(fix)
+    try:
+        with options.data_files(data) as files, console.progress_bar(quiet) as progress:
+            # numba, onnx and pyarrow are imported here, so that --help need not wait for them
+            from onnxtaylor.analysis import analyze as run
+
+            result = run(
+                model,
+                files,
+                feature_names=names,
+                weights=weight,
+                labels=label,
+                exclude=exclude or (),
+                order=order,
+                engine=engine,
+                input=input,
+                output=output,
+                fix=fixed,
+                link=link,
+                scale=scale,
+                events=events,
+                sample=sample,
+                progress=progress,
+                accuracy=accuracy,
+                mixed=mixed,
+                bootstrap=bootstrap,
+                seed=seed,
+                missing=missing,
+                batch_size=batch_size,
+                threads=threads,
+                provider=provider,
+                resume=resume,
+            )
+            result = _with_stdin_named(result, files, data)
+    except KeyboardInterrupt:
+        raise OnnxTaylorError(_interrupted(resume)) from None
     if out is not None:
         result.save(out)
     if csv is not None:
@@ -157,30 +196,47 @@ def analyze(
 
         write_csv(result, csv)
     if json:
-        print(result.to_json(), end="")
+        console.document(result.to_json())
     elif not quiet:
         print_ranking(result, top=top, per_class=per_class)
+    if not quiet:
         for path in filter(None, (out, csv)):
-            console.note(f"saved {path}")
+            console.note(f"saved {console.printable(path)}")
 
 
 def print_ranking(result: TaylorResult, *, top: int, per_class: bool = False) -> None:
     """The head of the ranking of every response, and what was analyzed."""
     from onnxtaylor.ranking import class_groups
 
+    groups = [result.groups[0]] * len(result.outputs)
     if per_class:
-        places = list(enumerate(class_groups(result)))
-    else:
-        places = [(c, result.groups[0]) for c in range(len(result.outputs))]
+        try:
+            groups = class_groups(result)
+        except OptionError as error:
+            # the work is done: the table of all events is better than none
+            console.note(f"warning: --per-class shows all events: {error}")
     console.show(console.summary(result))
-    for c, group in places[:SHOWN_OUTPUTS]:
-        title = f"{console.printable(result.outputs[c])}"
-        if group != result.groups[0]:
-            title += f", events of {console.printable(group)}"
+    for c, group in list(enumerate(groups))[:SHOWN_OUTPUTS]:
+        title = console.title(result.outputs[c], group if group != result.groups[0] else None)
         rows = result.top(top, c, group)
         console.show(console.ranking_table(rows, title=title, total=len(result.indices)))
-    if len(places) > SHOWN_OUTPUTS:
+    if len(groups) > SHOWN_OUTPUTS:
         console.note(
-            f"{len(places) - SHOWN_OUTPUTS} more responses: choose with --output, or save with -o"
+            f"{len(groups) - SHOWN_OUTPUTS} more responses: choose with --output, or save with -o"
             " and look with `onnxtaylor rank`"
         )
+
+
+def _with_stdin_named(
+    result: TaylorResult, files: Sequence[Path], data: Sequence[Path]
+) -> TaylorResult:
+    """The result, without the name of the file that stdin was spooled to."""
+    spooled = {str(file) for file, given in zip(files, data, strict=True) if file != given}
+    sources = tuple(options.STDIN if s in spooled else s for s in result.data.sources)
+    return replace(result, data=replace(result.data, sources=sources))
+
+
+def _interrupted(resume: Path | None) -> str:
+    if resume is None:
+        return "interrupted: no result was written (--resume FOLDER keeps unfinished work)"
+    return f"interrupted: the same call continues from the sums in {console.printable(resume)}"

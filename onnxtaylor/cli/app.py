@@ -97,7 +97,9 @@ def _status(words: list[str]) -> int:
     except BrokenPipeError:
         return FINE
     except MemoryError:
-        return _complain("out of memory: use --order 1, fewer --bootstrap, or a smaller --batch-size")
+        return _complain(
+            "out of memory: use --order 1, fewer --bootstrap, or a smaller --batch-size"
+        )
     except OSError as error:
         where = f"{printable(error.filename)}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}")

@@ -10,12 +10,26 @@ from typing import TYPE_CHECKING, Any
 from onnxtaylor.errors import printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from onnxtaylor.analysis import Progress
     from onnxtaylor.result import TaylorResult
 
-__all__ = ["note", "printable", "progress_bar", "ranking_table", "show", "summary"]
+__all__ = [
+    "document",
+    "note",
+    "printable",
+    "progress_bar",
+    "ranking_table",
+    "show",
+    "summary",
+    "title",
+    "uncertain",
+]
+
+NARROWEST = 16  # of a column of names, in letters; numbers are never cut
+FREE = 10_000  # letters: a terminal without an edge
 
 
 def note(message: str) -> None:
@@ -23,15 +37,46 @@ def note(message: str) -> None:
     print(message, file=sys.stderr)
 
 
-def show(*things: Any) -> None:
+def document(text: str) -> None:
+    """Text for machines on stdout: UTF-8, whatever the terminal's encoding, and nothing else."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8")
+    print(text, end="")
+
+
+def show(*things: Table | str) -> None:
     """Prints tables and text on stdout; piped, a table is as wide as it needs to be."""
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
-    if not sys.stdout.isatty():
-        console.width = 160
+    if sys.stdout is None:
+        return
+    console = Console(highlight=False, markup=False, emoji=False)
+    terminal = console.width
     for thing in things:
-        console.print(thing)
+        console.width = _width(thing, console, terminal)
+        # captured: rich ends the program by itself where the reader of a pipe has gone
+        with console.capture() as captured:
+            console.print(thing, soft_wrap=isinstance(thing, str) and not console.is_terminal)
+        # rich fills lines with blanks
+        lines = captured.get().splitlines()
+        print("\n".join(line if console.is_terminal else line.rstrip() for line in lines))
+
+
+def _width(thing: Table | str, console: Console, terminal: int) -> int:
+    """The terminal's width, or what it takes to show a table's numbers whole."""
+    from rich.measure import Measurement
+
+    if isinstance(thing, str):
+        return terminal
+    free = console.options.update(width=FREE)
+    if not console.is_terminal:
+        return Measurement.get(console, free, thing).maximum
+    least = 0
+    for column in thing.columns:
+        cells = [Measurement.get(console, free, cell) for cell in column.cells]
+        needed = max((cell.maximum for cell in cells), default=0)
+        least += 2 + (needed if column.no_wrap else min(needed, NARROWEST))
+    return max(terminal, least)
 
 
 @contextmanager
@@ -40,24 +85,17 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
     if quiet or not sys.stderr.isatty():
         yield None
         return
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress as Bars,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
-    bars = Bars(
-        TextColumn("{task.description:>13}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TextColumn("events"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+    bars = progress.Progress(
+        progress.TextColumn("{task.description:>13}"),
+        progress.BarColumn(bar_width=20),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("events"),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left"),
+        progress.TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     )
@@ -111,12 +149,17 @@ def ranking_table(
             *interval,
             Text(printable(row["label"])),
             uncertain(row["score"], row["sem"]),
-            f"{row['signed_mean']:+.3g}",
+            f"{row['signed_mean']:+{_formats(row['score'], row['sem'])[0]}}",
         )
     if len(rows) < total:
         table.caption = caption or f"{len(rows)} of {total} coefficients"
         table.caption_justify = "left"
     return table
+
+
+def title(output: str, group: str | None) -> str:
+    """Which response, and over which events if not over all."""
+    return printable(output) + (f", events of {printable(group)}" if group is not None else "")
 
 
 def uncertain(value: float, error: float) -> str:
@@ -125,16 +168,22 @@ def uncertain(value: float, error: float) -> str:
     >>> uncertain(0.23537, 0.00974), uncertain(1234.5, 67.0), uncertain(0.5, 0.0)
     ('0.2354 ± 0.0097', '1234 ± 67', '0.5 ± 0')
     """
+    shown, and_error = _formats(value, error)
+    return f"{value:{shown}} ± {error:{and_error}}"
+
+
+def _formats(value: float, error: float) -> tuple[str, str]:
+    """How a value is written down to the second digit of its uncertainty, and that itself."""
     from math import floor, isfinite, log10
 
     if not (isfinite(value) and isfinite(error)) or error <= 0:
-        return f"{value:.6g} ± {error:.2g}"
-    digits = 1 - floor(log10(error))
+        return ".6g", ".2g"
+    # of the rounded uncertainty: 0.0996 is 0.10
+    digits = 1 - floor(log10(float(f"{error:.1e}")) + 1e-9)
     size = max(abs(value), error)
     if digits > 8 or size >= 1e6 or size < 1e-4:
-        shown = max(0, digits + floor(log10(size)))
-        return f"{value:.{min(shown, 12)}e} ± {error:.1e}"
-    return f"{value:.{max(0, digits)}f} ± {error:.{max(0, digits)}f}"
+        return f".{min(max(0, digits + floor(log10(size))), 12)}e", ".1e"
+    return f".{max(0, digits)}f", f".{max(0, digits)}f"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -18,14 +18,19 @@ MODEL, EVENTS, RESULT = "higgs.onnx", "higgs.parquet", "result.json"
 
 def demo(
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="Folder for the files; made if missing.")
+        Path,
+        typer.Option(
+            "-o", "--out", metavar="FOLDER", help="Folder for the files; made if missing."
+        ),
     ] = Path("onnxtaylor-demo"),
-    top: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 15,
+    top: options.Top = 15,
     quiet: options.Quiet = False,
 ) -> None:
-    """Analyzes a small Higgs → ττ network on 2000 real events of the ATLAS challenge of 2014.
+    """Analyzes a small Higgs → ττ network on 2000 events of the ATLAS challenge of 2014.
 
-    Example: onnxtaylor demo
+    Example:
+
+    onnxtaylor demo
     """
     from onnxtaylor.errors import OptionError
     from onnxtaylor.result import write_whole
@@ -39,8 +44,8 @@ def demo(
     if not quiet:
         console.note(
             "A network with 30 inputs, trained to tell H → ττ from its background, and 2000 events"
-            "\nof the ATLAS Higgs challenge 2014 (CERN Open Data, DOI 10.7483/OPENDATA.ATLAS.ZBP2.M5T8)."
-            "\nWhat is its response made of?\n"
+            "\nof the ATLAS Higgs challenge 2014 (CERN Open Data,"
+            " DOI 10.7483/OPENDATA.ATLAS.ZBP2.M5T8).\nWhat is its response made of?\n"
         )
     with console.progress_bar(quiet) as progress:
         from onnxtaylor.analysis import analyze

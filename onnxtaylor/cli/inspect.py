@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import json as encoder
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from onnxtaylor.cli import console, options
+from onnxtaylor.errors import OnnxTaylorError
 
 __all__ = ["inspect"]
 
@@ -17,7 +18,11 @@ def inspect(
     model: options.Model,
     data: Annotated[
         list[Path] | None,
-        typer.Argument(help="Events to probe the model with.", show_default=False),
+        typer.Argument(
+            metavar="DATA",
+            help="Events to probe the model with; - reads CSV from stdin.",
+            show_default=False,
+        ),
     ] = None,
     features: options.Features = None,
     label: options.Label = None,
@@ -34,35 +39,35 @@ def inspect(
 
     Without data the model is probed at random numbers.
 
-    Example: onnxtaylor inspect model.onnx events.parquet --label Label
+    Example:
+
+    onnxtaylor inspect model.onnx events.parquet --label Label
     """
     from onnxtaylor.analysis import DataRequest
     from onnxtaylor.graph import ModelRequest
     from onnxtaylor.inspection import inspect_model
 
     names = options.parse_features(features)
-    report = inspect_model(
-        model,
-        list(data or ()),
-        ModelRequest(tuple(input or ()), tuple(output or ()), options.parse_fixed(fix), link),
-        DataRequest(
-            features=None if names is None else tuple(names),
-            label=label,
-            weight=weight,
-            exclude=tuple(exclude or ()),
-        ),
-        missing=missing,
-    )
+    with options.data_files(data or ()) as files:
+        report = inspect_model(
+            model,
+            files,
+            ModelRequest(tuple(input or ()), tuple(output or ()), options.parse_fixed(fix), link),
+            DataRequest(
+                features=None if names is None else tuple(names),
+                label=label,
+                weight=weight,
+                exclude=tuple(exclude or ()),
+            ),
+            missing=missing,
+        )
     if json:
-        import json as encoder
-
-        print(encoder.dumps(report, indent=1, ensure_ascii=False))
+        console.document(encoder.dumps(report, indent=1, ensure_ascii=False) + "\n")
     else:
         _print(report)
     if report["problem"]:
-        if json:
-            print(f"error: {report['problem']}", file=sys.stderr)
-        raise typer.Exit(2)
+        # what could be told is on stdout; the rest is an error like any other
+        raise OnnxTaylorError(str(report["problem"]))
 
 
 def _print(report: dict[str, object]) -> None:
@@ -79,5 +84,3 @@ def _print(report: dict[str, object]) -> None:
         text = "\n".join(console.printable(line, limit=400) for line in lines)
         table.add_row(key, Text(text or "–"))
     console.show(table)
-    if report["problem"]:
-        console.note(f"error: {report['problem']}")

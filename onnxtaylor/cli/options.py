@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.errors import OnnxTaylorError, OptionError, ResultError, printable
+
+if TYPE_CHECKING:
+    from onnxtaylor.result import TaylorResult
 
 __all__ = [
+    "STDIN",
     "Data",
     "Exclude",
     "Features",
     "Fix",
+    "Group",
     "Input",
     "Json",
     "Label",
@@ -26,43 +36,74 @@ __all__ = [
     "Quiet",
     "Result",
     "Threads",
+    "Top",
     "Weight",
+    "data_files",
+    "load_result",
     "parse_features",
     "parse_fixed",
     "writable",
 ]
 
 COLUMNS, MODEL, RUN = "Data", "Model", "Run"
+STDIN = "<stdin>"
 
-Model = Annotated[Path, typer.Argument(help="The ONNX file.", show_default=False)]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The ONNX file.", show_default=False)]
 Data = Annotated[
     list[Path],
     typer.Argument(
-        help="Events: .csv .tsv .txt (also .gz), .parquet, .arrow, .npy, .npz.", show_default=False
+        metavar="DATA",
+        help="Events: .csv .tsv .txt (also .gz), .parquet, .arrow, .npy, .npz; - reads CSV from"
+        " stdin.",
+        show_default=False,
     ),
 ]
 Result = Annotated[
-    Path, typer.Argument(help="A result of `onnxtaylor analyze -o`.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="RESULT",
+        help="A result of `onnxtaylor analyze -o`; - reads it from stdin.",
+        show_default=False,
+    ),
+]
+Top = Annotated[int, typer.Option(metavar="N", help="Rows of the table.", min=1)]
+Group = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Class, or all (default).", show_default=False),
 ]
 Features = Annotated[
     str | None,
     typer.Option(
+        metavar="NAMES",
         help="Columns that are features, in the order of the model's input: a,b,c or @FILE with"
-        " one a line. Default: the names in the model's metadata, else all columns that are left.",
+        " one a line (names with commas need a file). Default: the names in the model's metadata,"
+        " else all columns that are left.",
         rich_help_panel=COLUMNS,
         show_default=False,
     ),
 ]
 Label = Annotated[
     str | None,
-    typer.Option(help="Column of class labels: one group each.", rich_help_panel=COLUMNS),
+    typer.Option(
+        metavar="NAME",
+        help="Column of class labels: one group each.",
+        rich_help_panel=COLUMNS,
+        show_default=False,
+    ),
 ]
 Weight = Annotated[
-    str | None, typer.Option(help="Column of event weights.", rich_help_panel=COLUMNS)
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Column of event weights.",
+        rich_help_panel=COLUMNS,
+        show_default=False,
+    ),
 ]
 Exclude = Annotated[
     list[str] | None,
     typer.Option(
+        metavar="NAME",
         help="Column that is no feature; may be repeated.",
         rich_help_panel=COLUMNS,
         show_default=False,
@@ -71,6 +112,7 @@ Exclude = Annotated[
 Missing = Annotated[
     float | None,
     typer.Option(
+        metavar="VALUE",
         help="The value of missing entries, such as -999: counted, and left out of mean and σ.",
         rich_help_panel=COLUMNS,
         show_default=False,
@@ -79,6 +121,7 @@ Missing = Annotated[
 Input = Annotated[
     list[str] | None,
     typer.Option(
+        metavar="NAME",
         help="Input of the model that holds features; may be repeated.",
         rich_help_panel=MODEL,
         show_default=False,
@@ -87,7 +130,8 @@ Input = Annotated[
 Fix = Annotated[
     list[str] | None,
     typer.Option(
-        help="NAME=VALUE or NAME=V1,V2,…: holds a further input; may be repeated.",
+        metavar="NAME=VALUE",
+        help="Holds a further input; NAME=V1,V2,… for several values; may be repeated.",
         rich_help_panel=MODEL,
         show_default=False,
     ),
@@ -95,6 +139,7 @@ Fix = Annotated[
 Output = Annotated[
     list[str] | None,
     typer.Option(
+        metavar="NAME",
         help="Output, inner tensor or response node to analyze; may be repeated."
         " Default: the first output that holds floating-point numbers.",
         rich_help_panel=MODEL,
@@ -104,36 +149,42 @@ Output = Annotated[
 Link = Annotated[
     str,
     typer.Option(
-        help="identity, or logit or log of the response.", rich_help_panel=MODEL
+        metavar="NAME", help="identity, or logit or log of the response.", rich_help_panel=MODEL
     ),
 ]
 Threads = Annotated[
     int,
     typer.Option(
-        help="Threads; 0 takes all processors.", rich_help_panel=RUN, show_default=False
+        metavar="N",
+        help="Threads; 0 takes all processors.",
+        rich_help_panel=RUN,
+        show_default=False,
     ),
 ]
-Provider = Annotated[str, typer.Option(help="auto, cpu or cuda.", rich_help_panel=RUN)]
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no table.")]
+Provider = Annotated[
+    str, typer.Option(metavar="NAME", help="auto, cpu or cuda.", rich_help_panel=RUN)
+]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="JSON on stdout, for machines.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", metavar="", help="No progress and no table.")]
 
 
 def parse_features(text: str | None) -> list[str] | None:
-    """``a,b,c``, or ``@FILE`` with one name a line. Raises OptionError."""
+    """``a,b,c``, or ``@FILE`` with one name a line, to the letter. Raises OptionError."""
     if text is None:
         return None
+    where = f"--features {printable(text)}"
     if text.startswith("@"):
         try:
-            lines = Path(text[1:]).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise OptionError(
-                f"--features {printable(text)}: {printable(getattr(error, 'strerror', None) or error)}"
-            ) from None
-        names = [line.strip() for line in lines if line.strip()]
+            content = Path(text[1:]).read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise OptionError(f"{where}: is not UTF-8 text") from None
+        except OSError as error:
+            raise OptionError(f"{where}: {printable(error.strerror or error)}") from None
+        names = [line for line in content.split("\n") if line.strip()]
     else:
         names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise OptionError(f"--features {printable(text)}: no name in it")
+        raise OptionError(f"{where}: no name in it")
     return names
 
 
@@ -142,27 +193,75 @@ def parse_fixed(pairs: Sequence[str] | None) -> dict[str, list[float]]:
     fixed: dict[str, list[float]] = {}
     for pair in pairs or ():
         name, equals, value = pair.rpartition("=")
+        where = f"--fix {printable(pair)}"
         try:
-            fixed[name] = [float(part) for part in value.split(",")]
+            values = [float(part) for part in value.split(",")]
         except ValueError:
             equals = ""
         if not equals or not name:
-            raise OptionError(
-                f"--fix {printable(pair)}: it takes NAME=VALUE or NAME=V1,V2,… with numbers"
-            )
+            raise OptionError(f"{where}: it takes NAME=VALUE or NAME=V1,V2,… with numbers")
+        if name in fixed:
+            raise OptionError(f"{where}: {printable(name)} is held twice")
+        fixed[name] = values
     return fixed
 
 
-def writable(path: Path | None, option: str) -> None:
-    """Finds out before the work whether a file can be written at its end. Raises OptionError."""
-    if path is None:
-        return
-    import os
+def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) -> None:
+    """Finds out before the work whether files can be written at its end. Raises OptionError.
 
-    where = f"{option} {printable(path)}"
-    if path.is_dir():
-        raise OptionError(f"{where}: is a directory: name a file in it")
-    if not path.parent.is_dir():
-        raise OptionError(f"{where}: there is no folder {printable(path.parent)}: make it first")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OptionError(f"{where}: the folder {printable(path.parent)} is not writable")
+    ``targets`` are the files by their option. None of them may be an input, or another of them.
+    """
+    taken = {os.path.realpath(path): "is read by this call" for path in inputs}
+    for option, path in targets.items():
+        if path is None:
+            continue
+        where = f"{option} {printable(path)}"
+        folder = printable(path.parent)
+        if path.is_dir():
+            raise OptionError(f"{where}: is a directory: name a file in it")
+        if not path.parent.is_dir():
+            raise OptionError(f"{where}: there is no folder {folder}: make it first")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise OptionError(f"{where}: the folder {folder} is not writable")
+        place = os.path.realpath(path)
+        if place in taken:
+            raise OptionError(f"{where}: {taken[place]}: name another file")
+        taken[place] = f"is the file of {option}, too"
+
+
+@contextmanager
+def data_files(data: Sequence[Path]) -> Iterator[list[Path]]:
+    """The files of the DATA arguments; ``-`` is spooled to one that is deleted at the end.
+
+    Messages name it ``<stdin>``. Raises OptionError where ``-`` is given twice.
+    """
+    if Path("-") not in data:
+        yield list(data)
+        return
+    if data.count(Path("-")) > 1:
+        raise OptionError("DATA -: stdin can be read only once")
+    if sys.stdin is None:
+        raise OptionError("DATA -: stdin is closed")
+    with tempfile.TemporaryDirectory(prefix="onnxtaylor-") as folder:
+        spool = Path(folder) / "stdin.csv"
+        with spool.open("wb") as stream:
+            shutil.copyfileobj(sys.stdin.buffer, stream)
+        try:
+            yield [spool if path == Path("-") else path for path in data]
+        except OnnxTaylorError as error:
+            raise type(error)(str(error).replace(printable(spool), STDIN)) from error
+
+
+def load_result(path: Path) -> TaylorResult:
+    """A saved result; ``-`` reads it from stdin. Raises ResultError."""
+    from onnxtaylor.result import TaylorResult
+
+    if path != Path("-"):
+        return TaylorResult.load(path)
+    if sys.stdin is None:
+        raise ResultError(f"{STDIN}: closed")
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise ResultError(f"{STDIN}: cannot be read as a result: it is not UTF-8 text") from None
+    return TaylorResult.from_json(text, STDIN)

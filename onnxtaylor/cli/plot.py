@@ -32,14 +32,12 @@ def plot(
 ) -> None:
     """Draws the bars, the falling curve, the matrix and the first order of all responses.
 
-    Prints the names of the files.
-
     Example:
 
-      onnxtaylor plot result.json -o figures --format pdf --format png
+    onnxtaylor plot result.json -o figures --format pdf --format png
     """
     from onnxtaylor.plot import save_figures
 
     loaded = options.load_result(result)
     for path in save_figures(loaded, out, formats=tuple(format or ("png",)), group=group):
-        console.document(f"{path}\n")
+        print(console.printable(path, limit=4096))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as encoder
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +43,7 @@ def rank(
 
     Example:
 
-      onnxtaylor rank result.json --top 50 --feature 'DER_mass*'
+    onnxtaylor rank result.json --top 50 --feature 'DER_mass*'
     """
     options.writable({"--csv": csv}, inputs=[result])
     from onnxtaylor.ranking import ranked_rows, write_csv
@@ -52,8 +53,6 @@ def rank(
     if csv is not None:
         write_csv(loaded, csv)
     if json:
-        import json as encoder
-
         console.document(encoder.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     else:
         c, g = loaded.position(output, group)

@@ -20,10 +20,11 @@ __all__ = ["ColumnRequest", "Columns", "Places", "choose", "listed", "locate", "
 class ColumnRequest:
     """What is asked of a table.
 
-    ``n_features`` is the number of the model's inputs, None where the model takes any number. ``features`` are names asked for by the
-    user: each must exist. ``offered`` are names that the model's metadata offers: used if all of
-    them are columns, else the columns are counted. ``missing`` is the value that stands for a
-    missing entry: NaN in a feature is an error unless it is NaN.
+    ``n_features`` is the number of the model's inputs, None where it takes any number.
+    ``features`` are names asked for by the user: each must exist. ``offered`` are names that the
+    model's metadata offers: used if all of them are columns, else the columns are counted.
+    ``missing`` is the value that stands for a missing entry: NaN in a feature is an error unless
+    it is NaN.
     """
 
     n_features: int | None

@@ -1,24 +1,28 @@
 """Taylor coefficients by finite differences: the original graph, evaluated at stencil points.
 
 It needs nothing of a model but its responses, and shares no derivative code with the exact
-engine, whose cross-check it is. Three steps per chunk of events: ``displace`` writes the rows of
-the stencil into a reused buffer, onnxruntime evaluates that buffer into another, ``contract`` turns
-the responses into coefficients. A chunk is as large as fits the cache.
+engine, whose cross-check it is. Per chunk of events ``displace`` writes the rows of the stencil
+into a reused buffer, onnxruntime evaluates that buffer into another, ``contract`` turns the
+responses into coefficients. A chunk is as large as fits the cache.
+
+On CPUs every thread has a chunk of its own, and onnxruntime runs inside it: threads that meet at
+every operator and at every kernel cost more than they bring. A GPU is fed by one thread, whose
+kernels use all processors.
 """
 
 from __future__ import annotations
 
-import threading
-from typing import Any
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
 import numpy.typing as npt
-from onnxtaylor_kernels.contract import contract
-from onnxtaylor_kernels.displace import displace, round_to_grid
 
 from onnxtaylor.engine.base import BatchCoefficients
-from onnxtaylor.engine.session import BoundCall, Session, available_threads
+from onnxtaylor.engine.pipeline import Pipeline
+from onnxtaylor.engine.session import Session, available_threads
 from onnxtaylor.engine.stencil import build_stencil, choose_steps
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
@@ -27,12 +31,10 @@ __all__ = ["Differences"]
 
 Floats = npt.NDArray[np.float64]
 
-CHUNK_BYTES = 2**20  # of one layer's activations, per thread: about a second-level cache
+CHUNK_BYTES = 2**20  # of one layer's activations: about a second-level cache
 MIN_ROWS, MAX_ROWS = 256, 8192
 BATCH_BYTES = 2**23  # of coefficients that leave the engine at a time
 
-# Numba's simplest threading layer allows one parallel region at a time.
-_PARALLEL = threading.Lock()
 _NUMBA_THREADS = numba.get_num_threads()
 
 
@@ -62,12 +64,11 @@ class Differences:
     ) -> None:
         self.indices = indices
         self.precision = function.precision
-        self._function = function
         self._threads = threads or available_threads()
+        self._mixed = mixed
         if accuracy is None:
             accuracy = 2 if function.precision == "float64" else 4
         self._stencil = build_stencil(indices, accuracy=accuracy, mixed=mixed)
-        self._mixed = mixed
         self.steps = (
             choose_steps(
                 self._stencil, spread, largest, digits=function.digits, order=indices.order
@@ -75,16 +76,24 @@ class Differences:
             if steps is None
             else np.asarray(steps, dtype=np.float64)
         )
-        self._session = Session(function, provider=provider, threads=self._threads)
-        outputs = self._session(np.zeros((1, function.n_features))).shape[1]
-        rows_in_cache = CHUNK_BYTES * self._threads // (function.width * function.dtype.itemsize)
-        rows = int(np.clip(rows_in_cache, MIN_ROWS, MAX_ROWS))
+        self._parallel = provider != "cpu"
+        session = Session(function, provider=provider, threads=1)
+        self._outputs = session(np.zeros((1, function.n_features))).shape[1]
+        in_cache = CHUNK_BYTES // (function.width * function.dtype.itemsize)
+        rows = int(np.clip(in_cache, MIN_ROWS, MAX_ROWS))
         self._events = max(1, rows // self._stencil.points)
-        self._block = min(rows, self._stencil.points) if self._events == 1 else self._stencil.points
-        self._centres = np.empty((self._events, function.n_features), function.dtype)
-        self._rows = np.empty((self._events, self._block, function.n_features), function.dtype)
-        self._responses = np.empty((self._events, self._stencil.points, outputs), function.dtype)
-        self._calls: dict[tuple[int, int, int], BoundCall] = {}
+        self._pipelines: Sequence[Pipeline] = [
+            Pipeline(
+                session,
+                self._stencil,
+                self.steps,
+                outputs=self._outputs,
+                events=self._events,
+                block=min(self._stencil.points, rows),
+                parallel=self._parallel,
+            )
+            for _ in range(1 if self._parallel else self._threads)
+        ]
 
     @property
     def points(self) -> int:
@@ -93,10 +102,11 @@ class Differences:
 
     @property
     def batch_events(self) -> int:
-        """A multiple of the chunk, bounded by the memory of the coefficients."""
-        per_event = 8 * len(self.indices) * self._responses.shape[2]
-        chunks = max(1, BATCH_BYTES // (per_event * self._events))
-        return int(min(chunks * self._events, 2**14))
+        """A multiple of the chunks of all threads, bounded by the memory of the coefficients."""
+        together = self._events * len(self._pipelines)
+        per_event = 8 * len(self.indices) * self._outputs
+        rounds = max(1, BATCH_BYTES // (per_event * together))
+        return min(rounds, 2**14 // together + 1) * together
 
     def describe(self) -> dict[str, object]:
         """The stencil, for the options of a result."""
@@ -109,66 +119,42 @@ class Differences:
 
     def coefficients(self, x: npt.NDArray[np.float64]) -> BatchCoefficients:
         """t_α at the events x (B, n), B as large as the caller likes."""
-        outputs = self._responses.shape[2]
-        responses = np.empty((len(x), outputs))
-        terms = np.empty((len(x), outputs, len(self.indices)))
-        with _PARALLEL:
-            before = numba.get_num_threads()
+        responses = np.empty((len(x), self._outputs))
+        terms = np.empty((len(x), self._outputs, len(self.indices)))
+        chunks = [slice(k, k + self._events) for k in range(0, len(x), self._events)]
+        if self._parallel:
             numba.set_num_threads(min(self._threads, _NUMBA_THREADS))
             try:
-                for start in range(0, len(x), self._events):
-                    stop = min(start + self._events, len(x))
-                    self._chunk(x[start:stop], responses[start:stop], terms[start:stop])
+                for chunk in chunks:
+                    self._pipelines[0].run(x[chunk], responses[chunk], terms[chunk])
             finally:
-                numba.set_num_threads(before)
+                numba.set_num_threads(_NUMBA_THREADS)
+        else:
+            self._share(chunks, x, responses, terms)
         return BatchCoefficients(responses, terms)
 
-    def _chunk(self, x: Floats, responses: Floats, terms: Floats) -> None:
-        """One chunk of events; where a single stencil is too large, block by block of points."""
-        stencil, count = self._stencil, len(x)
-        weights = stencil.formula
-        centres = self._centres[:count]
-        round_to_grid(
-            np.ascontiguousarray(x), self.steps, weights.reach, self._function.digits, centres
-        )
-        for first in range(0, stencil.points, self._block):
-            size = min(self._block, stencil.points - first)
-            displace(
-                centres,
-                self.steps,
-                stencil.features,
-                stencil.pairs,
-                weights.multiples,
-                weights.corners,
-                first,
-                self._rows[:count, :size],
-            )
-            self._call(count, first, size)()
-        found = self._responses[:count]
-        responses[:] = found[:, 0]
-        contract(
-            found,
-            self.steps,
-            stencil.features,
-            stencil.pairs,
-            stencil.axes_of_pairs,
-            weights.first,
-            weights.second,
-            weights.corner,
-            weights.ridge,
-            stencil.slots_first,
-            stencil.slots_second,
-            stencil.slots_pairs,
-            terms,
-        )
+    def _share(
+        self, chunks: Sequence[slice], x: Floats, responses: Floats, terms: Floats
+    ) -> None:
+        """Every pipeline, in a thread of its own, takes the next chunk when it is through."""
+        waiting = deque(chunks)
+        busy = self._pipelines[: max(1, len(chunks))]
 
-    def _call(self, events: int, first: int, size: int) -> BoundCall:
-        """The bound call from the rows of this chunk into its place among the responses."""
-        key = (events, first, size)
-        if key not in self._calls:
-            rows: npt.NDArray[Any] = self._rows[:events, :size]
-            targets = self._responses[:events, first : first + size]
-            self._calls[key] = self._session.bind(
-                rows.reshape(-1, rows.shape[2]), targets.reshape(-1, targets.shape[2])
-            )
-        return self._calls[key]
+        def work(pipeline: Pipeline) -> None:
+            while True:
+                try:
+                    chunk = waiting.popleft()
+                except IndexError:  # none is waiting
+                    return
+                pipeline.run(x[chunk], responses[chunk], terms[chunk])
+
+        if len(busy) == 1:
+            work(busy[0])
+            return
+        with ThreadPoolExecutor(len(busy)) as pool:
+            try:
+                for future in [pool.submit(work, pipeline) for pipeline in busy]:
+                    future.result()
+            except BaseException:
+                waiting.clear()  # an interrupt or error ends the other threads with their chunk
+                raise

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import ModelError, OptionError, printable
+from onnxtaylor.graph.held import read_value
+from onnxtaylor.graph.layout import batch_of, feature_count
 from onnxtaylor.graph.load import LoadedModel
-from onnxtaylor.graph.ports import FLOATS, Port, input_ports, output_ports
+from onnxtaylor.graph.ports import FLOATS, Port, input_ports, output_ports, zipmap_tensors
 from onnxtaylor.graph.prune import needed_inputs, tensor_names
 
 __all__ = ["Choice", "ModelRequest", "choose", "nearest"]
@@ -37,14 +38,15 @@ class ModelRequest:
 class Choice:
     """The resolved request.
 
-    ``nodes`` are requested names that are no tensors, such as a class or ``p[2]``: which response
-    they mean is known once the model has responded. ``others`` are outputs that were not chosen.
+    ``outputs`` are the tensors to evaluate; ``picks`` what was asked for in that order, tensors
+    and names that are none, such as a class or ``p[2]``: which response those mean is known once
+    the model has responded. ``others`` are outputs that were not chosen.
     """
 
     features: tuple[Port, ...]
     fixed: tuple[tuple[Port, npt.NDArray[np.float64]], ...]
     outputs: tuple[str, ...]
-    nodes: tuple[str, ...]
+    picks: tuple[str, ...]
     others: tuple[str, ...]
 
     @property
@@ -54,12 +56,6 @@ class Choice:
         return None if None in sizes else sum(s for s in sizes if s is not None)
 
 
-def feature_count(port: Port) -> int | None:
-    """Π of all dimensions behind the batch; None if one of them is free."""
-    dims = (port.shape or (None, None))[1:]
-    return prod(d for d in dims if isinstance(d, int)) if all(map(_known, dims)) else None
-
-
 def choose(model: LoadedModel, request: ModelRequest) -> Choice:
     """Resolves a request against a model.
 
@@ -67,23 +63,25 @@ def choose(model: LoadedModel, request: ModelRequest) -> Choice:
     what does not exist or leaves an input without a value.
     """
     graph = model.proto.graph
-    outputs, nodes, others = _choose_outputs(model, request.outputs)
+    outputs, picks, others = _choose_outputs(model, request.outputs)
     ports = input_ports(graph)
     for name in (*request.inputs, *request.fix):
         if name not in {p.name for p in ports}:
             raise OptionError(
-                f"{_at(model)}has no input '{printable(name)}'; it has "
-                + ", ".join(printable(p.name) for p in ports)
+                f"{_at(model)}has no input '{printable(name)}'"
+                + nearest(name, [p.name for p in ports])
             )
+        if name in request.inputs and name in request.fix:
+            raise OptionError(f"input '{printable(name)}' cannot be held and be features as well")
     needed = needed_inputs(graph, outputs)
     ports = [p for p in ports if p.name in needed or p.name in request.inputs]
     features = _choose_features(model, ports, request)
     held = [p for p in ports if p not in features]
     return Choice(
         features=tuple(features),
-        fixed=tuple((p, _held_value(model, p, request)) for p in held),
+        fixed=tuple(_choose_values(model, features, held, request)),
         outputs=tuple(outputs),
-        nodes=tuple(nodes),
+        picks=tuple(picks),
         others=tuple(others),
     )
 
@@ -91,32 +89,41 @@ def choose(model: LoadedModel, request: ModelRequest) -> Choice:
 def _choose_outputs(
     model: LoadedModel, wanted: Sequence[str]
 ) -> tuple[list[str], list[str], list[str]]:
+    """The tensors to evaluate, what to pick of their responses, and the outputs not chosen."""
     graph = model.proto.graph
-    ports = output_ports(graph)
-    floats = [p.name for p in ports if p.is_float]
-    types = {p.name: p for p in ports}
+    ports = {p.name: p for p in output_ports(graph)}
+    floats = [p.name for p in ports.values() if p.is_float]
     if not wanted:
         if not floats:
-            what = ", ".join(f"{printable(p.name)} ({p.type_name})" for p in ports)
+            what = ", ".join(f"{printable(p.name)} ({p.type_name})" for p in ports.values())
             raise ModelError(
                 f"{_at(model)}has no output of floating-point numbers, only {what}: a response"
                 " must be a number; name an inner tensor with --output"
             )
-        return floats[:1], [], floats[1:]
+        return floats[:1], floats[:1], floats[1:]
     inner = tensor_names(graph)
-    tensors, nodes = [], []
-    for name in wanted:
-        if name in types and not types[name].is_float:
+    maps = zipmap_tensors(graph)
+    picks = list(dict.fromkeys(maps.get(name, name) for name in wanted))
+    tensors = []
+    for name in picks:
+        if name in ports and not ports[name].is_float:
             raise OptionError(
-                f"{_at(model)}output '{printable(name)}' holds {types[name].type_name}: it has no"
-                " derivative"
+                f"{_at(model)}output '{printable(name)}' holds {ports[name].type_name}: it has no"
+                " derivative" + (f"; choose {', '.join(map(printable, floats))}" if floats else "")
             )
-        (tensors if name in types or name in inner else nodes).append(name)
-    if nodes and not tensors:
-        # a single node: of the tensor it names, as in p[2], or of the first output
-        owners = {n.rsplit("[", 1)[0] for n in nodes}
-        tensors = [t for t in [*floats, *sorted(inner)] if t in owners][:1] or floats[:1]
-    return tensors, nodes, [f for f in floats if f not in tensors]
+        # a single node belongs to the tensor that it names, as in p[2], or to the first output
+        owner = name.rsplit("[", 1)[0]
+        tensors += [name] if name in ports or name in inner else [maps.get(owner, owner)]
+    known = [t for t in tensors if t in ports or t in inner]
+    if len(known) < len(tensors):
+        known += [f for f in floats[:1] if f not in known]
+    if not known:
+        raise OptionError(
+            f"{_at(model)}has no output or inner tensor '{printable(wanted[0])}'"
+            + nearest(wanted[0], sorted(inner))
+        )
+    outputs = list(dict.fromkeys(known))
+    return outputs, picks, [f for f in floats if f not in outputs]
 
 
 def _choose_features(model: LoadedModel, ports: list[Port], request: ModelRequest) -> list[Port]:
@@ -125,51 +132,84 @@ def _choose_features(model: LoadedModel, ports: list[Port], request: ModelReques
         chosen = [by_name[name] for name in dict.fromkeys(request.inputs)]
     else:
         free = [p for p in ports if p.name not in request.fix]
-        floats = [p for p in free if p.is_float]
         if not free:
-            raise ModelError(f"{_at(model)}the response depends on no input that is free to vary")
-        if len(floats) > 1 and all(feature_count(p) == 1 for p in floats):
-            chosen = floats  # one input per column, as scikit-learn pipelines have
+            raise ModelError(
+                f"{_at(model)}the response depends on no input that is free to vary: choose"
+                " another with --output"
+            )
+        floats = [p for p in free if p.is_float]
+        # a single number, such as a temperature, belongs to no event
+        rows = [p for p in floats if p.shape != ()] or floats
+        if len(rows) > 1 and all(feature_count(p) == 1 for p in rows):
+            chosen = rows  # one input per column, as scikit-learn pipelines have
         else:
-            # the widest one; a free dimension counts as wide
-            chosen = sorted(floats, key=lambda p: -(feature_count(p) or 10**9))[:1] or free[:1]
+            chosen = sorted(rows, key=_narrowness)[:1] or free[:1]
     for p in chosen:
-        if not p.is_float:
-            raise ModelError(
-                f"{_at(model)}input '{printable(p.name)}' holds {p.type_name}: a response has no"
-                " derivative by whole numbers or text; analyze a later tensor's model, such as one"
-                " that starts behind the embedding or encoding of this input"
-            )
-        if FLOATS[p.type] == "bfloat16":
-            raise ModelError(
-                f"{_at(model)}input '{printable(p.name)}' is bfloat16, which onnxruntime cannot be"
-                " fed from NumPy: export the model with float32 inputs"
-            )
-        if p.shape == ():
-            raise ModelError(
-                f"{_at(model)}input '{printable(p.name)}' is a single number without a batch axis:"
-                " export the model with inputs of shape [batch, features]"
-            )
+        _refuse(model, p)
     return chosen
 
 
-def _held_value(
-    model: LoadedModel, port: Port, request: ModelRequest
-) -> npt.NDArray[np.float64]:
-    name = printable(port.name)
-    if port.name not in request.fix:
-        raise OptionError(
-            f"{_at(model)}input '{name}' ({port.type_name} {port.shape_text}) needs a value:"
-            f" hold it with --fix {name}=VALUE, or take it as features with --input {name}"
+def _narrowness(port: Port) -> tuple[bool, int]:
+    """Sorts the widest input first, a free size counting as wide, and those with a fixed batch
+    behind: beside inputs with a free one they are constants that the exporter left open.
+    """
+    return isinstance(batch_of(port), int), -(feature_count(port) or 10**9)
+
+
+def _refuse(model: LoadedModel, p: Port) -> None:
+    where = f"{_at(model)}input '{printable(p.name)}'"
+    if not p.is_float:
+        raise ModelError(
+            f"{where} holds {p.type_name}, and a response has no derivative by"
+            f" {'text' if p.type_name == 'string' else 'whole numbers'}: cut the model behind the"
+            " encoding of this input (onnx.utils.extract_model) and analyze the part that takes"
+            " floating-point numbers"
+            if p.type
+            else f"{where} is no tensor: export the model with a tensor [batch, features] instead"
         )
-    value = np.asarray(request.fix[port.name], dtype=np.float64)
-    dims = [d for d in port.shape or () if isinstance(d, int)]
-    sizes = {1, prod(dims), prod(dims[1:])}
-    if value.size not in sizes:
-        raise OptionError(
-            f"--fix {name}: {value.size} values do not fit the input's shape {port.shape_text}"
+    if FLOATS[p.type] == "bfloat16":
+        raise ModelError(
+            f"{where} is bfloat16, which onnxruntime cannot be fed from NumPy: export the model"
+            " with float32 inputs"
         )
-    return value
+    if p.shape == ():
+        raise ModelError(
+            f"{where} is a single number without a batch axis: export the model with inputs of"
+            " shape [batch, features]"
+        )
+
+
+def _choose_values(
+    model: LoadedModel, features: list[Port], held: list[Port], request: ModelRequest
+) -> list[tuple[Port, npt.NDArray[np.float64]]]:
+    """The values of the held inputs; names all that are missing at once."""
+    missing = [p for p in held if p.name not in request.fix]
+    if missing:
+        raise OptionError(_missing_line(model, features, missing))
+    batch = batch_of(features[0])
+    symbols = {d for p in features for d in (p.shape or ())[1:] if isinstance(d, str)}
+    return [(p, read_value(p, request.fix[p.name], batch, symbols)) for p in held]
+
+
+def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port]) -> str:
+    shown = [f"'{printable(p.name)}' ({p.type_name} {printable(p.shape_text)})" for p in missing[:3]]
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    fixes = " ".join(f"--fix {printable(p.name)}=VALUE" for p in missing[:3])
+    line = (
+        f"{_at(model)}input{'s' * (len(missing) > 1)} {', '.join(shown)}{more}"
+        f" need{'s' * (len(missing) == 1)} a value: hold with {fixes}"
+    )
+    floats = [p for p in missing if p.is_float and p.shape != ()]
+    if floats and not isinstance(batch_of(features[0]), int):
+        if all(p.shape and all(isinstance(d, int) for d in p.shape) for p in floats):
+            return line + (
+                "; a constant that the exporter lost, as it happens to the mean and variance of"
+                " Keras' Normalization, is restored by exporting again from an inference model"
+            )
+    if floats:
+        names = [p.name for p in (*features, *floats[:3])]
+        line += ", or take as features with " + " ".join(f"--input {printable(n)}" for n in names)
+    return line
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
@@ -177,12 +217,10 @@ def nearest(name: str, names: Sequence[str]) -> str:
     close = get_close_matches(name, names, n=3, cutoff=0.4)
     listed = close or list(names)[:8]
     more = "" if close or len(names) <= 8 else f", … ({len(names)} in all)"
+    if not listed:
+        return ""
     return ("; nearest: " if close else "; it has ") + ", ".join(map(printable, listed)) + more
 
 
 def _at(model: LoadedModel) -> str:
     return f"{printable(model.path)}: "
-
-
-def _known(dim: int | str | None) -> bool:
-    return isinstance(dim, int)

@@ -16,6 +16,7 @@ __all__ = [
     "output_ports",
     "stored_names",
     "zipmap_labels",
+    "zipmap_tensors",
 ]
 
 FLOATS = {
@@ -45,9 +46,12 @@ class Port:
     @property
     def type_name(self) -> str:
         """``float32``, ``int64``, …, or ``no tensor``."""
-        if not self.type:
-            return "no tensor"
-        return FLOATS.get(self.type) or str(TensorProto.DataType.Name(self.type)).lower()
+        if self.type in FLOATS:
+            return FLOATS[self.type]
+        try:
+            return str(TensorProto.DataType.Name(self.type)).lower() if self.type else "no tensor"
+        except ValueError:
+            return f"type {self.type}"
 
     @property
     def shape_text(self) -> str:
@@ -79,9 +83,14 @@ def input_ports(graph: onnx.GraphProto) -> list[Port]:
     return [port(info) for info in graph.input if info.name not in stored]
 
 
+def zipmap_tensors(graph: onnx.GraphProto) -> dict[str, str]:
+    """Each ZipMap's output, a sequence of maps, and the tensor (events, classes) that it reads."""
+    return {n.output[0]: n.input[0] for n in graph.node if _is_zipmap(n)}
+
+
 def output_ports(graph: onnx.GraphProto) -> list[Port]:
-    """The outputs, each ZipMap's sequence of maps replaced by the tensor behind it."""
-    behind = {n.output[0]: n.input[0] for n in graph.node if n.op_type == "ZipMap"}
+    """The outputs, each ZipMap's sequence of maps replaced by the tensor that it reads."""
+    behind = zipmap_tensors(graph)
     return [
         Port(behind[p.name], TensorProto.FLOAT, None) if p.name in behind else p
         for p in map(port, graph.output)
@@ -91,7 +100,7 @@ def output_ports(graph: onnx.GraphProto) -> list[Port]:
 def zipmap_labels(graph: onnx.GraphProto, tensor: str) -> list[str] | None:
     """The class labels of the ZipMap that reads a tensor, if there is one."""
     for node in graph.node:
-        if node.op_type == "ZipMap" and node.input[0] == tensor:
+        if _is_zipmap(node) and node.input[0] == tensor:
             for attribute in node.attribute:
                 if attribute.name == "classlabels_strings" and attribute.strings:
                     return [s.decode("utf-8", "replace") for s in attribute.strings]
@@ -107,13 +116,23 @@ def stored_names(proto: onnx.ModelProto, keys: Sequence[str]) -> list[str] | Non
     """
     metadata = {entry.key.lower(): entry.value for entry in proto.metadata_props}
     for key in keys:
-        text = metadata.get(key, "").strip()
-        if not text:
-            continue
-        try:
-            names = json.loads(text)
-        except json.JSONDecodeError:
-            names = [name.strip() for name in text.split(",")]
-        if isinstance(names, list) and names and all(isinstance(n, str) and n for n in names):
+        names = _listed(metadata.get(key, "").strip())
+        if names and all(names):
             return names
     return None
+
+
+def _listed(text: str) -> list[str]:
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError):
+        # also what Python's str() makes of a list
+        inside = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
+        return [name.strip().strip("'\"") for name in inside.split(",")]
+    if isinstance(names, list) and all(isinstance(n, str | int | float) for n in names):
+        return [str(n) for n in names]
+    return []
+
+
+def _is_zipmap(node: onnx.NodeProto) -> bool:
+    return node.op_type == "ZipMap" and bool(node.input) and bool(node.output)

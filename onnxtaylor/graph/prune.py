@@ -6,20 +6,25 @@ from collections.abc import Iterable, Iterator
 
 import onnx
 
-__all__ = ["needed_inputs", "prune", "read_names", "tensor_names"]
+__all__ = ["all_names", "needed_inputs", "prune", "read_names", "subgraphs", "tensor_names"]
+
+
+def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """The branches of an If, the body of a Loop or Scan."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
 
 
 def read_names(node: onnx.NodeProto) -> Iterator[str]:
     """All tensors that a node reads, also those that its subgraphs take from outside."""
     yield from (name for name in node.input if name)
-    for attribute in node.attribute:
-        graphs = [attribute.g] if attribute.HasField("g") else []
-        for graph in (*graphs, *attribute.graphs):
-            own = {i.name for i in graph.input} | {t.name for t in graph.initializer}
-            own |= {name for inner in graph.node for name in inner.output}
-            for inner in graph.node:
-                yield from (name for name in read_names(inner) if name not in own)
-            yield from (o.name for o in graph.output if o.name not in own)
+    for graph in subgraphs(node):
+        own = {i.name for i in graph.input} | _stored(graph) | tensor_names(graph)
+        for inner in graph.node:
+            yield from (name for name in read_names(inner) if name not in own)
+        yield from (o.name for o in graph.output if o.name not in own)
 
 
 def tensor_names(graph: onnx.GraphProto) -> set[str]:
@@ -27,16 +32,33 @@ def tensor_names(graph: onnx.GraphProto) -> set[str]:
     return {name for node in graph.node for name in node.output if name}
 
 
+def all_names(graph: onnx.GraphProto) -> set[str]:
+    """Every name of a tensor or node in the graph and its subgraphs."""
+    names = _stored(graph) | tensor_names(graph) | {node.name for node in graph.node}
+    names |= {info.name for info in (*graph.input, *graph.output, *graph.value_info)}
+    names |= {name for node in graph.node for name in node.input}
+    return names.union(*(all_names(g) for node in graph.node for g in subgraphs(node)))
+
+
 def needed_nodes(graph: onnx.GraphProto, outputs: Iterable[str]) -> tuple[list[int], set[str]]:
-    """The places of the nodes that the outputs depend on, and every name read on the way."""
+    """The places of the nodes that the outputs depend on, sorted so that each comes behind those
+    that it reads from, and every name read on the way.
+    """
+    producer = {name: k for k, node in enumerate(graph.node) for name in node.output if name}
     wanted = set(outputs)
-    kept = []
-    for place in range(len(graph.node) - 1, -1, -1):  # ONNX nodes are sorted topologically
-        node = graph.node[place]
-        if wanted.intersection(node.output):
-            kept.append(place)
-            wanted.update(read_names(node))
-    return kept[::-1], wanted
+    ordered: dict[int, None] = {}
+    opened: set[int] = set()
+    stack = [producer[name] for name in sorted(wanted) if name in producer]
+    while stack:
+        place = stack[-1]
+        if place in opened:
+            ordered[stack.pop()] = None
+            continue
+        opened.add(place)
+        read = list(read_names(graph.node[place]))
+        wanted.update(read)
+        stack += [k for n in read if (k := producer.get(n, place)) not in opened]
+    return list(ordered), wanted
 
 
 def needed_inputs(graph: onnx.GraphProto, outputs: Iterable[str]) -> set[str]:
@@ -48,19 +70,26 @@ def needed_inputs(graph: onnx.GraphProto, outputs: Iterable[str]) -> set[str]:
 def prune(graph: onnx.GraphProto, outputs: Iterable[str]) -> None:
     """Drops, in place, all nodes, initializers, inputs and shapes that the outputs do not need.
 
-    Ensures: the graph's values are those of before; the graph's list of outputs is left as it is.
+    Ensures: the graph's values are those of before; its nodes are sorted; its list of outputs is
+    left as it is.
     """
     kept, wanted = needed_nodes(graph, outputs)
     nodes = [graph.node[place] for place in kept]
     initializers = [t for t in graph.initializer if t.name in wanted]
+    sparse = [t for t in graph.sparse_initializer if t.values.name in wanted]
     inputs = [i for i in graph.input if i.name in wanted]
     infos = [v for v in graph.value_info if v.name in wanted]
     for field, content in (
         (graph.node, nodes),
         (graph.initializer, initializers),
+        (graph.sparse_initializer, sparse),
         (graph.input, inputs),
         (graph.value_info, infos),
     ):
         copies = [type(item).FromString(item.SerializeToString()) for item in content]
         del field[:]
         field.extend(copies)
+
+
+def _stored(graph: onnx.GraphProto) -> set[str]:
+    return {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}

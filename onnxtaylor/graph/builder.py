@@ -1,0 +1,71 @@
+"""Adds nodes and constants to a graph under names that it does not have yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper, numpy_helper
+
+from onnxtaylor.graph.prune import all_names
+
+__all__ = ["Builder"]
+
+
+class Builder:
+    """Of one graph, changed in place; ``close`` puts the nodes that feed the graph before its own.
+
+    ``unused`` is a name that nothing has.
+    """
+
+    def __init__(self, proto: onnx.ModelProto) -> None:
+        self.graph = proto.graph
+        self._first: list[onnx.NodeProto] = []
+        self._taken = all_names(proto.graph)
+        self._count = 0
+
+    def unused(self, name: str) -> str:
+        """The name, or the name with a number behind it where the graph has it already."""
+        free, count = name, 0
+        while free in self._taken:
+            count += 1
+            free = f"{name}/{count}"
+        self._taken.add(free)
+        return free
+
+    def constant(self, value: npt.NDArray[np.generic]) -> str:
+        """The name of a new constant."""
+        name = self._name()
+        self.graph.initializer.append(numpy_helper.from_array(value, name))
+        return name
+
+    def node(
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        *,
+        output: str | None = None,
+        last: bool = False,
+        **attributes: int,
+    ) -> str:
+        """The output of a new node, before the graph's own nodes or (``last``) behind them."""
+        output = output or self._name()
+        node = helper.make_node(kind, list(inputs), [output], name=output, **attributes)
+        if last:
+            self.graph.node.append(node)
+        else:
+            self._first.append(node)
+        return output
+
+    def close(self) -> None:
+        """Puts the nodes that feed the graph before its own."""
+        own = [onnx.NodeProto.FromString(n.SerializeToString()) for n in self.graph.node]
+        del self.graph.node[:]
+        self.graph.node.extend([*self._first, *own])
+        self._first = []
+
+    def _name(self) -> str:
+        self._count += 1
+        return self.unused(f"onnxtaylor/_{self._count}")
