@@ -1,0 +1,24 @@
+"""Graph → derivative graph: forward Jacobians, reverse adjoints, curvature.
+
+``facts``       shapes, values, what depends on the features
+``curvature``   Σ_k Jᵀ (ā · D²φ) J as matrix products
+``derivative``  the sweeps, and the graph that they write
+"""
+
+from onnxtaylor.compiler.derivative import (
+    TERMS,
+    DerivativeGraph,
+    MissingRuleError,
+    compile_terms,
+    missing_rules,
+)
+from onnxtaylor.compiler.facts import Observation
+
+__all__ = [
+    "TERMS",
+    "DerivativeGraph",
+    "MissingRuleError",
+    "Observation",
+    "compile_terms",
+    "missing_rules",
+]

@@ -1,0 +1,120 @@
+"""Operators of two inputs, element by element: z = φ(x, y), by their partial derivatives."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from onnxtaylor.rules.base import Node, register
+from onnxtaylor.rules.emit import Emitter
+from onnxtaylor.rules.verbs import binary
+
+__all__: list[str] = []
+
+
+def _n(e: Emitter, value: float) -> str:
+    return e.constant(np.float64(value))
+
+
+def _minus_one(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    return _n(e, -1.0)
+
+
+register("Add", binary(("same", "same"), kind="linear"))
+register("Sub", binary(("same", _minus_one), kind="linear"))
+register(
+    "Mul",
+    binary(
+        (lambda e, n, x, y, z: y, lambda e, n, x, y, z: x),
+        (None, lambda e, n, x, y, z: _n(e, 1.0), None),
+    ),
+)
+
+
+def _inverse(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """1/y."""
+    return e.op("Reciprocal", y)
+
+
+def _div_y(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """−z/y."""
+    return e.op("Neg", e.op("Div", z, y))
+
+
+def _div_xy(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """−1/y²."""
+    inverse = e.op("Reciprocal", y)
+    return e.op("Neg", e.op("Mul", inverse, inverse))
+
+
+def _div_yy(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """2z/y²."""
+    return e.op("Mul", _n(e, 2.0), e.op("Div", z, e.op("Mul", y, y)))
+
+
+register("Div", binary((_inverse, _div_y), (None, _div_xy, _div_yy), kind="general"))
+
+
+def _pow_x(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """y x^(y−1)."""
+    return e.op("Mul", y, e.op("Pow", x, e.op("Sub", y, _n(e, 1.0))))
+
+
+def _pow_y(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """z log x."""
+    return e.op("Mul", z, e.op("Log", x))
+
+
+def _pow_xx(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """y (y−1) x^(y−2)."""
+    lower = e.op("Mul", y, e.op("Sub", y, _n(e, 1.0)))
+    return e.op("Mul", lower, e.op("Pow", x, e.op("Sub", y, _n(e, 2.0))))
+
+
+def _pow_xy(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """x^(y−1) (1 + y log x)."""
+    inner = e.op("Add", _n(e, 1.0), e.op("Mul", y, e.op("Log", x)))
+    return e.op("Mul", e.op("Pow", x, e.op("Sub", y, _n(e, 1.0))), inner)
+
+
+def _pow_yy(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """z (log x)²."""
+    log = e.op("Log", x)
+    return e.op("Mul", z, e.op("Mul", log, log))
+
+
+register("Pow", binary((_pow_x, _pow_y), (_pow_xx, _pow_xy, _pow_yy), kind="general"))
+
+
+def _mask(e: Emitter, first: str, second: str) -> str:
+    return e.op("Where", e.op("Equal", first, second), _n(e, 1.0), _n(e, 0.0))
+
+
+def _chosen_x(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """1 where x is the result."""
+    return _mask(e, z, x)
+
+
+def _chosen_y(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """1 where x is not the result: a tie goes to x alone."""
+    return e.op("Sub", _n(e, 1.0), _mask(e, z, x))
+
+
+register("Max Min", binary((_chosen_x, _chosen_y), kind="piecewise_linear"))
+
+
+def _slope(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """1 from 0 on, the slope y below."""
+    return e.op("Where", e.op("Less", x, _n(e, 0.0)), y, _n(e, 1.0))
+
+
+def _below(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """x below 0, else 0."""
+    return e.op("Min", x, _n(e, 0.0))
+
+
+def _is_below(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """1 below 0, else 0."""
+    return e.op("Where", e.op("Less", x, _n(e, 0.0)), _n(e, 1.0), _n(e, 0.0))
+
+
+register("PRelu", binary((_slope, _below), (None, _is_below, None), kind="piecewise_linear"))

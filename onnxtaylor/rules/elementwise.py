@@ -1,0 +1,233 @@
+"""Operators that act on every element alone: y = φ(x), by φ′ and φ″ in terms of x and y."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from onnxtaylor.rules.base import Node, register
+from onnxtaylor.rules.emit import Emitter
+from onnxtaylor.rules.verbs import elementwise
+
+__all__: list[str] = []
+
+
+def _n(e: Emitter, value: float) -> str:
+    return e.constant(np.float64(value))
+
+
+def _square(e: Emitter, x: str) -> str:
+    return e.op("Mul", x, x)
+
+
+def _one_minus(e: Emitter, x: str) -> str:
+    return e.op("Sub", _n(e, 1.0), x)
+
+
+def _one_plus_square(e: Emitter, x: str) -> str:
+    return e.op("Add", _n(e, 1.0), _square(e, x))
+
+
+def _minus_twice(e: Emitter, x: str) -> str:
+    return e.op("Mul", _n(e, -2.0), x)
+
+
+def _tanh_1(e: Emitter, n: Node, x: str, y: str) -> str:
+    """1 − y²."""
+    return _one_minus(e, _square(e, y))
+
+
+def _tanh_2(e: Emitter, n: Node, x: str, y: str) -> str:
+    """−2 y (1 − y²)."""
+    return e.op("Mul", _minus_twice(e, y), _tanh_1(e, n, x, y))
+
+
+def _sigmoid_1(e: Emitter, n: Node, x: str, y: str) -> str:
+    """y (1 − y)."""
+    return e.op("Mul", y, _one_minus(e, y))
+
+
+def _sigmoid_2(e: Emitter, n: Node, x: str, y: str) -> str:
+    """y (1 − y) (1 − 2y)."""
+    return e.op("Mul", _sigmoid_1(e, n, x, y), e.op("Add", _n(e, 1.0), _minus_twice(e, y)))
+
+
+def _power(e: Emitter, x: str, p: float) -> str:
+    return e.op("Pow", x, _n(e, p))
+
+
+def _scaled(e: Emitter, factor: float, x: str) -> str:
+    return e.op("Mul", _n(e, factor), x)
+
+
+def _inverse_root(sign: float, shift: float) -> Callable[[Emitter, Node, str, str], str]:
+    """1/√(shift + sign·x²)."""
+
+    def first(e: Emitter, n: Node, x: str, y: str) -> str:
+        inside = e.op("Add", _n(e, shift), _scaled(e, sign, _square(e, x)))
+        return e.op("Reciprocal", e.op("Sqrt", inside))
+
+    return first
+
+
+def _inverse_root_2(sign: float, shift: float) -> Callable[[Emitter, Node, str, str], str]:
+    """−sign·x (shift + sign·x²)^(−3/2)."""
+    first = _inverse_root(sign, shift)
+
+    def second(e: Emitter, n: Node, x: str, y: str) -> str:
+        root = first(e, n, x, y)
+        cube = e.op("Mul", root, _square(e, root))
+        return e.op("Mul", _scaled(e, -sign, x), cube)
+
+    return second
+
+
+def _negative(function: Callable[[Emitter, Node, str, str], str]) -> Callable[..., str]:
+    return lambda e, n, x, y: e.op("Neg", function(e, n, x, y))
+
+
+register("Neg", elementwise(lambda e, n, x, y: _n(e, -1.0), None, kind="linear"))
+register("Tanh", elementwise(_tanh_1, _tanh_2))
+register("Sigmoid", elementwise(_sigmoid_1, _sigmoid_2))
+register("Exp", elementwise(lambda e, n, x, y: y, lambda e, n, x, y: y))
+register(
+    "Log",
+    elementwise(
+        lambda e, n, x, y: e.op("Reciprocal", x),
+        lambda e, n, x, y: e.op("Neg", _square(e, e.op("Reciprocal", x))),
+    ),
+)
+register(
+    "Sqrt",  # 1/(2y), −1/(4y³)
+    elementwise(
+        lambda e, n, x, y: _scaled(e, 0.5, e.op("Reciprocal", y)),
+        lambda e, n, x, y: _scaled(e, -0.25, e.op("Reciprocal", e.op("Mul", x, y))),
+    ),
+)
+register(
+    "Reciprocal",  # −y², 2y³
+    elementwise(
+        lambda e, n, x, y: e.op("Neg", _square(e, y)),
+        lambda e, n, x, y: _scaled(e, 2.0, e.op("Mul", y, _square(e, y))),
+    ),
+)
+register(
+    "Sin",
+    elementwise(lambda e, n, x, y: e.op("Cos", x), lambda e, n, x, y: e.op("Neg", y)),
+)
+register(
+    "Cos",
+    elementwise(lambda e, n, x, y: e.op("Neg", e.op("Sin", x)), lambda e, n, x, y: e.op("Neg", y)),
+)
+register(
+    "Tan",  # 1 + y², 2y(1 + y²)
+    elementwise(
+        lambda e, n, x, y: _one_plus_square(e, y),
+        lambda e, n, x, y: e.op("Mul", _scaled(e, 2.0, y), _one_plus_square(e, y)),
+    ),
+)
+register("Asin", elementwise(_inverse_root(-1.0, 1.0), _inverse_root_2(-1.0, 1.0)))
+register(
+    "Acos",
+    elementwise(_negative(_inverse_root(-1.0, 1.0)), _negative(_inverse_root_2(-1.0, 1.0))),
+)
+register("Asinh", elementwise(_inverse_root(1.0, 1.0), _inverse_root_2(1.0, 1.0)))
+register("Acosh", elementwise(_inverse_root(1.0, -1.0), _inverse_root_2(1.0, -1.0)))
+register(
+    "Atan",  # 1/(1 + x²), −2x/(1 + x²)²
+    elementwise(
+        lambda e, n, x, y: e.op("Reciprocal", _one_plus_square(e, x)),
+        lambda e, n, x, y: e.op(
+            "Mul", _minus_twice(e, x), _square(e, e.op("Reciprocal", _one_plus_square(e, x)))
+        ),
+    ),
+)
+register(
+    "Atanh",  # 1/(1 − x²), 2x/(1 − x²)²
+    elementwise(
+        lambda e, n, x, y: e.op("Reciprocal", _one_minus(e, _square(e, x))),
+        lambda e, n, x, y: e.op(
+            "Mul",
+            _scaled(e, 2.0, x),
+            _square(e, e.op("Reciprocal", _one_minus(e, _square(e, x)))),
+        ),
+    ),
+)
+register("Sinh", elementwise(lambda e, n, x, y: e.op("Cosh", x), lambda e, n, x, y: y))
+register("Cosh", elementwise(lambda e, n, x, y: e.op("Sinh", x), lambda e, n, x, y: y))
+register(
+    "Erf",  # 2/√π exp(−x²), −2x times that
+    elementwise(
+        lambda e, n, x, y: _scaled(
+            e, 2 / math.sqrt(math.pi), e.op("Exp", e.op("Neg", _square(e, x)))
+        ),
+        lambda e, n, x, y: e.op(
+            "Mul",
+            _scaled(e, -4 / math.sqrt(math.pi), x),
+            e.op("Exp", e.op("Neg", _square(e, x))),
+        ),
+    ),
+)
+register(
+    "Softplus",  # σ(x), σ(1 − σ)
+    elementwise(
+        lambda e, n, x, y: e.op("Sigmoid", x),
+        lambda e, n, x, y: _sigmoid_1(e, n, x, e.op("Sigmoid", x)),
+    ),
+)
+
+
+def _softsign_1(e: Emitter, n: Node, x: str, y: str) -> str:
+    """1/(1 + |x|)²."""
+    return _square(e, e.op("Reciprocal", e.op("Add", _n(e, 1.0), e.op("Abs", x))))
+
+
+register(
+    "Softsign",  # −2 sign(x)/(1 + |x|)³
+    elementwise(
+        _softsign_1,
+        lambda e, n, x, y: e.op(
+            "Mul",
+            _minus_twice(e, e.op("Sign", x)),
+            _power(e, e.op("Add", _n(e, 1.0), e.op("Abs", x)), -3.0),
+        ),
+    ),
+)
+
+
+def _elu_below(e: Emitter, n: Node, x: str, y: str, second: bool) -> str:
+    """α exp(x) below 0: φ = α(exp(x) − 1) there, x above."""
+    alpha = float(n.get("alpha", 1.0))
+    # exp of what is above 0 is not needed and must not overflow
+    below = _scaled(e, alpha, e.op("Exp", e.op("Min", x, _n(e, 0.0))))
+    return e.op("Where", e.op("Less", x, _n(e, 0.0)), below, _n(e, 0.0 if second else 1.0))
+
+
+register(
+    "Elu",
+    elementwise(
+        lambda e, n, x, y: _elu_below(e, n, x, y, second=False),
+        lambda e, n, x, y: _elu_below(e, n, x, y, second=True),
+    ),
+)
+
+
+def _swish_1(e: Emitter, n: Node, x: str, y: str) -> str:
+    """σ(αx) + α y (1 − σ(αx)), from y = x σ(αx)."""
+    alpha = float(n.get("alpha", 1.0))
+    s = e.op("Sigmoid", _scaled(e, alpha, x))
+    return e.op("Add", s, _scaled(e, alpha, e.op("Mul", y, _one_minus(e, s))))
+
+
+def _swish_2(e: Emitter, n: Node, x: str, y: str) -> str:
+    """α σ (1 − σ) (2 + αx (1 − 2σ))."""
+    alpha = float(n.get("alpha", 1.0))
+    s = e.op("Sigmoid", _scaled(e, alpha, x))
+    slope = _scaled(e, alpha, _sigmoid_1(e, n, x, s))
+    inner = e.op("Mul", _scaled(e, alpha, x), e.op("Add", _n(e, 1.0), _minus_twice(e, s)))
+    return e.op("Mul", slope, e.op("Add", _n(e, 2.0), inner))
+
+
+register("Swish", elementwise(_swish_1, _swish_2))

@@ -1,0 +1,126 @@
+"""Operators of many inputs that are linear in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, register
+from onnxtaylor.rules.bundle import Bundle, added, expanded, summed_to
+from onnxtaylor.rules.structure import _gather_along, axis_of
+
+__all__ = ["Concat", "Sum", "Where"]
+
+
+@dataclass(frozen=True)
+class _Flat:
+    kind: str = "linear"
+
+    def curvature(
+        self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
+    ) -> None:
+        """Nothing is curved."""
+
+
+@dataclass(frozen=True)
+class Concat(_Flat):
+    """y = (x_1, x_2, …) along an axis that holds no events."""
+
+    def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
+        """The tangents, joined; zeros where an input has none."""
+        axis = axis_of(node, c)
+        known = [t for t in tangents if t is not None]
+        varies = any(t.varies for t in known)
+        parts = []
+        for name, t in zip(node.inputs, tangents, strict=True):
+            shape = c.shape(name)
+            if t is None:
+                sizes = [known[0].lead, *(d if d > 0 else 1 for d in shape)]
+                t = Bundle(c.e.constant(np.zeros(sizes)), known[0].lead, shape, varies=False)
+            parts.append(c.repeated(t) if varies else t)
+        joined = c.e.op("Concat", *(p.name for p in parts), axis=axis + 1)
+        return [Bundle(joined, known[0].lead, c.shape(node.outputs[0]), varies)]
+
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+        """The adjoint's part of each input."""
+        axis, start, found = axis_of(node, c), 0, []
+        for name, want in zip(node.inputs, wanted, strict=True):
+            places = np.arange(start, start + c.shape(name)[axis])
+            start += len(places)
+            adjoint = adjoints[0]
+            take = want and adjoint is not None
+            found.append(_gather_along(c, adjoint, places, axis) if take and adjoint else None)
+        return found
+
+
+@dataclass(frozen=True)
+class Sum(_Flat):
+    """y = factor · Σ x_k with broadcasting; the factor is 1, or 1/number of inputs for Mean."""
+
+    mean: bool = False
+
+    def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
+        """The sum of the tangents."""
+        total = None
+        for t in tangents:
+            if t is not None:
+                total = added(c.e, total, expanded(c.e, t, c.shape(node.outputs[0])))
+        return [self._scaled(c, node, total)]
+
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+        """The adjoint for each."""
+        adjoint = self._scaled(c, node, adjoints[0])
+        return [
+            summed_to(c.e, adjoint, c.shape(name)) if want and adjoint else None
+            for name, want in zip(node.inputs, wanted, strict=True)
+        ]
+
+    def _scaled(self, c: Context, node: Node, bundle: Bundle | None) -> Bundle | None:
+        if bundle is None or not self.mean:
+            return bundle
+        factor = c.e.constant(np.float64(1 / len(node.inputs)))
+        return bundle.renamed(c.e.op("Mul", bundle.name, factor))
+
+
+@dataclass(frozen=True)
+class Where(_Flat):
+    """y = x_1 where the condition holds, else x_2."""
+
+    kind: str = "piecewise_linear"
+
+    def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
+        """Each tangent where its input was taken."""
+        total = None
+        for place in (1, 2):
+            t = tangents[place]
+            if t is not None:
+                whole = expanded(c.e, t, c.shape(node.outputs[0]))
+                total = added(c.e, total, self._masked(c, node, place, whole))
+        return [total]
+
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+        """The adjoint where the input was taken."""
+        found: list[Bundle | None] = [None]
+        for place in (1, 2):
+            adjoint = adjoints[0]
+            if adjoint is None or not wanted[place]:
+                found.append(None)
+            else:
+                masked = self._masked(c, node, place, adjoint)
+                found.append(summed_to(c.e, masked, c.shape(node.inputs[place])))
+        return found
+
+    def _masked(self, c: Context, node: Node, place: int, bundle: Bundle) -> Bundle:
+        zero = c.e.constant(np.float64(0))
+        pair = (bundle.name, zero) if place == 1 else (zero, bundle.name)
+        name = c.e.op("Where", node.inputs[0], *pair)
+        varies = bundle.varies or node.inputs[0] not in c.e.constants
+        return Bundle(name, bundle.lead, bundle.shape, varies)
+
+
+register("Concat", Concat())
+register("Sum", Sum())
+register("Mean", Sum(mean=True))
+register("Where", Where())

@@ -1,0 +1,54 @@
+"""Operators of straight pieces: φ′ is a step function, φ″ vanishes but for the kinks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from onnxtaylor.rules.base import Node, register
+from onnxtaylor.rules.emit import Emitter
+from onnxtaylor.rules.verbs import elementwise
+
+__all__: list[str] = []
+
+
+def _n(e: Emitter, value: float) -> str:
+    return e.constant(np.float64(value))
+
+
+def _where(e: Emitter, condition: str, yes: float, no: float) -> str:
+    return e.op("Where", condition, _n(e, yes), _n(e, no))
+
+
+def _relu(e: Emitter, n: Node, x: str, y: str) -> str:
+    """1 above 0, else 0."""
+    return _where(e, e.op("Greater", x, _n(e, 0.0)), 1.0, 0.0)
+
+
+def _leaky_relu(e: Emitter, n: Node, x: str, y: str) -> str:
+    """1 from 0 on, α below."""
+    return _where(e, e.op("Less", x, _n(e, 0.0)), float(n.get("alpha", 0.01)), 1.0)
+
+
+def _thresholded_relu(e: Emitter, n: Node, x: str, y: str) -> str:
+    """1 above α, else 0."""
+    return _where(e, e.op("Greater", x, _n(e, float(n.get("alpha", 1.0)))), 1.0, 0.0)
+
+
+def _hard_sigmoid(e: Emitter, n: Node, x: str, y: str) -> str:
+    """α where 0 < y < 1, else 0."""
+    alpha = float(n.get("alpha", 0.2))
+    inside = e.op("And", e.op("Greater", y, _n(e, 0.0)), e.op("Less", y, _n(e, 1.0)))
+    return _where(e, inside, alpha, 0.0)
+
+
+def _clip(e: Emitter, n: Node, x: str, y: str) -> str:
+    """1 where y = x, else 0."""
+    return _where(e, e.op("Equal", x, y), 1.0, 0.0)
+
+
+register("Abs", elementwise(lambda e, n, x, y: e.op("Sign", x), None, kind="piecewise_linear"))
+register("Relu", elementwise(_relu, None, kind="piecewise_linear"))
+register("LeakyRelu", elementwise(_leaky_relu, None, kind="piecewise_linear"))
+register("ThresholdedRelu", elementwise(_thresholded_relu, None, kind="piecewise_linear"))
+register("HardSigmoid", elementwise(_hard_sigmoid, None, kind="piecewise_linear"))
+register("Clip", elementwise(_clip, None, kind="piecewise_linear"))

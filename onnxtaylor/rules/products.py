@@ -1,0 +1,165 @@
+"""Matrix products: linear in each factor, curved where both vary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from onnxtaylor.errors import ModelError
+from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, register
+from onnxtaylor.rules.bundle import (
+    Bundle,
+    Shape,
+    added,
+    aligned,
+    broadcast_shape,
+    expanded,
+    summed_to,
+)
+
+__all__ = ["Gemm", "MatMul"]
+
+
+def _times(c: Context, left: str, right: str) -> str:
+    return c.e.op("MatMul", left, right)
+
+
+def _turned(c: Context, name: str, rank: int) -> str:
+    """A primal tensor with its last two axes exchanged."""
+    return c.e.op("Transpose", name, perm=[*range(rank - 2), rank - 1, rank - 2])
+
+
+@dataclass(frozen=True)
+class MatMul:
+    """Z = X Y for matrices, or stacks of them that broadcast."""
+
+    kind: str = "bilinear"
+
+    def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
+        """Ż = Ẋ Y + X Ẏ."""
+        x, y = node.inputs[:2]
+        shape, total = c.shape(node.outputs[0]), None
+        self._check(c, node)
+        for place, t in enumerate(tangents[:2]):
+            if t is None:
+                continue
+            bundle = aligned(c.e, t, len(shape))
+            if place == 0:
+                name, other = _times(c, bundle, y), y
+            else:
+                name, other = _times(c, x, bundle), x
+            part = Bundle(name, t.lead, shape, t.varies or other not in c.e.constants)
+            total = added(c.e, total, part)
+        return [total]
+
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+        """X̄ = Z̄ Yᵀ, Ȳ = Xᵀ Z̄, summed over what was broadcast."""
+        a, found = adjoints[0], []
+        for place in range(2):
+            if a is None or not wanted[place]:
+                found.append(None)
+                continue
+            other = node.inputs[1 - place]
+            turned = _turned(c, other, len(c.shape(other)))
+            name = _times(c, a.name, turned) if place == 0 else _times(c, turned, a.name)
+            shape = _matmul_shape(c.shape(node.inputs[place]), a.shape, c.shape(other))
+            part = Bundle(name, a.lead, shape, a.varies or other not in c.e.constants)
+            found.append(summed_to(c.e, part, c.shape(node.inputs[place])))
+        return found
+
+    def curvature(
+        self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
+    ) -> None:
+        """H += Σ Z̄_ab (Ẋ_ak Ẏ_kb + Ẏ_kb Ẋ_ak): element by element over (a, k, b)."""
+        left, right, a = tangents[0], tangents[1], adjoints[0]
+        if left is None or right is None or a is None:
+            return
+        rank = len(a.shape)
+        last = max(len(left.shape), len(right.shape)) + 1
+        # X (…, a, k, 1) and Y (…, 1, k, b) against Z̄ (…, a, 1, b)
+        x_shape, y_shape = (*left.shape, 1), (*right.shape[:-2], 1, *right.shape[-2:])
+        z_shape = (*a.shape[:-1], 1, a.shape[-1])
+        whole = broadcast_shape(broadcast_shape(x_shape, y_shape), z_shape)
+        del rank, last
+        x = _with_axis(c, left, len(left.shape), x_shape)
+        y = _with_axis(c, right, len(right.shape) - 2, y_shape)
+        z = _with_axis(c, a, len(a.shape) - 1, z_shape)
+        h.product(expanded(c.e, x, whole), expanded(c.e, y, whole), expanded(c.e, z, whole))
+
+    def _check(self, c: Context, node: Node) -> None:
+        if min(len(c.shape(name)) for name in node.inputs[:2]) < 2:
+            raise ModelError(
+                f"node '{node.name}' (MatMul) multiplies a vector: no derivative of that is known"
+            )
+
+
+def _with_axis(c: Context, bundle: Bundle, axis: int, shape: Shape) -> Bundle:
+    return bundle.renamed(c.e.op("Unsqueeze", bundle.name, c.e.constant([axis + 1])), shape)
+
+
+def _matmul_shape(wanted: Shape, adjoint: Shape, other: Shape) -> Shape:
+    """The stack of the product is that of both factors; its matrices are those of the input."""
+    stack = broadcast_shape(adjoint[:-2], other[:-2])
+    return (*stack, *wanted[-2:])
+
+
+@dataclass(frozen=True)
+class Gemm:
+    """Z = α X Y + β B, X and Y perhaps transposed; Y is a weight, X and B may vary."""
+
+    kind: str = "linear"
+
+    def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
+        """Ż = α Ẋ Y + β Ḃ."""
+        shape, total = c.shape(node.outputs[0]), None
+        t = tangents[0]
+        if t is not None:
+            name = c.e.op("MatMul", t.name, self._weight(c, node))
+            total = Bundle(name, t.lead, shape, t.varies or node.inputs[1] not in c.e.constants)
+        bias = tangents[2] if len(tangents) > 2 else None
+        if bias is not None:
+            part = expanded(c.e, _by(c, bias, float(node.get("beta", 1.0))), shape)
+            total = added(c.e, total, part)
+        return [total]
+
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+        """X̄ = α Z̄ Yᵀ, B̄ = β Z̄."""
+        a, found = adjoints[0], [None] * len(node.inputs)
+        if a is None:
+            return found
+        result: list[Bundle | None] = list(found)
+        if wanted[0]:
+            turned = c.e.op("Transpose", self._weight(c, node), perm=[1, 0])
+            name = c.e.op("MatMul", a.name, turned)
+            varies = a.varies or node.inputs[1] not in c.e.constants
+            result[0] = Bundle(name, a.lead, c.shape(node.inputs[0]), varies)
+        if len(wanted) > 2 and wanted[2]:
+            scaled = _by(c, a, float(node.get("beta", 1.0)))
+            result[2] = summed_to(c.e, scaled, c.shape(node.inputs[2]))
+        return result
+
+    def curvature(
+        self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
+    ) -> None:
+        """Nothing is curved while Y is a weight."""
+
+    def _weight(self, c: Context, node: Node) -> str:
+        if node.get("transA", 0):
+            raise ModelError(f"node '{node.name}' (Gemm) transposes the batch")
+        weight = node.inputs[1]
+        if node.get("transB", 0):
+            weight = c.e.op("Transpose", weight, perm=[1, 0])
+        alpha = float(node.get("alpha", 1.0))
+        return weight if alpha == 1.0 else c.e.op("Mul", weight, c.e.constant(np.float64(alpha)))
+
+
+def _by(c: Context, bundle: Bundle, factor: float) -> Bundle:
+    if factor == 1.0:
+        return bundle
+    return bundle.renamed(c.e.op("Mul", bundle.name, c.e.constant(np.float64(factor))))
+
+
+register("MatMul", MatMul())
+register("Gemm", Gemm())
