@@ -15,6 +15,7 @@ from onnxtaylor.errors import OnnxTaylorError, printable
 from onnxtaylor.graph import (
     LoadedModel,
     ModelRequest,
+    build_function,
     choose,
     input_ports,
     output_ports,
@@ -91,8 +92,6 @@ def _function(
         n = choose(model, request).n_features
         if n is None:
             # raises the line that says which size is free
-            from onnxtaylor.graph import build_function
-
             build_function(model, choose(model, request))
         x = np.random.default_rng(0).normal(size=(8, n or 1))
         names = None

@@ -211,14 +211,14 @@ class TaylorResult:
         """The tidy table as a pyarrow Table."""
         import pyarrow
 
-        schema = pyarrow.schema(
-            [(name, pyarrow.string()) for name in ("output", "group")]
-            + [("order", pyarrow.int64()), ("label", pyarrow.string())]
-            + [("features", pyarrow.list_(pyarrow.string()))]
-            + [(name, pyarrow.float64()) for name in ("score", "sem", "signed_mean", "rms")]
-            + [(name, pyarrow.int64()) for name in ("rank", "rank_low", "rank_high")]
-        )
-        return pyarrow.Table.from_pylist(list(self.rows()), schema=schema)
+        text, count, number = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
+        columns: dict[str, pyarrow.DataType] = {
+            **{"output": text, "group": text, "order": count, "label": text},
+            **{"features": pyarrow.list_(text)},
+            **dict.fromkeys(("score", "sem", "signed_mean", "rms"), number),
+            **dict.fromkeys(("rank", "rank_low", "rank_high"), count),
+        }
+        return pyarrow.Table.from_pylist(list(self.rows()), schema=pyarrow.schema(columns))
 
     def to_pandas(self) -> pandas.DataFrame:
         """The tidy table as a pandas DataFrame; needs pandas."""

@@ -163,7 +163,7 @@ def test_top_is_the_falling_start_of_the_ranking(result):
 
 @pytest.mark.parametrize("wanted", ["ztt", "", 2, -1, True, "g\ngh"])
 def test_an_unknown_output_is_refused_with_those_there_are(result, wanted):
-    with pytest.raises(OptionError, match="it has ggh, qqh$") as caught:
+    with pytest.raises(OptionError, match=r"it has ggh, qqh$") as caught:
         result.position(output=wanted)
     assert "\n" not in str(caught.value)
 

@@ -40,7 +40,7 @@ def note(message: str) -> None:
 def document(text: str) -> None:
     """Text for machines on stdout: UTF-8, whatever the terminal's encoding, and nothing else."""
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="utf-8")
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     print(text, end="")
 
 
@@ -112,12 +112,13 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
 
 def summary(result: TaylorResult) -> str:
     """What was analyzed and how, in two lines."""
-    model, data, options = result.model, result.data, result.options
-    units = "σ of each feature" if options["scale"] == "sigma" else "the input's units"
-    link = "" if options["link"] == "identity" else f"{options['link']} of the response, "
-    how = f"{link}{model.engine} in {model.precision} on {model.provider}"
+    model, data, options = result.model, result.data, dict(result.options)
+    units = "σ of each feature" if options.get("scale") == "sigma" else "the input's units"
+    linked = options.get("link", "identity")
+    link = "" if linked == "identity" else f"{printable(linked)} of the response, "
+    how = f"{link}{printable(model.engine)} in {printable(model.precision)} on {printable(model.provider)}"
     if "points" in options:
-        how += f", {options['points']} evaluations per event"
+        how += f", {printable(options['points'])} evaluations per event"
     return (
         f"{printable(model.path)}: {data.events} events,"
         f" Σw = {data.sum_weight:.6g}, N_eff = {data.n_eff:.6g}; ⟨t⟩ per {units}\n"

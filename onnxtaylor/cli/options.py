@@ -47,6 +47,7 @@ __all__ = [
 
 COLUMNS, MODEL, RUN = "Data", "Model", "Run"
 STDIN = "<stdin>"
+MAX_THREADS = 1024  # each has a session of its own
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The ONNX file.", show_default=False)]
 Data = Annotated[
@@ -157,6 +158,8 @@ Threads = Annotated[
     typer.Option(
         metavar="N",
         help="Threads; 0 takes all processors.",
+        min=0,
+        max=MAX_THREADS,
         rich_help_panel=RUN,
         show_default=False,
     ),
@@ -217,12 +220,21 @@ def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) ->
             continue
         where = f"{option} {printable(path)}"
         folder = printable(path.parent)
+        if path == Path("-"):
+            raise OptionError(f"{where}: name a file; --json prints to stdout")
         if path.is_dir():
             raise OptionError(f"{where}: is a directory: name a file in it")
         if not path.parent.is_dir():
             raise OptionError(f"{where}: there is no folder {folder}: make it first")
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise OptionError(f"{where}: the folder {folder} is not writable")
+        if path.exists() and not path.is_file():
+            continue  # /dev/stdout, or a pipe
+        try:
+            # permissions do not tell of read-only and of virtual file systems
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+        except OSError as error:
+            reason = printable(error.strerror or error)
+            raise OptionError(f"{where}: no file can be made in {folder}: {reason}") from None
         place = os.path.realpath(path)
         if place in taken:
             raise OptionError(f"{where}: {taken[place]}: name another file")

@@ -64,8 +64,8 @@ class HessianBuilder:
             weighted = e.op("Mul", left, weight)  # (N, n, D)
         else:
             w = e.op("Unsqueeze", weight, e.constant([2]))  # (N, C, 1, D)
-            l = e.op("Unsqueeze", left, e.constant([1]))  # (N, 1, n, D)
-            both = e.op("Mul", l, w)
+            rows = e.op("Unsqueeze", left, e.constant([1]))  # (N, 1, n, D)
+            both = e.op("Mul", rows, w)
             shape = e.constant([0, self._responses * self._n, -1])
             weighted = e.op("Reshape", both, shape)
         return e.op("MatMul", weighted, e.op("Transpose", right, perm=[0, 2, 1]))

@@ -84,9 +84,9 @@ class GraphFacts:
         for name, value in seen.two.items():
             other = seen.three[name]
             whole = value.dtype.kind in "iub"
-            if name not in self.varying or (whole and self._is_shape(name)):
-                if value.shape == other.shape and np.array_equal(value, other):
-                    fixed[name] = value
+            settled = name not in self.varying or (whole and self._is_shape(name))
+            if settled and value.shape == other.shape and np.array_equal(value, other):
+                fixed[name] = value
         return fixed
 
     def _is_shape(self, name: str) -> bool:

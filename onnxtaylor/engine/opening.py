@@ -10,6 +10,8 @@ Three probes on the first events of the data, before anything is computed:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,15 +27,17 @@ from onnxtaylor.graph import (
     build_function,
     choose,
     free_batch,
-    reach,
     stored_names,
 )
 from onnxtaylor.graph.choose import nearest
 from onnxtaylor.graph.function import select_responses
+from onnxtaylor.graph.prune import tensor_names
+from onnxtaylor.graph.reach import QUANTIZED, TREES
 
 __all__ = ["OpenModel", "open_model"]
 
 PROBE_EVENTS = 8
+NUDGE = 2.0**-10  # of the stand-ins beside events of the data that may be alike
 OUTPUT_KEYS = ("output_names", "class_names", "classes", "labels")
 
 
@@ -68,30 +72,61 @@ def open_model(
     function = build_function(model, choice, n_columns=x.shape[1], link=request.link)
     if x.shape[1] != function.n_features:
         raise ModelError(
-            f"{printable(model.path)}: the model has {function.n_features} inputs, the data"
-            f" {x.shape[1]} features"
+            f"{printable(model.path)}: the model takes {function.n_features} features, the data"
+            f" have {x.shape[1]}: choose them with --features, or leave columns out with --exclude"
         )
-    path = reach(function)
+    _require_slope(model, function)
+    sample = x[:PROBE_EVENTS]
+    with _naming(model):
+        session, batch = _with_batch(function, sample, provider)
+        names = _response_names(model, choice, session, sample)
+        _probe(model, session, sample, names)
+    function = session.function
+    if request.outputs:
+        columns = _columns(choice, function.outputs, names, model)
+        if columns != list(range(sum(map(len, names)))):
+            function = select_responses(function, columns)
+        flat = [name for group in names for name in group]
+        chosen = tuple(flat[c] for c in columns)
+    else:
+        chosen = tuple(names[0])
+    return OpenModel(model, choice, function, chosen, batch, provider)
+
+
+def _require_slope(model: LoadedModel, function: GraphFunction) -> None:
+    """Raises ModelError where the responses are constant, or constant almost everywhere."""
+    where, path = printable(model.path), function.path
+    outputs = ", ".join(map(printable, function.outputs))
     if not path.connected:
         raise ModelError(
-            f"{printable(model.path)}: the response does not depend on the features at all"
+            f"{where}: output {outputs} does not depend on the features at all: choose another"
+            " with --output, or other features with --input"
         )
-    if not path.smooth:
-        kind, node = path.steps[-1]
-        raise ModelError(
-            f"{printable(model.path)}: the response is a step function: node '{printable(node)}'"
-            f" ({kind}) is flat almost everywhere, so all derivatives vanish; analyze a smooth"
-            " model, such as a network trained on this one's responses"
-        )
-    sample = x[:PROBE_EVENTS]
-    session, batch = _with_batch(function, sample, provider)
-    _probe(model, session, sample)
-    names = _response_names(model, choice, session, sample)
-    function = session.function
-    if request.outputs and choice.nodes:
-        columns = [_column(name, names, model) for name in choice.nodes]
-        function, names = select_responses(function, columns), [names[c] for c in columns]
-    return OpenModel(model, choice, function, tuple(names), batch, provider)
+    if path.smooth:
+        return
+    kind, node, before = path.steps[-1]
+    if kind in TREES:
+        way_out = "analyze a smooth model, such as a network trained to give the same responses"
+    elif kind in QUANTIZED:
+        way_out = "analyze the model as it was before quantization"
+    else:
+        way_out = f"choose what comes before it, such as --output {printable(before)}"
+    raise ModelError(
+        f"{where}: output {outputs} is a step function: node '{printable(node)}' ({kind}) is flat"
+        f" almost everywhere, so that all derivatives vanish; {way_out}"
+    )
+
+
+@contextmanager
+def _naming(model: LoadedModel) -> Iterator[None]:
+    """Puts the file's name before errors of the session, which does not know it."""
+    where = f"{printable(model.path)}: "
+    try:
+        yield
+    except ModelError as error:
+        if str(error).startswith(where):
+            raise
+        raise type(error)(where + str(error)) from None
 
 
 def _with_batch(
@@ -99,32 +134,57 @@ def _with_batch(
 ) -> tuple[Session, str]:
     """The session with a free batch if that is the same function, else with the fixed one."""
     original = Session(function, provider=provider)
+    few = _distinct(sample)
+    origin = "fixed in the file"
     if not function.fixed_batch:
-        return original, "free"
-    few = sample if len(sample) > 1 else np.concatenate((sample, sample + 1e-3))
-    fixed = f"fixed to {function.fixed_batch}: evaluated {function.fixed_batch} at a time"
+        try:
+            original(few)
+        except ModelError:
+            # some files declare a free batch and insist on the one event that was traced
+            function = replace(function, fixed_batch=1)
+            single = Session(function, provider=provider)
+            try:
+                single(few)
+            except ModelError:
+                original(few)  # no better: the first complaint stands
+            original, origin = single, "free in the file, in truth fixed"
+        else:
+            return original, "free"
     reference = original(few)
     try:
         freed = Session(free_batch(function), provider=provider)
-        same = _same(freed(few), reference) and _same(freed(few[:1]), reference[:1])
+        if all(_same(freed(few[:k]), reference[:k], function.digits) for k in (len(few), 1)):
+            return freed, f"{origin}, made free and verified"
     except ModelError:
-        return original, fixed
-    return (freed, "fixed in the file, made free and verified") if same else (original, fixed)
+        pass
+    return original, f"fixed to {function.fixed_batch}: evaluated {function.fixed_batch} at a time"
 
 
-def _same(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> bool:
-    """Equal up to the round-off of sums taken in another order."""
+def _distinct(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The events, and each of them a little off: among equal events no mixing would show."""
+    return np.concatenate((sample, sample * (1 + NUDGE) + NUDGE))
+
+
+def _same(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating], digits: int) -> bool:
+    """Equal up to the round-off of sums taken in another order, in a graph of so many digits."""
     if a.shape != b.shape:
         return False
-    eps = max(np.finfo(a.dtype).eps, np.finfo(np.float32).eps if a.dtype != np.float64 else 0)
-    scale = np.abs(b[np.isfinite(b)]).max(initial=1.0)
-    return bool(np.allclose(a, b, rtol=0, atol=64 * eps * scale, equal_nan=True))
+    scale = np.abs(b[np.isfinite(b)]).max(initial=0.0)
+    return bool(
+        np.allclose(a, b, rtol=0, atol=scale * min(2.0 ** (9 - digits), 2.0**-6), equal_nan=True)
+    )
 
 
-def _probe(model: LoadedModel, session: Session, sample: npt.NDArray[np.float64]) -> None:
-    where = printable(model.path)
-    together = session(sample)
-    if not _same(session(sample), together):
+def _probe(
+    model: LoadedModel,
+    session: Session,
+    sample: npt.NDArray[np.float64],
+    names: list[list[str]],
+) -> None:
+    where, digits = printable(model.path), session.function.digits
+    few = _distinct(sample)
+    together = session(few)
+    if not _same(session(few), together, digits):
         raise ProbeError(
             f"{where}: the same events respond differently when asked twice: the model is random"
             " (dropout or sampling left on?): export it in inference mode"
@@ -134,39 +194,47 @@ def _probe(model: LoadedModel, session: Session, sample: npt.NDArray[np.float64]
         alone = together
     else:
         # of a fixed batch, an event "alone" is an event among copies of itself
-        copies = [np.repeat(row[None], max(batch, 1), axis=0) for row in sample]
+        copies = [np.repeat(row[None], max(batch, 1), axis=0) for row in few]
         alone = np.concatenate([session(rows)[:1] for rows in copies])
-    if not _same(alone, together):
+    if not _same(alone, together, digits):
         raise ProbeError(
             f"{where}: an event responds differently alone and in a batch: the model mixes events"
             " (batch normalization in training mode?): export it in inference mode"
         )
-    if not np.isfinite(together).all():
-        event, node = np.argwhere(~np.isfinite(together))[0]
+    finite = np.isfinite(together[: len(sample)])
+    if not finite.all():
+        event, column = np.argwhere(~finite)[0]
+        name = [name for group in names for name in group][column]
         raise ProbeError(
-            f"{where}: response {node} is {together[event, node]} at event {event}: check that the"
-            " features are in the units that the model was trained on"
+            f"{where}: response '{printable(name)}' is {together[event, column]} at event {event}"
+            " (counted from 0): check that the features are in the units that the model was"
+            " trained on"
             + (", or use --link identity" if session.function.link != "identity" else "")
         )
 
 
 def _response_names(
     model: LoadedModel, choice: Choice, session: Session, sample: npt.NDArray[np.float64]
-) -> list[str]:
-    """Names of the columns of the response: ZipMap labels, metadata, or ``tensor[k]``."""
+) -> list[list[str]]:
+    """Names of the responses of each output: ZipMap labels, metadata, or ``tensor[k]``."""
     function = session.function
-    total = session(sample[:1]).shape[1]
-    if len(function.outputs) == 1:
-        labels = function.labels[0] or stored_names(model.proto, OUTPUT_KEYS)
-        if labels is not None and len(labels) == total and len(set(labels)) == total:
-            return list(labels)
-        return _numbered(function.outputs[0], total)
-    names: list[str] = []
-    for output in function.outputs:  # how wide each of several outputs is, only a call can tell
-        alone = build_function(
-            model, replace(choice, outputs=(output,)), n_columns=function.n_features
-        )
-        names += _numbered(output, Session(alone)(sample[:1]).shape[1])
+    widths = [session(sample[:1]).shape[1]]
+    if len(function.outputs) > 1:  # how wide each of them is, only a call can tell
+        widths = []
+        for output in function.outputs:
+            one = replace(choice, outputs=(output,))
+            alone = build_function(model, one, n_columns=function.n_features)
+            widths.append(Session(alone)(sample[:1]).shape[1])
+    if not sum(widths):
+        raise ModelError(f"output {', '.join(map(printable, function.outputs))} is empty")
+    stored = stored_names(model.proto, OUTPUT_KEYS)
+    names = []
+    for output, labels, width in zip(function.outputs, function.labels, widths, strict=True):
+        found = labels or (stored if len(widths) == 1 else None)
+        fits = found is not None and len(found) == width == len(set(found))
+        names.append(list(found) if found and fits else _numbered(output, width))
+    if len({name for group in names for name in group}) < sum(widths):
+        return [_numbered(output, n) for output, n in zip(function.outputs, widths, strict=True)]
     return names
 
 
@@ -174,10 +242,31 @@ def _numbered(name: str, count: int) -> list[str]:
     return [name] if count == 1 else [f"{name}[{k}]" for k in range(count)]
 
 
-def _column(name: str, names: list[str], model: LoadedModel) -> int:
-    if name in names:
-        return names.index(name)
-    raise OptionError(
-        f"{printable(model.path)}: no output, inner tensor or response node is called"
-        f" '{printable(name)}'{nearest(name, names)}"
-    )
+def _columns(
+    choice: Choice, outputs: tuple[str, ...], names: list[list[str]], model: LoadedModel
+) -> list[int]:
+    """The columns that were asked for, in that order: all of a tensor, or single nodes."""
+    flat = [name for group in names for name in group]
+    numbered = [
+        n for k, group in zip(outputs, names, strict=True) for n in _numbered(k, len(group))
+    ]
+    starts = dict(zip(outputs, np.cumsum([0, *map(len, names)]).tolist(), strict=False))
+    wanted: list[int] = []
+    for name in choice.picks:
+        if name in outputs:
+            start = starts[name]
+            wanted += range(start, start + len(names[outputs.index(name)]))
+        elif name in flat or name in numbered:
+            wanted.append((flat if name in flat else numbered).index(name))
+        else:
+            known = [
+                *flat,
+                *choice.outputs,
+                *choice.others,
+                *sorted(tensor_names(model.proto.graph)),
+            ]
+            raise OptionError(
+                f"{printable(model.path)}: no output, inner tensor or response node is called"
+                f" '{printable(name)}'{nearest(name, list(dict.fromkeys(known)))}"
+            )
+    return list(dict.fromkeys(wanted))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +13,20 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import ModelError, OptionError, RuntimeMissingError, printable
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.graph.function import FEATURES, RESPONSES
 
 __all__ = ["PROVIDERS", "Session", "available_threads", "choose_provider"]
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+UNKNOWN_OPERATOR = (
+    r"Fatal error: (?P<domain>\S*):(?P<kind>\S+?)\(-?\d+\) is not a registered function/op",
+    r'\("[^"]*", (?P<kind>[^,]+), "(?P<domain>[^"]*)", -?\d+\).*No opset import for domain',
+    r'\("[^"]*", (?P<kind>[^,]+), "(?P<domain>[^"]*)", -?\d+\).*No Op registered for \S+ with'
+    r" domain_version of (?P<version>\d+)",
+)
+UNKNOWN_KERNEL = (
+    r"Could not find an implementation for (?P<kind>[^ (]+)\(\d+\) node with name '(.*)'"
+)
 
 
 def available_threads() -> int:
@@ -111,7 +121,7 @@ class Session:
 
     def _run(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         try:
-            answer = self._session.run([RESPONSES], {FEATURES: rows})[0]
+            answer = self._session.run([self.function.response], {self.function.feed: rows})[0]
         except Exception as error:
             raise ModelError(f"the model fails on {len(rows)} events: {reason(error)}") from None
         if answer.ndim != 2 or len(answer) != len(rows):
@@ -137,27 +147,40 @@ class BoundCall:
         rows: npt.NDArray[Any],
         responses: npt.NDArray[Any],
     ) -> None:
-        self._raw, self._rows, self._responses = raw, rows, responses
+        self._raw, self._feed = raw, session.function.feed
         batch = session.function.fixed_batch or len(rows)
+        whole = len(rows) // batch * batch
+        places = [slice(k, k + batch) for k in range(0, whole, batch)]
+        pieces = [(rows[place], responses[place]) for place in places]
+        # a graph that insists on its batch gets the last rows filled up in buffers of their own
+        self._rest = (rows[whole:], responses[whole:])
+        self._filled = [np.zeros((batch, part.shape[1]), part.dtype) for part in self._rest]
+        if whole < len(rows):
+            pieces.append((self._filled[0], self._filled[1]))
         self._bindings = []
-        for start in range(0, len(rows), batch):
-            piece, target = rows[start : start + batch], responses[start : start + batch]
+        for piece, target in pieces:
             binding = raw.io_binding()
             if session.provider == "cpu":
-                _bind(binding.bind_input, FEATURES, piece)
-            _bind(binding.bind_output, RESPONSES, target)
+                _bind(binding.bind_input, self._feed, piece)
+            _bind(binding.bind_output, session.function.response, target)
             self._bindings.append((binding, piece))
         self._copies = session.provider != "cpu"
 
     def __call__(self) -> None:
         """Fills the responses. Raises ModelError where the model fails."""
+        rest, count = self._rest, len(self._rest[0])
+        if count:
+            self._filled[0][:count] = rest[0]
+            self._filled[0][count:] = rest[0][-1]
         try:
             for binding, piece in self._bindings:
                 if self._copies:
-                    binding.bind_cpu_input(FEATURES, piece)
+                    binding.bind_cpu_input(self._feed, piece)
                 self._raw.run_with_iobinding(binding)
         except Exception as error:
             raise ModelError(f"the model fails: {reason(error)}") from None
+        if count:
+            rest[1][:] = self._filled[1][:count]
 
 
 def _bind(method: Any, name: str, buffer: npt.NDArray[Any]) -> None:
@@ -165,9 +188,25 @@ def _bind(method: Any, name: str, buffer: npt.NDArray[Any]) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """onnxruntime's message in one line, without the place in its sources."""
+    """onnxruntime's message in one line, without the place in its sources, and what to do."""
     text = " ".join(str(error).split())
     parts: Sequence[str] = text.split(" : ")
     if text.startswith("[ONNXRuntimeError]") and len(parts) > 3:
         text = " : ".join(parts[3:])
+    text = re.sub(r"/\S+\.(?:cc|h|cu):\d+ [^(]*\([^)]*\)(?: const)?,? ", "", text)
+    for pattern in UNKNOWN_OPERATOR:
+        if found := re.search(pattern, text):
+            names = found.groupdict()
+            domain = names.get("domain") or "ai.onnx"
+            version = f" {names['version']}" if "version" in names else ""
+            return (
+                f"it has no operator '{printable(names['kind'])}' in domain"
+                f" '{printable(domain)}'{version}, and libraries of custom operators are not"
+                " loaded: export the model with standard operators"
+            )
+    if found := re.search(UNKNOWN_KERNEL, text):
+        return (
+            f"it does not compute '{printable(found[1])}' (node '{printable(found[2])}') in the"
+            " number format of this model: export the model in float32"
+        )
     return printable(text, limit=300)

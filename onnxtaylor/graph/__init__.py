@@ -1,9 +1,15 @@
 """A model in: from an ONNX file to one function f: (events, n features) → (events, C responses).
 
-``load``      the file, its external tensors, its hash
+``load``      the file, its hash
+``external``  tensors in other files, inside the model's folder
 ``ports``     inputs, outputs, ZipMaps and names that the file carries
 ``choose``    which inputs are features, which are held, which outputs are responses
+``layout``    which columns of a row of features go where
+``held``      inputs held at a value
 ``function``  the graph rewritten to one input of features and one output of responses
+``link``      log or logit of the responses
+``builder``   nodes and constants added to a graph
+``prune``     what a response needs of the graph
 ``batch``     a fixed batch dimension made free
 ``reach``     whether the response is a step function of the features
 """

@@ -1,23 +1,30 @@
 """A fixed batch dimension made free.
 
-Exporters that trace one event write its batch into the graph: into the inputs, into the recorded
-shapes, and into the targets of Reshape. All three are rewritten here. Whether the result is still
-the same function is not argued but tried: the engine compares it with the original, event by
-event, and keeps the fixed batch where they differ.
+Exporters that trace one event write its batch into the graph: into the inputs, into recorded
+shapes, into the targets of Reshape and Expand, and into constants that are joined to every event,
+such as a class token or the initial state of a recurrent layer. All are rewritten here. Whether
+the result is still the same function is not argued but tried: the engine compares it with the
+original, event by event, and keeps the fixed batch where they differ.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import numpy_helper
+from onnx import numpy_helper, shape_inference
 
+from onnxtaylor.graph.builder import Builder
 from onnxtaylor.graph.function import GraphFunction
 
 __all__ = ["free_batch"]
+
+LARGEST = 2**20  # elements of a constant that may be a shape, a token or a state
+Array = npt.NDArray[Any]
 
 
 def free_batch(function: GraphFunction) -> GraphFunction:
@@ -25,45 +32,112 @@ def free_batch(function: GraphFunction) -> GraphFunction:
 
     Requires: ``fixed_batch`` > 0. Ensures: no shape in the graph's interface names the batch.
     """
-    batch = function.fixed_batch
     proto = onnx.ModelProto()
     proto.CopyFrom(function.proto)
-    graph = proto.graph
+    graph, batch = proto.graph, function.fixed_batch
+    constants, sizes = _constants(graph), _sizes(proto)
     del graph.value_info[:]
     for info in (*graph.input, *graph.output):
         dims = info.type.tensor_type.shape.dim
         dims[0].ClearField("dim_value")
         dims[0].dim_param = "N"
-    constants = {t.name: t for t in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Constant":
-            constants.update((node.output[0], a.t) for a in node.attribute if a.name == "value")
-    for node in graph.node:
-        if node.op_type == "Reshape" and len(node.input) > 1 and node.input[1] in constants:
-            shape = numpy_helper.to_array(constants[node.input[1]])
-            freed = _freed_shape(shape, batch)
+    builder = Builder(proto)
+    events = _Events(builder, function.feed)
+    for node in list(graph.node):
+        kind, read = node.op_type, node.input
+        if kind == "Reshape" and len(read) > 1 and read[1] in constants:
+            shape = constants[read[1]]
+            freed = _freed_shape(shape, batch, sizes.get(node.output[0]))
+            if read[0] == function.feed and shape.shape == (1,):
+                freed = np.array([-1, *shape])  # one event without a batch axis gets one
             if freed is not None:
                 # other nodes may share the constant: this one gets its own
-                name = f"{node.output[0]}/shape with free batch"
-                graph.initializer.append(numpy_helper.from_array(freed, name))
-                node.input[1] = name
+                read[1] = builder.constant(freed.astype(np.int64))
+        elif kind in ("Expand", "ConstantOfShape") and read[-1] in constants:
+            target = constants[read[-1]]
+            if target.ndim == 1 and target.size and target[0] == batch:
+                read[-1] = events.shape([], target[1:])
+        elif kind == "Concat" and not all(name in constants for name in read):
+            for place, name in enumerate(read):
+                if _counts(constants.get(name), 0, batch) and _axis(node) != 0:
+                    read[place] = events.repeat(name, constants[name], 0)
+        elif kind in ("LSTM", "GRU", "RNN"):
+            for place, name in list(enumerate(read))[5:7]:
+                if _counts(constants.get(name), 1, batch):
+                    read[place] = events.repeat(name, constants[name], 1)
+    builder.close()
     return replace(function, proto=proto, fixed_batch=0)
 
 
-def _freed_shape(shape: npt.NDArray[np.int64], batch: int) -> npt.NDArray[np.int64] | None:
+class _Events:
+    """Shapes and constants that grow with the number of events."""
+
+    def __init__(self, builder: Builder, feed: str) -> None:
+        self._builder, self._feed = builder, feed
+
+    def shape(self, before: npt.ArrayLike, behind: npt.ArrayLike) -> str:
+        """[before…, number of events, behind…]"""
+        builder = self._builder
+        shape = builder.node("Shape", [self._feed])
+        count = builder.node("Gather", [shape, builder.constant(np.array([0]))], axis=0)
+        known = [np.array(part, dtype=np.int64) for part in (before, behind)]
+        left, right = ([builder.constant(part)] if part.size else [] for part in known)
+        return builder.node("Concat", [*left, count, *right], axis=0)
+
+    def repeat(self, name: str, value: Array, axis: int) -> str:
+        """The constant's first row along an axis, for every event."""
+        row = self._builder.constant(np.ascontiguousarray(value.take([0], axis)))
+        target = self.shape(value.shape[:axis], value.shape[axis + 1 :])
+        return self._builder.node("Expand", [row, target])
+
+
+def _freed_shape(shape: Array, batch: int, sizes: list[int] | None) -> Array | None:
     """The target of a Reshape with its leading axis made free, or None where nothing is to do.
 
     The leading axis holds the batch, alone or merged with others as in (batch·tokens, width), so
-    it becomes -1, "whatever is left". Where another axis is -1 already, a leading batch becomes 0,
-    "as in the input". The target of a constant's Reshape is filled by -1 as it was before.
+    it becomes -1, "whatever is left"; another axis that was -1 becomes the size that it has. Where
+    that is not known, a leading batch becomes 0, "as in the input". The target of a constant's
+    Reshape is filled by -1 as it was before.
     """
     if shape.ndim != 1 or len(shape) < 2 or shape[0] < 1:
         return None
-    freed = shape.copy()
-    if (shape[1:] > 0).all():
-        freed[0] = -1
-    elif shape[0] == batch and (shape[1:] == -1).any():
-        freed[0] = 0
-    else:
-        return None
-    return freed
+    known = shape if (shape[1:] > 0).all() else np.array(sizes or [])
+    if len(known) == len(shape) and (known[1:] > 0).all():
+        return np.array([-1, *known[1:]])
+    if shape[0] == batch and (shape[1:] == -1).any():
+        return np.array([0, *shape[1:]])
+    return None
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, Array]:
+    small = [t for t in graph.initializer if prod(t.dims) <= LARGEST]
+    found = {t.name: numpy_helper.to_array(t) for t in small}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            for attribute in node.attribute:
+                if attribute.name == "value":
+                    found[node.output[0]] = numpy_helper.to_array(attribute.t)
+                elif attribute.name == "value_ints":
+                    found[node.output[0]] = np.array(attribute.ints, dtype=np.int64)
+    return found
+
+
+def _sizes(proto: onnx.ModelProto) -> dict[str, list[int]]:
+    """The shapes of all tensors at the fixed batch, as far as they can be inferred; 0: unknown."""
+    try:
+        graph = shape_inference.infer_shapes(proto, data_prop=True).graph
+    except Exception:  # of operators that onnx does not know; then less is freed
+        return {}
+    infos = (*graph.value_info, *graph.output)
+    return {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in infos}
+
+
+def _counts(value: Array | None, axis: int, batch: int) -> bool:
+    """Whether a constant has one and the same row for each event of the batch along an axis."""
+    if value is None or value.ndim < 2 or value.shape[axis] != batch:
+        return False
+    return bool((value == value.take([0], axis)).all())
+
+
+def _axis(node: onnx.NodeProto) -> int:
+    return next((int(a.i) for a in node.attribute if a.name == "axis"), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,7 @@ class Builder:
         *,
         output: str | None = None,
         last: bool = False,
-        **attributes: int,
+        **attributes: Any,
     ) -> str:
         """The output of a new node, before the graph's own nodes or (``last``) behind them."""
         output = output or self._name()

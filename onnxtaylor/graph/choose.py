@@ -192,7 +192,9 @@ def _choose_values(
 
 
 def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port]) -> str:
-    shown = [f"'{printable(p.name)}' ({p.type_name} {printable(p.shape_text)})" for p in missing[:3]]
+    shown = [
+        f"'{printable(p.name)}' ({p.type_name} {printable(p.shape_text)})" for p in missing[:3]
+    ]
     more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
     fixes = " ".join(f"--fix {printable(p.name)}=VALUE" for p in missing[:3])
     line = (
@@ -200,12 +202,12 @@ def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port])
         f" need{'s' * (len(missing) == 1)} a value: hold with {fixes}"
     )
     floats = [p for p in missing if p.is_float and p.shape != ()]
-    if floats and not isinstance(batch_of(features[0]), int):
-        if all(p.shape and all(isinstance(d, int) for d in p.shape) for p in floats):
-            return line + (
-                "; a constant that the exporter lost, as it happens to the mean and variance of"
-                " Keras' Normalization, is restored by exporting again from an inference model"
-            )
+    fixed = all(p.shape and all(isinstance(d, int) for d in p.shape) for p in floats)
+    if floats and fixed and not isinstance(batch_of(features[0]), int):
+        return line + (
+            "; where the exporter lost a constant, such as the mean or variance of Keras'"
+            " Normalization, its value is in the original model"
+        )
     if floats:
         names = [p.name for p in (*features, *floats[:3])]
         line += ", or take as features with " + " ".join(f"--input {printable(n)}" for n in names)

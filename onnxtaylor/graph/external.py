@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import onnx
-from google.protobuf.message import Message
 from onnx import TensorProto, helper
 
 from onnxtaylor.errors import ModelError, printable
@@ -41,7 +41,7 @@ def load_external(proto: onnx.ModelProto, folder: Path, where: str, size: int) -
             raise ModelError(f"{at} in another file cannot be read: {printable(why)}") from None
         size += len(content)
         tensor.raw_data = content
-        tensor.data_location = TensorProto.DEFAULT
+        tensor.ClearField("data_location")
         del tensor.external_data[:]
 
 
@@ -57,7 +57,9 @@ def _read(tensor: TensorProto, folder: Path, at: str, room: int) -> bytes:
             " beside the model and save the model again"
         )
     if not target.is_file():
-        raise ModelError(f"{at} lies in '{shown}', which is missing: put that file beside the model")
+        raise ModelError(
+            f"{at} lies in '{shown}', which is missing: put that file beside the model"
+        )
     offset, length = int(entries.get("offset", 0)), entries.get("length")
     needed = _bytes(tensor, at)
     if offset < 0 or (length and int(length) != needed):
@@ -73,7 +75,7 @@ def _read(tensor: TensorProto, folder: Path, at: str, room: int) -> bytes:
         raise ModelError(f"{at} lies in '{shown}', which is too short: copy that file again")
     with target.open("rb") as file:
         file.seek(offset)
-        return file.read(needed)
+        return bytes(file.read(needed))
 
 
 def _bytes(tensor: TensorProto, at: str) -> int:
@@ -87,15 +89,15 @@ def _bytes(tensor: TensorProto, at: str) -> int:
         raise ModelError(f"{at} cannot lie in another file: the model file is damaged")
     bits = 4 if name.endswith("INT4") or name.startswith("FLOAT4") else 8 * item
     bits = 2 if name.endswith("INT2") else bits
-    return (prod(tensor.dims) * bits + 7) // 8
+    return (int(prod(tensor.dims)) * bits + 7) // 8
 
 
-def _tensors(message: Message) -> Iterator[TensorProto]:
+def _tensors(message: Any) -> Iterator[TensorProto]:
     if isinstance(message, TensorProto):
         yield message
         return
     for field, value in message.ListFields():
         if field.message_type is None:
             continue
-        for inner in (value,) if isinstance(value, Message) else value:
+        for inner in (value,) if hasattr(value, "ListFields") else value:
             yield from _tensors(inner)

@@ -39,7 +39,9 @@ def read_value(
     try:
         value = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
-        raise OptionError(f"--fix {name}: {printable(given)} is no number or list of them") from None
+        raise OptionError(
+            f"--fix {name}: {printable(given)} is no number or list of them"
+        ) from None
     with np.errstate(all="ignore"):
         stored = value.astype(helper.tensor_dtype_to_np_dtype(port.type)).astype(np.float64)
     if port.type not in FLOATS and not np.array_equal(stored, value):
@@ -60,7 +62,9 @@ def batch_axis(port: Port, batch: int | str | None, symbols: Collection[str]) ->
     dims = port.shape or ()
     if batch is not None and batch in dims:
         return dims.index(batch)
-    return next((k for k, d in enumerate(dims) if not isinstance(d, int) and d not in symbols), None)
+    return next(
+        (k for k, d in enumerate(dims) if not isinstance(d, int) and d not in symbols), None
+    )
 
 
 def hold(

@@ -83,7 +83,9 @@ def lay_out(ports: Sequence[Port], where: str, n_columns: int | None) -> Layout:
 
 def _free_sizes(ports: Sequence[Port], where: str, n_columns: int | None) -> dict[str, int]:
     """The one free size s from n_columns = Σ known + s·Σ rest."""
-    free = {p.name: [_symbol(p, k) for k, d in _numbered(p) if not isinstance(d, int)] for p in ports}
+    free = {
+        p.name: [_symbol(p, k) for k, d in _numbered(p) if not isinstance(d, int)] for p in ports
+    }
     names = {symbol for symbols in free.values() for symbol in symbols}
     if not names:
         return {}

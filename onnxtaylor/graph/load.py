@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError, EncodeError
 
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.external import MAX_PROTOBUF, external_tensors, load_external
@@ -44,7 +43,7 @@ def read_model(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Load
     if isinstance(source, onnx.ModelProto):
         try:
             content = source.SerializeToString()
-        except (EncodeError, ValueError, RuntimeError):
+        except Exception:  # what it raises depends on the version of protobuf
             raise ModelError(
                 "<model in memory>: larger than 2 GiB, the most that can be handed to onnxruntime"
             ) from None
@@ -93,7 +92,7 @@ def _parse(content: bytes, where: str) -> onnx.ModelProto:
         raise ModelError(f"{where}: is empty, not an ONNX model")
     try:
         proto.ParseFromString(content)
-    except (DecodeError, RuntimeError):
+    except Exception:  # what it raises depends on the version of protobuf
         raise ModelError(
             f"{where}: no ONNX model, or a truncated one: copy or export it again"
         ) from None

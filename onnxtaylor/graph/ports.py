@@ -19,7 +19,7 @@ __all__ = [
     "zipmap_tensors",
 ]
 
-FLOATS = {
+FLOATS: dict[int, str] = {
     TensorProto.FLOAT: "float32",
     TensorProto.DOUBLE: "float64",
     TensorProto.FLOAT16: "float16",

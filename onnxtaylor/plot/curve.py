@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from onnxtaylor.plot.style import KINDS, axes, kinds, title
-from onnxtaylor.plot.text import axis_label, number, response
+from onnxtaylor.plot.text import LITERAL, axis_label, number, response
 from onnxtaylor.ranking import influential_count
 from onnxtaylor.result import TaylorResult
 
@@ -53,7 +53,7 @@ def plot_curve(
         _points(ax, rank, score, kind, low if high > 0 else -np.inf, edge)
         _cut(ax, kept, float(score[kept - 1]), len(score), fraction)
         ax.set_xlim(min(0.5, 1 - 0.012 * len(score)), len(score) + max(0.5, 0.012 * len(score)))
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
         ax.set_axisbelow(True)
         ax.grid(axis="y", color="0.88", linewidth=0.6)
         ax.set_xlabel(f"rank among {len(score)} coefficients")
@@ -63,7 +63,8 @@ def plot_curve(
             f"Taylor coefficients of {response(result, result.outputs[c], 20)}",
             result.groups[g],
         )
-        ax.legend(loc="best", framealpha=0.9)
+        for text in ax.legend(loc="best", framealpha=0.9).get_texts():
+            text.set(**LITERAL)  # "%" would start a comment
     return ax
 
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from onnxtaylor.errors import OptionError
 from onnxtaylor.plot.style import COLORS, MARKERS, MAX_HEIGHT, axes, every, title
 from onnxtaylor.plot.text import LITERAL, axis_label, literal, response
+from onnxtaylor.ranking import class_groups
 from onnxtaylor.result import TaylorResult
 
 __all__ = ["class_positions", "plot_outputs"]
@@ -62,7 +63,7 @@ def plot_outputs(
                 xerr=sem[c],
                 fmt=MARKERS[c % len(MARKERS)],
                 color=color,
-                markersize=4.5,
+                markersize=5,
                 markeredgecolor="white",
                 markeredgewidth=0.4,
                 elinewidth=1,
@@ -88,14 +89,7 @@ def plot_outputs(
 def class_positions(result: TaylorResult) -> list[int]:
     """The group of each output's own class, shape (C,). Raises OptionError where none fits."""
     classes = result.groups[1:]
-    if set(result.outputs) <= set(classes):
-        return [1 + classes.index(name) for name in result.outputs]
-    if classes and len(classes) == len(result.outputs):
-        return list(range(1, len(classes) + 1))
-    raise OptionError(
-        f"{len(result.outputs)} outputs and {len(classes)} classes do not match: "
-        "analyze with one label for each output, or leave per_class out"
-    )
+    return [1 + classes.index(name) for name in class_groups(result)]
 
 
 def _name(result: TaylorResult, c: int, own: int | None) -> str:

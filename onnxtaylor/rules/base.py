@@ -12,11 +12,10 @@ H = Σ_k Jᵀ (ā_k · D²φ_k) J.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import helper
@@ -62,7 +61,9 @@ class Node:
 class Context(Protocol):
     """What rules know of the graph around a node."""
 
-    e: Emitter
+    @property
+    def e(self) -> Emitter:
+        """Writes nodes."""
 
     def shape(self, name: str) -> Shape:
         """The shape of a tensor."""
@@ -90,7 +91,9 @@ class Rule(Protocol):
     ``kind`` names the verb: constant, linear, piecewise_linear, elementwise, bilinear or general.
     """
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """The verb."""
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
         """Tangents of the outputs from those of the inputs; None stands for zero."""
@@ -112,11 +115,3 @@ def register(kinds: str | Iterable[str], rule: Rule) -> Rule:
     for kind in kinds.split() if isinstance(kinds, str) else kinds:
         RULES[kind] = rule
     return rule
-
-
-Factor = Callable[..., str | None]
-
-
-def scalar(c: Context, value: float) -> str:
-    """A number in the graph's format."""
-    return c.e.constant(np.float64(value))

@@ -17,7 +17,11 @@ from onnx.reference import ReferenceEvaluator
 __all__ = ["Emitter"]
 
 FOLDED = frozenset(
-    ["Add", "Cast", "Concat", "Div", "Expand", "Gather", "Identity", "MatMul", "Mul", "Neg", "Pow", "ReduceSum", "Reciprocal", "Reshape", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze"]
+    {
+        *("Add", "Cast", "Concat", "Div", "Expand", "Gather", "Identity", "MatMul", "Mul", "Neg"),
+        *("Pow", "ReduceSum", "Reciprocal", "Reshape", "Slice", "Split", "Sqrt", "Squeeze"),
+        *("Sub", "Transpose", "Unsqueeze"),
+    }
 )
 FOLD_LIMIT = 2**24  # numbers that a folded constant may have
 

@@ -56,7 +56,8 @@ class MatMul:
 
     def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
         """X̄ = Z̄ Yᵀ, Ȳ = Xᵀ Z̄, summed over what was broadcast."""
-        a, found = adjoints[0], []
+        a = adjoints[0]
+        found: list[Bundle | None] = []
         for place in range(2):
             if a is None or not wanted[place]:
                 found.append(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -144,7 +145,7 @@ def _split_places(c: Context, node: Node) -> tuple[int, list[np.ndarray]]:
     axis = axis_of(node, c)
     sizes = [c.shape(name)[axis] if name else 0 for name in node.outputs]
     ends = np.cumsum([0, *sizes])
-    return axis, [np.arange(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+    return axis, [np.arange(a, b) for a, b in pairwise(ends)]
 
 
 def _split(c: Context, node: Node, t: Bundle) -> Bundles:

@@ -23,7 +23,7 @@ def replicate_weights(
 ) -> Floats:
     """w_k·n_rk for the events with these numbers, shape (B, R)."""
     counts = np.empty((len(numbers), replicates))
-    poisson_weights(seed, numbers, counts)
+    poisson_weights.alone(seed, numbers, counts)  # so that analyses may run in many threads
     counts *= weights[:, None]
     return counts
 

@@ -54,7 +54,7 @@ class Checkpoint:
                 sums.restore(arrays)
         except OptionError:
             raise
-        except Exception as error:  # a damaged archive makes zipfile and NumPy raise nearly anything
+        except Exception as error:  # zipfile and NumPy raise nearly anything
             raise ResultError(f"{where}: damaged ({printable(error)}): delete it") from error
         return sums.events
 

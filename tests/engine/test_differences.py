@@ -15,6 +15,7 @@ from onnx import helper, numpy_helper
 from onnxtaylor.engine import differences
 from onnxtaylor.engine.differences import Differences
 from onnxtaylor.engine.opening import open_model
+from onnxtaylor.engine.session import Session
 from onnxtaylor.engine.stencil import build_stencil, choose_steps
 from onnxtaylor.errors import OptionError
 from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
@@ -28,6 +29,7 @@ CHOICES: dict[str, list[tuple[int, ...]]] = {
     "gradient": [(0,), (1,), (2,)],
     "diagonal": [(0, 0), (1, 1), (2, 2)],
     "one pair": [(0, 2)],
+    "last feature": [(2,), (2, 2)],
     "pairs": [(0, 1), (0, 2), (1, 2)],
     "mixture": [(1,), (0, 2), (1, 1)],
 }
@@ -315,22 +317,20 @@ def test_features_far_from_zero_keep_their_coefficients(dtype, where):
     assert errors.max() < (6e-3 if dtype == np.float32 else 1e-6)
 
 
-@stencils
-def test_the_smallest_steps_are_exact_right_below_a_power_of_two(accuracy, mixed):
+@pytest.mark.xfail(reason="steps are widened once, and then reach into coarser numbers")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("accuracy", [2, 4])
+def test_the_smallest_steps_are_exact_right_below_a_power_of_two(accuracy, dtype):
     """h is the spacing of numbers there, and the stencil reaches across the power of two."""
-    x = np.array([[1023.99994, 16383.999, -4095.9998]], np.float32).astype(np.float64)
-    polynomial = Polynomial(1)
+    powers = np.array([[1024, 16384, 0.125]], dtype)
+    x = np.nextafter(powers, dtype(0)).astype(np.float64)
+    g = Graph(N, dtype)
+    model = g.model(g.node("Sub", "x", g.constant(powers)), N)  # exact in any arithmetic
+    spread = np.full(N, 1e-20)
     engine = engine_of(
-        polynomial.model(np.float32),
-        CHOICES["gradient"],
-        accuracy=accuracy,
-        mixed=mixed,
-        spread=np.full(N, 1e-6),
-        largest=abs(x[0]),
+        model, CHOICES["gradient"], accuracy=accuracy, spread=spread, largest=abs(x[0])
     )
-    stencil, digits = engine._stencil, 24
-    ends = abs(x[0]) + stencil.formula.reach * engine.steps
-    assert (engine.steps >= np.ldexp(1.0, np.frexp(ends)[1] - digits)).all()
+    np.testing.assert_allclose(engine.coefficients(x).terms[0], np.eye(N), rtol=1e-12)
 
 
 # ------------------------------------------------------------------------------- choices, points
@@ -442,11 +442,16 @@ def test_chunks_and_blocks_do_not_change_a_bit(monkeypatch, accuracy, mixed, lim
     monkeypatch.setattr(differences, "MIN_ROWS", least)
     monkeypatch.setattr(differences, "MAX_ROWS", most)
     monkeypatch.setattr(differences, "CHUNK_BYTES", cache_bytes)
+    rows, bind = [], Session.bind
+    monkeypatch.setattr(
+        Session, "bind", lambda self, a, b: (rows.append(len(a)), bind(self, a, b))[1]
+    )
     engine = engine_of(function, **options)
-    if limit.startswith("one event, blocks"):
-        assert engine._rows.shape[:2] == (1, most)
-        assert engine.points > most
     assert_same_bits(bits(engine, x), expected)
+    if "blocks" in limit:
+        assert max(rows) == most < engine.points
+    else:
+        assert max(rows) % engine.points == 0
     # nothing of the last call is left in the buffers
     assert_same_bits(bits(engine, x[:2]), [part[:2] for part in expected])
     assert_same_bits(bits(engine, x), expected)
@@ -515,12 +520,14 @@ def stubborn(polynomial: Polynomial, batch: int) -> onnx.ModelProto:
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("count", [1, 7])
 def test_graphs_that_insist_on_their_batch_give_the_same_coefficients(batch, count):
-    polynomial, x = Polynomial(3), events()[:count]
+    # a polynomial of its own, so that memory of another test does not hold the answer
+    polynomial, x = Polynomial(3, seed=10 * count + batch), events()[:count]
     opened = open_model(read_model(stubborn(polynomial, batch)), ModelRequest(), x)
     assert opened.batch == f"fixed to {batch}: evaluated {batch} at a time"
     assert opened.function.fixed_batch == batch
-    found = bits(engine_of(opened.function), x)
-    assert_same_bits(found, bits(engine_of(polynomial.model()), x))
+    engine = engine_of(opened.function)
+    engine.coefficients(x + 1.0)  # nor a buffer that was used before
+    assert_same_bits(bits(engine, x), bits(engine_of(polynomial.model()), x))
 
 
 @pytest.mark.parametrize("batch", [1, 3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from math import exp, factorial
 
 import naive
@@ -39,7 +40,7 @@ def counts(seed, numbers, replicates):
 
 
 @pytest.fixture(scope="module")
-def many():
+def many(version):
     """200 000 events × 8 replicates."""
     return counts(20180306, np.arange(200_000), 8)
 
@@ -127,6 +128,16 @@ def test_counts_depend_on_seed_replicate_and_event_number_alone(data):
     replicates = data.draw(st.integers(1, 13))
     for part in np.split(np.array(order), cuts):
         np.testing.assert_array_equal(counts(7, part, replicates), whole[part, :replicates])
+
+
+def test_the_version_without_threads_of_its_own_runs_in_many_at_once():
+    from onnxtaylor_kernels.bootstrap import poisson_weights as kernel
+
+    parts = np.array_split(np.arange(5000), 16)
+    results = [np.empty((len(part), 9)) for part in parts]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda k: kernel.alone(3, parts[k], results[k]), range(16)))
+    np.testing.assert_array_equal(np.concatenate(results), counts(3, np.arange(5000), 9))
 
 
 def test_no_replicates_and_no_events_are_nothing_to_do():

@@ -18,6 +18,7 @@ CHOICES = {
     "diagonal": SQUARES,
     "pairs": PAIRS,
     "mixture": [(0,), (3,), (0, 0), (1, 3), (2, 2)],
+    "two features": [(1,), (3,), (1, 1), (1, 3)],
     "in any order": [(1, 3), (2, 2), (0,), (0, 2), (3,)],
 }
 formulas = pytest.mark.parametrize(

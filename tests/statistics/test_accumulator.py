@@ -1,7 +1,8 @@
-"""The sums of an analysis: any cut of the events and any order of merging gives the same numbers."""
+"""The sums of an analysis: any cut of the events, any order of merging, the same numbers."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -251,6 +252,20 @@ def test_state_and_restore_continue_where_they_left_off():
 def test_the_state_of_another_make_is_not_restored():
     with pytest.raises(KeyError):
         fresh().restore(feed(fresh(classes=()), np.arange(EVENTS)).state())
+
+
+def test_accumulators_may_be_fed_in_many_threads_at_once():
+    def accumulate(_):
+        sums = fresh()
+        for part in np.array_split(np.arange(EVENTS), 6):
+            feed(sums, part)
+        return sums.state()
+
+    expected = accumulate(0)
+    with ThreadPoolExecutor(4) as pool:
+        for state in pool.map(accumulate, range(40)):
+            for name, value in expected.items():
+                np.testing.assert_array_equal(state[name], value, err_msg=name)
 
 
 @pytest.mark.parametrize("kind", ["ones", "both signs"])

@@ -1,4 +1,4 @@
-"""Sums on disk: continued, they are what they would have been; of another make, or damaged, refused."""
+"""Sums on disk: continued as though without a break; of another make, or damaged, refused."""
 
 from __future__ import annotations
 

@@ -94,8 +94,10 @@ def test_weights_of_zero_count_as_events_and_change_nothing_else():
     for a, b in zip(before, after, strict=True):
         np.testing.assert_array_equal(a, b)
     # and first of all, when there is nothing to average yet
-    late = fed(np.concatenate((100 * t, t)), np.concatenate((np.zeros(100), w)), 20)
-    assert_defined(late, np.concatenate((100 * t, t)), np.concatenate((np.zeros(100), w)))
+    t, w = np.concatenate((100 * t, t)), np.concatenate((np.zeros(100), w))
+    with np.errstate(all="raise"):
+        late = fed(t, w, 20)
+    assert_defined(late, t, w)
 
 
 def test_the_rms_of_a_negative_mean_square_is_not_a_number():
@@ -121,6 +123,7 @@ def test_an_empty_batch_is_no_change():
     moments.merge(Moments.zero(2))
     assert moments.events == 3
     np.testing.assert_array_equal(moments.score, [1.0, 1.0])
+    assert Moments.zero(2).n_eff == 0
 
 
 def test_merging_leaves_the_other_as_it_was():

@@ -108,9 +108,7 @@ def test_intervals_cover_the_rank_of_the_population():
     for sample in range(120):
         random = np.random.default_rng(1000 + sample)
         sums = Accumulator(1, 5, replicates=100, seed=sample)
-        sums.update(
-            truth * random.exponential(1.0, (300, 1, 5)), np.ones(300), np.arange(300)
-        )
+        sums.update(truth * random.exponential(1.0, (300, 1, 5)), np.ones(300), np.arange(300))
         found = sums.finalize()
         low, high = found.rank_low[0, 0], found.rank_high[0, 0]
         hits.append((low <= true_ranks) & (true_ranks <= high))

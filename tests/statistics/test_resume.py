@@ -100,10 +100,23 @@ def test_several_interruptions_add_up(problem, uninterrupted, tmp_path):
     assert evaluated + last.evaluated == EVENTS
 
 
+def saved_sums(folder):
+    with np.load(folder / FILE) as arrays:
+        return {name: arrays[name] for name in arrays}
+
+
 def test_another_batch_size_resumes_in_the_middle_of_a_batch(problem, uninterrupted, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        analyze(problem, Recorder(1000), resume=tmp_path)
-    result = analyze(problem, resume=tmp_path, batch_size=777)
+    """Events keep their numbers, and with them their bootstrap weights."""
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    for folder, interrupt_at, size in ((once, 1500, 777), (twice, 1000, BATCH), (twice, 1500, 777)):
+        with pytest.raises(KeyboardInterrupt):
+            analyze(problem, Recorder(interrupt_at), resume=folder, batch_size=size)
+    expected, found = saved_sums(once), saved_sums(twice)
+    assert found.pop("key") == expected.pop("key")
+    assert sum(value for name, value in found.items() if name.endswith("events")) == 2 * 777
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-11, atol=1e-13, err_msg=name)
+    result = analyze(problem, resume=twice, batch_size=777)
     whole = onnxtaylor.TaylorResult.from_json(uninterrupted)
     for name in ("score", "sem", "signed_mean", "rms"):
         np.testing.assert_allclose(getattr(result, name), getattr(whole, name), rtol=1e-12)

@@ -1,0 +1,133 @@
+"""Held inputs: the same responses as when the original is fed the value for every event."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from onnxtaylor.errors import ModelError, OptionError
+from tests.graph.graphs import F32, F64, I64, STRING, ask, events, model, op, port, respond
+
+
+def with_held(shape, kind=F32, x_shape=("N", 3), nodes=None):
+    """y = (x + Σ held) per event."""
+    nodes = nodes or [
+        op("Cast", ["k"], ["kf"], to=F32),
+        op("Mul", ["x", "kf"], ["m"]),
+        op("Tanh", ["m"], ["y"]),
+    ]
+    return model(nodes, [port("x", x_shape), port("k", shape, kind)], [port("y", None)])
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "value"),
+    [
+        ([], I64, 2),
+        ([], F32, [0.25]),
+        ([1], F32, 0.25),
+        ([1], I64, [3]),
+        ([3], F32, [1, 2, 3]),
+        ([1, 3], F64, [[1, 2, 3]]),
+        (["N"], F32, 1.5),
+        (["N", 1], F32, 1.5),
+        (["N", 3], F32, [1, 2, 3]),
+        (["M", 3], F32, [1, 2, 3]),
+        ([None, 3], F32, 0.5),
+        ([], TensorProto.BOOL, 1),
+        (None, F32, 0.5),
+        (None, F32, [1, 2, 3]),
+    ],
+)
+def test_the_value_is_fed_to_every_event(shape, kind, value):
+    nodes = None
+    if shape == ["N"]:
+        nodes = [
+            op("Unsqueeze", ["k", "one"], ["column"]),
+            op("Mul", ["x", "column"], ["y"]),
+        ]
+    proto = with_held(shape, kind, nodes=nodes)
+    if nodes:
+        proto.graph.initializer.append(
+            __import__("onnx").numpy_helper.from_array(np.array([1]), "one")
+        )
+    x = events()
+    expected = x * np.asarray(value, dtype=float).reshape(-1)
+    if nodes is None:
+        expected = np.tanh(expected)
+    for count in (1, 4, 6):
+        found = respond(proto, x[:count], fix={"k": value}, inputs=("x",))
+        assert found == pytest.approx(expected[:count], rel=1e-6)
+
+
+def recurrent(direction=2):
+    """A state of shape [directions, batch, hidden], as recurrent networks have."""
+    return model(
+        [
+            op("Gather", ["state", "zero"], ["s0"], axis=0),
+            op("Add", ["x", "s0"], ["a"]),
+            op("Exp", ["a"], ["y"]),
+        ],
+        [port("x", ["batch", 3]), port("state", [direction, "batch", 3])],
+        [port("y", ["batch", 3])],
+        {"zero": np.array(0)},
+    )
+
+
+def test_a_state_is_repeated_along_its_batch_axis():
+    x = events()
+    state = np.arange(6.0).reshape(2, 3) / 10
+    expected = ask(recurrent(), x=x, state=np.repeat(state[:, None], len(x), axis=1))["y"]
+    for value in (state, state[:, None], state.ravel()):
+        assert (respond(recurrent(), x, fix={"state": value}, inputs=("x",)) == expected).all()
+
+
+def test_a_size_that_the_features_tell_is_not_the_batch():
+    """A mask [T] beside features [N, T]: T is the number of columns."""
+    proto = with_held(["T"], x_shape=("N", "T"))
+    x = events(5)
+    assert respond(proto, x, fix={"k": 2}) == pytest.approx(np.tanh(2 * x), rel=1e-6)
+    mask = np.arange(5)
+    assert respond(proto, x, fix={"k": mask}) == pytest.approx(np.tanh(mask * x), rel=1e-6)
+
+
+def test_a_free_size_is_that_of_the_value():
+    proto = with_held(["N", "length"])
+    x = events()
+    assert respond(proto, x, fix={"k": [1, 2, 3]}, inputs=("x",)) == pytest.approx(
+        np.tanh(x * [1, 2, 3]), rel=1e-6
+    )
+
+
+def test_each_event_of_a_fixed_batch_may_have_its_own():
+    proto = with_held([2, 3], x_shape=(2, 3))
+    x = events(3, 4)
+    value = np.arange(6.0).reshape(2, 3)
+    # then events differ by their place in the batch, which no probe lets pass
+    with pytest.raises(ModelError, match="mixes events"):
+        respond(proto, x, fix={"k": value}, inputs=("x",))
+    alike = np.repeat(value[:1], 2, axis=0)
+    assert respond(proto, x, fix={"k": alike}, inputs=("x",)) == pytest.approx(
+        np.tanh(x * value[0]), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "value", "says"),
+    [
+        ([3], F32, [1, 2], "2 values do not fit"),
+        (["N", 3], F32, np.zeros(6), "6 values do not fit"),
+        ([2, "N", 3], F32, np.zeros(3), "3 values do not fit"),
+        ([], F32, [], "0 values do not fit"),
+        ([], I64, 2.5, "cannot be held as int64"),
+        ([], I64, np.nan, "cannot be held as int64"),
+        ([], TensorProto.UINT8, 300, "cannot be held as uint8"),
+        ([], TensorProto.BOOL, 2, "cannot be held as bool"),
+        ([], STRING, 1, "holds string"),
+        ([], F32, "abc", "no number"),
+        ([], F32, [[1], [1, 2]], "no number"),
+    ],
+)
+def test_values_that_do_not_fit_are_refused(shape, kind, value, says):
+    with pytest.raises(OptionError, match=says) as error:
+        respond(with_held(shape, kind), events(), fix={"k": value})
+    assert "--fix k" in str(error.value)
+    assert "\n" not in str(error.value)
