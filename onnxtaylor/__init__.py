@@ -8,11 +8,14 @@ The data's path through the package, top to bottom:
 
 ==============  ===================================================================================
 ``graph``       1 a model in: load, choose inputs and responses, rewrite to f: Rⁿ → R^C
-``engine``      2 coefficients of one batch: the protocol, finite differences, onnxruntime
-``data``        3 batches of (x, weight, label) from arrays, CSV, Parquet, Arrow, NumPy files
-``statistics``  4 stream → numbers: moments, bootstrap, ranks; merge and resume
-``analysis``    the wiring of 1 to 4
-``result``      5 TaylorResult: frozen, versioned, saved and loaded
+``rules``       2 what each operator's derivative is: mathematics only
+``compiler``    3 graph → derivative graph: forward Jacobians, reverse adjoints, curvature
+``engine``      4 coefficients of one batch: the protocol, exact, differences, onnxruntime
+``data``        5 batches of (x, weight, label) from arrays, CSV, Parquet, Arrow, NumPy files
+``statistics``  6 stream → numbers: moments, bootstrap, ranks; merge and resume
+``analysis``    the wiring of 1 to 6
+``result``      7 TaylorResult: frozen, versioned, saved and loaded
+``derivatives``  value, Jacobian and Hessian as a function and as a file
 ``ranking``, ``plot``   what people do with a result
 ``cli``         one thin file per command
 ``indices``     the convention: order of the coefficients, 1/α!, labels
@@ -28,19 +31,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onnxtaylor.analysis import analyze
+    from onnxtaylor.derivatives import Derivatives, differentiate
     from onnxtaylor.errors import OnnxTaylorError
     from onnxtaylor.indices import MultiIndices
     from onnxtaylor.result import TaylorResult
+    from onnxtaylor.rules import register
 
 __version__ = "0.1.0"
 
-__all__ = ["MultiIndices", "OnnxTaylorError", "TaylorResult", "__version__", "analyze"]
+__all__ = [
+    "Derivatives",
+    "MultiIndices",
+    "OnnxTaylorError",
+    "TaylorResult",
+    "__version__",
+    "analyze",
+    "differentiate",
+    "register",
+]
 
 _HOMES = {
     "MultiIndices": "indices",
     "OnnxTaylorError": "errors",
     "TaylorResult": "result",
+    "Derivatives": "derivatives",
     "analyze": "analysis",
+    "differentiate": "derivatives",
+    "register": "rules",
 }
 
 

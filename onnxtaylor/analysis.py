@@ -23,6 +23,7 @@ from onnxtaylor import data
 from onnxtaylor.data import Batch, EventSource, Survey
 from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.engine.differences import Differences
+from onnxtaylor.engine.exact import Exact
 from onnxtaylor.engine.opening import OpenModel, open_model
 from onnxtaylor.engine.session import choose_provider
 from onnxtaylor.errors import DataError, ModelError, OptionError, printable
@@ -35,7 +36,7 @@ from onnxtaylor.statistics.checkpoint import Checkpoint
 
 __all__ = ["ENGINES", "SCALES", "AnalysisOptions", "Progress", "analyze"]
 
-ENGINES = ("auto", "differences")
+ENGINES = ("auto", "exact", "differences")
 SCALES = ("unit", "sigma")
 FEATURE_KEYS = ("feature_names", "features", "input_names", "columns")
 REPLICATES = 200
@@ -128,7 +129,9 @@ def analyze(
     order
         1, or 2 with all pairs.
     engine
-        ``auto`` or ``differences``.
+        ``exact`` differentiates the graph, ``differences`` evaluates it at stencil points;
+        ``auto`` takes exact where every operator on the way has a rule, and says in the
+        result's options why it could not.
     input, output, fix
         Inputs that hold features; output tensors, inner tensors or response nodes to analyze;
         values for further inputs.
@@ -255,7 +258,7 @@ def run(
     indices = _indices(opened, options.order)
     # the batch and its first displaced rows must fit in memory before anything is allocated
     replicates = _replicates(options.bootstrap, opened, indices, max(1, len(found.classes)))
-    engine = make_engine(opened, indices, found, options)
+    engine, why = make_engine(opened, indices, found, options, first.x)
     sums = Accumulator(
         len(opened.response_names),
         len(indices),
@@ -271,17 +274,40 @@ def run(
     features = _features(opened, source, found)
     sigma = np.array([f.std for f in features])
     scale = indices.scale(np.nan_to_num(sigma)) if options.scale == "sigma" else None
-    result = _result(opened, engine, source, found, features, sums.finalize(scale), options)
+    result = _result(opened, engine, why, source, features, sums.finalize(scale), options)
     if checkpoint is not None:
         checkpoint.clear()
     return result
 
 
 def make_engine(
-    opened: OpenModel, indices: MultiIndices, found: Survey, options: AnalysisOptions
-) -> Engine:
-    """The engine that the options ask for."""
-    return Differences(
+    opened: OpenModel,
+    indices: MultiIndices,
+    found: Survey,
+    options: AnalysisOptions,
+    x: npt.NDArray[np.float64],
+) -> tuple[Engine, str | None]:
+    """The engine that the options ask for, and why ``auto`` could not take the exact one.
+
+    x (B, n) are a few events of the data. Raises ModelError where ``exact`` is asked for and the
+    graph cannot be differentiated.
+    """
+    why = None
+    if options.engine != "differences":
+        try:
+            exact = Exact(
+                opened.function, indices, x=x, threads=options.threads, provider=opened.provider
+            )
+        except ModelError as error:
+            if options.engine == "exact":
+                raise ModelError(
+                    f"{printable(opened.model.path)}: no exact derivatives: {error}; use"
+                    " --engine differences"
+                ) from None
+            why = str(error)
+        else:
+            return exact, None
+    differences = Differences(
         opened.function,
         indices,
         spread=found.spread,
@@ -291,6 +317,7 @@ def make_engine(
         threads=options.threads,
         provider=opened.provider,
     )
+    return differences, why
 
 
 def _accumulate(
@@ -318,11 +345,13 @@ def _accumulate(
             if checkpoint and time.monotonic() - saved > SAVE_SECONDS:
                 checkpoint.save(sums)
                 saved = time.monotonic()
+        if checkpoint:
+            checkpoint.save(sums)
+        _tell(progress, "coefficients", sums.events, total)
     except KeyboardInterrupt:
         if checkpoint and whole:
             checkpoint.save(sums)
         raise
-    _tell(progress, "coefficients", sums.events, total)
 
 
 def _behind(batches: Iterator[Batch], done: int) -> Iterator[Batch]:
@@ -357,7 +386,7 @@ def _check_finite(answer: BatchCoefficients, batch: Batch, opened: OpenModel) ->
 def _indices(opened: OpenModel, order: int) -> MultiIndices:
     n = opened.function.n_features
     if order > 2:
-        raise OptionError("third order is beyond finite differences: use --order 1 or 2")
+        raise OptionError("third order is not offered yet: use --order 1 or 2")
     size = count(n, order) * len(opened.response_names)
     if size > 10**8:
         raise OptionError(
@@ -367,9 +396,7 @@ def _indices(opened: OpenModel, order: int) -> MultiIndices:
     return MultiIndices.full(n, order)
 
 
-def _replicates(
-    wanted: int | None, opened: OpenModel, indices: MultiIndices, groups: int
-) -> int:
+def _replicates(wanted: int | None, opened: OpenModel, indices: MultiIndices, groups: int) -> int:
     """The number of bootstrap replicates: as asked for, or as many of 200 as memory allows."""
     size = 8 * len(opened.response_names) * len(indices) * groups
     if wanted is None:
@@ -391,9 +418,7 @@ def _features(opened: OpenModel, source: EventSource, found: Survey) -> tuple[Fe
     )
     if len(names) != opened.function.n_features:
         names = [f"x{i}" for i in range(opened.function.n_features)]
-    columns = zip(
-        names, found.mean, found.std, found.min, found.max, found.missing, strict=True
-    )
+    columns = zip(names, found.mean, found.std, found.min, found.max, found.missing, strict=True)
     return tuple(
         FeatureSummary(name, float(a), float(b), float(c), float(d), int(e))
         for name, a, b, c, d, e in columns
@@ -424,8 +449,8 @@ def _facts(
 def _result(
     opened: OpenModel,
     engine: Engine,
+    why: str | None,
     source: EventSource,
-    found: Survey,
     features: tuple[FeatureSummary, ...],
     numbers: Statistics,
     options: AnalysisOptions,
@@ -460,6 +485,7 @@ def _result(
             "seed": options.seed,
             "batch": opened.batch,
             "fixed": {p.name: v.tolist() for p, v in opened.choice.fixed},
+            "no_exact_engine": why,
             **engine.describe(),
         },
         indices=engine.indices,

@@ -104,7 +104,7 @@ class MultiIndices:
     @cached_property
     def orders(self) -> npt.NDArray[np.int64]:
         """abs(α) of each coefficient, shape (K,)."""
-        return np.count_nonzero(self.table >= 0, axis=1)
+        return np.asarray(np.count_nonzero(self.table >= 0, axis=1), dtype=np.int64)
 
     @cached_property
     def inverse_factorials(self) -> npt.NDArray[np.float64]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from onnxtaylor.analysis import FEATURE_KEYS, DataRequest, open_data
 from onnxtaylor.data import survey
+from onnxtaylor.engine.exact import derive
 from onnxtaylor.engine.opening import OpenModel, open_model
-from onnxtaylor.errors import OnnxTaylorError, printable
+from onnxtaylor.errors import ModelError, OnnxTaylorError, printable
 from onnxtaylor.graph import (
     LoadedModel,
     ModelRequest,
@@ -22,7 +23,7 @@ from onnxtaylor.graph import (
     read_model,
     stored_names,
 )
-from onnxtaylor.indices import count
+from onnxtaylor.indices import MultiIndices, count
 
 __all__ = ["inspect_model"]
 
@@ -113,7 +114,17 @@ def _opened(opened: OpenModel, names: Sequence[str] | None) -> dict[str, object]
         or "none",
         "precision": opened.function.precision,
         "batch": opened.batch,
-        "engine": "differences: finite-difference stencils on the original graph",
+        "engine": _engine(opened),
         "coefficients": f"{count(n, 1)} of first order, {count(n, 2)} up to second",
         "probes": "an event alone = in a batch; twice the same; finite",
     }
+
+
+def _engine(opened: OpenModel) -> str:
+    """The engine that ``auto`` takes, and why."""
+    try:
+        # second order of one feature: every rule is asked, and the graph stays small
+        derive(opened.function, MultiIndices.of(opened.function.n_features, [(0,), (0, 0)]))
+    except ModelError as error:
+        return f"differences: {error}"
+    return "exact: every operator on the way has a rule"

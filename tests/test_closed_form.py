@@ -28,8 +28,27 @@ def test_scores_are_those_of_the_closed_form(toy, dtype, tolerance, mixed, accur
     # the graph sees the events as it holds them
     z = z.astype(dtype).astype(np.float64)
     result = ot.analyze(
-        oracle_model(a, b, c, dtype), z, labels=labels, mixed=mixed, accuracy=accuracy, bootstrap=0
+        oracle_model(a, b, c, dtype),
+        z,
+        labels=labels,
+        engine="differences",
+        mixed=mixed,
+        accuracy=accuracy,
+        bootstrap=0,
     )
+    assert_closed_form(result, z, labels, (a, b, c), tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-5), (np.float64, 1e-12)])
+def test_exact_scores_are_those_of_the_closed_form(toy, dtype, tolerance):
+    z, labels, (a, b, c) = toy
+    z = z.astype(dtype).astype(np.float64)
+    result = ot.analyze(oracle_model(a, b, c, dtype), z, labels=labels, engine="exact", bootstrap=0)
+    assert_closed_form(result, z, labels, (a, b, c), tolerance)
+
+
+def assert_closed_form(result, z, labels, coefficients, tolerance):
+    a, b, c = coefficients
     terms = closed_form(z, a, b, c)
     for place, group in enumerate(result.groups):
         chosen = np.ones(len(z), bool) if group == "all" else labels.astype(str) == group
@@ -39,9 +58,12 @@ def test_scores_are_those_of_the_closed_form(toy, dtype, tolerance, mixed, accur
         assert result.signed_mean[0, place] == pytest.approx(signed, abs=tolerance * expected.max())
 
 
-def test_logit_link_lays_the_quadratic_open(toy):
+@pytest.mark.parametrize("engine", ["exact", "differences"])
+def test_logit_link_lays_the_quadratic_open(toy, engine):
     """g = log p/(1−p) is quadratic, so its second-order coefficients do not vary."""
     z, _, (a, b, c) = toy
-    result = ot.analyze(oracle_model(a, b, c, np.float64), z, link="logit", bootstrap=0)
+    result = ot.analyze(
+        oracle_model(a, b, c, np.float64), z, link="logit", engine=engine, bootstrap=0
+    )
     quadratic_form = np.abs([a[0, 0], a[0, 1] + a[1, 0], a[1, 1]])
     assert result.score[0, 0, 2:] == pytest.approx(quadratic_form, rel=1e-4, abs=1e-5)

@@ -12,6 +12,7 @@ import pytest
 import onnxtaylor as ot
 from onnxtaylor.data import ArraySource, survey
 from onnxtaylor.engine.differences import Differences
+from onnxtaylor.engine.exact import Exact
 from onnxtaylor.engine.opening import open_model
 from onnxtaylor.graph import ModelRequest, read_model
 from onnxtaylor.indices import MultiIndices
@@ -37,11 +38,16 @@ def table():
     return events.set_column(place, "KaggleWeight", pc.multiply(events["KaggleWeight"], signs))
 
 
+@pytest.fixture(scope="module", params=["exact", "differences"])
+def engine(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def reference(table, tmp_path_factory):
+def reference(table, tmp_path_factory, engine):
     path = tmp_path_factory.mktemp("whole") / "events.parquet"
     pq.write_table(table, path)
-    return ot.analyze(MODEL, path, **OPTIONS)
+    return ot.analyze(MODEL, path, engine=engine, **OPTIONS)
 
 
 def assert_same(result, reference):
@@ -58,13 +64,13 @@ def assert_same(result, reference):
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 1000])
-def test_batches(table, reference, tmp_path, batch_size):
+def test_batches(table, reference, engine, tmp_path, batch_size):
     path = tmp_path / "events.parquet"
     pq.write_table(table, path, row_group_size=31)
-    assert_same(ot.analyze(MODEL, path, batch_size=batch_size, **OPTIONS), reference)
+    assert_same(ot.analyze(MODEL, path, batch_size=batch_size, engine=engine, **OPTIONS), reference)
 
 
-def test_files_of_several_formats(table, reference, tmp_path):
+def test_files_of_several_formats(table, reference, engine, tmp_path):
     cuts = [0, 1, 50, 50, 130, EVENTS]
     paths = []
     for k, (start, stop) in enumerate(zip(cuts, cuts[1:], strict=False)):
@@ -75,16 +81,16 @@ def test_files_of_several_formats(table, reference, tmp_path):
         else:
             pq.write_table(part, path)
         paths.append(path)
-    assert_same(ot.analyze(MODEL, paths, **OPTIONS), reference)
+    assert_same(ot.analyze(MODEL, paths, engine=engine, **OPTIONS), reference)
 
 
-def test_threads(table, reference, tmp_path):
+def test_threads(table, reference, engine, tmp_path):
     path = tmp_path / "events.parquet"
     pq.write_table(table, path)
-    assert_same(ot.analyze(MODEL, path, threads=1, **OPTIONS), reference)
+    assert_same(ot.analyze(MODEL, path, threads=1, engine=engine, **OPTIONS), reference)
 
 
-def test_shards_that_are_merged(table, reference):
+def test_shards_that_are_merged(table, reference, engine):
     """Each shard has an engine and sums of its own, as on several machines."""
     names = list(reference.features)
     x = np.stack([table[name].to_numpy() for name in names], axis=1)
@@ -95,10 +101,14 @@ def test_shards_that_are_merged(table, reference):
     whole = None
     for chosen in (slice(150, EVENTS), slice(0, 40), slice(40, 150)):
         opened = open_model(read_model(MODEL), ModelRequest(), x[chosen])
-        engine = Differences(opened.function, indices, spread=found.spread, largest=found.largest)
+        if engine == "exact":
+            own = Exact(opened.function, indices, x=x[chosen][:64])
+        else:
+            spread, largest = found.spread, found.largest
+            own = Differences(opened.function, indices, spread=spread, largest=largest)
         sums = Accumulator(1, len(indices), classes=("b", "s"), replicates=50)
         numbers = np.arange(EVENTS)[chosen]
-        sums.update(engine.coefficients(x[chosen]).terms, weights[chosen], numbers, labels[chosen])
+        sums.update(own.coefficients(x[chosen]).terms, weights[chosen], numbers, labels[chosen])
         if whole is None:
             whole = sums
         else:

@@ -14,10 +14,13 @@ __all__ = ["main"]
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command line; returns the exit status. Never shows a traceback of a user's error."""
     try:
-        # imported in here, so that Ctrl-C while it loads is answered, too
-        from onnxtaylor.cli.app import run
+        # imported in here, so that Ctrl-C while they load is answered, too
+        from onnxtaylor.cli.interrupts import outside_imports
 
-        return run(arguments)
+        with outside_imports():
+            from onnxtaylor.cli.app import run
+
+            return run(arguments)
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         return 2

@@ -15,7 +15,9 @@ from onnxtaylor import __version__
 from onnxtaylor.cli import console
 from onnxtaylor.cli.analyze import analyze
 from onnxtaylor.cli.demo import demo
+from onnxtaylor.cli.differentiate import differentiate
 from onnxtaylor.cli.inspect import inspect
+from onnxtaylor.cli.operators import operators
 from onnxtaylor.cli.plot import plot
 from onnxtaylor.cli.rank import rank
 from onnxtaylor.errors import OnnxTaylorError, OnnxTaylorWarning, printable
@@ -44,7 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-for command in (analyze, rank, plot, inspect, demo):
+for command in (analyze, rank, plot, inspect, differentiate, operators, demo):
     app.command()(command)
 
 

@@ -71,11 +71,12 @@ def _width(thing: Table | str, console: Console, terminal: int) -> int:
     free = console.options.update(width=FREE)
     if not console.is_terminal:
         return Measurement.get(console, free, thing).maximum
-    least = 0
+    least = 1  # a line on either side of each column, and a blank within it
     for column in thing.columns:
-        cells = [Measurement.get(console, free, cell) for cell in column.cells]
-        needed = max((cell.maximum for cell in cells), default=0)
-        least += 2 + (needed if column.no_wrap else min(needed, NARROWEST))
+        cells = (column.header, *column.cells)
+        needed = max(Measurement.get(console, free, cell).maximum for cell in cells)
+        column.min_width = needed if column.no_wrap else min(needed, NARROWEST)
+        least += 3 + column.min_width
     return max(terminal, least)
 
 
@@ -87,6 +88,13 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
         return
     from rich import progress
     from rich.console import Console
+    from rich.text import Text
+
+    class Left(progress.TimeRemainingColumn):
+        """Nothing where the end is unknown."""
+
+        def render(self, task: progress.Task) -> Text:
+            return Text("") if task.total is None else super().render(task).append(" left")
 
     bars = progress.Progress(
         progress.TextColumn("{task.description:>13}"),
@@ -94,35 +102,41 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
         progress.MofNCompleteColumn(),
         progress.TextColumn("events"),
         progress.TimeElapsedColumn(),
-        progress.TextColumn("left"),
-        progress.TimeRemainingColumn(),
+        Left(),
         console=Console(stderr=True),
         transient=True,
     )
-    tasks: dict[str, Any] = {}
+    stages: dict[str, progress.TaskID] = {}
 
     def tell(stage: str, done: int, total: int | None) -> None:
-        if stage not in tasks:
-            tasks[stage] = bars.add_task(stage, total=total)
-        bars.update(tasks[stage], completed=done, total=total)
+        if stage not in stages:
+            for earlier in stages.values():
+                bars.update(earlier, visible=False)
+            stages[stage] = bars.add_task(stage, total=total)
+        bars.update(stages[stage], completed=done, total=total)
 
     with bars:
         yield tell
 
 
 def summary(result: TaylorResult) -> str:
-    """What was analyzed and how, in two lines."""
+    """What was analyzed and how, in a few lines."""
     model, data, options = result.model, result.data, dict(result.options)
     units = "σ of each feature" if options.get("scale") == "sigma" else "the input's units"
     linked = options.get("link", "identity")
-    link = "" if linked == "identity" else f"{printable(linked)} of the response, "
-    how = f"{link}{printable(model.engine)} in {printable(model.precision)} on {printable(model.provider)}"
-    if "points" in options:
-        how += f", {printable(options['points'])} evaluations per event"
+    link = "" if linked == "identity" else f" of {printable(linked)} of the response"
+    engine, precision, provider = map(printable, (model.engine, model.precision, model.provider))
+    points = (
+        f", {printable(options['points'])} evaluations per event" if "points" in options else ""
+    )
+    why = options.get("no_exact_engine")
+    because = f"\nno exact derivatives: {printable(why, limit=400)}" if why else ""
     return (
         f"{printable(model.path)}: {data.events} events,"
-        f" Σw = {data.sum_weight:.6g}, N_eff = {data.n_eff:.6g}; ⟨t⟩ per {units}\n"
-        f"{how}; {len(result.indices)} coefficients of {_counted(len(result.outputs), 'response')}"
+        f" Σw = {data.sum_weight:.6g}, N_eff = {data.n_eff:.6g}\n"
+        f"{len(result.indices)} coefficients of {_counted(len(result.outputs), 'response')};"
+        f" ⟨t⟩{link} per {units}\n"
+        f"{engine} in {precision} on {provider}{points}{because}"
     )
 
 

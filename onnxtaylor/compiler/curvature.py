@@ -37,9 +37,11 @@ class HessianBuilder:
         self._parts: list[str] = []  # (N or 1, C, K)
         self._symmetric: list[str] = []  # (N, C·n, n)
         self._halves: list[str] = []  # (N, C·n, n), to be added to their transposes
+        self.varies = False  # from event to event
 
     def diagonal(self, rows: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd r_d r_dᵀ."""
+        self.varies |= rows.varies or weights.varies
         weight = self._by_event(weights)
         row = self._by_event(rows)
         constant = self._c.e.constants.get(row) if not rows.varies else None
@@ -54,6 +56,7 @@ class HessianBuilder:
 
     def product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd (l_d r_dᵀ + r_d l_dᵀ)."""
+        self.varies |= left.varies or right.varies or weights.varies
         names = [self._by_event(b) for b in (left, right, weights)]
         self._halves.append(self._product(*names))
 

@@ -20,6 +20,7 @@ from onnxtaylor.compiler.curvature import HessianBuilder
 from onnxtaylor.compiler.facts import GraphFacts, Observation
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
+from onnxtaylor.graph.prune import prune, read_names
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES, Rule
 from onnxtaylor.rules.base import Node
@@ -159,13 +160,13 @@ class _Sweeps:
             )
             return e.op("Squeeze", facts.repeated(zero).name, e.constant([0]))
         scaled = e.op("Mul", found, e.constant(factor))
-        # a constant Hessian is repeated for every event by adding the responses' zeros
-        return self._per_event(scaled)
+        return scaled if hessian.varies else self._per_event(scaled)
 
     def _per_event(self, name: str) -> str:
+        """A constant (1, C, K) repeated for every event by adding the responses' zeros."""
         e = self._facts.e
         zeros = e.op("Mul", e.op("Unsqueeze", self._response, e.constant([2])), e.number(0.0))
-        return e.op("Add", name, zeros) if name in e.constants else name
+        return e.op("Add", name, zeros)
 
     def _forward(self) -> None:
         e, n = self._facts.e, self._n
@@ -202,36 +203,28 @@ class _Sweeps:
 
 def _assemble(facts: GraphFacts, count: int) -> onnx.ModelProto:
     """The original nodes, those of the derivative, and the constants that either reads."""
-    from onnxtaylor.graph.prune import prune
-
     original, e = facts.function.proto, facts.e
+    response = facts.function.response
     proto = onnx.ModelProto()
     proto.CopyFrom(original)
     graph = proto.graph
-    kept = {t.name for t in graph.initializer}
-    graph.node.extend(e.nodes)
-    read = {name for node in graph.node for name in node.input}
-    graph.initializer.extend(e.used_constants(read - kept))
-    response = facts.function.response
-    outputs = [response, TERMS]
-    prune(graph, outputs)
-    del graph.value_info[:]
-    del graph.output[:]
+    for field in (graph.node, graph.initializer, graph.value_info, graph.output):
+        del field[:]
+    graph.node.extend(_sorted([*facts.protos, *e.nodes], facts))
+    read = {name for node in graph.node for name in read_names(node)}
+    graph.initializer.extend(e.used_constants(read))
     kind = helper.np_dtype_to_tensor_dtype(e.dtype)
-    responses = facts.shape(facts.function.response)[1]
+    responses = facts.shape(response)[1]
     graph.output.append(helper.make_tensor_value_info(response, kind, ["N", responses]))
     graph.output.append(helper.make_tensor_value_info(TERMS, kind, ["N", responses, count]))
-    _sort(graph)
+    prune(graph, [response, TERMS])
     return proto
 
 
-def _sort(graph: onnx.GraphProto) -> None:
+def _sorted(nodes: Sequence[onnx.NodeProto], facts: GraphFacts) -> list[onnx.NodeProto]:
     """Nodes in an order in which each finds its inputs: those of the original come first."""
-    from onnxtaylor.graph.prune import read_names
-
-    known = {i.name for i in graph.input} | {t.name for t in graph.initializer} | {""}
-    waiting = [onnx.NodeProto.FromString(n.SerializeToString()) for n in graph.node]
-    ordered: list[onnx.NodeProto] = []
+    known = {facts.function.feed, "", *facts.e.constants}
+    waiting, ordered = list(nodes), []
     while waiting:
         later = []
         for node in waiting:
@@ -241,7 +234,6 @@ def _sort(graph: onnx.GraphProto) -> None:
             else:
                 later.append(node)
         if len(later) == len(waiting):
-            raise ModelError("the derivative graph has a cycle: this is a fault of onnxtaylor")
+            raise ModelError(f"nothing computes what node '{printable(later[0].name)}' reads")
         waiting = later
-    del graph.node[:]
-    graph.node.extend(ordered)
+    return ordered

@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 from onnx import numpy_helper
 
-from onnxtaylor.errors import ModelError
+from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.rules.base import Node
 from onnxtaylor.rules.bundle import Bundle, Shape
 from onnxtaylor.rules.emit import Emitter
 
 __all__ = ["GraphFacts", "Observation", "shapes_from"]
+
+FIXED_LIMIT = 2**24  # numbers in a tensor that is made a constant
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -54,55 +55,50 @@ def shapes_from(seen: Observation) -> dict[str, Shape]:
 
 
 class GraphFacts:
-    """The context in which rules write: implements ``rules.base.Context``."""
+    """The context in which rules write: implements ``rules.base.Context``.
+
+    Tensors that are the same for all data and any number of events are constants from here on,
+    and the nodes that compute them are left out.
+    """
 
     def __init__(self, function: GraphFunction, seen: Observation, opset: int) -> None:
         self.function = function
         self.e = Emitter(function.dtype, opset)
         graph = function.proto.graph
         self._shapes = shapes_from(seen)
-        self.nodes = [Node.of(proto) for proto in graph.node]
-        self.protos: list[onnx.NodeProto] = list(graph.node)
-        self.varying = self._follow_features()
         for tensor in graph.initializer:
             value = numpy_helper.to_array(tensor)
             self.e.adopt(tensor.name, value)
             self._shapes[tensor.name] = tuple(value.shape)
-        self._values = self._fixed_values(seen)
+        views = [(Node.of(proto), proto) for proto in graph.node]
+        self._adopt_fixed([node for node, _ in views], seen)
+        live = [(n, p) for n, p in views if not all(o in self.e.constants for o in n.outputs if o)]
+        self.nodes = [node for node, _ in live]
+        self.protos = [proto for _, proto in live]
+        self._check_formats(seen)
 
-    def _follow_features(self) -> set[str]:
-        """Everything that is computed from the features, whether it has a derivative or not."""
+    def _adopt_fixed(self, nodes: list[Node], seen: Observation) -> None:
+        """Makes constants of what no feature's value reaches; a shape is no value."""
         varying = {self.function.feed}
-        for node in self.nodes:
-            if varying.intersection(node.inputs):
+        for node in nodes:
+            read = node.inputs[:1] if node.kind == "CastLike" else node.inputs
+            if node.kind not in ("Shape", "Size") and varying.intersection(read):
                 varying.update(name for name in node.outputs if name)
-        return varying
-
-    def _fixed_values(self, seen: Observation) -> dict[str, npt.NDArray[Any]]:
-        """Tensors that no feature reaches, and shapes: the same at both batch sizes."""
-        fixed = dict(self.e.constants)
         for name, value in seen.two.items():
-            other = seen.three[name]
-            whole = value.dtype.kind in "iub"
-            settled = name not in self.varying or (whole and self._is_shape(name))
-            if settled and value.shape == other.shape and np.array_equal(value, other):
-                fixed[name] = value
-        return fixed
+            same = value.shape == seen.three[name].shape and value.size <= FIXED_LIMIT
+            if name not in varying and same and np.array_equal(value, seen.three[name]):
+                self.e.adopt(name, value)
 
-    def _is_shape(self, name: str) -> bool:
-        """Whole numbers that come from shapes alone, not from what the features are."""
-        sources = {n: node for node in self.nodes for n in node.outputs}
-        waiting, known = [name], set()
-        while waiting:
-            current = waiting.pop()
-            node = sources.get(current)
-            if current == self.function.feed:
-                return False
-            if node is None or node.kind in ("Shape", "Size") or current in known:
-                continue
-            known.add(current)
-            waiting.extend(n for n in node.inputs if n)
-        return True
+    def _check_formats(self, seen: Observation) -> None:
+        """A derivative is written in one format; a graph that changes it on the way is refused."""
+        for node in self.nodes:
+            for name in node.outputs:
+                kind = seen.two[name].dtype if name in seen.two else self.e.dtype
+                if kind.kind == "f" and kind != self.e.dtype:
+                    raise ModelError(
+                        f"node '{printable(node.name)}' computes in {kind}, the features are"
+                        f" {self.e.dtype}"
+                    )
 
     def shape(self, name: str) -> Shape:
         """The shape of a tensor; raises ModelError where it is not known."""
@@ -112,7 +108,7 @@ class GraphFacts:
 
     def value(self, name: str) -> npt.NDArray[Any] | None:
         """The value of a tensor that is the same for all data, None for others."""
-        return self._values.get(name)
+        return self.e.constants.get(name)
 
     def repeated(self, bundle: Bundle) -> Bundle:
         """Tiles a bundle along its events."""

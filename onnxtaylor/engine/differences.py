@@ -12,9 +12,7 @@ kernels use all processors.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 
 import numba
 import numpy as np
@@ -23,6 +21,7 @@ import numpy.typing as npt
 from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.engine.pipeline import Pipeline
 from onnxtaylor.engine.session import Session, available_threads
+from onnxtaylor.engine.sharing import share
 from onnxtaylor.engine.stencil import build_stencil, choose_steps
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
@@ -42,7 +41,8 @@ class Differences:
     """The finite-difference engine of one function.
 
     ``spread`` (n,) and ``largest`` (n,) are each feature's spread and largest abs(x) in the data,
-    by which steps are chosen; ``steps`` (n,) replaces that choice. ``accuracy`` is 2 or 4; by
+    by which steps are chosen; ``steps`` (n,) replaces that choice, with powers of two, so that
+    displacements are exact. ``accuracy`` is 2 or 4; by
     default 4 in single precision, where wide steps keep the round-off small, and 2 in double.
     Raises OptionError for what is not offered, ModelError where the model fails.
     """
@@ -106,7 +106,7 @@ class Differences:
         together = self._events * len(self._pipelines)
         per_event = 8 * len(self.indices) * self._outputs
         rounds = max(1, BATCH_BYTES // (per_event * together))
-        return min(rounds, 2**14 // together + 1) * together
+        return int(min(rounds, 2**14 // together + 1) * together)
 
     def describe(self) -> dict[str, object]:
         """The stencil, for the options of a result."""
@@ -118,43 +118,17 @@ class Differences:
         }
 
     def coefficients(self, x: npt.NDArray[np.float64]) -> BatchCoefficients:
-        """t_α at the events x (B, n), B as large as the caller likes."""
+        """t_α at the events x (B, n), B as large as the caller likes. One call at a time."""
         responses = np.empty((len(x), self._outputs))
         terms = np.empty((len(x), self._outputs, len(self.indices)))
-        chunks = [slice(k, k + self._events) for k in range(0, len(x), self._events)]
-        if self._parallel:
-            numba.set_num_threads(min(self._threads, _NUMBA_THREADS))
-            try:
-                for chunk in chunks:
-                    self._pipelines[0].run(x[chunk], responses[chunk], terms[chunk])
-            finally:
-                numba.set_num_threads(_NUMBA_THREADS)
-        else:
-            self._share(chunks, x, responses, terms)
+
+        def worker(pipeline: Pipeline) -> Callable[[slice], None]:
+            return lambda chunk: pipeline.run(x[chunk], responses[chunk], terms[chunk])
+
+        # one pipeline alone stays in this thread, and takes all of Numba's threads
+        numba.set_num_threads(min(self._threads, _NUMBA_THREADS))
+        try:
+            share(len(x), self._events, [worker(p) for p in self._pipelines])
+        finally:
+            numba.set_num_threads(_NUMBA_THREADS)
         return BatchCoefficients(responses, terms)
-
-    def _share(
-        self, chunks: Sequence[slice], x: Floats, responses: Floats, terms: Floats
-    ) -> None:
-        """Every pipeline, in a thread of its own, takes the next chunk when it is through."""
-        waiting = deque(chunks)
-        busy = self._pipelines[: max(1, len(chunks))]
-
-        def work(pipeline: Pipeline) -> None:
-            while True:
-                try:
-                    chunk = waiting.popleft()
-                except IndexError:  # none is waiting
-                    return
-                pipeline.run(x[chunk], responses[chunk], terms[chunk])
-
-        if len(busy) == 1:
-            work(busy[0])
-            return
-        with ThreadPoolExecutor(len(busy)) as pool:
-            try:
-                for future in [pool.submit(work, pipeline) for pipeline in busy]:
-                    future.result()
-            except BaseException:
-                waiting.clear()  # an interrupt or error ends the other threads with their chunk
-                raise

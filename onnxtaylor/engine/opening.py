@@ -139,6 +139,8 @@ def _with_batch(
     if not function.fixed_batch:
         try:
             original(few)
+        except ProbeError:
+            raise
         except ModelError:
             # some files declare a free batch and insist on the one event that was traced
             function = replace(function, fixed_batch=1)
@@ -247,9 +249,8 @@ def _columns(
 ) -> list[int]:
     """The columns that were asked for, in that order: all of a tensor, or single nodes."""
     flat = [name for group in names for name in group]
-    numbered = [
-        n for k, group in zip(outputs, names, strict=True) for n in _numbered(k, len(group))
-    ]
+    widths = [(output, len(group)) for output, group in zip(outputs, names, strict=True)]
+    numbered = [f"{output}[{k}]" for output, width in widths for k in range(width)]
     starts = dict(zip(outputs, np.cumsum([0, *map(len, names)]).tolist(), strict=False))
     wanted: list[int] = []
     for name in choice.picks:

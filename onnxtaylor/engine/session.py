@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
-from onnxtaylor.errors import ModelError, OptionError, RuntimeMissingError, printable
+from onnxtaylor.errors import ModelError, OptionError, ProbeError, RuntimeMissingError, printable
 from onnxtaylor.graph import GraphFunction
 
-__all__ = ["PROVIDERS", "Session", "available_threads", "choose_provider"]
+__all__ = ["PROVIDERS", "Session", "available_threads", "choose_provider", "start"]
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -83,27 +84,50 @@ def _cuda_devices() -> int:
     return count.value
 
 
+def start(
+    proto: onnx.ModelProto,
+    *,
+    provider: str = "cpu",
+    threads: int = 0,
+    without: Sequence[str] = (),
+) -> Any:
+    """An onnxruntime session of a graph, ``without`` these optimizers; 0 threads are all.
+
+    Raises ModelError, in one line, where onnxruntime cannot load the graph, OptionError where
+    CUDA does not start.
+    """
+    module = runtime()
+    options = module.SessionOptions()
+    options.intra_op_num_threads = threads or available_threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    providers = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
+    try:
+        session = module.InferenceSession(
+            proto.SerializeToString(),
+            options,
+            providers=providers,
+            disabled_optimizers=list(without),
+            enable_fallback=False,  # it would print on stdout before it tries again
+        )
+    except Exception as error:  # onnxruntime raises many types without a common base
+        raise ModelError(f"onnxruntime cannot load the model: {reason(error)}") from None
+    if provider == "cuda" and PROVIDERS["cuda"] not in session.get_providers():
+        raise OptionError("onnxruntime could not start its CUDA provider: use --provider cpu")
+    return session
+
+
 class Session:
     """A GraphFunction that can be called on rows of features.
 
-    Raises ModelError, in one line, where onnxruntime cannot load or run the graph.
+    Raises ModelError, in one line, where onnxruntime cannot load or run the graph, ProbeError where
+    it does not answer with one row per event.
     """
 
     def __init__(self, function: GraphFunction, *, provider: str = "cpu", threads: int = 0) -> None:
-        module = runtime()
-        options = module.SessionOptions()
-        options.intra_op_num_threads = threads or available_threads()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        providers = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
-        try:
-            self._session = module.InferenceSession(
-                function.proto.SerializeToString(), options, providers=providers
-            )
-        except Exception as error:  # onnxruntime raises many types without a common base
-            raise ModelError(f"onnxruntime cannot load the model: {reason(error)}") from None
-        if provider == "cuda" and PROVIDERS["cuda"] not in self._session.get_providers():
-            raise OptionError("onnxruntime could not start its CUDA provider: use --provider cpu")
+        self._session = start(
+            function.proto, provider=provider, threads=threads, without=_distorting(function)
+        )
         self.function = function
         self.provider = provider
         self._device = "cpu"
@@ -125,7 +149,7 @@ class Session:
         except Exception as error:
             raise ModelError(f"the model fails on {len(rows)} events: {reason(error)}") from None
         if answer.ndim != 2 or len(answer) != len(rows):
-            raise ModelError(
+            raise ProbeError(
                 f"output {', '.join(map(printable, self.function.outputs))} has shape"
                 f" {list(answer.shape)} for {len(rows)} events: its first axis is not the batch;"
                 " choose another with --output"
@@ -135,6 +159,17 @@ class Session:
     def bind(self, rows: npt.NDArray[Any], responses: npt.NDArray[Any]) -> BoundCall:
         """A call from one buffer into another, without a copy on the CPU."""
         return BoundCall(self, self._session, rows, responses)
+
+
+def _distorting(function: GraphFunction) -> list[str]:
+    """Optimizations that would change the function.
+
+    onnxruntime drops every Dropout inside a graph, even one that is asked to drop: a model left in
+    training mode would pass for another one that is not.
+    """
+    nodes = function.proto.graph.node
+    random = any(n.op_type == "Dropout" and len(n.input) > 2 and n.input[2] for n in nodes)
+    return ["EliminateDropout"] if random else []
 
 
 class BoundCall:
@@ -189,6 +224,8 @@ def _bind(method: Any, name: str, buffer: npt.NDArray[Any]) -> None:
 
 def reason(error: BaseException) -> str:
     """onnxruntime's message in one line, without the place in its sources, and what to do."""
+    if isinstance(error, UnicodeDecodeError):  # of its own message about a damaged name
+        return "the model file is damaged: copy or export it again"
     text = " ".join(str(error).split())
     parts: Sequence[str] = text.split(" : ")
     if text.startswith("[ONNXRuntimeError]") and len(parts) > 3:

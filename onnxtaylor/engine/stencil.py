@@ -103,8 +103,7 @@ def choose_steps(
     }[order, stencil.formula.accuracy]
     c = LENGTH * (constant * epsilon) ** (1 / power)
     steps = 2.0 ** np.rint(np.log2(c * spread))
-    # the spacing of numbers at the far end of the stencil, where they lie widest
-    _, exponent = np.frexp(largest + stencil.formula.reach * steps)
-    return np.asarray(np.maximum(steps, np.ldexp(1.0, exponent - digits)), dtype=np.float64)
-
-
+    for _ in range(2):  # a wider step may reach across a power of two, where numbers lie wider
+        _, exponent = np.frexp(largest + stencil.formula.reach * steps)
+        steps = np.maximum(steps, np.ldexp(1.0, exponent - digits))
+    return np.asarray(steps, dtype=np.float64)

@@ -9,6 +9,7 @@ original, event by event, and keeps the fixed batch where they differ.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -110,15 +111,20 @@ def _freed_shape(shape: Array, batch: int, sizes: list[int] | None) -> Array | N
 
 
 def _constants(graph: onnx.GraphProto) -> dict[str, Array]:
-    small = [t for t in graph.initializer if prod(t.dims) <= LARGEST]
-    found = {t.name: numpy_helper.to_array(t) for t in small}
+    found = {}
+    tensors = {t.name: t for t in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant":
             for attribute in node.attribute:
                 if attribute.name == "value":
-                    found[node.output[0]] = numpy_helper.to_array(attribute.t)
+                    tensors[node.output[0]] = attribute.t
                 elif attribute.name == "value_ints":
                     found[node.output[0]] = np.array(attribute.ints, dtype=np.int64)
+    for name, tensor in tensors.items():
+        # what is damaged and yet loaded is needed by nothing
+        with suppress(Exception):
+            if prod(tensor.dims) <= LARGEST:
+                found[name] = numpy_helper.to_array(tensor)
     return found
 
 

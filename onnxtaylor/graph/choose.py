@@ -18,6 +18,8 @@ from onnxtaylor.graph.prune import needed_inputs, tensor_names
 
 __all__ = ["Choice", "ModelRequest", "choose", "nearest"]
 
+MOST_FEATURES = 2**24  # of which one event fills 128 MiB
+
 
 @dataclass(frozen=True)
 class ModelRequest:
@@ -103,7 +105,9 @@ def _choose_outputs(
         return floats[:1], floats[:1], floats[1:]
     inner = tensor_names(graph)
     maps = zipmap_tensors(graph)
-    picks = list(dict.fromkeys(maps.get(name, name) for name in wanted))
+    # a ZipMap's sequence of maps, or one of its entries, stands for the tensor that it reads
+    named = (name.partition("[") if name not in inner else (name, "", "") for name in wanted)
+    picks = list(dict.fromkeys(maps.get(owner, owner) + "".join(rest) for owner, *rest in named))
     tensors = []
     for name in picks:
         if name in ports and not ports[name].is_float:
@@ -113,7 +117,7 @@ def _choose_outputs(
             )
         # a single node belongs to the tensor that it names, as in p[2], or to the first output
         owner = name.rsplit("[", 1)[0]
-        tensors += [name] if name in ports or name in inner else [maps.get(owner, owner)]
+        tensors += [name] if name in ports or name in inner else [owner]
     known = [t for t in tensors if t in ports or t in inner]
     if len(known) < len(tensors):
         known += [f for f in floats[:1] if f not in known]
@@ -172,6 +176,8 @@ def _refuse(model: LoadedModel, p: Port) -> None:
             f"{where} is bfloat16, which onnxruntime cannot be fed from NumPy: export the model"
             " with float32 inputs"
         )
+    if (feature_count(p) or 0) > MOST_FEATURES:
+        raise ModelError(f"{where} {p.shape_text} has more features than can be analyzed")
     if p.shape == ():
         raise ModelError(
             f"{where} is a single number without a batch axis: export the model with inputs of"

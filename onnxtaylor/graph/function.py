@@ -52,6 +52,10 @@ class GraphFunction:
     link: str
     path: Reach
 
+    def with_proto(self, proto: onnx.ModelProto) -> GraphFunction:
+        """The same function, written in another way."""
+        return replace(self, proto=proto)
+
     @property
     def feed(self) -> str:
         """The name of the input."""

@@ -15,6 +15,7 @@ from onnxtaylor.graph.ports import FLOATS, Port
 
 __all__ = ["hold", "read_value"]
 
+LARGEST = 2**27  # numbers
 NUMBERS = {
     *FLOATS,
     *(TensorProto.INT8, TensorProto.INT16, TensorProto.INT32, TensorProto.INT64),
@@ -112,6 +113,8 @@ def _shaped(
         for k in unknown:
             sizes[k] = value.size // known if fits and value.size > 1 else 1
     shape = [d or 1 for d in sizes]
+    if prod(shape) > LARGEST:
+        raise OptionError(f"input {printable(port.name)} {port.shape_text} is too large to be held")
     if value.size == 1:
         return np.broadcast_to(value.reshape(()), shape)
     if value.size == prod(shape):

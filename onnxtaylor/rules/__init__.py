@@ -2,7 +2,8 @@
 
 ``verbs``        constant, elementwise, binary, linear: what most rules are made with
 ``elementwise``  ``piecewise``  ``arithmetic``  ``products``  ``softmax``  ``reductions``
-``structure``    ``joins``: operators that move and join elements
+``convolution``  ``separable``  ``extremes``  ``normalization``  ``einsum``
+``structure``    ``joins``  ``places``  ``selection``: operators that move and join elements
 ``base``         what a rule is, and the table ``RULES``
 ``bundle``       tangents and adjoints, and how they broadcast
 ``emit``         writes nodes
@@ -10,11 +11,17 @@
 
 from onnxtaylor.rules import (
     arithmetic,
+    convolution,
     elementwise,
+    extremes,
     joins,
+    normalization,
     piecewise,
+    places,
     products,
     reductions,
+    selection,
+    separable,
     softmax,
     steps,
     structure,
@@ -25,12 +32,18 @@ __all__ = [
     "RULES",
     "Rule",
     "arithmetic",
+    "convolution",
     "elementwise",
+    "extremes",
     "joins",
+    "normalization",
     "piecewise",
+    "places",
     "products",
     "reductions",
     "register",
+    "selection",
+    "separable",
     "softmax",
     "steps",
     "structure",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from onnx import helper
 
 from onnxtaylor.rules.base import Node, register
 from onnxtaylor.rules.emit import Emitter
@@ -54,32 +55,55 @@ def _div_yy(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
 register("Div", binary((_inverse, _div_y), (None, _div_xy, _div_yy), kind="general"))
 
 
+def _exponent(e: Emitter, y: str) -> str:
+    """y in the graph's format: an exponent may be a whole number."""
+    value = e.constants.get(y)
+    if value is None:
+        return e.op("Cast", y, to=helper.np_dtype_to_tensor_dtype(e.dtype))
+    return y if value.dtype == e.dtype else e.constant(value.astype(e.dtype))
+
+
+def _term(e: Emitter, factor: str, x: str, exponent: str) -> str:
+    """factor · x^exponent, 0 where the factor is 0 although x may be 0 and the exponent negative."""
+    safe = e.op("Where", e.op("Equal", factor, _n(e, 0.0)), _n(e, 1.0), exponent)
+    return e.op("Mul", factor, e.op("Pow", x, safe))
+
+
+def _but_zero(e: Emitter, factor: str, product: str) -> str:
+    """The product, 0 where its factor is 0: there the logarithm beside it may be infinite."""
+    return e.op("Where", e.op("Equal", factor, _n(e, 0.0)), _n(e, 0.0), product)
+
+
 def _pow_x(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
     """y x^(y−1)."""
-    return e.op("Mul", y, e.op("Pow", x, e.op("Sub", y, _n(e, 1.0))))
+    y = _exponent(e, y)
+    return _term(e, y, x, e.op("Sub", y, _n(e, 1.0)))
 
 
 def _pow_y(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
     """z log x."""
-    return e.op("Mul", z, e.op("Log", x))
+    return _but_zero(e, z, e.op("Mul", z, e.op("Log", x)))
 
 
 def _pow_xx(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
     """y (y−1) x^(y−2)."""
-    lower = e.op("Mul", y, e.op("Sub", y, _n(e, 1.0)))
-    return e.op("Mul", lower, e.op("Pow", x, e.op("Sub", y, _n(e, 2.0))))
+    y = _exponent(e, y)
+    factor = e.op("Mul", y, e.op("Sub", y, _n(e, 1.0)))
+    return _term(e, factor, x, e.op("Sub", y, _n(e, 2.0)))
 
 
 def _pow_xy(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
     """x^(y−1) (1 + y log x)."""
+    y = _exponent(e, y)
     inner = e.op("Add", _n(e, 1.0), e.op("Mul", y, e.op("Log", x)))
-    return e.op("Mul", e.op("Pow", x, e.op("Sub", y, _n(e, 1.0))), inner)
+    power = e.op("Pow", x, e.op("Sub", y, _n(e, 1.0)))
+    return _but_zero(e, power, e.op("Mul", power, inner))
 
 
 def _pow_yy(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
     """z (log x)²."""
     log = e.op("Log", x)
-    return e.op("Mul", z, e.op("Mul", log, log))
+    return _but_zero(e, z, e.op("Mul", z, e.op("Mul", log, log)))
 
 
 register("Pow", binary((_pow_x, _pow_y), (_pow_xx, _pow_xy, _pow_yy), kind="general"))

@@ -18,9 +18,9 @@ __all__ = ["Emitter"]
 
 FOLDED = frozenset(
     {
-        *("Add", "Cast", "Concat", "Div", "Expand", "Gather", "Identity", "MatMul", "Mul", "Neg"),
+        *("Add", "Cast", "Concat", "Div", "Equal", "Expand", "Gather", "Identity", "MatMul", "Mul", "Neg"),
         *("Pow", "ReduceSum", "Reciprocal", "Reshape", "Slice", "Split", "Sqrt", "Squeeze"),
-        *("Sub", "Transpose", "Unsqueeze"),
+        *("Sub", "Transpose", "Unsqueeze", "Where"),
     }
 )
 FOLD_LIMIT = 2**24  # numbers that a folded constant may have
@@ -99,7 +99,7 @@ class Emitter:
     def used_constants(self, names: set[str]) -> list[onnx.TensorProto]:
         """The constants among these names, as initializers."""
         return [
-            numpy_helper.from_array(np.ascontiguousarray(value), name)
+            numpy_helper.from_array(np.asarray(value, order="C"), name)
             for name, value in self.constants.items()
             if name in names
         ]

@@ -26,7 +26,7 @@ def _relu(e: Emitter, n: Node, x: str, y: str) -> str:
 
 def _leaky_relu(e: Emitter, n: Node, x: str, y: str) -> str:
     """1 from 0 on, α below."""
-    return _where(e, e.op("Less", x, _n(e, 0.0)), float(n.get("alpha", 0.01)), 1.0)
+    return _where(e, e.op("Less", x, _n(e, 0.0)), float(n.get("alpha", np.float32(0.01))), 1.0)
 
 
 def _thresholded_relu(e: Emitter, n: Node, x: str, y: str) -> str:
@@ -36,7 +36,7 @@ def _thresholded_relu(e: Emitter, n: Node, x: str, y: str) -> str:
 
 def _hard_sigmoid(e: Emitter, n: Node, x: str, y: str) -> str:
     """α where 0 < y < 1, else 0."""
-    alpha = float(n.get("alpha", 0.2))
+    alpha = float(n.get("alpha", np.float32(0.2)))
     inside = e.op("And", e.op("Greater", y, _n(e, 0.0)), e.op("Less", y, _n(e, 1.0)))
     return _where(e, inside, alpha, 0.0)
 

@@ -317,7 +317,6 @@ def test_features_far_from_zero_keep_their_coefficients(dtype, where):
     assert errors.max() < (6e-3 if dtype == np.float32 else 1e-6)
 
 
-@pytest.mark.xfail(reason="steps are widened once, and then reach into coarser numbers")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("accuracy", [2, 4])
 def test_the_smallest_steps_are_exact_right_below_a_power_of_two(accuracy, dtype):

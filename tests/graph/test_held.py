@@ -8,9 +8,9 @@ from onnxtaylor.errors import ModelError, OptionError
 from tests.graph.graphs import F32, F64, I64, STRING, ask, events, model, op, port, respond
 
 
-def with_held(shape, kind=F32, x_shape=("N", 3), nodes=None):
-    """y = (x + Σ held) per event."""
-    nodes = nodes or [
+def with_held(shape, kind=F32, x_shape=("N", 3)):
+    """y = tanh(k x)."""
+    nodes = [
         op("Cast", ["k"], ["kf"], to=F32),
         op("Mul", ["x", "kf"], ["m"]),
         op("Tanh", ["m"], ["y"]),
@@ -27,7 +27,6 @@ def with_held(shape, kind=F32, x_shape=("N", 3), nodes=None):
         ([1], I64, [3]),
         ([3], F32, [1, 2, 3]),
         ([1, 3], F64, [[1, 2, 3]]),
-        (["N"], F32, 1.5),
         (["N", 1], F32, 1.5),
         (["N", 3], F32, [1, 2, 3]),
         (["M", 3], F32, [1, 2, 3]),
@@ -38,24 +37,20 @@ def with_held(shape, kind=F32, x_shape=("N", 3), nodes=None):
     ],
 )
 def test_the_value_is_fed_to_every_event(shape, kind, value):
-    nodes = None
-    if shape == ["N"]:
-        nodes = [
-            op("Unsqueeze", ["k", "one"], ["column"]),
-            op("Mul", ["x", "column"], ["y"]),
-        ]
-    proto = with_held(shape, kind, nodes=nodes)
-    if nodes:
-        proto.graph.initializer.append(
-            __import__("onnx").numpy_helper.from_array(np.array([1]), "one")
-        )
+    proto = with_held(shape, kind)
     x = events()
-    expected = x * np.asarray(value, dtype=float).reshape(-1)
-    if nodes is None:
-        expected = np.tanh(expected)
+    expected = np.tanh(x * np.asarray(value, dtype=float).reshape(-1))
     for count in (1, 4, 6):
         found = respond(proto, x[:count], fix={"k": value}, inputs=("x",))
         assert found == pytest.approx(expected[:count], rel=1e-6)
+
+
+def test_one_number_per_event():
+    nodes = [op("Unsqueeze", ["k", "one"], ["column"]), op("Mul", ["x", "column"], ["y"])]
+    ports = [port("x", ["N", 3]), port("k", ["N"])]
+    proto = model(nodes, ports, [port("y", None)], {"one": np.array([1])})
+    x = events()
+    assert respond(proto, x, fix={"k": 1.5}) == pytest.approx(1.5 * x, rel=1e-6)
 
 
 def recurrent(direction=2):

@@ -67,10 +67,7 @@ def uninterrupted(problem):
     [
         1,
         EVENTS // 2,
-        pytest.param(
-            EVENTS,
-            marks=pytest.mark.xfail(reason="interrupted behind the last batch, nothing is saved"),
-        ),
+        EVENTS,
     ],
 )
 def test_interrupted_and_resumed_equals_uninterrupted(

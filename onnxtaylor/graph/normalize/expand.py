@@ -1,0 +1,66 @@
+"""Operators that ONNX defines by a function body, and that have no rule, become that body."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import onnx
+from onnx import defs, helper, inliner
+
+from onnxtaylor.errors import ModelError, printable
+
+__all__ = ["expand"]
+
+ROUNDS = 8  # bodies may use operators that have bodies themselves
+
+
+def expand(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
+    """Ensures: every operator of the default domain has a rule or no official body.
+
+    Raises ModelError where a body cannot be written out.
+    """
+    for _ in range(ROUNDS):
+        kinds = sorted(
+            {
+                node.op_type
+                for node in proto.graph.node
+                if node.domain in ("", "ai.onnx")
+                and node.op_type not in ruled
+                and _has_body(node.op_type)
+            }
+        )
+        if not kinds:
+            return proto
+        before = len(proto.graph.node)
+        try:
+            proto = inliner.inline_selected_functions(
+                _typed(proto), [("", kind) for kind in kinds], inline_schema_functions=True
+            )
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"the body of {', '.join(kinds)} cannot be written out: {printable(error)}"
+            ) from None
+        if len(proto.graph.node) == before:
+            return proto
+    return proto
+
+
+def _has_body(kind: str) -> bool:
+    schema: Any = defs.get_schema(kind)
+    return bool(schema.has_function or schema.has_context_dependent_function)
+
+
+def _typed(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Bodies depend on types, which the inliner looks for among the recorded shapes only."""
+    typed = onnx.ModelProto()
+    typed.CopyFrom(proto)
+    del typed.graph.value_info[:]
+    typed = onnx.shape_inference.infer_shapes(typed)
+    known = {info.name for info in typed.graph.value_info}
+    typed.graph.value_info.extend(
+        helper.make_tensor_value_info(t.name, t.data_type, list(t.dims))
+        for t in typed.graph.initializer
+        if t.name not in known
+    )
+    return typed

@@ -1,0 +1,23 @@
+"""The model's own functions become their nodes."""
+
+from __future__ import annotations
+
+import onnx
+from onnx import inliner
+
+from onnxtaylor.errors import ModelError, printable
+
+__all__ = ["inline"]
+
+
+def inline(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Ensures: no node calls a function of the model, and the model has none.
+
+    Raises ModelError where a function cannot be inlined.
+    """
+    if not proto.functions:
+        return proto
+    try:
+        return inliner.inline_local_functions(proto)
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"a function of the model cannot be inlined: {printable(error)}") from None

@@ -1,0 +1,157 @@
+"""More samples, one a line: see ``sample.py`` for the words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tests.rules.sample import Sample, Varying, c, sample, v, x
+
+__all__ = ["MORE"]
+
+
+def apart(*shape: int, batch: int = 0, order: int = 3) -> Varying:
+    """Elements that never change their order, in an order of no kind."""
+    size = int(np.prod(shape))
+    low = np.random.default_rng(order).permutation(size).reshape(shape) * (2.0 / size) - 1.0
+    return x(*shape, low=low, high=low + 1.2 / size, batch=batch)
+
+
+def _convolutions() -> Iterator[Sample]:
+    image, line, cube = x(2, 5, 4), x(2, 6), x(1, 3, 3, 4)
+    yield sample("Conv", image, c(3, 2, 3, 2), c(3))
+    yield sample("Conv", image, c(3, 2, 3, 2), pads=[1, 0, 2, 1], strides=[2, 1])
+    yield sample("Conv", image, c(4, 1, 2, 2), c(4), group=2, dilations=[2, 1])
+    yield sample("Conv", image, c(3, 2, 2, 3), auto_pad="SAME_UPPER", strides=[2, 2])
+    yield sample("Conv", image, c(3, 2, 2, 3), auto_pad="SAME_LOWER", strides=[3, 2])
+    yield sample("Conv", image, c(3, 2, 2, 3), auto_pad="VALID", strides=[2, 2])
+    yield sample("Conv", line, c(3, 2, 3), c(3), strides=[2])
+    yield sample("Conv", line, c(3, 2, 2), strides=[3], pads=[1, 0], opset=22)
+    yield sample("Conv", cube, c(2, 1, 2, 2, 2))
+    small = x(2, 3, 2)
+    yield sample("ConvTranspose", small, c(2, 3, 3, 2), c(3))
+    yield sample("ConvTranspose", small, c(2, 3, 3, 2), strides=[2, 3], output_padding=[1, 2])
+    yield sample("ConvTranspose", small, c(2, 3, 3, 2), pads=[1, 0, 1, 1], strides=[2, 2])
+    yield sample("ConvTranspose", small, c(2, 2, 2, 2), group=2, dilations=[2, 1])
+    yield sample("ConvTranspose", x(2, 4), c(2, 3, 3), c(3), strides=[2], auto_pad="SAME_UPPER")
+    yield sample("ConvTranspose", x(2, 4), c(2, 3, 3), strides=[2], output_shape=[8])
+
+
+def _pooling() -> Iterator[Sample]:
+    image = x(2, 5, 4)
+    yield sample("AveragePool", image, kernel_shape=[2, 3])
+    for padded in (0, 1):
+        pads, more = [1, 0, 1, 1], {"strides": [2, 2], "count_include_pad": padded}
+        yield sample("AveragePool", image, kernel_shape=[3, 2], pads=pads, **more)
+        yield sample("AveragePool", x(1, 7), kernel_shape=[3], strides=[2], count_include_pad=padded)
+    yield sample("AveragePool", image, kernel_shape=[2, 2], dilations=[2, 1])
+    yield sample("AveragePool", image, kernel_shape=[3, 3], auto_pad="SAME_UPPER", strides=[2, 2])
+    yield sample("AveragePool", x(2, 6, 5), kernel_shape=[3, 2], strides=[2, 2], ceil_mode=1)
+    yield sample("AveragePool", x(1, 3, 2, 3), kernel_shape=[2, 2, 2])
+    yield sample("GlobalAveragePool", image)
+    yield sample("GlobalAveragePool", x(2, 4))
+    yield sample("MaxPool", apart(2, 4, 4), kernel_shape=[2, 2], strides=[2, 2])
+    yield sample("MaxPool", apart(2, 4, 5), kernel_shape=[3, 2], pads=[1, 0, 1, 1])
+    yield sample("MaxPool", apart(1, 7), kernel_shape=[3], strides=[2], dilations=[2])
+    yield sample("MaxPool", apart(2, 5), kernel_shape=[2], strides=[2], ceil_mode=1)
+    yield sample("MaxPool", apart(1, 2, 3, 3), kernel_shape=[2, 2, 2])
+    yield sample("MaxPool", apart(2, 4, 4), kernel_shape=[2, 2], outputs=2, used=[0])
+    yield sample("GlobalMaxPool", apart(2, 3, 2))
+
+
+def _reductions() -> Iterator[Sample]:
+    for kind in ("ReduceMax", "ReduceMin"):
+        yield sample(kind, apart(2, 4), v([2]), keepdims=0)
+        yield sample(kind, apart(2, 4), v([1]))
+        yield sample(kind, apart(2, 3, 2), v([1, -1]), keepdims=0)
+        yield sample(kind, apart(2, 3, batch=1), v([0]), keepdims=0)
+        yield sample(kind, apart(3), v([1]), opset=18)
+    for low in (0.5, -0.4):
+        yield sample("ReduceProd", x(2, 4, low=low, high=1.5), v([2]), keepdims=0)
+    yield sample("ReduceProd", x(2, 3), v([1]))
+    yield sample("ReduceProd", x(2, 2, 2), v([1, 3]), keepdims=0)
+    yield sample("ReduceProd", x(1, 3), v([1]))
+    for more in ({}, {"exclusive": 1}, {"reverse": 1}, {"exclusive": 1, "reverse": 1}):
+        yield sample("CumSum", x(2, 4), v(2), **more)
+    yield sample("CumSum", x(3, 2), v(-2))
+    yield sample("TopK", apart(6), v([3]), outputs=2, used=[0])
+    yield sample("TopK", apart(2, 4), v([2]), outputs=2, used=[0], axis=1, largest=0)
+    yield sample("TopK", apart(5, 2), v([2]), outputs=2, used=[0], axis=1)
+
+
+def _places() -> Iterator[Sample]:
+    for mode in ("constant", "reflect", "edge", "wrap"):
+        yield sample("Pad", x(3, 4), v([0, 1, 2, 0, 0, 1]), mode=mode)
+    yield sample("Pad", x(3, 4), v([0, -1, 2, 0, 1, -1]), v(0.5))
+    yield sample("Pad", x(3, 2), v([1, 0, 0, 1]), None, v([1, -1]))
+    yield sample("Pad", x(2, 3, batch=1), v([1, 0, 0, 0, 0, 1]), batch=1)
+    yield sample("Tile", x(2, 3), v([1, 2, 1]))
+    yield sample("Tile", x(3), v([1, 3]))
+    yield sample("Tile", x(2, 2, batch=1), v([2, 1, 3]), batch=1)
+    for mode in ("DCR", "CRD"):
+        yield sample("DepthToSpace", x(8, 1, 2), blocksize=2, mode=mode)
+    yield sample("SpaceToDepth", x(1, 2, 4), blocksize=2)
+    yield sample("Trilu", x(3, 4))
+    yield sample("Trilu", x(3, 4), v(-1), upper=0)
+    yield sample("Compress", x(4, 2), v([True, False, True, True]), axis=1)
+
+
+def _selections() -> Iterator[Sample]:
+    def rows(g, a, indices, kind="GatherElements", **attributes):  # type: ignore[no-untyped-def]
+        """The same indices for each of the events, however many."""
+        shape = g.op("Concat", g.op("Shape", "features", end=1), g.constant([1, 1]), axis=0)
+        return g.op(kind, a, g.op("Expand", indices, shape), **attributes)
+
+    def by_data(g, a):  # type: ignore[no-untyped-def]
+        """Indices that the data choose."""
+        return g.op("GatherElements", a, g.op("ArgMax", a, axis=2), axis=2)
+
+    def update(how):  # type: ignore[no-untyped-def]
+        def body(g, a, u, i):  # type: ignore[no-untyped-def]
+            shape = g.op("Concat", g.op("Shape", "features", end=1), g.constant([1, 1]), axis=0)
+            return g.op("ScatterElements", a, g.op("Expand", i, shape), u, axis=1, reduction=how)
+
+        return body
+
+    yield sample("GatherElements", x(3, 2), v([[[2, 0], [0, 0]]]), body=rows, axis=1)
+    yield sample("GatherElements", apart(3, 2), body=by_data)
+    for how, left in (("none", x(3, 2)), ("add", x(3, 2)), ("add", c(1, 3, 2))):
+        if isinstance(left, Varying):
+            yield sample("ScatterElements", left, x(2, 2), v([[[2, 0], [0, 1]]]), body=update(how))
+    yield sample("GatherND", x(3, 2, batch=1), v([[0], [2], [0]]), batch=1)
+    yield sample("GatherND", x(2, 3, batch=2), v([[1, 2], [0, 0]]), batch=1)
+    for how in ("none", "add"):
+        yield sample("ScatterND", x(3, 2, batch=1), v([[2], [0]]), x(2, 2, batch=1), reduction=how,
+                     batch=1)
+        yield sample("ScatterND", x(3, 2, batch=1), v([[2], [0]]), x(2, 2, batch=1), reduction=how,
+                     batch=1, opset=18)
+
+
+def _resizing() -> Iterator[Sample]:
+    modes = ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel")
+    for mode in ("nearest", "linear", "cubic"):
+        for place in modes:
+            yield sample("Resize", x(1, 3, 4), None, v([1.0, 1.0, 2.0, 1.5]), mode=mode,
+                         coordinate_transformation_mode=place)
+        yield sample("Resize", x(1, 4, 5), None, None, v([2, 3]), axes=[2, 3], mode=mode)
+    for how in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
+        yield sample("Resize", x(1, 4), None, v([1.0, 1.0, 1.75]), nearest_mode=how)
+    yield sample("Resize", x(1, 4, 4), None, v([1.0, 1.0, 0.8, 2.0]), mode="cubic",
+                 exclude_outside=1, cubic_coeff_a=-0.5)
+
+
+def _normalization() -> Iterator[Sample]:
+    for shape in ((3,), (3, 2), (3, 2, 2)):
+        yield sample("BatchNormalization", x(*shape), c(3), c(3), c(3), c(3, low=0.5), epsilon=0.01)
+
+
+MORE: list[Sample] = [
+    *_convolutions(),
+    *_pooling(),
+    *_reductions(),
+    *_places(),
+    *_selections(),
+    *_resizing(),
+    *_normalization(),
+]

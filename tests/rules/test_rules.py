@@ -1,0 +1,121 @@
+"""Every rule at every sample: see ``samples.py`` for the table, ``generic.py`` for the comparison."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import defs, helper, inliner
+
+from onnxtaylor.compiler import TERMS, missing_rules
+from onnxtaylor.rules import RULES
+from tests.rules.generic import check, dtype_of
+from tests.rules.reference import compiled, distance, function_of, terms
+from tests.rules.sample import FEATURES, Sample
+from tests.rules.samples import SAMPLES, by_kind
+
+EVERY = pytest.mark.parametrize("s", SAMPLES, ids=str)
+DOUBLE = pytest.mark.parametrize("s", [s for s in SAMPLES if not s.single], ids=str)
+
+
+def test_every_rule_has_a_sample_and_every_sample_a_rule():
+    assert set(by_kind()) == set(RULES)
+
+
+def test_samples_have_names_of_their_own():
+    names = [str(s) for s in SAMPLES if s.body is None]
+    assert len(set(names)) == len(names)
+
+
+@EVERY
+@pytest.mark.parametrize("smooth", [False, True], ids=["linear", "smooth"])
+def test_derivatives_agree_with_differences_of_the_original_graph(s: Sample, smooth: bool):
+    check(s, smooth)
+
+
+@EVERY
+def test_the_kind_says_what_the_second_derivative_is(s: Sample):
+    """What is called linear or constant brings no curvature, so it may be left out of that sweep."""
+    kind = RULES[s.kind].kind
+    assert kind in ("constant", "linear", "piecewise_linear", "elementwise", "bilinear", "general")
+
+
+@EVERY
+def test_hessian_is_symmetric(s: Sample):
+    """The features in reverse order turn the upper triangle into the lower one."""
+    x = s.events().astype(dtype_of(s))
+    _, upper = terms(s.model(dtype_of(s)), x)
+    _, lower = terms(s.model(dtype_of(s), turned=True), np.ascontiguousarray(x[:, ::-1]))
+    i, j = np.triu_indices(FEATURES)
+    square = np.zeros((*upper.shape[:2], FEATURES, FEATURES))
+    square[..., FEATURES - 1 - i, FEATURES - 1 - j] = lower[..., FEATURES:]
+    limit = 1e-5 if s.single else 1e-13
+    assert distance(square[..., j, i], upper[..., FEATURES:]) < limit
+    assert distance(lower[..., FEATURES - 1 :: -1], upper[..., :FEATURES]) < limit
+
+
+@EVERY
+def test_one_event_alone_equals_the_event_in_a_batch(s: Sample):
+    x = s.events().astype(dtype_of(s))
+    proto = s.model(dtype_of(s))
+    _, whole = terms(proto, x)
+    from tests.rules.reference import Evaluator
+
+    function, graph = compiled(proto, x)
+    ask = Evaluator(graph.proto)
+    for k in range(len(x)):
+        alone = ask(x[k : k + 1])[TERMS]
+        assert distance(alone, whole[k : k + 1]) < (1e-5 if s.single else 1e-13)
+
+
+@DOUBLE
+def test_single_precision_on_onnxruntime_agrees_with_double(s: Sample):
+    """The graph passes ONNX's checker and runs on onnxruntime, optimized as it likes."""
+    x = s.events()
+    _, wanted = terms(s.model(np.float64), x)
+    function, graph = compiled(s.model(np.float32), x.astype(np.float32))
+    onnx.checker.check_model(graph.proto)
+    session = onnxruntime.InferenceSession(
+        graph.proto.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (found,) = session.run([TERMS], {function.feed: x.astype(np.float32)})
+    scale = np.linalg.norm(wanted)
+    assert np.linalg.norm(found - wanted) <= 1e-5 * scale + 1e-6
+
+
+def _bodies() -> list[Sample]:
+    found = []
+    for s in SAMPLES:
+        domain, _, name = s.kind.rpartition(".")
+        if s.single or not defs.has(name, domain):
+            continue
+        schema = defs.get_schema(name, s.opset, domain)
+        if schema.has_function or schema.has_context_dependent_function:
+            found.append(s)
+    return found
+
+
+@pytest.mark.parametrize("s", _bodies(), ids=str)
+def test_derivatives_are_those_of_the_official_function_body(s: Sample):
+    x = s.events()
+    proto = s.model(np.float64)
+    domain, _, name = s.kind.rpartition(".")
+    typed = onnx.shape_inference.infer_shapes(proto)
+    body = inliner.inline_selected_functions(
+        typed, [(domain, name)], exclude=False, inline_schema_functions=True
+    )
+    if any(node.op_type == name for node in body.graph.node):
+        pytest.skip("the inliner leaves this node as it is")
+    missing = missing_rules(function_of(body))
+    if missing:
+        pytest.skip(f"no rule for {missing[0][0]}, of which the body is made")
+    _, wanted = terms(body, x)
+    _, found = terms(proto, x)
+    assert distance(found, wanted) < 1e-12
+
+
+def test_custom_operators_are_called_by_their_domain():
+    from onnxtaylor.rules.base import Node
+
+    assert Node.of(helper.make_node("Op", ["x"], ["y"], domain="my.domain")).kind == "my.domain.Op"

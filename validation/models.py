@@ -1,0 +1,197 @@
+"""What ``inspect`` and ``analyze`` make of 16 models by other people.
+
+``python -m validation.models`` runs the installed command line on every model of
+``$ONNXTAYLOR_DATA/models``, with 20 events of standard-normal numbers, and writes ``models.md``: a
+result, or the one line that says why not and what to do. It fails where a model gives a traceback,
+an exit status other than 0 or 2, or more than one line of error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from onnxtaylor.cli.console import uncertain
+
+__all__ = ["CASES", "Case", "Row", "command", "run", "table", "visit"]
+
+EVENTS, SEED = 20, 0
+MOST_FOR_PAIRS = 60  # features; beyond, first order only
+TABLE = Path(__file__).with_name("models.md")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, the columns of its events, and the options that its own error line asks for."""
+
+    name: str
+    columns: int
+    options: tuple[str, ...] = ()
+
+    @property
+    def order(self) -> int:
+        """2 where all pairs are a matter of seconds."""
+        return 2 if self.columns <= MOST_FOR_PAIRS else 1
+
+
+CASES = (
+    Case("acasxu_1_1", 5),
+    Case("marabou_tanh_controller", 4),
+    Case("mandal_certificate_controller", 4),
+    Case("mnist_self_attention", 784),
+    Case("mnist_sigmoid_mlp", 784),
+    Case("tinytaxinet", 128),
+    Case("mujoco_go1_policy", 48),
+    Case("godot_score_the_goal", 16),
+    Case("godot_volleyball", 17),
+    Case("silero_vad_op18", 576, ("--fix", "sr=16000", "--fix", "state=0")),  # 32 ms and context
+    Case("magika_v3_3", 2048),
+    Case("atspm_stacker_treeensemble_v5", 46),
+    Case("atspm_funcnet_pair", 15 * 40),  # 15 channels of a length that the columns tell
+    Case("surfaces_mlp_svm_surrogate", 6),
+    Case("xgb_regressor_4", 4),
+    Case("ort_logreg_iris", 2),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said: ``facts`` is its JSON, ``line`` the error, ``faults`` what is wrong."""
+
+    facts: dict[str, Any]
+    line: str
+    faults: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model's cells of the table; ``faults`` is empty where all is well."""
+
+    cells: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+def command(*arguments: str) -> Answer:
+    """Runs ``onnxtaylor`` with --json in a process of its own.
+
+    A status of 0 must come with JSON and without an error, one of 2 with exactly one line of it.
+    """
+    program = [sys.executable, "-m", "onnxtaylor", *arguments, "--json"]
+    start = time.monotonic()
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    seconds = time.monotonic() - start
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    shown = f"onnxtaylor {arguments[0]}"
+    faults = []
+    if done.returncode not in (0, 2):
+        faults.append(f"{shown}: exit status {done.returncode}")
+    if "Traceback" in done.stdout + done.stderr:
+        faults.append(f"{shown}: traceback")
+    if len(errors) != (done.returncode == 2) or len(done.stderr.splitlines()) != len(errors):
+        faults.append(f"{shown}: {len(done.stderr.splitlines())} lines on stderr")
+    try:
+        facts = json.loads(done.stdout or "{}")
+    except json.JSONDecodeError:
+        facts = {}
+        faults.append(f"{shown}: no JSON on stdout")
+    return Answer(facts, errors[0] if errors else "", tuple(faults), seconds)
+
+
+def visit(case: Case, models: Path, engine: str = "differences") -> tuple[Answer, Answer]:
+    """What ``inspect`` and ``analyze`` say of a model and its random events."""
+    events = np.random.default_rng(SEED).normal(size=(EVENTS, case.columns)).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        data = str(Path(folder) / "events.npy")
+        np.save(data, events)
+        arguments = [str(models / f"{case.name}.onnx"), data, *case.options]
+        inspected = command("inspect", *arguments)
+        order = ["--order", str(case.order), "--engine", engine]
+        return inspected, command("analyze", *arguments, *order)
+
+
+def run(case: Case, models: Path, engine: str = "differences") -> Row:
+    """The table's line of one model."""
+    inspected, analyzed = visit(case, models, engine)
+    faults = [*inspected.faults, *analyzed.faults]
+    if bool(inspected.line) != bool(analyzed.line):
+        faults.append("inspect and analyze disagree")
+    if analyzed.facts:
+        features, outputs = (
+            len(analyzed.facts["data"]["features"]),
+            analyzed.facts["model"]["output"],
+        )
+        batch = analyzed.facts["options"]["batch"]
+        cells = [str(features), str(len(outputs)), batch, _outcome(case, analyzed)]
+    else:
+        where = f"error: {models / case.name}.onnx: "
+        cells = ["–", "–", "–", f"refused: {analyzed.line.removeprefix(where)}"]
+    return Row((case.name, *cells), tuple(f"{case.name}: {fault}" for fault in faults))
+
+
+def _outcome(case: Case, answer: Answer) -> str:
+    options, rows = answer.facts["options"], answer.facts["coefficients"]
+    top = next(row for row in rows if row["rank"] == 1)  # of the first response, of all events
+    effort = f"{options['points']} evaluations per event, " if "points" in options else ""
+    held = f"`{' '.join(case.options)}`, " if case.options else ""
+    engine = answer.facts["model"]["engine"]
+    return (
+        f"{top['label']} first with {uncertain(top['score'], top['sem'])} of {top['output']};"
+        f" {held}order {case.order}, {engine}, {effort}{max(1, round(answer.seconds))} s"
+    )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows in Markdown."""
+
+    def cell(text: str) -> str:
+        return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+    head = (
+        "# Models by other people\n\n"
+        f"Written by `python -m validation.models`: {EVENTS} events of standard-normal numbers"
+        " through `onnxtaylor inspect` and `onnxtaylor analyze`. Such events are far from what most"
+        " of these networks were trained on: the table shows that the models can be read, not what"
+        " they are made of. The outcome is the coefficient with the largest ⟨t⟩ ± SEM of the first"
+        " response, or the one line that says why there is none. Seconds include the start of the"
+        " program.\n\n"
+    )
+    titles = ("model", "features", "responses", "batch", "outcome")
+    lines = [titles, ("---",) * len(titles), *(row.cells for row in rows)]
+    return head + "".join("| " + " | ".join(map(cell, line)) + " |\n" for line in lines)
+
+
+def main() -> int:
+    """Visits all models; 1 where one of them gives what no user should see."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
+    parser.add_argument("--engine", default="differences", choices=("auto", "differences"))
+    engine = parser.parse_args().engine
+    folder = os.environ.get("ONNXTAYLOR_DATA")
+    if not folder:
+        print("error: ONNXTAYLOR_DATA names no folder of data", file=sys.stderr)
+        return 2
+    rows = []
+    for case in CASES:
+        rows.append(run(case, Path(folder) / "models", engine))
+        print(f"{case.name}: {rows[-1].cells[-1]}")
+    faults = [fault for row in rows for fault in row.faults]
+    for fault in faults:
+        print(f"error: {fault}", file=sys.stderr)
+    if engine == "differences":
+        TABLE.write_text(table(rows), encoding="utf-8")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
