@@ -71,8 +71,10 @@ def _common(
 def run(arguments: list[str] | None = None) -> int:
     """Runs a command line; without arguments it shows the help. Returns the exit status."""
     words = sys.argv[1:] if arguments is None else arguments
+    stdout = sys.stdout
     with _one_line_warnings():
         status = _status(words or ["--help"])
+    sys.stdout = stdout
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -96,8 +98,8 @@ def _status(words: list[str]) -> int:
         return _complain(str(error))
     except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted")
-    except BrokenPipeError:
-        return FINE
+    except (BrokenPipeError, SystemExit):
+        return FINE  # typer exits, and wraps stdout, where the reader of a pipe has gone
     except MemoryError:
         return _complain(
             "out of memory: use --order 1, fewer --bootstrap, or a smaller --batch-size"

@@ -162,7 +162,7 @@ def ranking_table(
         table.add_row(
             str(row["rank"]),
             *interval,
-            Text(printable(row["label"])),
+            Text(printable(row["label"], limit=400)),
             uncertain(row["score"], row["sem"]),
             f"{row['signed_mean']:+{_formats(row['score'], row['sem'])[0]}}",
         )

@@ -2,6 +2,7 @@
 
 ``base``         what every engine offers
 ``session``      onnxruntime: providers, threads, bound buffers
-``opening``      a model file becomes a function that can be called, probed before it is trusted
+``opening``      a model file becomes a function that can be called
+``probes``       an event alone, twice the same, finite
 ``differences``  finite-difference stencils on the original graph
 """

@@ -1,12 +1,4 @@
-"""A model file becomes a function that can be called, probed before it is trusted.
-
-Three probes on the first events of the data, before anything is computed:
-
-1. an event alone responds as it does among others (a model that mixes its batch has no derivative
-   by the features of one event);
-2. the same call twice gives the same response (a random model has no derivative at all);
-3. the response is finite.
-"""
+"""A model file becomes a function that can be called, probed before it is trusted."""
 
 from __future__ import annotations
 
@@ -17,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.engine.probes import distinct, probe, require_finite, same
 from onnxtaylor.engine.session import Session
 from onnxtaylor.errors import ModelError, OptionError, ProbeError, printable
 from onnxtaylor.graph import (
@@ -31,13 +24,13 @@ from onnxtaylor.graph import (
 )
 from onnxtaylor.graph.choose import nearest
 from onnxtaylor.graph.function import select_responses
+from onnxtaylor.graph.link import check_link
 from onnxtaylor.graph.prune import tensor_names
 from onnxtaylor.graph.reach import QUANTIZED, TREES
 
 __all__ = ["OpenModel", "open_model"]
 
 PROBE_EVENTS = 8
-NUDGE = 2.0**-10  # of the stand-ins beside events of the data that may be alike
 OUTPUT_KEYS = ("output_names", "class_names", "classes", "labels")
 
 
@@ -69,7 +62,8 @@ def open_model(
     ProbeError.
     """
     choice = choose(model, request)
-    function = build_function(model, choice, n_columns=x.shape[1], link=request.link)
+    check_link(request.link)
+    function = build_function(model, choice, n_columns=x.shape[1])
     if x.shape[1] != function.n_features:
         raise ModelError(
             f"{printable(model.path)}: the model takes {function.n_features} features, the data"
@@ -78,9 +72,16 @@ def open_model(
     _require_slope(model, function)
     sample = x[:PROBE_EVENTS]
     with _naming(model):
-        session, batch = _with_batch(function, sample, provider)
+        session, batch, freed = _with_batch(function, sample, provider)
         names = _response_names(model, choice, session, sample)
-        _probe(model, session, sample, names)
+        probe(model, session, sample)
+        if request.link != "identity":
+            linked = build_function(model, choice, n_columns=x.shape[1], link=request.link)
+            if freed:
+                linked = free_batch(replace(linked, fixed_batch=linked.fixed_batch or 1))
+            linked = replace(linked, fixed_batch=session.function.fixed_batch)
+            session = Session(linked, provider=provider)
+        require_finite(model, session, sample, [name for group in names for name in group])
     function = session.function
     if request.outputs:
         columns = _columns(choice, function.outputs, names, model)
@@ -131,10 +132,12 @@ def _naming(model: LoadedModel) -> Iterator[None]:
 
 def _with_batch(
     function: GraphFunction, sample: npt.NDArray[np.float64], provider: str
-) -> tuple[Session, str]:
-    """The session with a free batch if that is the same function, else with the fixed one."""
+) -> tuple[Session, str, bool]:
+    """The session with a free batch if that is the same function, else with the fixed one; in
+    words; whether the batch had to be made free.
+    """
     original = Session(function, provider=provider)
-    few = _distinct(sample)
+    few = distinct(sample)
     origin = "fixed in the file"
     if not function.fixed_batch:
         try:
@@ -151,68 +154,16 @@ def _with_batch(
                 original(few)  # no better: the first complaint stands
             original, origin = single, "free in the file, in truth fixed"
         else:
-            return original, "free"
+            return original, "free", False
     reference = original(few)
     try:
         freed = Session(free_batch(function), provider=provider)
-        if all(_same(freed(few[:k]), reference[:k], function.digits) for k in (len(few), 1)):
-            return freed, f"{origin}, made free and verified"
+        if all(same(freed(few[:k]), reference[:k], function.digits) for k in (len(few), 1)):
+            return freed, f"{origin}, made free and verified", True
     except ModelError:
         pass
-    return original, f"fixed to {function.fixed_batch}: evaluated {function.fixed_batch} at a time"
-
-
-def _distinct(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The events, and each of them a little off: among equal events no mixing would show."""
-    return np.concatenate((sample, sample * (1 + NUDGE) + NUDGE))
-
-
-def _same(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating], digits: int) -> bool:
-    """Equal up to the round-off of sums taken in another order, in a graph of so many digits."""
-    if a.shape != b.shape:
-        return False
-    scale = np.abs(b[np.isfinite(b)]).max(initial=0.0)
-    return bool(
-        np.allclose(a, b, rtol=0, atol=scale * min(2.0 ** (9 - digits), 2.0**-6), equal_nan=True)
-    )
-
-
-def _probe(
-    model: LoadedModel,
-    session: Session,
-    sample: npt.NDArray[np.float64],
-    names: list[list[str]],
-) -> None:
-    where, digits = printable(model.path), session.function.digits
-    few = _distinct(sample)
-    together = session(few)
-    if not _same(session(few), together, digits):
-        raise ProbeError(
-            f"{where}: the same events respond differently when asked twice: the model is random"
-            " (dropout or sampling left on?): export it in inference mode"
-        )
-    batch = session.function.fixed_batch
-    if batch == 1:
-        alone = together
-    else:
-        # of a fixed batch, an event "alone" is an event among copies of itself
-        copies = [np.repeat(row[None], max(batch, 1), axis=0) for row in few]
-        alone = np.concatenate([session(rows)[:1] for rows in copies])
-    if not _same(alone, together, digits):
-        raise ProbeError(
-            f"{where}: an event responds differently alone and in a batch: the model mixes events"
-            " (batch normalization in training mode?): export it in inference mode"
-        )
-    finite = np.isfinite(together[: len(sample)])
-    if not finite.all():
-        event, column = np.argwhere(~finite)[0]
-        name = [name for group in names for name in group][column]
-        raise ProbeError(
-            f"{where}: response '{printable(name)}' is {together[event, column]} at event {event}"
-            " (counted from 0): check that the features are in the units that the model was"
-            " trained on"
-            + (", or use --link identity" if session.function.link != "identity" else "")
-        )
+    batch = function.fixed_batch
+    return original, f"fixed to {batch}: evaluated {batch} at a time", False
 
 
 def _response_names(

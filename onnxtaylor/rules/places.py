@@ -77,6 +77,28 @@ def _unrows(rows: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
     return parts.reshape(*before, 2 * many, *behind)
 
 
+def _applied(c: Context, node: Node, values: dict[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    proto = helper.make_node(node.kind, node.inputs, node.outputs[:1], **node.attributes)
+    return evaluate(proto, values, c.e.opset)[0]
+
+
+def _cropped(
+    c: Context, node: Node, values: dict[str, npt.NDArray[Any]]
+) -> npt.NDArray[Any] | None:
+    """Pad with negative sizes, which cut off; None where there are none."""
+    pads, x = values[node.inputs[1]], values[node.inputs[0]]
+    if (pads >= 0).all():
+        return None
+    if node.get("mode", b"constant") != b"constant":
+        raise refused(node, "no derivative of negative pads is known but for mode 'constant'")
+    found = _applied(c, node, {**values, node.inputs[1]: np.maximum(pads, 0)})
+    axes = values[node.input(3)] if node.input(3) else np.arange(x.ndim)
+    for axis, begin, end in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
+        kept = np.arange(max(-begin, 0), found.shape[axis] - max(-end, 0))
+        found = found.take(kept, axis)
+    return found
+
+
 def _places(c: Context, node: Node) -> npt.NDArray[np.int64]:
     """For each element that an event has in the output: which of its input, from 1; 0 for none."""
     shape, out = c.shape(node.inputs[0]), c.shape(node.outputs[0])
@@ -91,8 +113,9 @@ def _places(c: Context, node: Node) -> npt.NDArray[np.int64]:
             raise refused(node, f"its input '{name}' depends on the data")
         filled = node.kind == "Pad" and place == 2
         values[name] = np.zeros(value.shape) if filled else value
-    proto = helper.make_node(node.kind, node.inputs, node.outputs[:1], **node.attributes)
-    found = evaluate(proto, values, c.e.opset)[0]
+    found = _cropped(c, node, values) if node.kind == "Pad" else None
+    if found is None:
+        found = _applied(c, node, values)
     if batch_axis(out) is None or found.size != 2 * prod(abs(d) for d in out):
         raise refused(node, "it mixes the events of a batch")
     one, two = _rows(np.rint(found).astype(np.int64), out)

@@ -80,8 +80,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """cli("rank", "result.json", …) → status, stdout, stderr."""
+def cli(place: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """cli("rank", "result.json", …) in ``place`` → status, stdout, stderr."""
 
     def run(*words: str | Path) -> Outcome:
         capsys.readouterr()

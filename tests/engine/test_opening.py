@@ -115,6 +115,28 @@ def test_a_link_of_what_is_no_probability_is_refused():
     assert "--link identity" in refused(ProbeError, "nan", net(), link="logit")
 
 
+@pytest.mark.parametrize("batch", ["N", 1, 3])
+def test_round_off_of_saturated_links_is_no_mixing(batch):
+    """1 − p has one digit left, and its logarithm all of its round-off."""
+    random = np.random.default_rng(2)
+    constants = {
+        "w": random.normal(size=(64, 3)).astype(np.float32),
+        "b": np.array([13.0, 0.0, 0.0], np.float32),
+    }
+    nodes = [
+        op("MatMul", ["x", "w"], ["a"]),
+        op("Add", ["a", "b"], ["z"]),
+        op("Softmax", ["z"], ["y"]),
+    ]
+    proto = applied(*nodes, shape=(batch, 64), constants=constants)
+    x = events(64, 8) / 20
+    found = opened(proto, x, link="logit")
+    logit = Session(found.function)(x)
+    p = Session(opened(proto, x).function)(x).astype(float)
+    assert found.function.fixed_batch == 0
+    assert logit[:, 1:] == pytest.approx(np.log(p / (1 - p))[:, 1:], rel=1e-5)
+
+
 @pytest.mark.parametrize("kind", [F16, F32, F64])
 def test_round_off_is_no_mixing(kind):
     """Wide sums come out differently in a batch and alone."""

@@ -47,6 +47,8 @@ def test_a_free_size_counts_as_wide():
 def test_a_single_number_is_no_feature():
     ports = [port("temperature", []), port("x", ["N", 3])]
     assert chosen(total(*ports), fix={"temperature": 1}) == (["x"], ["temperature"])
+    columns = [port("t", []), port("a", ["N", 1]), port("b", ["N", 1])]
+    refused(OptionError, "input 't'", total(*columns))
 
 
 def test_a_lost_constant_is_no_feature():

@@ -398,6 +398,7 @@ def test_a_file_that_imports_only_the_ml_operators():
     alone = model(
         [node], [port("x", ["N", 3])], [port("r", ["N", 1])], opset=None, domains={"ai.onnx.ml": 1}
     )
+    onnx.checker.check_model(function_of(alone).proto)
     x = events()
     assert respond(alone, x) == pytest.approx(x @ [[1], [2], [3]] + 0.5, rel=1e-5)
     mixed = model(

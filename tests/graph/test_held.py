@@ -75,6 +75,17 @@ def test_a_state_is_repeated_along_its_batch_axis():
         assert (respond(recurrent(), x, fix={"state": value}, inputs=("x",)) == expected).all()
 
 
+def test_the_batch_axis_is_the_one_with_the_symbol_of_the_features():
+    """Of [layers, N, 3], with the number of layers free as well."""
+    nodes = [op("ReduceSum", ["k", "first"], ["s"], keepdims=0), op("Mul", ["x", "s"], ["y"])]
+    ports = [port("x", ["N", 3]), port("k", ["layers", "N", 3])]
+    proto = model(nodes, ports, [port("y", None)], {"first": np.array([0])})
+    x, value = events(), np.arange(6.0).reshape(2, 3)
+    assert respond(proto, x, fix={"k": value}, inputs=("x",)) == pytest.approx(
+        x * value.sum(axis=0), rel=1e-6
+    )
+
+
 def test_a_size_that_the_features_tell_is_not_the_batch():
     """A mask [T] beside features [N, T]: T is the number of columns."""
     proto = with_held(["T"], x_shape=("N", "T"))

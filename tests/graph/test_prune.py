@@ -42,6 +42,13 @@ def test_tensors_of_subgraphs_are_no_inputs():
     assert needed_inputs(branching().graph, ["y"]) == {"x", "cond"}
 
 
+def test_a_branch_may_hand_on_an_outer_tensor():
+    branch = helper.make_graph([], "branch", [], [port("outer", None)])
+    node = op("If", ["cond"], ["y"], then_branch=branch, else_branch=branch)
+    graph = model([op("Tanh", ["x"], ["outer"]), node], [port("x", ["N"])], [port("y", None)]).graph
+    assert needed_inputs(graph, ["y"]) == {"x", "cond"}
+
+
 def test_nodes_are_sorted():
     """onnxruntime takes files whose nodes are in any order."""
     proto = model(

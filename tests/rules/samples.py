@@ -196,7 +196,6 @@ def _structure() -> Iterator[Sample]:
     yield sample("Flatten", x(2, 2), body=_flat_rows)
     yield sample("Squeeze", x(1, 3), v([1]))
     yield sample("Squeeze", x(3, 1, batch=2), v([1]), batch=1)
-    yield sample("Squeeze", x(1, 3, 1))
     yield sample("Unsqueeze", x(3), v([1]))
     yield sample("Unsqueeze", x(3), v([0, -1]), batch=1)
     yield sample("Dropout", x(3))

@@ -22,7 +22,7 @@ def _convolutions() -> Iterator[Sample]:
     image, line, cube = x(2, 5, 4), x(2, 6), x(1, 3, 3, 4)
     yield sample("Conv", image, c(3, 2, 3, 2), c(3))
     yield sample("Conv", image, c(3, 2, 3, 2), pads=[1, 0, 2, 1], strides=[2, 1])
-    yield sample("Conv", image, c(4, 1, 2, 2), c(4), group=2, dilations=[2, 1])
+    yield sample("Conv", image, c(4, 1, 2, 2), c(4), group=2, dilations=[2, 1], single=True)
     yield sample("Conv", image, c(3, 2, 2, 3), auto_pad="SAME_UPPER", strides=[2, 2])
     yield sample("Conv", image, c(3, 2, 2, 3), auto_pad="SAME_LOWER", strides=[3, 2])
     yield sample("Conv", image, c(3, 2, 2, 3), auto_pad="VALID", strides=[2, 2])
@@ -33,9 +33,9 @@ def _convolutions() -> Iterator[Sample]:
     yield sample("ConvTranspose", small, c(2, 3, 3, 2), c(3))
     yield sample("ConvTranspose", small, c(2, 3, 3, 2), strides=[2, 3], output_padding=[1, 2])
     yield sample("ConvTranspose", small, c(2, 3, 3, 2), pads=[1, 0, 1, 1], strides=[2, 2])
-    yield sample("ConvTranspose", small, c(2, 2, 2, 2), group=2, dilations=[2, 1])
+    yield sample("ConvTranspose", small, c(2, 2, 2, 2), group=2, dilations=[2, 1], single=True)
     yield sample("ConvTranspose", x(2, 4), c(2, 3, 3), c(3), strides=[2], auto_pad="SAME_UPPER")
-    yield sample("ConvTranspose", x(2, 4), c(2, 3, 3), strides=[2], output_shape=[8])
+    yield sample("ConvTranspose", x(2, 4), c(2, 3, 3), strides=[2], output_shape=[8], single=True)
 
 
 def _pooling() -> Iterator[Sample]:
@@ -98,10 +98,10 @@ def _places() -> Iterator[Sample]:
 
 
 def _selections() -> Iterator[Sample]:
-    def rows(g, a, indices, kind="GatherElements", **attributes):  # type: ignore[no-untyped-def]
+    def rows(g, a, indices):  # type: ignore[no-untyped-def]
         """The same indices for each of the events, however many."""
         shape = g.op("Concat", g.op("Shape", "features", end=1), g.constant([1, 1]), axis=0)
-        return g.op(kind, a, g.op("Expand", indices, shape), **attributes)
+        return g.op("GatherElements", a, g.op("Expand", indices, shape), axis=1)
 
     def by_data(g, a):  # type: ignore[no-untyped-def]
         """Indices that the data choose."""
@@ -114,7 +114,7 @@ def _selections() -> Iterator[Sample]:
 
         return body
 
-    yield sample("GatherElements", x(3, 2), v([[[2, 0], [0, 0]]]), body=rows, axis=1)
+    yield sample("GatherElements", x(3, 2), v([[[2, 0], [0, 0]]]), body=rows)
     yield sample("GatherElements", apart(3, 2), body=by_data)
     for how, left in (("none", x(3, 2)), ("add", x(3, 2)), ("add", c(1, 3, 2))):
         if isinstance(left, Varying):
@@ -133,12 +133,13 @@ def _resizing() -> Iterator[Sample]:
     for mode in ("nearest", "linear", "cubic"):
         for place in modes:
             yield sample("Resize", x(1, 3, 4), None, v([1.0, 1.0, 2.0, 1.5]), mode=mode,
-                         coordinate_transformation_mode=place)
-        yield sample("Resize", x(1, 4, 5), None, None, v([2, 3]), axes=[2, 3], mode=mode)
+                         coordinate_transformation_mode=place, single=True)
+        yield sample("Resize", x(1, 4, 5), None, None, v([2, 3]), axes=[2, 3], mode=mode,
+                     single=True)
     for how in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
-        yield sample("Resize", x(1, 4), None, v([1.0, 1.0, 1.75]), nearest_mode=how)
+        yield sample("Resize", x(1, 4), None, v([1.0, 1.0, 1.75]), nearest_mode=how, single=True)
     yield sample("Resize", x(1, 4, 4), None, v([1.0, 1.0, 0.8, 2.0]), mode="cubic",
-                 exclude_outside=1, cubic_coeff_a=-0.5)
+                 exclude_outside=1, cubic_coeff_a=-0.5, single=True)
 
 
 def _normalization() -> Iterator[Sample]:

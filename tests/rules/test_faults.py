@@ -147,8 +147,9 @@ def bent_rules(rule: Rule, factor: float) -> Iterator[tuple[str, Rule, Uses, boo
             part = getattr(rule, name)
             yield name, replace(rule, **{name: bend(part, factor, uses)}), uses, True
     methods = {"jvp": True, "vjp": True, "curvature": rule.kind in CURVED}
+    made = isinstance(rule, Elementwise | Binary | Linear)  # of parts that were bent above
     for method, must in methods.items():
-        for place in (None, 0, 1, 2, 3):
+        for place in (None,) if made else (None, 0, 1, 2, 3):
             bent = Bent(rule, method, place, factor)
             name = method if place is None else f"{method}[{place}]"
             yield name, bent, bent.uses, must and place is None
@@ -167,7 +168,7 @@ def none_notices(kind: str, rule: Rule, monkeypatch: pytest.MonkeyPatch) -> bool
     return True
 
 
-RULED = sorted(kind for kind, rule in RULES.items() if rule.kind != "constant")
+RULED = sorted(kind for kind in TABLE if RULES[kind].kind != "constant")
 
 
 @pytest.mark.parametrize("fault", FACTORS)
@@ -204,7 +205,7 @@ def test_a_curvature_that_is_not_there_is_noticed(kind: str, monkeypatch: pytest
         assert is_dataclass(rule) or rule.kind
 
 
-@pytest.mark.parametrize("kind", sorted(k for k, r in RULES.items() if r.kind == "constant"))
+@pytest.mark.parametrize("kind", sorted(k for k in TABLE if RULES[k].kind == "constant"))
 def test_a_derivative_that_is_not_there_is_noticed(kind: str, monkeypatch: pytest.MonkeyPatch):
     """A step function taken for the identity: noticed where its input has its output's shape."""
     identity = RULES["Identity"]

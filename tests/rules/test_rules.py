@@ -11,7 +11,7 @@ from onnx import defs, helper, inliner
 from onnxtaylor.compiler import TERMS, missing_rules
 from onnxtaylor.rules import RULES
 from tests.rules.generic import check, dtype_of
-from tests.rules.reference import compiled, distance, function_of, terms
+from tests.rules.reference import Evaluator, compiled, distance, function_of, terms
 from tests.rules.sample import FEATURES, Sample
 from tests.rules.samples import SAMPLES, by_kind
 
@@ -23,22 +23,10 @@ def test_every_rule_has_a_sample_and_every_sample_a_rule():
     assert set(by_kind()) == set(RULES)
 
 
-def test_samples_have_names_of_their_own():
-    names = [str(s) for s in SAMPLES if s.body is None]
-    assert len(set(names)) == len(names)
-
-
 @EVERY
 @pytest.mark.parametrize("smooth", [False, True], ids=["linear", "smooth"])
 def test_derivatives_agree_with_differences_of_the_original_graph(s: Sample, smooth: bool):
     check(s, smooth)
-
-
-@EVERY
-def test_the_kind_says_what_the_second_derivative_is(s: Sample):
-    """What is called linear or constant brings no curvature, so it may be left out of that sweep."""
-    kind = RULES[s.kind].kind
-    assert kind in ("constant", "linear", "piecewise_linear", "elementwise", "bilinear", "general")
 
 
 @EVERY
@@ -60,8 +48,6 @@ def test_one_event_alone_equals_the_event_in_a_batch(s: Sample):
     x = s.events().astype(dtype_of(s))
     proto = s.model(dtype_of(s))
     _, whole = terms(proto, x)
-    from tests.rules.reference import Evaluator
-
     function, graph = compiled(proto, x)
     ask = Evaluator(graph.proto)
     for k in range(len(x)):
@@ -102,6 +88,17 @@ def test_derivatives_are_those_of_the_official_function_body(s: Sample):
     proto = s.model(np.float64)
     domain, _, name = s.kind.rpartition(".")
     typed = onnx.shape_inference.infer_shapes(proto)
+    node = next(n for n in typed.graph.node if n.op_type == name)
+    if "" in node.input:
+        pytest.skip("the inliner does not take an input that is left out")
+    # nor does it fill in what an attribute is by default
+    given = {a.name for a in node.attribute}
+    schema = defs.get_schema(name, s.opset, domain)
+    defaults = [a.default_value for k, a in schema.attributes.items() if k not in given]
+    node.attribute.extend(a for a in defaults if a.type)
+    for constant in proto.graph.initializer:
+        info = helper.make_tensor_value_info(constant.name, constant.data_type, constant.dims)
+        typed.graph.value_info.append(info)
     body = inliner.inline_selected_functions(
         typed, [(domain, name)], exclude=False, inline_schema_functions=True
     )

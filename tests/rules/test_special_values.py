@@ -25,7 +25,7 @@ def derivatives(
     proto = g.model(y, opset)
     proto.graph.input[0].CopyFrom(helper.make_tensor_value_info("features", g.float, ["N", 1]))
     x = np.array(points, dtype=dtype)[:, None]
-    function, graph = compiled(proto, x)
+    function, graph = compiled(proto, np.resize(x, (3, 1)))
     with np.errstate(all="ignore"):
         found = Evaluator(graph.proto)(x)[TERMS]
     return found[:, 0, 0], 2 * found[:, 0, 1]

@@ -162,9 +162,7 @@ def compare(
                 if row.stopped is None:
                     with _reported(row):
                         limit = 10 * MOST_SECONDS + patience
-                        row.rates.append(
-                            workers[row.program].rate(row.events, row.passes, limit)
-                        )
+                        row.rates.append(workers[row.program].rate(row.events, row.passes, limit))
             _say(f"{net.label}: turn {turn + 1} of {repeats}")
     finally:
         for worker in workers.values():
@@ -355,7 +353,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     facts = machine()
     if not options.json:
-        print(f"{facts['cpu']}, {facts['cores']} cores, {facts['system']}, Python {facts['python']}")
+        print(
+            f"{facts['cpu']}, {facts['cores']} cores, {facts['system']}, Python {facts['python']}"
+        )
     cells = []
     for net in _nets(options):
         found = compare(

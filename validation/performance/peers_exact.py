@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,14 @@ from onnxtaylor.engine.observe import observe
 from onnxtaylor.engine.session import runtime
 from onnxtaylor.graph import ModelRequest, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
+from validation.performance.peers_programs import median_seconds
 
 __all__ = ["Prepared", "exact_scores", "prepare"]
 
 Scores = npt.NDArray[np.float64]
-BATCHES = (4, 8, 16, 32, 64)
-TRIAL_SECONDS = 0.2
+BATCHES = (2, 4, 8, 16, 32, 64, 256, 1024)
+TENSOR_BYTES = 2**27
+"""No larger batch is tried than one whose coefficients fit in here."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,16 @@ def _prepare(model: onnx.ModelProto, threads: int) -> Prepared:
         for sessions in {1, threads}
     }
     compiled = time.perf_counter()
+    event = 4 * len(indices) * model.graph.output[0].type.tensor_type.shape.dim[1].dim_value
     trials = []
     for (sessions, each), opened in ways.items():
         for batch in BATCHES:
+            if batch > max(2, TENSOR_BYTES // event):
+                break
             call = _caller(opened, function.feed, batch)
             x = np.random.default_rng(0).normal(size=(batch * sessions, function.n_features))
-            trials.append((_rate(call, x.astype(np.float32)), batch, sessions, each, call))
+            rate = len(x) / median_seconds(partial(call, x.astype(np.float32)))
+            trials.append((rate, batch, sessions, each, call))
     _, batch, sessions, each, call = max(trials, key=lambda t: t[0])
     end = time.perf_counter()
     return Prepared(call, batch, sessions, each, compiled - start, end - compiled)
@@ -137,14 +144,3 @@ def _caller(
             return np.asarray(sum(pool.map(share, sessions, shares)))
 
     return sums
-
-
-def _rate(call: Callable[[npt.NDArray[np.float32]], Scores], x: npt.NDArray[np.float32]) -> float:
-    """Events per second, best of the calls of a fifth of a second."""
-    call(x)
-    times: list[float] = []
-    while sum(times) < TRIAL_SECONDS:
-        start = time.perf_counter()
-        call(x)
-        times.append(time.perf_counter() - start)
-    return len(x) / float(np.median(times))

@@ -19,6 +19,7 @@ not counted: no program can do without it, and the limit that follows is one tha
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -82,7 +83,7 @@ class Net:
     def flops(self) -> dict[str, int]:
         """FLOPs of one event, part by part as in the head of this module."""
         n, widths, outputs = self.features, self.layers, self.outputs
-        products = [2 * a * b for a, b in zip(widths, widths[1:], strict=False)]
+        products = [2 * a * b for a, b in pairwise(widths)]
         curved = self.activation != "relu"
         curvature = 2 * outputs * n * n * outputs
         if curved and self.hidden:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -66,10 +67,8 @@ class Worker:
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             if stream:
-                try:
+                with contextlib.suppress(BrokenPipeError):  # it ended with a command unread
                     stream.close()
-                except BrokenPipeError:
-                    pass  # it ended with a command unread
 
     def _ask(self, command: dict[str, Any], patience: float) -> dict[str, Any]:
         assert self._process.stdin

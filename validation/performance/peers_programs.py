@@ -8,6 +8,7 @@ each program runs in a process of its own (``peers_worker``).
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from validation.performance.peers_net import Floats, Net
 
-__all__ = ["PROGRAMS", "Program", "batches_for"]
+__all__ = ["PROGRAMS", "Program", "batches_for", "median_seconds"]
 
 Scores = npt.NDArray[np.float64]
 
@@ -34,6 +35,17 @@ class Program(Protocol):
 
     def note(self) -> str:
         """What it chose by itself, in a few words."""
+
+
+def median_seconds(call: Callable[[], object], seconds: float = 0.2) -> float:
+    """Time of one call, after a first one, from as many as fit into the time given."""
+    call()
+    end, times = time.perf_counter() + seconds, []
+    while not times or time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
 
 
 def batches_for(name: str, net: Net) -> list[int]:
@@ -302,20 +314,13 @@ class Limit:
 
     def prepare(self, batch: int) -> None:
         """Picks the fastest."""
-        import time
-
         shapes = [(m, self._width) for m in (480, 1920, 7680)] + [(1024, 1024)]
         best = 0.0
         for rows, width in shapes:
             for library, make in (("onnxruntime", self._runtime), ("NumPy", self._numpy)):
                 call = make(rows, width)
-                flops, times = 2 * rows * width * width, []
-                call()
-                while sum(times) < 0.2:
-                    start = time.perf_counter()
-                    call()
-                    times.append(time.perf_counter() - start)
-                rate = flops / float(np.median(times))
+                flops = 2 * rows * width * width
+                rate = flops / median_seconds(call)
                 if rate > best:
                     best, self._products, self._each = rate, call, flops
                     self._note = f"({rows}, {width})·({width}, {width}) by {library}"
@@ -352,9 +357,7 @@ class Limit:
             [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [rows, width])],
             [numpy_helper.from_array(w, "w")],
         )
-        proto = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
-        )
+        proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         session = onnxruntime.InferenceSession(

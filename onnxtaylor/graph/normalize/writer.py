@@ -1,0 +1,140 @@
+"""Replaces nodes of a graph by others: what the passes that write operators out share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper, numpy_helper
+
+from onnxtaylor.graph.prune import all_names
+
+__all__ = ["Writer", "replaced"]
+
+Array = npt.NDArray[Any]
+
+
+class Writer:
+    """Writes nodes and constants under names that the graph does not have."""
+
+    def __init__(
+        self, proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]] | None
+    ) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        graph = proto.graph
+        self._taken = all_names(graph)
+        self._values = {t.name: t for t in graph.initializer}
+        for node in graph.node:
+            if node.op_type == "Constant" and node.attribute[0].name == "value":
+                self._values[node.output[0]] = node.attribute[0].t
+        self._shapes = shapes
+        self._proto = proto
+        self._kinds: dict[str, int] | None = None
+        self._written: dict[tuple[object, ...], str] = {}
+        self._count = 0
+
+    def value(self, name: str) -> Array | None:
+        """A constant's value; None for what is computed."""
+        tensor = self._values.get(name)
+        return None if tensor is None else numpy_helper.to_array(tensor)
+
+    def shape(self, name: str) -> Sequence[int] | None:
+        """A tensor's shape, 0 or less for what depends on the batch; None where it is unknown."""
+        if self._shapes is not None:
+            return self._shapes.get(name)
+        if self._kinds is None:
+            self._infer()
+        return self._inferred.get(name)
+
+    def kind(self, name: str) -> int:
+        """A tensor's element type, 0 where it is unknown."""
+        if self._kinds is None:
+            self._infer()
+        assert self._kinds is not None
+        return self._kinds.get(name, 0)
+
+    def _infer(self) -> None:
+        try:
+            graph = onnx.shape_inference.infer_shapes(self._proto, data_prop=True).graph
+        except (RuntimeError, ValueError):  # of operators that onnx does not know
+            graph = self._proto.graph
+        infos = [*graph.input, *graph.value_info, *graph.output]
+        kinds = {i.name: int(i.type.tensor_type.elem_type) for i in infos}
+        self._kinds = kinds | {t.name: int(t.data_type) for t in graph.initializer}
+        self._inferred: dict[str, Sequence[int]] = {
+            i.name: [int(d.dim_value) for d in i.type.tensor_type.shape.dim]
+            for i in infos
+            if i.type.tensor_type.HasField("shape")
+        }
+
+    def constant(self, value: npt.ArrayLike) -> str:
+        """The name of a constant, the same one for the same value."""
+        array = np.ascontiguousarray(value) if np.ndim(value) else np.asarray(value)
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._written:
+            name = self._name()
+            self.constants.append(numpy_helper.from_array(array, name))
+            self._written[key] = name
+        return self._written[key]
+
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """A node with one output; returns the output's name."""
+        return self.ops(kind, 1, *inputs, **attributes)[0]
+
+    def ops(self, kind: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
+        """A node with several outputs; returns their names."""
+        names = [self._name() for _ in range(outputs)]
+        self.nodes.append(helper.make_node(kind, list(inputs), names, names[0], **attributes))
+        return names
+
+    def write(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> None:
+        """A node whose output has a name of the graph."""
+        self.nodes.append(
+            helper.make_node(kind, list(inputs), [output], self._name(), **attributes)
+        )
+
+    def unused(self, name: str) -> str:
+        """The name with something behind it that makes it new."""
+        while name in self._taken:
+            name += "'"
+        self._taken.add(name)
+        return name
+
+    def _name(self) -> str:
+        while True:
+            self._count += 1
+            name = f"onnxtaylor/n{self._count}"
+            if name not in self._taken:
+                return name
+
+
+def replaced(
+    proto: onnx.ModelProto,
+    written: Callable[[Writer, onnx.NodeProto], bool],
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> onnx.ModelProto:
+    """A copy in which ``written`` wrote other nodes for some; it returns False for the rest.
+
+    The proto itself is returned where nothing was to do.
+    """
+    w = Writer(proto, shapes)
+    changed = False
+    for node in proto.graph.node:
+        before = len(w.nodes)
+        if written(w, node):
+            changed = True
+        else:
+            del w.nodes[before:]
+            w.nodes.append(node)
+    if not changed:
+        return proto
+    found = onnx.ModelProto()
+    found.CopyFrom(proto)
+    del found.graph.node[:]
+    found.graph.node.extend(w.nodes)
+    found.graph.initializer.extend(w.constants)
+    return found

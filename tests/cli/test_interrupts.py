@@ -1,0 +1,156 @@
+"""Ctrl-C at any time: one line, status 2, nothing half written, and work that can be continued."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from importlib import import_module
+from importlib.resources import files
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from onnxtaylor.cli import interrupts
+from onnxtaylor.cli.interrupts import outside_imports
+
+COLUMNS = ["--weight", "KaggleWeight", "--label", "Label", "--missing", "-999"]
+LINE = "error: interrupted: no result was written (--resume FOLDER keeps unfinished work)\n"
+
+
+@pytest.fixture(scope="module")
+def long_job(tmp_path_factory):
+    """A folder with a job of several seconds: the demo's model and its events many times."""
+    place = tmp_path_factory.mktemp("job")
+    demo = files("onnxtaylor") / "demo"
+    (place / "higgs.onnx").write_bytes((demo / "higgs.onnx").read_bytes())
+    with (demo / "higgs.parquet").open("rb") as stream:
+        events = pa.parquet.read_table(stream)
+    pa.parquet.write_table(pa.concat_tables([events] * 12), place / "events.parquet")
+    return place
+
+
+def start(place, *words):
+    call = ["analyze", "higgs.onnx", "events.parquet", *COLUMNS, "--engine", "differences", *words]
+    return subprocess.Popen(
+        [sys.executable, "-m", "onnxtaylor", *call],
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def interrupted(process):
+    process.send_signal(signal.SIGINT)
+    try:
+        out, err = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.2, 0.3, 0.45, 0.7])
+def test_while_it_loads(long_job, seconds):
+    process = start(long_job, "-o", "loading.json")
+    time.sleep(seconds)
+    status, out, err = interrupted(process)
+    assert (status, out) == (2, "")
+    assert err in ("error: interrupted\n", LINE)
+    assert not (long_job / "loading.json").exists()
+
+
+@pytest.mark.slow
+def test_in_the_midst_of_the_work(long_job):
+    process = start(long_job, "-o", "result.json", "--csv", "table.csv")
+    time.sleep(2.5)
+    assert process.poll() is None, "the job is too short"
+    assert interrupted(process) == (2, "", LINE)
+    assert {path.name for path in long_job.iterdir()} == {"higgs.onnx", "events.parquet"}
+
+
+@pytest.mark.slow
+def test_continued_work_gives_the_same_bytes(long_job, tmp_path):
+    sums, result = tmp_path / "sums", tmp_path / "result.json"
+    tried = 0
+    while tried < 3 and not (sums / "sums.npz").exists():
+        process = start(long_job, "-o", str(result), "--resume", str(sums), "-q")
+        time.sleep(2.5 + tried)
+        status, out, err = interrupted(process)
+        tried += 1
+        assert (status, out) == (2, "")
+        assert err.startswith("error: interrupted: the same call continues from the sums in ")
+        assert err.count("\n") == 1
+        assert not result.exists()
+    assert (sums / "sums.npz").exists()
+    continued = start(long_job, "-o", str(result), "--resume", str(sums), "-q")
+    assert continued.communicate() == ("", "")
+    at_once = start(long_job, "-o", str(tmp_path / "at_once.json"), "-q")
+    assert at_once.communicate() == ("", "")
+    assert continued.returncode == at_once.returncode == 0
+    assert result.read_bytes() == (tmp_path / "at_once.json").read_bytes()
+    assert not list(sums.iterdir())
+
+
+INTERRUPTED = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\n"
+
+
+def send():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_import_is_finished_first(tmp_path, monkeypatch):
+    (tmp_path / "slow_module.py").write_text(INTERRUPTED + "time.sleep(0.1)\nDONE = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def load():
+        import_module("slow_module")
+        time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt), outside_imports():
+        load()
+    assert sys.modules["slow_module"].DONE
+
+
+def test_an_import_that_never_ends_is_interrupted(tmp_path, monkeypatch):
+    monkeypatch.setattr(interrupts, "LOOKS", 5)
+    (tmp_path / "endless_module.py").write_text(INTERRUPTED + "time.sleep(10)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), outside_imports():
+        import_module("endless_module")
+    assert time.monotonic() - began < 5
+
+
+def test_elsewhere_at_once_and_the_handlers_are_given_back():
+    alarm = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(KeyboardInterrupt), outside_imports():
+        send()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGALRM) is alarm
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_handler_of_the_caller_and_other_threads_are_left_alone():
+    got = []
+    usual = signal.signal(signal.SIGINT, lambda *_: got.append(1))
+    try:
+        with outside_imports():
+            send()
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert got == [1]
+
+    def inside():
+        with outside_imports():
+            got.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=inside)
+    thread.start()
+    thread.join()
+    assert got[1] is usual
