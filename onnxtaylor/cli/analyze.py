@@ -85,13 +85,16 @@ def analyze(
     ] = "unit",
     engine: Annotated[
         str,
-        typer.Option(metavar="NAME", help="auto or differences.", rich_help_panel=options.RUN),
+        typer.Option(
+            metavar="NAME", help="auto, exact or differences.", rich_help_panel=options.RUN
+        ),
     ] = "auto",
     accuracy: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Order of accuracy of the stencil, 2 or 4. Default: 4 in single precision.",
+            help="Order of accuracy of the stencil, 2 or 4 (differences). Default: 4 in single"
+            " precision.",
             rich_help_panel=options.RUN,
             show_default=False,
         ),
@@ -100,7 +103,7 @@ def analyze(
         str,
         typer.Option(
             metavar="NAME",
-            help="Points per pair: two (n²+n+1 in all) or four (2n²+1, less round-off).",
+            help="Stencil points per pair: two (n²+n+1 in all) or four (2n²+1, less round-off).",
             rich_help_panel=options.RUN,
         ),
     ] = "two",

@@ -62,9 +62,16 @@ def missing_rules(function: GraphFunction) -> list[tuple[str, str]]:
 
 
 def compile_terms(
-    function: GraphFunction, indices: MultiIndices, seen: Observation, opset: int
+    function: GraphFunction,
+    indices: MultiIndices,
+    seen: Observation,
+    opset: int,
+    *,
+    keep: Sequence[str] = (),
 ) -> DerivativeGraph:
     """The graph of t_α(x) for all α of ``indices``, up to second order.
+
+    ``keep`` are tensors that it goes on to compute though nothing reads them.
 
     Raises MissingRuleError naming the first operator and node without a rule, ModelError where a
     rule cannot serve a node.
@@ -83,7 +90,7 @@ def compile_terms(
     e = facts.e
     terms = e.op("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
     e.nodes.append(helper.make_node("Identity", [terms], [TERMS], name=TERMS))
-    return DerivativeGraph(_assemble(facts, len(indices)), indices)
+    return DerivativeGraph(_assemble(facts, len(indices), keep), indices)
 
 
 class _Sweeps:
@@ -201,7 +208,7 @@ class _Sweeps:
         return [bundles.get(name) for name in names]
 
 
-def _assemble(facts: GraphFacts, count: int) -> onnx.ModelProto:
+def _assemble(facts: GraphFacts, count: int, keep: Sequence[str]) -> onnx.ModelProto:
     """The original nodes, those of the derivative, and the constants that either reads."""
     original, e = facts.function.proto, facts.e
     response = facts.function.response
@@ -217,7 +224,7 @@ def _assemble(facts: GraphFacts, count: int) -> onnx.ModelProto:
     responses = facts.shape(response)[1]
     graph.output.append(helper.make_tensor_value_info(response, kind, ["N", responses]))
     graph.output.append(helper.make_tensor_value_info(TERMS, kind, ["N", responses, count]))
-    prune(graph, [response, TERMS])
+    prune(graph, [response, TERMS, *keep])
     return proto
 
 

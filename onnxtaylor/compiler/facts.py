@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 from onnx import numpy_helper
 
 from onnxtaylor.errors import ModelError, printable
@@ -63,8 +64,8 @@ class GraphFacts:
 
     def __init__(self, function: GraphFunction, seen: Observation, opset: int) -> None:
         self.function = function
-        self.e = Emitter(function.dtype, opset)
         graph = function.proto.graph
+        self.e = Emitter(function.dtype, opset, _unused_stem(graph))
         self._shapes = shapes_from(seen)
         for tensor in graph.initializer:
             value = numpy_helper.to_array(tensor)
@@ -122,3 +123,14 @@ class GraphFacts:
         parts = [e.constant(front), events, *([e.constant(back)] if back else [])]
         name = e.op("Tile", bundle.name, e.op("Concat", *parts, axis=0))
         return Bundle(name, bundle.lead, bundle.shape, varies=True)
+
+
+def _unused_stem(graph: onnx.GraphProto) -> str:
+    """``taylor``, or with a number where the graph has such names: it may be a derivative graph."""
+    names = {t.name for t in graph.initializer}
+    names.update(name for node in graph.node for name in (node.name, *node.output))
+    stem, count = "taylor", 1
+    while any(name.startswith(f"{stem}/") for name in names):
+        count += 1
+        stem = f"taylor{count}"
+    return stem

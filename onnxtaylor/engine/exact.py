@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.compiler import TERMS, DerivativeGraph, compile_terms
+from onnxtaylor.compiler.third import as_function, collect
 from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.engine.observe import observe
 from onnxtaylor.engine.session import Session, available_threads, reason, start
@@ -47,11 +48,21 @@ def derive(
             f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free one"
         )
     normal = function.with_proto(normalize(function.proto, RULES))
+    if indices.order <= 2:
+        return _compiled(normal, indices, x)
+    jacobian = as_function(normal, _compiled(normal, MultiIndices.full(indices.n_features, 1), x))
+    twice = _compiled(jacobian, MultiIndices.full(indices.n_features, 2), x, normal.response)
+    return collect(normal, twice, normal.response, indices)
+
+
+def _compiled(
+    function: GraphFunction, indices: MultiIndices, x: Floats | None, *keep: str
+) -> DerivativeGraph:
     opset = max(
-        [e.version for e in normal.proto.opset_import if e.domain in ("", "ai.onnx")],
+        [e.version for e in function.proto.opset_import if e.domain in ("", "ai.onnx")],
         default=OPSET,
     )
-    return compile_terms(normal, indices, observe(normal, x), opset)
+    return compile_terms(function, indices, observe(function, x), opset, keep=keep)
 
 
 class Exact:

@@ -12,6 +12,7 @@
 from onnxtaylor.rules import (
     arithmetic,
     convolution,
+    einsum,
     elementwise,
     extremes,
     joins,
@@ -33,6 +34,7 @@ __all__ = [
     "Rule",
     "arithmetic",
     "convolution",
+    "einsum",
     "elementwise",
     "extremes",
     "joins",

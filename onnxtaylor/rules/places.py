@@ -118,10 +118,11 @@ def _places(c: Context, node: Node) -> npt.NDArray[np.int64]:
         found = _applied(c, node, values)
     if batch_axis(out) is None or found.size != 2 * prod(abs(d) for d in out):
         raise refused(node, "it mixes the events of a batch")
-    one, two = _rows(np.rint(found).astype(np.int64), out)
+    rows: npt.NDArray[np.int64] = _rows(np.rint(found).astype(np.int64), out)
+    one, two = rows
     if not np.array_equal(np.where(one > 0, one + size, 0), two) or one.max(initial=0) > size:
         raise refused(node, "it mixes the events of a batch")
-    return one
+    return np.asarray(one, dtype=np.int64)
 
 
 def _taken(c: Context, bundle: Bundle, places: npt.NDArray[np.int64]) -> str:

@@ -44,7 +44,9 @@ def _pooling() -> Iterator[Sample]:
     for padded in (0, 1):
         pads, more = [1, 0, 1, 1], {"strides": [2, 2], "count_include_pad": padded}
         yield sample("AveragePool", image, kernel_shape=[3, 2], pads=pads, **more)
-        yield sample("AveragePool", x(1, 7), kernel_shape=[3], strides=[2], count_include_pad=padded)
+        yield sample(
+            "AveragePool", x(1, 7), kernel_shape=[3], strides=[2], count_include_pad=padded
+        )
     yield sample("AveragePool", image, kernel_shape=[2, 2], dilations=[2, 1])
     yield sample("AveragePool", image, kernel_shape=[3, 3], auto_pad="SAME_UPPER", strides=[2, 2])
     yield sample("AveragePool", x(2, 6, 5), kernel_shape=[3, 2], strides=[2, 2], ceil_mode=1)
@@ -122,29 +124,80 @@ def _selections() -> Iterator[Sample]:
     yield sample("GatherND", x(3, 2, batch=1), v([[0], [2], [0]]), batch=1)
     yield sample("GatherND", x(2, 3, batch=2), v([[1, 2], [0, 0]]), batch=1)
     for how in ("none", "add"):
-        yield sample("ScatterND", x(3, 2, batch=1), v([[2], [0]]), x(2, 2, batch=1), reduction=how,
-                     batch=1)
-        yield sample("ScatterND", x(3, 2, batch=1), v([[2], [0]]), x(2, 2, batch=1), reduction=how,
-                     batch=1, opset=18)
+        yield sample(
+            "ScatterND", x(3, 2, batch=1), v([[2], [0]]), x(2, 2, batch=1), reduction=how, batch=1
+        )
+        yield sample(
+            "ScatterND",
+            x(3, 2, batch=1),
+            v([[2], [0]]),
+            x(2, 2, batch=1),
+            reduction=how,
+            batch=1,
+            opset=18,
+        )
 
 
 def _resizing() -> Iterator[Sample]:
     modes = ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel")
     for mode in ("nearest", "linear", "cubic"):
         for place in modes:
-            yield sample("Resize", x(1, 3, 4), None, v([1.0, 1.0, 2.0, 1.5]), mode=mode,
-                         coordinate_transformation_mode=place, single=True)
-        yield sample("Resize", x(1, 4, 5), None, None, v([2, 3]), axes=[2, 3], mode=mode,
-                     single=True)
+            yield sample(
+                "Resize",
+                x(1, 3, 4),
+                None,
+                v([1.0, 1.0, 2.0, 1.5]),
+                mode=mode,
+                coordinate_transformation_mode=place,
+                single=True,
+            )
+        yield sample(
+            "Resize", x(1, 4, 5), None, None, v([2, 3]), axes=[2, 3], mode=mode, single=True
+        )
     for how in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
         yield sample("Resize", x(1, 4), None, v([1.0, 1.0, 1.75]), nearest_mode=how, single=True)
-    yield sample("Resize", x(1, 4, 4), None, v([1.0, 1.0, 0.8, 2.0]), mode="cubic",
-                 exclude_outside=1, cubic_coeff_a=-0.5, single=True)
+    yield sample(
+        "Resize",
+        x(1, 4, 4),
+        None,
+        v([1.0, 1.0, 0.8, 2.0]),
+        mode="cubic",
+        exclude_outside=1,
+        cubic_coeff_a=-0.5,
+        single=True,
+    )
 
 
 def _normalization() -> Iterator[Sample]:
     for shape in ((3,), (3, 2), (3, 2, 2)):
         yield sample("BatchNormalization", x(*shape), c(3), c(3), c(3), c(3, low=0.5), epsilon=0.01)
+
+
+def _sums() -> Iterator[Sample]:
+    a, b = x(2, 3), x(3, 2)
+    yield sample("Einsum", a, c(3, 4), equation="nij,jk->nik")
+    yield sample("Einsum", c(4, 2), a, equation="ki, nij -> nkj")
+    yield sample("Einsum", a, b, equation="nij,njk->nik")
+    yield sample("Einsum", a, b, equation="nij,njk->nki")
+    yield sample("Einsum", a, b, equation="...ij,...jk")
+    yield sample("Einsum", a, c(3, 2), equation="...ij,jk->...ik")
+    yield sample("Einsum", a, equation="nij->nj")
+    yield sample("Einsum", a, equation="nij->nji")
+    yield sample("Einsum", a, x(3), equation="nij,nj->ni")
+    yield sample("Einsum", x(3), x(3), equation="ni,ni->n", body=_column("ni,ni->n"))
+    yield sample("Einsum", a, x(3), x(2), equation="nij,nj,ni->nij")
+    yield sample("Einsum", a, c(3, 2), x(2), equation="nij,jk,nk->ni")
+    yield sample("Einsum", x(1, 3), x(2, 3), equation="n...,n...->n...")
+    yield sample("Einsum", x(2, batch=1), x(2), equation="in,nj->nij")
+    yield sample("Einsum", a, x(2, 3), equation="nij,nkl->nijl")
+    yield sample("Einsum", x(2, 2, 3), x(2, 2, 3), equation="bhid,bhjd->bhij")
+
+
+def _column(equation: str):  # type: ignore[no-untyped-def]
+    """One number for each event, in a column."""
+    return lambda g, a, b: g.op(
+        "Unsqueeze", g.op("Einsum", a, b, equation=equation), g.constant(np.array([1]))
+    )
 
 
 MORE: list[Sample] = [
@@ -155,4 +208,5 @@ MORE: list[Sample] = [
     *_selections(),
     *_resizing(),
     *_normalization(),
+    *_sums(),
 ]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from onnxtaylor.graph.normalize.writer import Writer, replaced
 
@@ -52,12 +52,13 @@ def _expanded(w: Writer, node: onnx.NodeProto) -> bool:
     if layer is None:
         return False
     directions = [_run(w, node, layer, k) for k in range(layer.directions)]
-    joined = [
-        [h if layer.directions == 1 else w.op("Concat", *(d[k][t] for d in directions), axis=axis)
-         for t, h in enumerate(directions[0][k])]
-        for k, axis in ((0, 1), (1, 0), (2, 0))
-    ]
-    steps, last, cell = joined
+    if layer.directions == 1:
+        steps, last, cell = directions[0]
+    else:
+        steps, last, cell = (
+            [w.op("Concat", *pair, axis=axis) for pair in zip(*parts, strict=True)]
+            for parts, axis in zip(zip(*directions, strict=True), (1, 0, 0), strict=True)
+        )
     if node.output and node.output[0]:
         w.write("Concat", steps, node.output[0], axis=0)
     for place, state in ((1, last), (2, cell)):

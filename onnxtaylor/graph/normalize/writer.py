@@ -20,9 +20,7 @@ Array = npt.NDArray[Any]
 class Writer:
     """Writes nodes and constants under names that the graph does not have."""
 
-    def __init__(
-        self, proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]] | None
-    ) -> None:
+    def __init__(self, proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]] | None) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         graph = proto.graph
