@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib.metadata import version
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,69 +26,23 @@ from onnxtaylor.engine.exact import Exact
 from onnxtaylor.engine.opening import OpenModel, open_model
 from onnxtaylor.engine.session import choose_provider
 from onnxtaylor.errors import DataError, ModelError, OptionError, printable
-from onnxtaylor.graph import LoadedModel, ModelRequest, choose, read_model, stored_names
-from onnxtaylor.indices import MultiIndices, check_order, count
-from onnxtaylor.result import DataSummary, FeatureSummary, ModelSummary, TaylorResult
-from onnxtaylor.statistics import Accumulator, Statistics
+from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
+from onnxtaylor.indices import MultiIndices, count
+from onnxtaylor.inputs import Paths, Progress, open_data, tell
+from onnxtaylor.outcome import checkpoint_facts, feature_summaries, make_result
+from onnxtaylor.result import TaylorResult
+from onnxtaylor.settings import AnalysisOptions, DataRequest
+from onnxtaylor.statistics import Accumulator
 from onnxtaylor.statistics.accumulator import ALL
 from onnxtaylor.statistics.checkpoint import Checkpoint
 
-__all__ = ["ENGINES", "SCALES", "AnalysisOptions", "Progress", "analyze"]
+__all__ = ["analyze", "make_engine", "run"]
 
-ENGINES = ("auto", "exact", "differences")
-SCALES = ("unit", "sigma")
-FEATURE_KEYS = ("feature_names", "features", "input_names", "columns")
 REPLICATES = 200
 REPLICATE_BYTES = 2**30  # beyond it the default bootstrap has fewer replicates
 SAVE_SECONDS = 20.0  # between checkpoints
 
-Progress = Callable[[str, int, int | None], None]  # stage, events done, events in all
 ModelSource = str | os.PathLike[str] | bytes | onnx.ModelProto
-Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-
-
-@dataclass(frozen=True)
-class AnalysisOptions:
-    """How coefficients are computed and summed; see ``analyze`` for the meaning of each."""
-
-    order: int = 2
-    engine: str = "auto"
-    link: str = "identity"
-    scale: str = "unit"
-    accuracy: int | None = None
-    mixed: str = "two"
-    bootstrap: int | None = None
-    seed: int = 0
-    missing: float | None = None
-    batch_size: int | None = None
-    threads: int = 0
-    provider: str = "auto"
-    resume: str | os.PathLike[str] | None = None
-
-    def __post_init__(self) -> None:
-        check_order(self.order)
-        if self.engine not in ENGINES:
-            raise OptionError(f"engine '{printable(self.engine)}' is not offered: {_list(ENGINES)}")
-        if self.scale not in SCALES:
-            raise OptionError(f"scale '{printable(self.scale)}' is not offered: {_list(SCALES)}")
-        for name, least in (("bootstrap", 0), ("seed", 0), ("batch_size", 1), ("threads", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise OptionError(f"{name} {value}: {least} is the least")
-        if self.seed >= 2**63:
-            raise OptionError(f"seed {self.seed}: it must be below 2⁶³")
-
-
-@dataclass(frozen=True)
-class DataRequest:
-    """Which columns and events of the data are taken; names of columns hold for files only."""
-
-    features: tuple[str, ...] | None = None
-    label: str | None = None
-    weight: str | None = None
-    exclude: tuple[str, ...] = ()
-    events: int | None = None
-    sample: int | None = None
 
 
 def analyze(
@@ -127,7 +80,7 @@ def analyze(
     exclude
         Columns of files that are no features.
     order
-        1, or 2 with all pairs.
+        1, 2 with all pairs, or 3 with all triples (exact engine only).
     engine
         ``exact`` differentiates the graph, ``differences`` evaluates it at stencil points;
         ``auto`` takes exact where every operator on the way has a rule, and says in the
@@ -185,58 +138,6 @@ def analyze(
     return run(loaded, request, source, chosen, progress)
 
 
-def open_data(
-    model: LoadedModel,
-    request: ModelRequest,
-    x: npt.ArrayLike | EventSource | Paths,
-    wanted: DataRequest,
-    *,
-    missing: float | None = None,
-    arrays: tuple[Any, Any] = (None, None),
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> EventSource:
-    """The events of an array or of files, cut to those that are wanted.
-
-    The names of a file's columns are matched with those that the model carries.
-    """
-    offered = stored_names(model.proto, FEATURE_KEYS)
-    source: EventSource
-    if hasattr(x, "batches"):
-        source = cast(EventSource, x)
-    elif (paths := _paths(x)) is not None:
-        source = data.open_source(
-            paths,
-            request=data.ColumnRequest(
-                n_features=choose(model, request).n_features,
-                features=wanted.features,
-                offered=None if offered is None else tuple(offered),
-                label=wanted.label,
-                weight=wanted.weight,
-                exclude=wanted.exclude,
-                missing=missing,
-            ),
-        )
-    else:
-        for name, value in (("labels", wanted.label), ("weights", wanted.weight)):
-            if value is not None:
-                raise OptionError(f"{name}='{printable(value)}' names a column, but x is an array")
-        weights, labels = arrays
-        source = data.ArraySource(
-            x, weights=weights, labels=labels, feature_names=wanted.features, missing=missing
-        )
-    if wanted.events is not None:
-        source = data.first_events(source, wanted.events)
-    if wanted.sample is not None:
-        # one pass counts: a sample of unknown size cannot be drawn evenly
-        total = 0
-        for batch in source.batches(2**16):
-            total += len(batch)
-            _tell(progress, "counting", total, None)
-        source = data.sampled(source, total, wanted.sample, seed)
-    return source
-
-
 def run(
     model: LoadedModel,
     request: ModelRequest,
@@ -248,7 +149,7 @@ def run(
     found = data.survey(
         source,
         missing=options.missing,
-        progress=lambda done: _tell(progress, "checking data", done, None),
+        progress=lambda done: tell(progress, "checking data", done, None),
     )
     if ALL in found.classes:
         raise DataError(f"a class is called '{ALL}', as is the group of all events: rename it")
@@ -269,12 +170,12 @@ def run(
     options = replace(options, bootstrap=replicates)
     checkpoint = None
     if options.resume is not None:
-        checkpoint = Checkpoint(options.resume, _facts(opened, source, found, options))
+        checkpoint = Checkpoint(options.resume, checkpoint_facts(opened, source, found, options))
     _accumulate(engine, source, sums, found.events, options, opened, checkpoint, progress)
-    features = _features(opened, source, found)
+    features = feature_summaries(opened, source, found)
     sigma = np.array([f.std for f in features])
     scale = indices.scale(np.nan_to_num(sigma)) if options.scale == "sigma" else None
-    result = _result(opened, engine, why, source, features, sums.finalize(scale), options)
+    result = make_result(opened, engine, why, source, features, sums.finalize(scale), options)
     if checkpoint is not None:
         checkpoint.clear()
     return result
@@ -336,7 +237,7 @@ def _accumulate(
     whole = True  # sums that an interrupt tore half way are not worth saving
     try:
         for batch in _behind(source.batches(options.batch_size or engine.batch_events), done):
-            _tell(progress, "coefficients", sums.events, total)
+            tell(progress, "coefficients", sums.events, total)
             answer = engine.coefficients(batch.x)
             _check_finite(answer, batch, opened)
             whole = False
@@ -347,7 +248,7 @@ def _accumulate(
                 saved = time.monotonic()
         if checkpoint:
             checkpoint.save(sums)
-        _tell(progress, "coefficients", sums.events, total)
+        tell(progress, "coefficients", sums.events, total)
     except KeyboardInterrupt:
         if checkpoint and whole:
             checkpoint.save(sums)
@@ -385,8 +286,6 @@ def _check_finite(answer: BatchCoefficients, batch: Batch, opened: OpenModel) ->
 
 def _indices(opened: OpenModel, order: int) -> MultiIndices:
     n = opened.function.n_features
-    if order > 2:
-        raise OptionError("third order is not offered yet: use --order 1 or 2")
     size = count(n, order) * len(opened.response_names)
     if size > 10**8:
         raise OptionError(
@@ -410,114 +309,10 @@ def _replicates(wanted: int | None, opened: OpenModel, indices: MultiIndices, gr
     return wanted
 
 
-def _features(opened: OpenModel, source: EventSource, found: Survey) -> tuple[FeatureSummary, ...]:
-    names = (
-        source.feature_names
-        or stored_names(opened.model.proto, FEATURE_KEYS)
-        or [f"x{i}" for i in range(opened.function.n_features)]
-    )
-    if len(names) != opened.function.n_features:
-        names = [f"x{i}" for i in range(opened.function.n_features)]
-    columns = zip(names, found.mean, found.std, found.min, found.max, found.missing, strict=True)
-    return tuple(
-        FeatureSummary(name, float(a), float(b), float(c), float(d), int(e))
-        for name, a, b, c, d, e in columns
-    )
-
-
-def _facts(
-    opened: OpenModel, source: EventSource, found: Survey, options: AnalysisOptions
-) -> dict[str, object]:
-    """Everything that the sums depend on: what a checkpoint is valid for."""
-    kept = {k: getattr(options, k) for k in AnalysisOptions.__dataclass_fields__}
-    for name in ("threads", "resume", "scale", "batch_size"):
-        del kept[name]
-    return {
-        "version": version("onnxtaylor"),
-        "model": opened.model.sha256,
-        "responses": opened.response_names,
-        "fixed": [(p.name, v.tolist()) for p, v in opened.choice.fixed],
-        "inputs": [p.name for p in opened.choice.features],
-        "origins": list(source.origins),
-        "features": list(source.feature_names or ()),
-        "data": [found.events, found.sum_weight, found.sum_weight2, found.classes],
-        "values": [found.mean.tolist(), found.std.tolist(), found.largest.tolist()],
-        "options": kept,
-    }
-
-
-def _result(
-    opened: OpenModel,
-    engine: Engine,
-    why: str | None,
-    source: EventSource,
-    features: tuple[FeatureSummary, ...],
-    numbers: Statistics,
-    options: AnalysisOptions,
-) -> TaylorResult:
-    whole = numbers.groups[0]
-    return TaylorResult(
-        model=ModelSummary(
-            path=opened.model.path,
-            sha256=opened.model.sha256,
-            producer=opened.model.producer,
-            opset=opened.model.opset,
-            output=opened.response_names,
-            engine=engine.name,
-            precision=engine.precision,
-            provider=opened.provider,
-        ),
-        data=DataSummary(
-            sources=tuple(source.origins),
-            events=whole.events,
-            sum_weight=whole.sum_weight,
-            n_eff=whole.n_eff,
-            groups=numbers.groups,
-            features=features,
-        ),
-        options={
-            "order": options.order,
-            "link": options.link,
-            "scale": options.scale,
-            "missing": options.missing,
-            "bootstrap": options.bootstrap,
-            "rank_level": 0.68,
-            "seed": options.seed,
-            "batch": opened.batch,
-            "fixed": {p.name: v.tolist() for p, v in opened.choice.fixed},
-            "no_exact_engine": why,
-            **engine.describe(),
-        },
-        indices=engine.indices,
-        score=numbers.score,
-        sem=numbers.sem,
-        signed_mean=numbers.signed_mean,
-        rms=numbers.rms,
-        rank=numbers.rank,
-        rank_low=numbers.rank_low,
-        rank_high=numbers.rank_high,
-        version=version("onnxtaylor"),
-    )
-
-
-def _paths(x: object) -> list[str | os.PathLike[str]] | None:
-    """File names, or None for what is data itself."""
-    if isinstance(x, str | os.PathLike):
-        return [x]
-    if isinstance(x, list | tuple) and x and all(isinstance(p, str | os.PathLike) for p in x):
-        return list(x)
-    return None
-
-
 def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _tell(progress: Progress | None, stage: str, done: int, total: int | None) -> None:
-    if progress is not None:
-        progress(stage, done, total)
 
 
 def _list(names: Sequence[str]) -> str:

@@ -15,9 +15,9 @@ from onnxtaylor.engine.exact import derive
 from onnxtaylor.engine.opening import open_model
 from onnxtaylor.engine.session import choose_provider, reason, start
 from onnxtaylor.errors import DataError, ModelError, OptionError, printable
+from onnxtaylor.files import write_whole
 from onnxtaylor.graph import ModelRequest, choose, read_model
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.result import write_whole
 
 __all__ = ["DerivativeValues", "Derivatives", "differentiate"]
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from onnxtaylor.analysis import FEATURE_KEYS, DataRequest, open_data
 from onnxtaylor.data import survey
 from onnxtaylor.engine.exact import derive
 from onnxtaylor.engine.opening import OpenModel, open_model
@@ -24,6 +23,8 @@ from onnxtaylor.graph import (
     stored_names,
 )
 from onnxtaylor.indices import MultiIndices, count
+from onnxtaylor.inputs import FEATURE_KEYS, open_data
+from onnxtaylor.settings import DataRequest
 
 __all__ = ["inspect_model"]
 

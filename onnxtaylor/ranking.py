@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, printable
-from onnxtaylor.result import write_whole
+from onnxtaylor.files import write_whole
 
 if TYPE_CHECKING:
     from onnxtaylor.result import TaylorResult

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from math import isnan
 from pathlib import Path
@@ -25,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, ResultError, printable
+from onnxtaylor.files import write_whole
 from onnxtaylor.indices import MultiIndices, label
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ __all__ = [
     "GroupSummary",
     "ModelSummary",
     "TaylorResult",
-    "write_whole",
 ]
 
 SCHEMA = "onnxtaylor.result/1"
@@ -338,36 +336,6 @@ class TaylorResult:
                 raise ValueError("a name occurs twice")
         dict(result.options), dict(result.check or {})
         return _checked(result)
-
-
-def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Writes a file whole or not at all: into a temporary file beside it, then renamed.
-
-    Raises ResultError where the folder is missing or not writable.
-    """
-    target = Path(path)
-    temporary = None
-    try:
-        if target.is_dir():
-            raise IsADirectoryError("it is a directory")
-        if target.exists() and not target.is_file():  # /dev/stdout, a pipe: never replace those
-            target.write_bytes(content)
-            return
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        # mkstemp makes the file private; a result is as readable as any other new file
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(target)
-    except BaseException as error:
-        if temporary is not None:
-            with suppress(OSError):
-                Path(temporary).unlink()
-        if isinstance(error, (OSError, ValueError)):
-            raise ResultError(f"{printable(path)}: cannot be written: {_reason(error)}") from None
-        raise
 
 
 def _feature(row: Mapping[str, Any]) -> FeatureSummary:

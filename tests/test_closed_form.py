@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from validation.toys import SCENARIOS, closed_form, oracle_model, quadratic, sample
 
 import onnxtaylor as ot
+from validation.toys import SCENARIOS, closed_form, oracle_model, quadratic, sample
 
 EVENTS = 20_000
 TERMS = ("t_1", "t_2", "t_11", "t_12", "t_22")

@@ -6,10 +6,10 @@ import numpy as np
 import onnx
 import pytest
 
-from onnxtaylor.analysis import DataRequest
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import ModelRequest
 from onnxtaylor.inspection import inspect_model
+from onnxtaylor.settings import DataRequest
 from tests.graph.graphs import F32, I64, model, net, op, port
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from onnxtaylor.errors import OptionError, ResultError
+from onnxtaylor.files import write_whole
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.result import TaylorResult, write_whole
+from onnxtaylor.result import TaylorResult
 
 COLUMNS = [
     "output", "group", "order", "label", "features", "score", "sem", "signed_mean", "rms",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from onnxtaylor.analysis import Progress
+    from onnxtaylor.inputs import Progress
     from onnxtaylor.result import TaylorResult
 
 __all__ = [

@@ -33,7 +33,7 @@ def demo(
     onnxtaylor demo
     """
     from onnxtaylor.errors import OptionError
-    from onnxtaylor.result import write_whole
+    from onnxtaylor.files import write_whole
 
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -43,9 +43,9 @@ def inspect(
 
     onnxtaylor inspect model.onnx events.parquet --label Label
     """
-    from onnxtaylor.analysis import DataRequest
     from onnxtaylor.graph import ModelRequest
     from onnxtaylor.inspection import inspect_model
+    from onnxtaylor.settings import DataRequest
 
     names = options.parse_features(features)
     with options.data_files(data or ()) as files:

@@ -87,8 +87,9 @@ def collect(
         ]
     )
     del graph.output[:]
-    for name, shape in ((response, ["N", outputs]), (TERMS, ["N", outputs, len(indices)])):
-        graph.output.append(helper.make_tensor_value_info(name, info.elem_type, shape))
+    kind, count = info.elem_type, len(indices)
+    graph.output.append(helper.make_tensor_value_info(response, kind, ["N", outputs]))
+    graph.output.append(helper.make_tensor_value_info(TERMS, kind, ["N", outputs, count]))
     return DerivativeGraph(proto, indices)
 
 

@@ -11,12 +11,13 @@ from onnxtaylor_kernels.points import Formula, formula, point_count
 from onnxtaylor.errors import OptionError
 from onnxtaylor.indices import MultiIndices
 
-__all__ = ["MIXED", "Stencil", "build_stencil", "choose_steps"]
+__all__ = ["ACCURACIES", "MIXED", "Stencil", "build_stencil", "choose_steps"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 LENGTH = 0.5
+ACCURACIES = (2, 4)
 MIXED = ("two", "four")
 
 
@@ -51,7 +52,7 @@ def build_stencil(indices: MultiIndices, *, accuracy: int, mixed: str = "two") -
     """
     if indices.order > 2:
         raise OptionError("third order is beyond finite differences: use order 1 or 2")
-    if accuracy not in (2, 4):
+    if accuracy not in ACCURACIES:
         raise OptionError(f"accuracy {accuracy} is not offered: choose 2 or 4")
     if mixed not in MIXED:
         raise OptionError(f"mixed formula '{mixed}' is not offered: choose two or four")

@@ -15,12 +15,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from onnxtaylor.errors import OptionError, ResultError, printable
+from onnxtaylor.files import write_whole
 from onnxtaylor.plot.curve import plot_curve
 from onnxtaylor.plot.matrix import plot_matrix
 from onnxtaylor.plot.outputs import class_positions, plot_outputs
 from onnxtaylor.plot.scores import plot_scores
 from onnxtaylor.plot.style import offscreen
-from onnxtaylor.result import TaylorResult, write_whole
+from onnxtaylor.result import TaylorResult
 
 __all__ = ["FORMATS", "save_figures", "slugs"]
 

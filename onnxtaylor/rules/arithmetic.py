@@ -142,3 +142,11 @@ def _is_below(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
 
 
 register("PRelu", binary((_slope, _below), (None, _is_below, None), kind="piecewise_linear"))
+
+
+def _minus_quotient(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """(z − x)/y, minus the whole number of times that y goes into x."""
+    return e.op("Div", e.op("Sub", z, x), y)
+
+
+register("Mod", binary(("same", _minus_quotient), kind="piecewise_linear"))

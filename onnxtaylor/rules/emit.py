@@ -18,7 +18,19 @@ __all__ = ["Emitter"]
 
 FOLDED = frozenset(
     {
-        *("Add", "Cast", "Concat", "Div", "Equal", "Expand", "Gather", "Identity", "MatMul", "Mul", "Neg"),
+        *(
+            "Add",
+            "Cast",
+            "Concat",
+            "Div",
+            "Equal",
+            "Expand",
+            "Gather",
+            "Identity",
+            "MatMul",
+            "Mul",
+            "Neg",
+        ),
         *("Pow", "ReduceSum", "Reciprocal", "Reshape", "Slice", "Split", "Sqrt", "Squeeze"),
         *("Sub", "Transpose", "Unsqueeze", "Where"),
     }

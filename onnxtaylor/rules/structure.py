@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from onnx import TensorProto
 
 from onnxtaylor.errors import ModelError
 from onnxtaylor.rules.base import Bundles, Context, Node, register
@@ -13,6 +14,8 @@ from onnxtaylor.rules.bundle import Bundle, added, summed_to
 from onnxtaylor.rules.verbs import linear
 
 __all__: list[str] = []
+
+REAL = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
 def _first(bundles: Bundles) -> Bundle:
@@ -65,7 +68,13 @@ def _identity(c: Context, node: Node, t: Bundle) -> Bundles:
     return [t, *[None] * (len(node.outputs) - 1)]
 
 
-register("Identity Dropout Cast CastLike", linear(_identity, lambda c, n, a: _first(a)))
+def _cast(node: Node, bundle: Bundle) -> Bundle | None:
+    """To whole numbers or truth values it is a step."""
+    return bundle if node.get("to") in REAL else None
+
+
+register("Identity Dropout CastLike", linear(_identity, lambda c, n, a: _first(a)))
+register("Cast", linear(lambda c, n, t: [_cast(n, t)], lambda c, n, a: _cast(n, _first(a))))
 
 
 def _transposed(c: Context, bundle: Bundle, order: Sequence[int]) -> Bundle:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from onnxtaylor.errors import OptionError, ResultError, printable
-from onnxtaylor.result import write_whole
+from onnxtaylor.files import write_whole
 from onnxtaylor.statistics.accumulator import Accumulator
 
 __all__ = ["Checkpoint"]

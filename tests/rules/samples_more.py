@@ -200,6 +200,19 @@ def _column(equation: str):  # type: ignore[no-untyped-def]
     )
 
 
+def _remainders() -> Iterator[Sample]:
+    sides = {"low": [-2.9, 1.2, 2.2], "high": [-2.3, 1.8, 2.8]}
+    yield sample("Mod", x(3, **sides), v([1.1, 0.9, 2.0]), fmod=1)
+    yield sample("Mod", x(3, **sides), x(1, low=0.99, high=1.01), fmod=1)
+    yield sample("Cast", x(3, low=-0.4, high=0.4), body=_by_whole_numbers)
+
+
+def _by_whole_numbers(g, a):  # type: ignore[no-untyped-def]
+    """What is cast to whole numbers and back varies in steps."""
+    steps = g.op("Cast", g.op("Add", a, g.constant(np.array(10.5))), to=7)
+    return g.op("Add", a, g.cast(steps))
+
+
 MORE: list[Sample] = [
     *_convolutions(),
     *_pooling(),
@@ -209,4 +222,5 @@ MORE: list[Sample] = [
     *_resizing(),
     *_normalization(),
     *_sums(),
+    *_remainders(),
 ]

@@ -42,7 +42,7 @@ import numpy.typing as npt
 from onnxtaylor.engine.session import available_threads
 from validation.performance.peers_net import Net
 from validation.performance.peers_process import Stopped, Worker
-from validation.performance.peers_programs import PROGRAMS, batches_for
+from validation.performance.peers_programs import PROGRAMS, first_batch
 
 TOLERANCE = 1e-4
 APPROXIMATE = ("differences",)
@@ -52,6 +52,8 @@ LEAST_SECONDS = 0.5
 """A turn of a fast program passes over the events until it has run this long."""
 MOST_SECONDS = 60.0
 """A turn of a slow program gets as many events as it can do in this time."""
+MOST_EVENTS = 4096
+"""In a batch."""
 TRIALS_COMPILE_SECONDS = 30.0
 """Who compiles longer than this gets no other batch size to try."""
 TABLE = {"features": (8, 30, 100, 300), "activation": ("tanh", "relu"), "outputs": (5, 1)}
@@ -155,7 +157,6 @@ def compare(
                 workers[row.program] = worker = Worker(row.program, net, threads)
                 row.version = worker.version
                 _choose_batch(worker, row, net, events, patience)
-                _say(f"{net.label}: {row.program} {row.tried} compile {row.compile_s:.1f} s")
         _compare_scores(found, workers, patience)
         for turn in range(repeats):
             for row in rows:
@@ -171,24 +172,40 @@ def compare(
 
 
 def _choose_batch(worker: Worker, row: Row, net: Net, events: int, patience: float) -> None:
-    """Compiles for a few batch sizes, stays with the fastest, and sets how much a turn takes."""
-    compile_times: dict[int, float] = {}
-    for batch in batches_for(worker.name, net):
-        compile_times[batch], _ = worker.prepare(batch, patience)
-        first = min(batch, 16) if worker.name in APPROXIMATE else batch
-        rate = worker.rate(first, 1, patience + MOST_SECONDS)
-        passes = max(1, round(TRIAL_SECONDS * rate / first))
-        row.tried[batch] = rate if passes == 1 else worker.rate(first, passes, patience)
-        if sum(compile_times.values()) > TRIALS_COMPILE_SECONDS:
+    """Finds the fastest batch size, and sets how much a turn takes.
+
+    From the first guess down in steps of four while that is faster, else up. Who compiles long
+    stays with the guess.
+    """
+    compiled: dict[int, float] = {}
+
+    def attempt(batch: int) -> float:
+        compiled[batch], row.note = worker.prepare(batch, patience)
+        few = batch or 16
+        rate = worker.rate(few, 1, patience + MOST_SECONDS)
+        passes = max(1, round(TRIAL_SECONDS * rate / few))
+        row.tried[batch] = rate if passes == 1 else worker.rate(few, passes, patience)
+        _say(f"{net.label}: {row.program}, batch {batch}: {row.tried[batch]:.0f} events/s")
+        return row.tried[batch]
+
+    first = first_batch(worker.name, net)
+    best = attempt(first)
+    for way in (1 / 4, 4) if first else ():
+        batch = first
+        while sum(compiled.values()) < TRIALS_COMPILE_SECONDS:
+            batch = int(batch * way)
+            if not 1 <= batch <= MOST_EVENTS or attempt(batch) <= best:
+                break
+            best = row.tried[batch]
+        if best > row.tried[first]:
             break
     row.batch = max(row.tried, key=lambda b: row.tried[b])
-    _, row.note = worker.prepare(row.batch, patience)
-    row.compile_s = compile_times[row.batch]
-    rate = row.tried[row.batch]
-    most = 2 ** int(math.log2(max(1.0, rate * MOST_SECONDS)))
-    whole = row.batch if worker.name not in ("exact", *APPROXIMATE) else 1
-    row.events = max(whole, min(events, most))
-    row.passes = max(1, round(LEAST_SECONDS * rate / row.events))
+    if len(row.tried) > 1:
+        worker.prepare(row.batch, patience)
+    row.compile_s = compiled[row.batch]
+    most = 2 ** int(math.log2(max(1.0, best * MOST_SECONDS)))
+    row.events = max(1, row.batch, min(events, most))
+    row.passes = max(1, round(LEAST_SECONDS * best / row.events))
 
 
 def _compare_scores(found: Comparison, workers: dict[str, Worker], patience: float) -> None:
@@ -239,14 +256,13 @@ def as_table(found: Comparison) -> str:
             lines.append(f"| {row.program} | | | | | | | {_cell(row.stopped)} |")
             continue
         low, high = np.quantile(row.rates, [0.25, 0.75]) if row.rates else (math.nan, math.nan)
-        own = row.program in ("exact", "differences", "limit")
         cells = [
             row.program,
             _short(row.events_per_s),
             f"{_short(low)}–{_short(high)}",
             f"{found.ratio(row.program):.2f}",
             f"{row.compile_s:.2g}" if row.program != "limit" else "",
-            "" if own else str(row.batch),
+            str(row.batch or ""),
             "" if row.deviation is None else f"{row.deviation:.0e}",
             _cell(f"{row.version}{'; ' * bool(row.note)}{row.note}"),
         ]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from validation.performance.peers_net import Floats, Net
 
-__all__ = ["PROGRAMS", "Program", "batches_for", "median_seconds"]
+__all__ = ["PROGRAMS", "Program", "first_batch", "median_seconds"]
 
 Scores = npt.NDArray[np.float64]
 
@@ -48,17 +48,15 @@ def median_seconds(call: Callable[[], object], seconds: float = 0.2) -> float:
     return float(np.median(times))
 
 
-def batches_for(name: str, net: Net) -> list[int]:
-    """Batch sizes to try, powers of two, the one in the middle first.
+def first_batch(name: str, net: Net) -> int:
+    """The batch size to begin the search with: a power of two, or 0 where none is to be chosen.
 
-    Peers hold C·n tangents of the widest layer for every event: 2, 16 and 128 MiB of them.
+    Peers hold C·n tangents of the widest layer for every event: about 4 MiB of them.
     """
     if name in ("exact", "differences", "limit"):
-        return [64]  # they cut batches by themselves
-    widest = max(*net.hidden, net.features) if net.hidden else net.features
-    event = 4 * net.outputs * net.features * widest
-    sizes = [2 ** max(0, round(math.log2(2**20 * m / event))) for m in (16, 2, 128)]
-    return list(dict.fromkeys(min(size, 1024) for size in sizes))
+        return 0  # they cut batches by themselves
+    event = 4 * net.outputs * net.features * max(*net.hidden, net.features)
+    return int(min(1024, 2 ** max(0, round(math.log2(2**22 / event)))))
 
 
 class Exact:
@@ -146,7 +144,8 @@ class _Compiled:
         self._batch = batch
         if batch not in self._calls:
             self._calls[batch] = self._compile(batch)
-            self.scores(self._net.events(batch))
+            for _ in range(3):  # TensorFlow compiles for XLA once more at its second call
+                self.scores(self._net.events(batch))
 
     def scores(self, x: Floats) -> Scores:
         """⟨t⟩."""

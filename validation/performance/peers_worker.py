@@ -70,7 +70,7 @@ def serve(name: str, threads: int) -> None:
             else:
                 x = net.events(command["events"])
                 # powers of two: the events again and again until the batch is full, the same mean
-                x = np.tile(x, (max(1, batch // len(x)), 1))
+                x = np.tile(x, (max(1, batch // len(x)), 1))  # batch 0: of its own choice
                 answer(scores=program.scores(x).tolist())
         except Exception as error:
             answer(error=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")

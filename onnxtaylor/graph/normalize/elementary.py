@@ -1,11 +1,11 @@
 """Operators without an official function body that are made of elementary ones.
 
-    InstanceNormalization   s (x − m)/√(v + ε) + b over the image of each channel
-    LpNormalization         x over its L1 or L2 norm along an axis
-    LRN                     x/(k + α/size Σ x²)^β over neighbouring channels
-    LpPool, GlobalLpPool    (Σ |x|^p)^(1/p) over windows, over images
-    Gemm                    α AB + βC where B is no constant or A is transposed
-    MatMul                  of vectors
+InstanceNormalization   s (x − m)/√(v + ε) + b over the image of each channel
+LpNormalization         x over its L1 or L2 norm along an axis
+LRN                     x/(k + α/size Σ x²)^β over neighbouring channels
+LpPool, GlobalLpPool    (Σ |x|^p)^(1/p) over windows, over images
+Gemm                    α AB + βC where B is no constant or A is transposed
+MatMul                  of vectors
 """
 
 from __future__ import annotations

@@ -1,0 +1,45 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from onnxtaylor.errors import ResultError, printable
+
+__all__ = ["write_whole"]
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes a file whole or not at all: into a temporary file beside it, then renamed.
+
+    Raises ResultError where the folder is missing or not writable.
+    """
+    target = Path(path)
+    temporary = None
+    try:
+        if target.is_dir():
+            raise IsADirectoryError("it is a directory")
+        if target.exists() and not target.is_file():  # /dev/stdout, a pipe: never replace those
+            target.write_bytes(content)
+            return
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        # mkstemp makes the file private; a result is as readable as any other new file
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)
+        Path(temporary).replace(target)
+    except BaseException as error:
+        if temporary is not None:
+            with suppress(OSError):
+                Path(temporary).unlink()
+        if isinstance(error, (OSError, ValueError)):
+            reason = getattr(error, "strerror", None) or error
+            raise ResultError(
+                f"{printable(path)}: cannot be written: {printable(reason)}"
+            ) from None
+        raise

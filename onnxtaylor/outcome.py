@@ -1,0 +1,118 @@
+"""The numbers of an analysis and what they came from, put together as a result."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from math import isfinite
+
+from onnxtaylor.data import EventSource, Survey
+from onnxtaylor.engine.base import Engine
+from onnxtaylor.engine.opening import OpenModel
+from onnxtaylor.graph import stored_names
+from onnxtaylor.inputs import FEATURE_KEYS
+from onnxtaylor.result import DataSummary, FeatureSummary, ModelSummary, TaylorResult
+from onnxtaylor.settings import AnalysisOptions
+from onnxtaylor.statistics import Statistics
+
+__all__ = ["checkpoint_facts", "feature_summaries", "make_result"]
+
+
+def feature_summaries(
+    opened: OpenModel, source: EventSource, found: Survey
+) -> tuple[FeatureSummary, ...]:
+    """Name, moments and range of every feature."""
+    names = (
+        source.feature_names
+        or stored_names(opened.model.proto, FEATURE_KEYS)
+        or [f"x{i}" for i in range(opened.function.n_features)]
+    )
+    if len(names) != opened.function.n_features:
+        names = [f"x{i}" for i in range(opened.function.n_features)]
+    columns = zip(names, found.mean, found.std, found.min, found.max, found.missing, strict=True)
+    return tuple(
+        FeatureSummary(name, float(a), float(b), float(c), float(d), int(e))
+        for name, a, b, c, d, e in columns
+    )
+
+
+def checkpoint_facts(
+    opened: OpenModel, source: EventSource, found: Survey, options: AnalysisOptions
+) -> dict[str, object]:
+    """Everything that the sums depend on: what a checkpoint is valid for."""
+    kept = {k: getattr(options, k) for k in AnalysisOptions.__dataclass_fields__}
+    for name in ("threads", "resume", "scale", "batch_size"):
+        del kept[name]
+    return {
+        "version": version("onnxtaylor"),
+        "model": opened.model.sha256,
+        "responses": opened.response_names,
+        "fixed": [(p.name, v.tolist()) for p, v in opened.choice.fixed],
+        "inputs": [p.name for p in opened.choice.features],
+        "origins": list(source.origins),
+        "features": list(source.feature_names or ()),
+        "data": [found.events, found.sum_weight, found.sum_weight2, found.classes],
+        "values": [found.mean.tolist(), found.std.tolist(), found.largest.tolist()],
+        "options": kept,
+    }
+
+
+def make_result(
+    opened: OpenModel,
+    engine: Engine,
+    why: str | None,
+    source: EventSource,
+    features: tuple[FeatureSummary, ...],
+    numbers: Statistics,
+    options: AnalysisOptions,
+) -> TaylorResult:
+    """The result of a finished analysis."""
+    whole = numbers.groups[0]
+    return TaylorResult(
+        model=ModelSummary(
+            path=opened.model.path,
+            sha256=opened.model.sha256,
+            producer=opened.model.producer,
+            opset=opened.model.opset,
+            output=opened.response_names,
+            engine=engine.name,
+            precision=engine.precision,
+            provider=opened.provider,
+        ),
+        data=DataSummary(
+            sources=tuple(source.origins),
+            events=whole.events,
+            sum_weight=whole.sum_weight,
+            n_eff=whole.n_eff,
+            groups=numbers.groups,
+            features=features,
+        ),
+        options={
+            "order": options.order,
+            "link": options.link,
+            "scale": options.scale,
+            "missing": _finite(options.missing),
+            "bootstrap": options.bootstrap,
+            "rank_level": 0.68,
+            "seed": options.seed,
+            "batch": opened.batch,
+            "fixed": {
+                p.name: [_finite(x) for x in v.ravel().tolist()] for p, v in opened.choice.fixed
+            },
+            "no_exact_engine": why,
+            **engine.describe(),
+        },
+        indices=engine.indices,
+        score=numbers.score,
+        sem=numbers.sem,
+        signed_mean=numbers.signed_mean,
+        rms=numbers.rms,
+        rank=numbers.rank,
+        rank_low=numbers.rank_low,
+        rank_high=numbers.rank_high,
+        version=version("onnxtaylor"),
+    )
+
+
+def _finite(value: float | None) -> float | str | None:
+    """JSON has no NaN and no infinity: they are written as text."""
+    return value if value is None or isfinite(value) else str(value)

@@ -1,0 +1,71 @@
+"""What an analysis can be asked for: how coefficients are computed, and of which events."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from onnxtaylor.engine.stencil import ACCURACIES, MIXED
+from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.indices import check_order
+
+__all__ = ["ENGINES", "SCALES", "AnalysisOptions", "DataRequest"]
+
+ENGINES = ("auto", "exact", "differences")
+SCALES = ("unit", "sigma")
+MAX_THREADS = 1024
+
+
+@dataclass(frozen=True)
+class AnalysisOptions:
+    """How coefficients are computed and summed; see ``analyze`` for the meaning of each."""
+
+    order: int = 2
+    engine: str = "auto"
+    link: str = "identity"
+    scale: str = "unit"
+    accuracy: int | None = None
+    mixed: str = "two"
+    bootstrap: int | None = None
+    seed: int = 0
+    missing: float | None = None
+    batch_size: int | None = None
+    threads: int = 0
+    provider: str = "auto"
+    resume: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        check_order(self.order)
+        if self.engine not in ENGINES:
+            raise OptionError(f"engine '{printable(self.engine)}' is not offered: {_list(ENGINES)}")
+        if self.scale not in SCALES:
+            raise OptionError(f"scale '{printable(self.scale)}' is not offered: {_list(SCALES)}")
+        for name, least in (("bootstrap", 0), ("seed", 0), ("batch_size", 1), ("threads", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise OptionError(f"{name} {value}: {least} is the least")
+        if self.accuracy not in (None, *ACCURACIES):
+            raise OptionError(f"accuracy {self.accuracy} is not offered: {_list(ACCURACIES)}")
+        if self.mixed not in MIXED:
+            raise OptionError(f"mixed '{printable(self.mixed)}' is not offered: {_list(MIXED)}")
+        if self.threads > MAX_THREADS:
+            raise OptionError(f"threads {self.threads}: {MAX_THREADS} is the most")
+        if self.seed >= 2**63:
+            raise OptionError(f"seed {self.seed}: it must be below 2⁶³")
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """Which columns and events of the data are taken; names of columns hold for files only."""
+
+    features: tuple[str, ...] | None = None
+    label: str | None = None
+    weight: str | None = None
+    exclude: tuple[str, ...] = ()
+    events: int | None = None
+    sample: int | None = None
+
+
+def _list(names: Iterable[object]) -> str:
+    return ", ".join(map(printable, names))
