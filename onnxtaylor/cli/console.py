@@ -129,6 +129,13 @@ def summary(result: TaylorResult) -> str:
     points = (
         f", {printable(options['points'])} evaluations per event" if "points" in options else ""
     )
+    kinds = options.get("piecewise_linear") or {}
+    kinks = (
+        "\nsecond order does not see the kinks of "
+        + ", ".join(f"{printable(kind)} ×{printable(count)}" for kind, count in kinds.items())
+        if isinstance(kinds, dict) and kinds and options.get("order") != 1
+        else ""
+    )
     why = options.get("no_exact_engine")
     because = f"\nno exact derivatives: {printable(why, limit=400)}" if why else ""
     return (
@@ -136,7 +143,7 @@ def summary(result: TaylorResult) -> str:
         f" Σw = {data.sum_weight:.6g}, N_eff = {data.n_eff:.6g}\n"
         f"{len(result.indices)} coefficients of {_counted(len(result.outputs), 'response')};"
         f" ⟨t⟩{link} per {units}\n"
-        f"{engine} in {precision} on {provider}{points}{because}"
+        f"{engine} in {precision} on {provider}{points}{because}{kinks}"
     )
 
 

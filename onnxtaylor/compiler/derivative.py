@@ -9,8 +9,9 @@ Order 1 takes the sweep that carries less.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
@@ -37,10 +38,15 @@ class MissingRuleError(ModelError):
 
 @dataclass(frozen=True)
 class DerivativeGraph:
-    """A model with the input ``feed`` and the outputs ``response`` (N, C), ``TERMS`` (N, C, K)."""
+    """A model with the input ``feed`` and the outputs ``response`` (N, C), ``TERMS`` (N, C, K).
+
+    ``kinks`` counts the piecewise linear operators on the way: second order does not see the
+    jumps of their slope.
+    """
 
     proto: onnx.ModelProto
     indices: MultiIndices
+    kinks: Mapping[str, int] = field(default_factory=dict)
 
 
 def missing_rules(function: GraphFunction) -> list[tuple[str, str]]:
@@ -90,7 +96,7 @@ def compile_terms(
     e = facts.e
     terms = e.op("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
     e.nodes.append(helper.make_node("Identity", [terms], [TERMS], name=TERMS))
-    return DerivativeGraph(_assemble(facts, len(indices), keep), indices)
+    return DerivativeGraph(_assemble(facts, len(indices), keep), indices, sweep.kinks)
 
 
 class _Sweeps:
@@ -121,6 +127,12 @@ class _Sweeps:
                 reached.update(node.outputs)
                 path.append((node, rule))
         return path
+
+    @property
+    def kinks(self) -> dict[str, int]:
+        """How many nodes of each piecewise linear operator are on the way."""
+        kinds = (node.kind for node, rule in self._path if rule.kind == "piecewise_linear")
+        return dict(sorted(Counter(kinds).items()))
 
     def first_order(self, indices: MultiIndices) -> str | None:
         """∂f_c/∂x_i of the features that are asked for, (N, C, k), or None for none."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,10 @@ def derive(
     normal = function.with_proto(normalize(function.proto, RULES))
     if indices.order <= 2:
         return _compiled(normal, indices, x)
-    jacobian = as_function(normal, _compiled(normal, MultiIndices.full(indices.n_features, 1), x))
-    twice = _compiled(jacobian, MultiIndices.full(indices.n_features, 2), x, normal.response)
-    return collect(normal, twice, normal.response, indices)
+    once = _compiled(normal, MultiIndices.full(indices.n_features, 1), x)
+    pairs = MultiIndices.full(indices.n_features, 2)
+    twice = _compiled(as_function(normal, once), pairs, x, normal.response)
+    return replace(collect(normal, twice, normal.response, indices), kinks=once.kinks)
 
 
 def _compiled(
@@ -102,8 +104,11 @@ class Exact:
         return int(min(rounds, max(1, 2**13 // together)) * together)
 
     def describe(self) -> dict[str, object]:
-        """The size of the derivative graph."""
-        return {"nodes": len(self.graph.proto.graph.node)}
+        """The size of the derivative graph, and the kinks that second order does not see."""
+        return {
+            "nodes": len(self.graph.proto.graph.node),
+            "piecewise_linear": dict(self.graph.kinks),
+        }
 
     def coefficients(self, x: npt.NDArray[np.float64]) -> BatchCoefficients:
         """t_α at the events x (B, n). Raises ModelError where the responses disagree."""

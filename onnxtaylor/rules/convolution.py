@@ -6,6 +6,7 @@ operator serves all its tangents.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,6 +119,12 @@ class _Convolution(Linear):
         if any(t is not None for t in tangents[1:]):
             raise refused(node, "its weights depend on the data")
         return super().jvp(c, node, tangents)
+
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+        """x̄ = Aᵀ ȳ."""
+        if any(wanted[1:]):
+            raise refused(node, "its weights depend on the data")
+        return super().vjp(c, node, adjoints, wanted)
 
 
 def _conv_window(c: Context, node: Node) -> Window:

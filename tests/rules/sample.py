@@ -35,6 +35,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from onnxtaylor.rules import RULES
 from tests.rules.reference import evaluate
 
 FEATURES, RESPONSES, EVENTS = 3, 2, 5
@@ -130,6 +131,7 @@ def sample(
     **attributes: Any,
 ) -> Sample:
     chosen = None if used is None else tuple(used)
+    zero = zero or (kind in RULES and RULES[kind].kind == "constant")
     return Sample(kind, inputs, attributes, outputs, chosen, batch, opset, single, zero, body)
 
 
@@ -187,8 +189,6 @@ class Graph:
 
 
 def _build(s: Sample, dtype: np.dtype[Any], smooth: bool, turned: bool) -> onnx.ModelProto:
-    from onnxtaylor.rules import RULES
-
     random = np.random.default_rng(crc32(str(s).encode()) + 1)
     g = Graph(dtype)
     features = "features"
@@ -208,7 +208,7 @@ def _build(s: Sample, dtype: np.dtype[Any], smooth: bool, turned: bool) -> onnx.
         found = [found[k] for k in s.used or range(len(found))]
     rows = [_flat(g, name, s) for name in found]
     z = g.op("Concat", *rows, axis=1) if len(rows) > 1 else rows[0]
-    if s.zero or (s.kind in RULES and RULES[s.kind].kind == "constant"):
+    if s.zero:
         weight = random.uniform(-0.5, 0.5, (FEATURES, 1))
         factor = g.op("Tanh", g.op("MatMul", features, g.constant(weight)))
         z = g.op("Mul", g.cast(z), factor)
