@@ -82,7 +82,7 @@ def test_flops_of_a_net_by_hand():
 
 
 def test_rows_gives_its_ratio(monkeypatch, capsys):
-    call = ["rows", "--events", "2", "--repeats", "1", "--json"]
+    call = ["rows", "--events", "16", "--repeats", "1", "--json"]
     monkeypatch.setattr("sys.argv", call)
     rows.main()
     for row in json.loads(capsys.readouterr().out):

@@ -67,11 +67,16 @@ class Case:
         values = [numpy_helper.to_array(v) if isinstance(v, TensorProto) else v for v in given]
         names = [i.name for i in test.model.graph.input]
         kinds = {i.name: i.type.tensor_type.elem_type for i in test.model.graph.input}
+        self.model, single = _promoted(test.model)
         self.values: dict[str, Array] = {
-            name: np.asarray(v, np.float64 if kinds[name] in FLOATS else None)
+            name: np.asarray(v, _format(kinds[name], single=name in single))
             for name, v in zip(names, values, strict=True)
         }
-        self.floats = [n for n in names if kinds[n] in FLOATS and self.values[n].size]
+        self.floats = [
+            n for n in names if kinds[n] in FLOATS and self.values[n].size and n not in single
+        ]
+        if not self.floats and single:
+            raise SkipError("its definition knows no double precision")
         if not self.floats:
             raise SkipError("no input of real numbers")
         if sum(v.size for v in self.values.values()) > MOST_ELEMENTS:
@@ -84,7 +89,6 @@ class Case:
         ]
         if not outputs:
             raise SkipError("no output of real numbers")
-        self.model = _promoted(test.model)
         self.opset = {e.domain or "ai.onnx": e.version for e in self.model.opset_import}
         self._ask = DoubleGraph(self.model, outputs, reference=True)
         self.outputs = outputs
@@ -130,14 +134,29 @@ def _half(model: onnx.ModelProto) -> bool:
     return bool(kinds & {TensorProto.FLOAT16, TensorProto.BFLOAT16})
 
 
-def _promoted(model: onnx.ModelProto) -> onnx.ModelProto:
-    """All real numbers in double precision."""
+def _format(kind: int, *, single: bool) -> npt.DTypeLike | None:
+    if kind not in FLOATS:
+        return None
+    return np.float32 if single else np.float64
+
+
+def _promoted(model: onnx.ModelProto) -> tuple[onnx.ModelProto, set[str]]:
+    """All real numbers in double precision, but for inputs defined to be in single precision."""
     found = onnx.ModelProto()
     found.CopyFrom(model)
+    single = set()
+    versions = {i.domain: i.version for i in found.opset_import}
+    for node in found.graph.node:
+        schema = defs.get_schema(node.op_type, versions.get(node.domain, 1), node.domain)
+        for k, name in enumerate(node.input):
+            if "tensor(double)" not in schema.inputs[min(k, len(schema.inputs) - 1)].types:
+                single.add(name)
     for info in (*found.graph.input, *found.graph.output):
         tensor = info.type.tensor_type
         if tensor.elem_type in FLOATS:
-            tensor.elem_type = TensorProto.DOUBLE
+            tensor.elem_type = (
+                TensorProto.FLOAT if info.name in single else TensorProto.DOUBLE
+            )
     for node in found.graph.node:
         for a in node.attribute:
             if a.name in ("to", "dtype", "stash_type", "softmax_precision") and a.i in FLOATS:
@@ -145,13 +164,11 @@ def _promoted(model: onnx.ModelProto) -> onnx.ModelProto:
             if a.HasField("t") and a.t.data_type in FLOATS:
                 value = numpy_helper.to_array(a.t).astype(np.float64)
                 a.t.CopyFrom(numpy_helper.from_array(value, a.t.name))
-        schema_has = defs.has(node.op_type, node.domain)
         known = {a.name for a in node.attribute}
-        if schema_has and "stash_type" not in known:
-            schema = defs.get_schema(node.op_type, 100, node.domain)
-            if "stash_type" in schema.attributes and node.op_type != "GroupNormalization":
-                node.attribute.append(helper.make_attribute("stash_type", TensorProto.DOUBLE))
-    return found
+        schema = defs.get_schema(node.op_type, versions.get(node.domain, 1), node.domain)
+        if "stash_type" in schema.attributes and "stash_type" not in known:
+            node.attribute.append(helper.make_attribute("stash_type", TensorProto.DOUBLE))
+    return found, single
 
 
 # --- embeddings ----------------------------------------------------------------------------------
@@ -209,6 +226,8 @@ def embeddings(case: Case) -> list[Embedding]:
 
     Raises SkipError where none has.
     """
+    if case.kind == "AffineGrid":
+        raise SkipError("a value, its input size, says how many events there are")
     chosen: list[Embedding] = []
     covered: set[str] = set()
     candidates = sorted(_candidates(case), key=lambda e: (-len(e.varied), e.axis is None))
@@ -227,7 +246,9 @@ def embeddings(case: Case) -> list[Embedding]:
 def _candidates(case: Case) -> Iterator[Embedding]:
     """Ways to join events, sensible or not."""
     values = case.values
-    data = [n for n in values if case.roles.get(n) not in PARAMETERS and n in case.roles]
+    data = [n for n in values if n in case.roles and case.roles[n] not in PARAMETERS]
+    if case.kind == "Clip":
+        data = [case.node.input[0]]  # the limits are single numbers
     rank = max((values[n].ndim for n in data), default=0)
     shapes = {n: values[n].shape for n in values}
     for axis in range(rank):
@@ -361,7 +382,8 @@ def _lifted(
             old = values[by_role[role]]
             held[by_role[role]] = np.concatenate([[front], old]).astype(old.dtype)
     if "scales" in by_role and "axes" not in attributes:
-        held[by_role["scales"]] = np.concatenate([[1.0], values[by_role["scales"]]])
+        old = values[by_role["scales"]]
+        held[by_role["scales"]] = np.concatenate([[1.0], old]).astype(old.dtype)
     if "pads" in by_role and "axes" not in by_role:
         begin, end = np.split(values[by_role["pads"]], 2)
         held[by_role["pads"]] = np.concatenate([[0], begin, [0], end]).astype(np.int64)
@@ -465,23 +487,19 @@ class Path:
     def graph(self) -> onnx.ModelProto:
         """The same as an ONNX model: features (N, n) → responses (N, C)."""
         e, w = self.e, _Writer()
-        names = dict.fromkeys(self.case.node.input, "")
+        names = {"": ""}
         for name in e.node.input:
-            if not name:
-                continue
             if name in e.varied:
                 names[name] = self._moved(w, name)
-            else:
-                value = e.held.get(name, self.case.values.get(name))
-                assert value is not None
-                if name in e.tiled:
-                    names[name] = self._tiled(w, name)
-                else:
-                    names[name] = w.constant(value)
+            elif name in e.tiled:
+                names[name] = self._tiled(w, name)
+            elif name:
+                value = e.held.get(name)
+                names[name] = w.constant(self.case.values[name] if value is None else value)
         node = onnx.NodeProto()
         node.CopyFrom(e.node)
         node.name = "case"
-        node.input[:] = [names.get(n, "") if n else "" for n in e.node.input]
+        node.input[:] = [names[n] for n in e.node.input]
         w.nodes.append(node)
         rows = []
         for name, axis in zip(self.case.outputs, e.outputs, strict=True):
@@ -520,7 +538,7 @@ class Path:
     def _tiled(self, w: _Writer, name: str) -> str:
         shape, axis = self.e.shapes[name], self.e.axis
         value = self.case.values[name].reshape(shape)
-        count = w.op("Slice", w.op("Shape", "features"), *map(w.constant, ([0], [1], [0])))
+        count = w.op("Gather", w.op("Shape", "features"), w.constant(np.array([0])), axis=0)
         if axis is None:
             value, axis = value[None], 0
         front, back = [1] * axis, [1] * (value.ndim - axis - 1)

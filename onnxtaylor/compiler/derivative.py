@@ -227,8 +227,8 @@ def _assemble(facts: GraphFacts, count: int, keep: Sequence[str]) -> onnx.ModelP
     proto = onnx.ModelProto()
     proto.CopyFrom(original)
     graph = proto.graph
-    for field in (graph.node, graph.initializer, graph.value_info, graph.output):
-        del field[:]
+    for part in (graph.node, graph.initializer, graph.value_info, graph.output):
+        del part[:]
     graph.node.extend(_sorted([*facts.protos, *e.nodes], facts))
     read = {name for node in graph.node for name in read_names(node)}
     graph.initializer.extend(e.used_constants(read))

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.compiler import TERMS, DerivativeGraph, compile_terms
+from onnxtaylor.compiler.facts import GraphFacts
 from onnxtaylor.compiler.third import as_function, collect
 from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.engine.observe import observe
@@ -23,7 +24,7 @@ from onnxtaylor.engine.session import Session, available_threads, reason, start
 from onnxtaylor.engine.sharing import share
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.graph.normalize import OPSET, normalize
+from onnxtaylor.graph.normalize import OPSET, conditions, modernize, simplify, take_branches
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
 
@@ -31,6 +32,7 @@ __all__ = ["Exact", "derive"]
 
 Floats = npt.NDArray[np.float64]
 
+NESTED = 8  # branches inside branches
 BATCHES = (8, 16, 32, 64, 128, 256)
 TRIAL_SECONDS = 0.15  # for each batch size that is tried
 BATCH_BYTES = 2**23  # of coefficients that leave the engine at a time
@@ -48,13 +50,29 @@ def derive(
         raise ModelError(
             f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free one"
         )
-    normal = function.with_proto(normalize(function.proto, RULES))
+    normal = function.with_proto(simplify(_branched(function, x).proto, RULES))
     if indices.order <= 2:
         return _compiled(normal, indices, x)
     once = _compiled(normal, MultiIndices.full(indices.n_features, 1), x)
     pairs = MultiIndices.full(indices.n_features, 2)
     twice = _compiled(as_function(normal, once), pairs, x, normal.response)
     return replace(collect(normal, twice, normal.response, indices), kinks=once.kinks)
+
+
+def _branched(function: GraphFunction, x: Floats | None) -> GraphFunction:
+    """The modernized function with the branches taken whose conditions do not vary."""
+    modern = function.with_proto(modernize(function.proto))
+    for _ in range(NESTED):
+        waiting = conditions(modern.proto)
+        if not waiting:
+            break
+        seen = observe(modern, x)
+        fixed = GraphFacts(modern, seen, OPSET).e.constants
+        known = {name: bool(fixed[name]) for name in waiting if name in fixed}
+        if not known:
+            break
+        modern = modern.with_proto(take_branches(modern.proto, known))
+    return modern
 
 
 def _compiled(

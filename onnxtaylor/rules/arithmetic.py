@@ -64,7 +64,7 @@ def _exponent(e: Emitter, y: str) -> str:
 
 
 def _term(e: Emitter, factor: str, x: str, exponent: str) -> str:
-    """factor · x^exponent, 0 where the factor is 0 although x may be 0 and the exponent negative."""
+    """factor · x^exponent; 0 for a factor of 0, even where x is 0 and the exponent negative."""
     safe = e.op("Where", e.op("Equal", factor, _n(e, 0.0)), _n(e, 1.0), exponent)
     return e.op("Mul", factor, e.op("Pow", x, safe))
 

@@ -114,6 +114,7 @@ class Gemm:
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
         """Ż = α Ẋ Y + β Ḃ."""
+        self._check(node, varies=tangents[1] is not None)
         shape, total = c.shape(node.outputs[0]), None
         t = tangents[0]
         if t is not None:
@@ -127,6 +128,7 @@ class Gemm:
 
     def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
         """X̄ = α Z̄ Yᵀ, B̄ = β Z̄."""
+        self._check(node, varies=wanted[1])
         a, found = adjoints[0], [None] * len(node.inputs)
         if a is None:
             return found
@@ -145,6 +147,10 @@ class Gemm:
         self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
     ) -> None:
         """Nothing is curved while Y is a weight."""
+
+    def _check(self, node: Node, *, varies: bool) -> None:
+        if varies:
+            raise ModelError(f"node '{node.name}' (Gemm): its second factor depends on the data")
 
     def _weight(self, c: Context, node: Node) -> str:
         if node.get("transA", 0):

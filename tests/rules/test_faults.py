@@ -15,7 +15,7 @@ import pytest
 
 from onnxtaylor.rules import RULES
 from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, Rule
-from onnxtaylor.rules.bundle import Bundle
+from onnxtaylor.rules.bundle import Bundle, batch_axis
 from onnxtaylor.rules.emit import Emitter
 from onnxtaylor.rules.verbs import Binary, Elementwise, Linear
 from tests.rules.generic import check
@@ -126,7 +126,7 @@ def _backward(part: Any, factor: float, uses: Uses) -> Callable[..., Bundle | No
     return bent
 
 
-def bent_rules(rule: Rule, factor: float) -> Iterator[tuple[str, Rule, Uses, bool]]:
+def bent_rules(kind: str, rule: Rule, factor: float) -> Iterator[tuple[str, Rule, Uses, bool]]:
     """(ingredient, rule, uses, whether some sample must use it) for all that a rule is made of."""
     if isinstance(rule, Elementwise):
         for name in ("first", "second"):
@@ -146,13 +146,19 @@ def bent_rules(rule: Rule, factor: float) -> Iterator[tuple[str, Rule, Uses, boo
             uses = Uses()
             part = getattr(rule, name)
             yield name, replace(rule, **{name: bend(part, factor, uses)}), uses, True
-    methods = {"jvp": True, "vjp": True, "curvature": rule.kind in CURVED}
     made = isinstance(rule, Elementwise | Binary | Linear)  # of parts that were bent above
-    for method, must in methods.items():
-        for place in (None,) if made else (None, 0, 1, 2, 3):
+    places = {
+        "jvp": max(s.outputs for s in TABLE[kind]),
+        "vjp": max(len(s.inputs) for s in TABLE[kind]),
+        "curvature": 3 if rule.kind in CURVED else 0,
+    }
+    for method, count in places.items():
+        if not count:
+            continue
+        for place in (None, *range(0 if made or count == 1 else count)):
             bent = Bent(rule, method, place, factor)
             name = method if place is None else f"{method}[{place}]"
-            yield name, bent, bent.uses, must and place is None
+            yield name, bent, bent.uses, place is None
 
 
 def none_notices(kind: str, rule: Rule, monkeypatch: pytest.MonkeyPatch) -> bool:
@@ -176,7 +182,7 @@ RULED = sorted(kind for kind in TABLE if RULES[kind].kind != "constant")
 def test_a_fault_in_a_rule_is_noticed(kind: str, fault: str, monkeypatch: pytest.MonkeyPatch):
     rule = RULES[kind]
     unnoticed, unused = [], []
-    for name, bent, uses, must in bent_rules(rule, FACTORS[fault]):
+    for name, bent, uses, must in bent_rules(kind, rule, FACTORS[fault]):
         if none_notices(kind, bent, monkeypatch):
             if uses.count:
                 unnoticed.append(name)
@@ -215,7 +221,9 @@ def test_a_derivative_that_is_not_there_is_noticed(kind: str, monkeypatch: pytes
         kind = "linear"
 
         def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
-            same = c.shape(node.inputs[0]) == c.shape(node.outputs[0])
+            shape = c.shape(node.inputs[0])
+            same = len(node.outputs) == 1 and shape == c.shape(node.outputs[0])
+            same = same and batch_axis(shape) is not None
             found = identity.jvp(c, node, tangents)
             used.count += same
             return [found[0] if same else None, *[None] * (len(node.outputs) - 1)]

@@ -163,7 +163,9 @@ def compare(
                 if row.stopped is None:
                     with _reported(row):
                         limit = 10 * MOST_SECONDS + patience
-                        row.rates.append(workers[row.program].rate(row.events, row.passes, limit))
+                        row.rates.append(
+                            workers[row.program].time(row.events, row.passes, limit)[0]
+                        )
             _say(f"{net.label}: turn {turn + 1} of {repeats}")
     finally:
         for worker in workers.values():
@@ -182,9 +184,10 @@ def _choose_batch(worker: Worker, row: Row, net: Net, events: int, patience: flo
     def attempt(batch: int) -> float:
         compiled[batch], row.note = worker.prepare(batch, patience)
         few = batch or 16
-        rate = worker.rate(few, 1, patience + MOST_SECONDS)
-        passes = max(1, round(TRIAL_SECONDS * rate / few))
-        row.tried[batch] = rate if passes == 1 else worker.rate(few, passes, patience)
+        row.tried[batch], seconds = worker.time(few, 1, patience + MOST_SECONDS)
+        if seconds < TRIAL_SECONDS:
+            passes = math.ceil(TRIAL_SECONDS / seconds)
+            row.tried[batch], _ = worker.time(few, passes, patience + MOST_SECONDS)
         _say(f"{net.label}: {row.program}, batch {batch}: {row.tried[batch]:.0f} events/s")
         return row.tried[batch]
 
@@ -205,7 +208,8 @@ def _choose_batch(worker: Worker, row: Row, net: Net, events: int, patience: flo
     row.compile_s = compiled[row.batch]
     most = 2 ** int(math.log2(max(1.0, best * MOST_SECONDS)))
     row.events = max(1, row.batch, min(events, most))
-    row.passes = max(1, round(LEAST_SECONDS * best / row.events))
+    _, seconds = worker.time(row.events, 1, patience + MOST_SECONDS)
+    row.passes = max(1, math.ceil(LEAST_SECONDS / seconds))
 
 
 def _compare_scores(found: Comparison, workers: dict[str, Worker], patience: float) -> None:

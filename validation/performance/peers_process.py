@@ -50,10 +50,10 @@ class Worker:
         found = self._ask({"do": "prepare", "batch": batch}, patience)
         return found["seconds"], found["note"]
 
-    def rate(self, events: int, passes: int, patience: float) -> float:
-        """Events per second."""
+    def time(self, events: int, passes: int, patience: float) -> tuple[float, float]:
+        """Events per second, and seconds of one pass."""
         found = self._ask({"do": "time", "events": events, "passes": passes}, patience)
-        return float(found["events"] / found["seconds"])
+        return found["events"] / found["seconds"], found["seconds"] / passes
 
     def scores(self, events: int, patience: float) -> npt.NDArray[np.float64]:
         """⟨t⟩ (C, K)."""

@@ -160,7 +160,13 @@ def _linear_classifier(w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> st
     """x·w_c + b_c for each class; one score for two classes is the second one's."""
     bias = list(a.get("intercepts") or [])
     count = len(bias) or _classes(a)
-    weight = _floats(a["coefficients"]).reshape(count, -1).T
+    coefficients = _floats(a["coefficients"])
+    shape = w.shape(node.input[0])
+    # onnxruntime reads as many as the input is wide, whatever else is there
+    width = shape[-1] if shape and shape[-1] > 0 else len(coefficients) // count
+    if width * count > len(coefficients):
+        return None
+    weight = coefficients[: count * width].reshape(count, width).T
     scores = _affine(w, _input(w, node.input[0]), weight, bias)
     how = _text(a, "post_transform", "NONE")
     if count == 1 and _classes(a) == 2:

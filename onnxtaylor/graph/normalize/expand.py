@@ -35,7 +35,9 @@ def expand(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
         before = len(proto.graph.node)
         try:
             proto = inliner.inline_selected_functions(
-                _typed(proto), [("", kind) for kind in kinds], inline_schema_functions=True
+                _typed(_complete(proto, kinds)),
+                [("", kind) for kind in kinds],
+                inline_schema_functions=True,
             )
         except (RuntimeError, ValueError) as error:
             raise ModelError(
@@ -49,6 +51,20 @@ def expand(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
 def _has_body(kind: str) -> bool:
     schema: Any = defs.get_schema(kind)
     return bool(schema.has_function or schema.has_context_dependent_function)
+
+
+def _complete(proto: onnx.ModelProto, kinds: Collection[str]) -> onnx.ModelProto:
+    """Attributes that are left out get their defaults, which the inliner does not fill in."""
+    full = onnx.ModelProto()
+    full.CopyFrom(proto)
+    versions = [e.version for e in proto.opset_import if e.domain in ("", "ai.onnx")]
+    for node in full.graph.node:
+        if node.domain in ("", "ai.onnx") and node.op_type in kinds:
+            schema: Any = defs.get_schema(node.op_type, max(versions, default=1), "")
+            given = {a.name for a in node.attribute}
+            defaults = [a.default_value for k, a in schema.attributes.items() if k not in given]
+            node.attribute.extend(a for a in defaults if a.type)
+    return full
 
 
 def _typed(proto: onnx.ModelProto) -> onnx.ModelProto:
