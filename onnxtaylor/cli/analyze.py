@@ -73,7 +73,11 @@ def analyze(
     link: options.Link = "identity",
     order: Annotated[
         int,
-        typer.Option(metavar="N", help="1, or 2 with all pairs.", rich_help_panel=options.RUN),
+        typer.Option(
+            metavar="N",
+            help="1, 2 with all pairs, or 3 with all triples.",
+            rich_help_panel=options.RUN,
+        ),
     ] = 2,
     scale: Annotated[
         str,

@@ -103,9 +103,7 @@ def compiled(
     return function, compile_terms(function, indices, observed(function, x), opset)
 
 
-def terms(
-    proto: onnx.ModelProto, x: Array, indices: MultiIndices | int = 2
-) -> tuple[Array, Array]:
+def terms(proto: onnx.ModelProto, x: Array, indices: MultiIndices | int = 2) -> tuple[Array, Array]:
     """Responses (N, C) and coefficients (N, C, K) by the compiled graph."""
     function, graph = compiled(proto, x, indices)
     found = Evaluator(graph.proto)(np.ascontiguousarray(x, dtype=function.dtype))

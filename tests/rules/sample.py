@@ -222,9 +222,7 @@ def _build(s: Sample, dtype: np.dtype[Any], smooth: bool, turned: bool) -> onnx.
     return g.model(response, s.opset)
 
 
-def _mixed(
-    g: Graph, features: str, i: Varying, random: np.random.Generator, smooth: bool
-) -> str:
+def _mixed(g: Graph, features: str, i: Varying, random: np.random.Generator, smooth: bool) -> str:
     """A tensor of a shape whose elements stay between low and high for features in [-1, 1]."""
     size = int(np.prod(i.shape, dtype=int))
     weight = random.uniform(0.3, 1.0, (FEATURES, size)) * random.choice([-1, 1], (FEATURES, size))

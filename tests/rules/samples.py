@@ -56,7 +56,22 @@ def twice(kind: str, **attributes: Any) -> Sample:
 
 
 def _elementwise() -> Iterator[Sample]:
-    for kind in ["Neg", "Tanh", "Sigmoid", "Exp", "Sin", "Cos", "Tan", "Asinh", "Atan", "Sinh", "Cosh", "Erf", "Softplus", "Identity"]:
+    for kind in [
+        "Neg",
+        "Tanh",
+        "Sigmoid",
+        "Exp",
+        "Sin",
+        "Cos",
+        "Tan",
+        "Asinh",
+        "Atan",
+        "Sinh",
+        "Cosh",
+        "Erf",
+        "Softplus",
+        "Identity",
+    ]:
         yield sample(kind, x(3))
     yield sample("Tanh", x(2, 2, low=-2, high=2))
     for kind in ["Log", "Sqrt", "Reciprocal"]:
@@ -84,7 +99,9 @@ def _piecewise() -> Iterator[Sample]:
     yield sample("ThresholdedRelu", x(3, low=[0.2, 1.2, -1], high=[0.8, 2, 0.9]))
     yield sample("ThresholdedRelu", x(4, **SIDES), alpha=0.05)
     yield sample("HardSigmoid", x(3, low=[-2, 2.7, -4], high=[2, 4, -2.7]))
-    yield sample("HardSigmoid", x(3, low=[-0.5, 1.2, -4], high=[0.5, 4, -1.2]), alpha=0.4, beta=0.45)
+    yield sample(
+        "HardSigmoid", x(3, low=[-0.5, 1.2, -4], high=[0.5, 4, -1.2]), alpha=0.4, beta=0.45
+    )
     inside = {"low": [-0.4, 0.6, -1.0], "high": [0.4, 1.0, -0.6]}
     yield sample("Clip", x(3, **inside), v(-0.5), v(0.5))
     yield sample("Clip", x(3, **inside), None, v(0.5))
@@ -342,7 +359,8 @@ def _quantized(g: Graph, a: str) -> str:
 
 def _dynamic(g: Graph, a: str) -> str:
     """The zero point alone: the scale of a batch mixes its events."""
-    return _number(g, g.op("Greater", g.ops("DynamicQuantizeLinear", 3, a)[2], g.constant(np.array(0, np.uint8))), a)
+    zero = g.ops("DynamicQuantizeLinear", 3, a)[2]
+    return _number(g, g.op("Greater", zero, g.constant(np.array(0, np.uint8))), a)
 
 
 SAMPLES: tuple[Sample, ...] = (

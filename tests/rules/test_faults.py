@@ -228,9 +228,7 @@ def test_a_derivative_that_is_not_there_is_noticed(kind: str, monkeypatch: pytes
             used.count += same
             return [found[0] if same else None, *[None] * (len(node.outputs) - 1)]
 
-        def vjp(
-            self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]
-        ) -> Bundles:
+        def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
             return [None] * len(node.inputs)
 
         def curvature(self, *others: Any) -> None:
