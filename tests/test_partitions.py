@@ -1,6 +1,7 @@
 """However the events are cut into files, batches and shards, the result is the same to 1e-12."""
 
 from importlib.resources import files
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -73,7 +74,7 @@ def test_batches(table, reference, engine, tmp_path, batch_size):
 def test_files_of_several_formats(table, reference, engine, tmp_path):
     cuts = [0, 1, 50, 50, 130, EVENTS]
     paths = []
-    for k, (start, stop) in enumerate(zip(cuts, cuts[1:], strict=False)):
+    for k, (start, stop) in enumerate(pairwise(cuts)):
         part = table.slice(start, stop - start)
         path = tmp_path / f"part{k}.{'csv' if k % 2 else 'parquet'}"
         if path.suffix == ".csv":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def weights(dtype: Any) -> list[tuple[Array, Array]]:
             (random.normal(size=(a, b)) / math.sqrt(a)).astype(np.float32).astype(dtype),
             (0.3 * random.normal(size=b)).astype(np.float32).astype(dtype),
         )
-        for a, b in zip(SIZES, SIZES[1:], strict=False)
+        for a, b in pairwise(SIZES)
     ]
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
-from validation.performance.nets import dense_net
 
 import onnxtaylor as ot
 from onnxtaylor.engine.exact import derive
 from onnxtaylor.engine.session import start
 from onnxtaylor.graph import ModelRequest, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
+from validation.performance.nets import dense_net
 
 
 def double(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -235,9 +235,8 @@ def _mixed(g: Graph, features: str, i: Varying, random: np.random.Generator, smo
         row = g.op("Add", g.op("Mul", inner, g.constant(half)), g.constant(centre))
     else:
         row = g.op("Add", g.op("MatMul", features, g.constant(weight * half)), g.constant(centre))
-    if len(i.shape) == 1:
-        name = row
-    else:
+    name = row
+    if len(i.shape) != 1:
         name = g.op("Reshape", row, g.constant(np.array([-1, *i.shape])))
     if i.batch:
         order = [*range(1, i.batch + 1), 0, *range(i.batch + 1, len(i.shape) + 1)]

@@ -1,4 +1,4 @@
-"""Every rule at every sample: see ``samples.py`` for the table, ``generic.py`` for the comparison."""
+"""Every rule at every sample: ``samples.py`` is the table, ``generic.py`` the comparison."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_one_event_alone_equals_the_event_in_a_batch(s: Sample):
     x = s.events().astype(dtype_of(s))
     proto = s.model(dtype_of(s))
     _, whole = terms(proto, x)
-    function, graph = compiled(proto, x)
+    _, graph = compiled(proto, x)
     ask = Evaluator(graph.proto)
     for k in range(len(x)):
         alone = ask(x[k : k + 1])[TERMS]

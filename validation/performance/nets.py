@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import onnx
@@ -17,7 +18,7 @@ def dense_net(
     """A dense float32 net ``x`` [N, layers[0]] → ``y`` [N, layers[-1]], weights of variance 1/n."""
     random = np.random.default_rng(seed)
     nodes, weights, current = [], [], "x"
-    for k, (n_in, n_out) in enumerate(zip(layers, layers[1:], strict=False)):
+    for k, (n_in, n_out) in enumerate(pairwise(layers)):
         matrix = (random.normal(size=(n_in, n_out)) / np.sqrt(n_in)).astype(np.float32)
         weights.append(numpy_helper.from_array(matrix, f"w{k}"))
         weights.append(numpy_helper.from_array(np.zeros(n_out, np.float32), f"b{k}"))
