@@ -17,6 +17,7 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
 from onnxtaylor.compiler import TERMS, Observation, compile_terms
+from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
 from onnxtaylor.graph.normalize import OPSET, normalize
 from onnxtaylor.indices import MultiIndices
@@ -45,7 +46,29 @@ class Mean(OpRun):
         return (sum(np.broadcast_arrays(*x)) / x[0].dtype.type(len(x)),)
 
 
-REPAIRED = [Erf, Mean]
+class Gelu(OpRun):
+    """ONNX's own uses that."""
+
+    op_domain = ""
+
+    def _run(self, x: Array, approximate: str = "none") -> tuple[Array]:
+        if approximate == "tanh":
+            return (x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),)
+        erf = np.vectorize(math.erf, otypes=[x.dtype])
+        return (x / 2 * (1 + erf(x / math.sqrt(2))),)
+
+
+class LpNormalization(OpRun):
+    """ONNX's own forgets the absolute value for p = 1."""
+
+    op_domain = ""
+
+    def _run(self, x: Array, axis: int = -1, p: int = 2) -> tuple[Array]:
+        norm = (np.abs(x) ** p).sum(axis=axis, keepdims=True) ** (1 / p)
+        return (x / np.where(norm == 0, 1, norm),)
+
+
+REPAIRED = [Erf, Gelu, LpNormalization, Mean]
 
 
 class DoubleGraph:
@@ -71,6 +94,7 @@ class DoubleGraph:
             self._session = ReferenceEvaluator(proto, new_ops=REPAIRED)
 
     def __call__(self, feeds: dict[str, Array]) -> dict[str, Array]:
+        """The outputs by name."""
         with np.errstate(all="ignore"):
             return dict(zip(self.names, self._session.run(None, feeds), strict=True))
 
@@ -97,7 +121,10 @@ def terms(function: GraphFunction, x: Array, order: int) -> tuple[Array, Array]:
     names = [o for node in function.proto.graph.node for o in node.output if o]
     ask = DoubleGraph(function.proto, names)
     rows = np.ascontiguousarray(x, dtype=function.dtype)
-    seen = [{function.feed: rows[:k], **ask({function.feed: rows[:k]})} for k in (2, 3)]
+    try:
+        seen = [{function.feed: rows[:k], **ask({function.feed: rows[:k]})} for k in (2, 3)]
+    except TypeError as error:  # as the engine says it
+        raise ModelError(f"the normalized graph does not run in one precision: {error}") from None
     opset = max(
         [e.version for e in function.proto.opset_import if e.domain in ("", "ai.onnx")],
         default=OPSET,

@@ -101,6 +101,8 @@ class Case:
                 value, other, near, 1e-4, equal_nan=True
             ):
                 raise SkipError("ONNX's reference, in double precision, gives another output")
+        if not sum(v.size for v in found):
+            raise SkipError("its outputs are empty")
         if not all(np.isfinite(v).all() for v in found):
             raise SkipError("an output is not finite")
 
@@ -154,9 +156,7 @@ def _promoted(model: onnx.ModelProto) -> tuple[onnx.ModelProto, set[str]]:
     for info in (*found.graph.input, *found.graph.output):
         tensor = info.type.tensor_type
         if tensor.elem_type in FLOATS:
-            tensor.elem_type = (
-                TensorProto.FLOAT if info.name in single else TensorProto.DOUBLE
-            )
+            tensor.elem_type = TensorProto.FLOAT if info.name in single else TensorProto.DOUBLE
     for node in found.graph.node:
         for a in node.attribute:
             if a.name in ("to", "dtype", "stash_type", "softmax_precision") and a.i in FLOATS:
@@ -166,6 +166,9 @@ def _promoted(model: onnx.ModelProto) -> tuple[onnx.ModelProto, set[str]]:
                 a.t.CopyFrom(numpy_helper.from_array(value, a.t.name))
         known = {a.name for a in node.attribute}
         schema = defs.get_schema(node.op_type, versions.get(node.domain, 1), node.domain)
+        reads_one = ("LayerNormalization", "RMSNormalization")  # of which the reference knows one
+        if node.op_type in reads_one:
+            continue
         if "stash_type" in schema.attributes and "stash_type" not in known:
             node.attribute.append(helper.make_attribute("stash_type", TensorProto.DOUBLE))
     return found, single
@@ -178,9 +181,9 @@ def _promoted(model: onnx.ModelProto) -> tuple[onnx.ModelProto, set[str]]:
 class Embedding:
     """A case for any number of events.
 
-    ``varied`` are the inputs that the features move, ``places`` where events lie in them and in
-    the tiled ones (axis; None: a new leading axis), ``shapes`` those of one event there, ``outputs``
-    where they lie in the outputs. ``node`` and ``held`` replace the case's own.
+    ``varied`` are the inputs that the features move, ``tiled`` those that are repeated; in both
+    events lie along ``axis`` (None: a new leading one), and one event has the shape in ``shapes``.
+    ``outputs`` are the axes of events of the outputs. ``node`` and ``held`` replace the case's own.
     """
 
     case: Case
@@ -339,9 +342,7 @@ def _lifted(
     rank = max((values[n].ndim for n in data), default=0)
     if case.kind == "Expand":
         rank = max(rank, values[by_role["shape"]].size)
-    wide = {
-        n: (1,) * ((rank - values[n].ndim) if align else 0) + values[n].shape for n in values
-    }
+    wide = {n: (1,) * ((rank - values[n].ndim) if align else 0) + values[n].shape for n in values}
     extra = rank - first.ndim if align else 0
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     if "axis" in schema.attributes:
@@ -427,9 +428,7 @@ def _verified(e: Embedding) -> Embedding | None:
         if axis == "none":
             return None
         axes.append(axis)  # type: ignore[arg-type]
-    return Embedding(
-        case, e.node, e.varied, e.tiled, e.axis, e.shapes, e.held, tuple(axes)
-    )
+    return Embedding(case, e.node, e.varied, e.tiled, e.axis, e.shapes, e.held, tuple(axes))
 
 
 def _axis_of(parts: Sequence[Array], whole: Array, *, new: bool) -> int | str | None:
@@ -443,9 +442,7 @@ def _axis_of(parts: Sequence[Array], whole: Array, *, new: bool) -> int | str | 
         return "none"
     for axis in range(parts[0].ndim):
         joined = np.concatenate(parts, axis)
-        if joined.shape == whole.shape and np.allclose(
-            joined, whole, 1e-9, 1e-12, equal_nan=True
-        ):
+        if joined.shape == whole.shape and np.allclose(joined, whole, 1e-9, 1e-12, equal_nan=True):
             return axis
     return "none"
 

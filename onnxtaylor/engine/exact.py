@@ -22,7 +22,7 @@ from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.engine.observe import observe
 from onnxtaylor.engine.session import Session, available_threads, reason, start
 from onnxtaylor.engine.sharing import share
-from onnxtaylor.errors import ModelError
+from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.normalize import OPSET, conditions, modernize, simplify, take_branches
 from onnxtaylor.indices import MultiIndices
@@ -82,7 +82,16 @@ def _compiled(
         [e.version for e in function.proto.opset_import if e.domain in ("", "ai.onnx")],
         default=OPSET,
     )
-    return compile_terms(function, indices, observe(function, x), opset, keep=keep)
+    seen = observe(function, x)
+    try:
+        return compile_terms(function, indices, seen, opset, keep=keep)
+    except (AssertionError, LookupError, NotImplementedError, TypeError, ValueError) as error:
+        # a rule met a form of its operator that it does not know
+        raise ModelError(f"the compiler fails: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__} {printable(error)}".strip()
 
 
 class Exact:

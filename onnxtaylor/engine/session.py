@@ -101,6 +101,8 @@ def start(
     options.intra_op_num_threads = threads or available_threads()
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    # idle threads must not take the processors from the kernels and sums between two calls
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
     try:
         session = module.InferenceSession(

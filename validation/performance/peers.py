@@ -3,13 +3,14 @@
 ``python -m validation.performance.peers`` computes ⟨t⟩ of all n(n+3)/2 coefficients of every
 response (495×5 for 30→200→200→5) with the same float32 weights and events in every program:
 
-    exact            our exact engine
-    differences      our differences engine
-    jax              jit(vmap(jacfwd(jacrev)))
-    torch            torch.func: vmap(jacfwd(jacrev))
-    tensorflow-xla   batch_jacobian of batch_jacobian, tf.function(jit_compile=True)
-    tensorflow       the same without XLA
-    limit            plain matrix products of as many FLOPs as the formula needs
+    exact               our exact engine
+    differences         our differences engine
+    jax                 jit(vmap(jacfwd(jacrev)))
+    torch               torch.func: vmap(jacfwd(jacrev))
+    tensorflow-xla      forward accumulator over a tape, tf.function(jit_compile=True)
+    tensorflow-forward  the same without XLA
+    tensorflow          batch_jacobian of batch_jacobian, tf.function
+    limit               plain matrix products of as many FLOPs as the formula needs
 
 Each runs in a process of its own with the same number of threads, confined to as many processors,
 at the best of a few batch sizes, compiled before it is timed (compile times are reported beside).
@@ -183,7 +184,7 @@ def _choose_batch(worker: Worker, row: Row, net: Net, events: int, patience: flo
 
     def attempt(batch: int) -> float:
         compiled[batch], row.note = worker.prepare(batch, patience)
-        few = batch or 16
+        few = 4 * batch or 16  # different batches: none may be compiled into a constant
         row.tried[batch], seconds = worker.time(few, 1, patience + MOST_SECONDS)
         if seconds < TRIAL_SECONDS:
             passes = math.ceil(TRIAL_SECONDS / seconds)

@@ -144,8 +144,7 @@ class _Compiled:
         self._batch = batch
         if batch not in self._calls:
             self._calls[batch] = self._compile(batch)
-            for _ in range(3):  # TensorFlow compiles for XLA once more at its second call
-                self.scores(self._net.events(batch))
+            self.scores(self._net.events(3 * batch))  # what compiles anew for new values shows
 
     def scores(self, x: Floats) -> Scores:
         """⟨t⟩."""
@@ -246,7 +245,7 @@ class Torch(_Compiled):
 class TensorFlow(_Compiled):
     """batch_jacobian of batch_jacobian by two nested tapes in a tf.function."""
 
-    compiled_by_xla = False
+    xla = False
 
     def __init__(self, net: Net, threads: int) -> None:
         super().__init__(net)
@@ -274,25 +273,59 @@ class TensorFlow(_Compiled):
 
         @tf.function(
             input_signature=[tf.TensorSpec((batch, self._net.features), tf.float32)],
-            jit_compile=self.compiled_by_xla,
+            jit_compile=self.xla,
         )
         def sums(x: Any) -> tuple[Any, Any]:
-            with tf.GradientTape() as outer:
-                outer.watch(x)
-                with tf.GradientTape() as inner:
-                    inner.watch(x)
-                    y = response(x)
-                jacobian = inner.batch_jacobian(y, x)
-            hessian = outer.batch_jacobian(jacobian, x)
+            jacobian, hessian = self._both(response, x)
             return tf.reduce_sum(abs(jacobian), axis=0), tf.reduce_sum(abs(hessian), axis=0)
 
         return lambda x: sums(tf.constant(x))
 
+    def _both(self, response: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
+        """The Jacobian (B, C, n) and the Hessian (B, C, n, n) at x (B, n)."""
+        import tensorflow as tf
 
-class TensorFlowXla(TensorFlow):
-    """The same with jit_compile=True."""
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                y = response(x)
+            jacobian = inner.batch_jacobian(y, x)
+        return jacobian, outer.batch_jacobian(jacobian, x)
 
-    compiled_by_xla = True
+
+class TensorFlowForward(TensorFlow):
+    """Forward over reverse, a ForwardAccumulator around a tape, in a tf.function.
+
+    The tangents are vectorized, the responses unrolled.
+    """
+
+    def _both(self, response: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
+        """The Jacobian (B, C, n) and the Hessian (B, C, n, n) at x (B, n)."""
+        import tensorflow as tf
+
+        def column(direction: Any) -> tuple[Any, Any]:
+            with tf.autodiff.ForwardAccumulator(x, tf.broadcast_to(direction, x.shape)) as forward:
+                with tf.GradientTape(persistent=True) as reverse:
+                    reverse.watch(x)
+                    responses = tf.unstack(response(x), axis=1)
+                rows = [reverse.gradient(y, x) for y in responses]
+                jacobian = tf.stack(rows, axis=1)
+            return jacobian, forward.jvp(jacobian)
+
+        jacobian, columns = tf.vectorized_map(column, tf.eye(self._net.features))
+        return jacobian[0], tf.transpose(columns, (1, 2, 3, 0))
+
+
+class TensorFlowXla(TensorFlowForward):
+    """The same with jit_compile=True.
+
+    The nested batch_jacobian is no choice here: with XLA, TensorFlow 2.21 takes the *values* of x
+    for compile-time constants, compiles for seconds at every batch that it has not seen before, and
+    folds constants, so that a timing over the same batch again and again measures no derivatives.
+    """
+
+    xla = True
 
 
 class Limit:
@@ -382,6 +415,7 @@ PROGRAMS: dict[str, type[Any]] = {
     "jax": Jax,
     "torch": Torch,
     "tensorflow-xla": TensorFlowXla,
+    "tensorflow-forward": TensorFlowForward,
     "tensorflow": TensorFlow,
     "limit": Limit,
 }

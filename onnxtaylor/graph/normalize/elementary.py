@@ -172,6 +172,16 @@ def _matmul(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
     return w.op("Squeeze", w.op("MatMul", left, right), _axes(w, *gone))
 
 
+def _chain(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
+    """Max(x, y, z) = Max(Max(x, y), z); of one tensor it is that tensor."""
+    if len(node.input) == 2:
+        return None
+    found = str(node.input[0])
+    for other in node.input[1:]:
+        found = w.op(node.op_type, found, other)
+    return found
+
+
 WRITERS: dict[str, Callable[[Writer, onnx.NodeProto, Attributes], str | None]] = {
     "InstanceNormalization": _instance_normalization,
     "LpNormalization": _lp_normalization,
@@ -180,4 +190,6 @@ WRITERS: dict[str, Callable[[Writer, onnx.NodeProto, Attributes], str | None]] =
     "GlobalLpPool": _global_lp_pool,
     "Gemm": _gemm,
     "MatMul": _matmul,
+    "Max": _chain,
+    "Min": _chain,
 }
