@@ -109,7 +109,7 @@ def command(*arguments: str) -> Answer:
     return Answer(facts, errors[0] if errors else "", tuple(faults), seconds)
 
 
-def visit(case: Case, models: Path, engine: str = "differences") -> tuple[Answer, Answer]:
+def visit(case: Case, models: Path, engine: str = "auto") -> tuple[Answer, Answer]:
     """What ``inspect`` and ``analyze`` say of a model and its random events."""
     events = np.random.default_rng(SEED).normal(size=(EVENTS, case.columns)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +121,7 @@ def visit(case: Case, models: Path, engine: str = "differences") -> tuple[Answer
         return inspected, command("analyze", *arguments, *order)
 
 
-def run(case: Case, models: Path, engine: str = "differences") -> Row:
+def run(case: Case, models: Path, engine: str = "auto") -> Row:
     """The table's line of one model."""
     inspected, analyzed = visit(case, models, engine)
     faults = [*inspected.faults, *analyzed.faults]
@@ -175,7 +175,7 @@ def table(rows: Sequence[Row]) -> str:
 def main() -> int:
     """Visits all models; 1 where one of them gives what no user should see."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
-    parser.add_argument("--engine", default="differences", choices=("auto", "differences"))
+    parser.add_argument("--engine", default="auto", choices=("auto", "differences"))
     engine = parser.parse_args().engine
     folder = os.environ.get("ONNXTAYLOR_DATA")
     if not folder:
@@ -188,7 +188,7 @@ def main() -> int:
     faults = [fault for row in rows for fault in row.faults]
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr)
-    if engine == "differences":
+    if engine == "auto":
         TABLE.write_text(table(rows), encoding="utf-8")
     return 1 if faults else 0
 
