@@ -23,6 +23,7 @@ from validation.performance.nets import dense_net
 
 FEATURES = 30
 LAYERS = (FEATURES, 200, 200, 5)
+SETTLE = 0.3  # seconds in which onnxruntime's own threads stop waiting busily for more
 
 
 def plain_session(content: bytes, threads: int) -> object:
@@ -52,17 +53,18 @@ def measure(accuracy: int, threads: int, events: int, repeats: int) -> dict[str,
     x = random.normal(size=(events, FEATURES))
     rows_per_call = engine.points * max(1, 4096 // engine.points)
     rows: npt.NDArray[np.float32] = random.normal(size=(rows_per_call, FEATURES)).astype(np.float32)
-    calls = events * engine.points // rows_per_call
+    calls = max(1, events * engine.points // rows_per_call)
     found = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
         for _ in range(calls):
             session.run(None, {"x": rows})  # type: ignore[attr-defined]
-        middle = time.perf_counter()
+        alone = calls * rows_per_call / (time.perf_counter() - start)
+        time.sleep(SETTLE)
+        start = time.perf_counter()
         engine.coefficients(x)
-        end = time.perf_counter()
-        alone = calls * rows_per_call / (middle - start)
-        through = events * engine.points / (end - middle)
+        through = events * engine.points / (time.perf_counter() - start)
+        time.sleep(SETTLE)
         found.append((alone, through, through / alone))
     alone, through, ratio = np.median(found[1:], axis=0)  # the first is a warm-up
     low, high = np.quantile([f[2] for f in found[1:]], [0.25, 0.75])
