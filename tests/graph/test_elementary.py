@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from onnxtaylor.graph.normalize.elementary import elementary
 from onnxtaylor.rules import RULES
@@ -30,6 +32,12 @@ CASES: list[tuple[str, tuple[int, ...], dict[str, Any]]] = [
     ("MatMul s x", (3, 4), {}),
     ("MatMul s x", (2, 3, 4), {}),
     ("MatMul x v", (2, 3, 5), {}),
+    ("LayerNormalization x s b", (2, 5, 3), {}),
+    ("LayerNormalization x s", (4, 3), {"epsilon": 0.1}),
+    ("LayerNormalization x w", (2, 3, 5), {"axis": 1}),
+    ("Max x s b", (4, 3), {}),
+    ("Min x b s x", (4, 3), {}),
+    ("Max x", (4, 3), {}),
 ]
 
 
@@ -47,8 +55,35 @@ def test_values_are_those_of_the_operator(
     rank = len(shape) - (kind == "MatMul")
     proto = model(kind, x, constants, inputs, ranks={"y": rank}, **attributes)
     after = same(proto, elementary, x)
-    assert kind == "MatMul" or kind not in kinds(after)
+    if kind in ("Max", "Min"):
+        assert all(len(n.input) == 2 for n in after.graph.node if n.op_type == kind)
+    else:
+        assert kind == "MatMul" or kind not in kinds(after)
     assert kinds(after) <= set(RULES)
+
+
+@pytest.mark.parametrize("kind", ["LayerNormalization", "RMSNormalization"])
+def test_layers_are_normalized_in_double_precision(kind: str):
+    """The official bodies compute in single precision whatever they are given."""
+    random = np.random.default_rng(3)
+    x, scale = random.normal(size=(4, 5)), random.normal(size=5)
+    double = TensorProto.DOUBLE
+    graph = helper.make_graph(
+        [helper.make_node(kind, ["x", "s"], ["y"], epsilon=0.25)],
+        "layer",
+        [helper.make_tensor_value_info("x", double, ["N", 5])],
+        [helper.make_tensor_value_info("y", double, ["N", 5])],
+        [numpy_helper.from_array(scale, "s")],
+    )
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=10)
+    centred = x - x.mean(axis=1, keepdims=True) if kind[0] == "L" else x
+    expected = scale * centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + 0.25)
+    after = elementary(proto)
+    assert kinds(after) <= set(RULES)
+    session = onnxruntime.InferenceSession(
+        after.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    assert session.run(None, {"x": x})[0] == pytest.approx(expected, rel=1e-13)
 
 
 def test_what_has_a_rule_is_left_as_it_is():

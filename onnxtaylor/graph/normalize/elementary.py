@@ -1,11 +1,14 @@
-"""Operators without an official function body that are made of elementary ones.
+"""Operators that are made of elementary ones, and have no official function body or a poor one.
 
 InstanceNormalization   s (x − m)/√(v + ε) + b over the image of each channel
+LayerNormalization      s (x − m)/√(v + ε) + b over the last axes
+RMSNormalization        s x/√(mean x² + ε) over the last axes
 LpNormalization         x over its L1 or L2 norm along an axis
 LRN                     x/(k + α/size Σ x²)^β over neighbouring channels
 LpPool, GlobalLpPool    (Σ |x|^p)^(1/p) over windows, over images
 Gemm                    α AB + βC where B is no constant or A is transposed
 MatMul                  of vectors
+Max, Min                of one or of more than two tensors
 """
 
 from __future__ import annotations
@@ -172,6 +175,27 @@ def _matmul(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
     return w.op("Squeeze", w.op("MatMul", left, right), _axes(w, *gone))
 
 
+def _layer_normalization(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
+    """(x − mean)/√(variance + ε) · scale + bias over the last axes, in the format of x.
+
+    The official body computes in single precision whatever x is.
+    """
+    shape, dtype, x = w.shape(node.input[0]), _format(w, node), node.input[0]
+    if shape is None or dtype is None or any(node.output[1:]):
+        return None
+    first = int(a.get("axis", -1)) % len(shape)
+    axes = _axes(w, *range(first, len(shape)))
+    centred = x
+    if node.op_type == "LayerNormalization":
+        centred = w.op("Sub", x, w.op("ReduceMean", x, axes, keepdims=1))
+    variance = w.op("ReduceMean", w.op("Mul", centred, centred), axes, keepdims=1)
+    epsilon = w.constant(np.array(a.get("epsilon", 1e-5), dtype))
+    unit = w.op("Div", centred, w.op("Sqrt", w.op("Add", variance, epsilon)))
+    scaled = w.op("Mul", unit, node.input[1])
+    bias = node.input[2] if len(node.input) > 2 else ""
+    return w.op("Add", scaled, bias) if bias else scaled
+
+
 def _chain(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
     """Max(x, y, z) = Max(Max(x, y), z); of one tensor it is that tensor."""
     if len(node.input) == 2:
@@ -190,6 +214,8 @@ WRITERS: dict[str, Callable[[Writer, onnx.NodeProto, Attributes], str | None]] =
     "GlobalLpPool": _global_lp_pool,
     "Gemm": _gemm,
     "MatMul": _matmul,
+    "LayerNormalization": _layer_normalization,
+    "RMSNormalization": _layer_normalization,
     "Max": _chain,
     "Min": _chain,
 }
