@@ -31,7 +31,7 @@ from onnxtaylor.indices import MultiIndices, count
 from onnxtaylor.inputs import Paths, Progress, open_data, tell
 from onnxtaylor.outcome import checkpoint_facts, feature_summaries, make_result
 from onnxtaylor.result import TaylorResult
-from onnxtaylor.settings import AnalysisOptions, DataRequest
+from onnxtaylor.settings import AnalysisOptions, DataRequest, listed
 from onnxtaylor.statistics import Accumulator
 from onnxtaylor.statistics.accumulator import ALL
 from onnxtaylor.statistics.checkpoint import Checkpoint
@@ -114,7 +114,7 @@ def analyze(
     """
     unknown = sorted(set(options) - set(AnalysisOptions.__dataclass_fields__))
     if unknown:
-        raise OptionError(f"analyze has no option {_list(unknown)}")
+        raise OptionError(f"analyze has no option {listed(unknown)}")
     chosen = AnalysisOptions(order=order, engine=engine, link=link, scale=scale, **options)
     request = ModelRequest(_names(input), _names(output), dict(fix or {}), link)
     loaded = read_model(model)
@@ -313,7 +313,3 @@ def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(map(printable, names))

@@ -10,7 +10,7 @@ from onnxtaylor.engine.stencil import ACCURACIES, MIXED
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.indices import check_order
 
-__all__ = ["ENGINES", "SCALES", "AnalysisOptions", "DataRequest"]
+__all__ = ["ENGINES", "SCALES", "AnalysisOptions", "DataRequest", "listed"]
 
 ENGINES = ("auto", "exact", "differences")
 SCALES = ("unit", "sigma")
@@ -38,17 +38,19 @@ class AnalysisOptions:
     def __post_init__(self) -> None:
         check_order(self.order)
         if self.engine not in ENGINES:
-            raise OptionError(f"engine '{printable(self.engine)}' is not offered: {_list(ENGINES)}")
+            raise OptionError(
+                f"engine '{printable(self.engine)}' is not offered: {listed(ENGINES)}"
+            )
         if self.scale not in SCALES:
-            raise OptionError(f"scale '{printable(self.scale)}' is not offered: {_list(SCALES)}")
+            raise OptionError(f"scale '{printable(self.scale)}' is not offered: {listed(SCALES)}")
         for name, least in (("bootstrap", 0), ("seed", 0), ("batch_size", 1), ("threads", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise OptionError(f"{name} {value}: {least} is the least")
         if self.accuracy not in (None, *ACCURACIES):
-            raise OptionError(f"accuracy {self.accuracy} is not offered: {_list(ACCURACIES)}")
+            raise OptionError(f"accuracy {self.accuracy} is not offered: {listed(ACCURACIES)}")
         if self.mixed not in MIXED:
-            raise OptionError(f"mixed '{printable(self.mixed)}' is not offered: {_list(MIXED)}")
+            raise OptionError(f"mixed '{printable(self.mixed)}' is not offered: {listed(MIXED)}")
         if self.threads > MAX_THREADS:
             raise OptionError(f"threads {self.threads}: {MAX_THREADS} is the most")
         if self.seed >= 2**63:
@@ -67,5 +69,6 @@ class DataRequest:
     sample: int | None = None
 
 
-def _list(names: Iterable[object]) -> str:
+def listed(names: Iterable[object]) -> str:
+    """Names behind one another, fit for a message."""
     return ", ".join(map(printable, names))

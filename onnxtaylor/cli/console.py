@@ -147,9 +147,7 @@ def summary(result: TaylorResult) -> str:
     )
 
 
-def ranking_table(
-    rows: Sequence[dict[str, Any]], *, title: str, total: int, caption: str | None = None
-) -> Table:
+def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> Table:
     """Tidy rows as a table: rank and its interval, coefficient, ⟨t⟩ ± SEM, signed mean."""
     from rich import box
     from rich.table import Table
@@ -174,7 +172,7 @@ def ranking_table(
             f"{row['signed_mean']:+{_formats(row['score'], row['sem'])[0]}}",
         )
     if len(rows) < total:
-        table.caption = caption or f"{len(rows)} of {total} coefficients"
+        table.caption = f"{len(rows)} of {total} coefficients"
         table.caption_justify = "left"
     return table
 

@@ -8,7 +8,6 @@ every batch.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -143,10 +142,10 @@ class Exact:
         responses = np.empty((len(x), self._outputs))
         terms = np.empty((len(x), self._outputs, len(self.indices)))
 
-        def worker() -> Callable[[slice], None]:
-            return lambda chunk: self._run(rows[chunk], responses[chunk], terms[chunk])
+        def work(chunk: slice) -> None:
+            self._run(rows[chunk], responses[chunk], terms[chunk])
 
-        share(len(x), self._size, [worker() for _ in range(self._threads)])
+        share(len(x), self._size, [work] * self._threads)
         self._compare(rows, responses)
         return BatchCoefficients(responses, terms)
 

@@ -132,7 +132,6 @@ class Session:
         )
         self.function = function
         self.provider = provider
-        self._device = "cpu"
 
     def __call__(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Responses (R, C) at the rows (R, n), cast to the format of the graph."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from onnx import helper
 
 from onnxtaylor.rules.base import Node, register
@@ -12,8 +11,7 @@ from onnxtaylor.rules.verbs import binary
 __all__: list[str] = []
 
 
-def _n(e: Emitter, value: float) -> str:
-    return e.constant(np.float64(value))
+_n = Emitter.number
 
 
 def _minus_one(e: Emitter, n: Node, x: str, y: str, z: str) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
-
 from onnxtaylor.rules.base import Node, register
 from onnxtaylor.rules.emit import Emitter
 from onnxtaylor.rules.verbs import elementwise
@@ -14,8 +12,7 @@ from onnxtaylor.rules.verbs import elementwise
 __all__: list[str] = []
 
 
-def _n(e: Emitter, value: float) -> str:
-    return e.constant(np.float64(value))
+_n = Emitter.number
 
 
 def _square(e: Emitter, x: str) -> str:

@@ -7,25 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, register
+from onnxtaylor.rules.base import Bundles, Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, added, expanded, summed_to
 from onnxtaylor.rules.structure import _gather_along, axis_of
+from onnxtaylor.rules.verbs import Flat
 
 __all__ = ["Concat", "Sum", "Where"]
 
 
 @dataclass(frozen=True)
-class _Flat:
-    kind: str = "linear"
-
-    def curvature(
-        self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
-    ) -> None:
-        """Nothing is curved."""
-
-
-@dataclass(frozen=True)
-class Concat(_Flat):
+class Concat(Flat):
     """y = (x_1, x_2, …) along an axis that holds no events."""
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
@@ -56,7 +47,7 @@ class Concat(_Flat):
 
 
 @dataclass(frozen=True)
-class Sum(_Flat):
+class Sum(Flat):
     """y = factor · Σ x_k with broadcasting; the factor is 1, or 1/number of inputs for Mean."""
 
     mean: bool = False
@@ -85,7 +76,7 @@ class Sum(_Flat):
 
 
 @dataclass(frozen=True)
-class Where(_Flat):
+class Where(Flat):
     """y = x_1 where the condition holds, else x_2."""
 
     kind: str = "piecewise_linear"

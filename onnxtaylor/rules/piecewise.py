@@ -11,8 +11,7 @@ from onnxtaylor.rules.verbs import elementwise
 __all__: list[str] = []
 
 
-def _n(e: Emitter, value: float) -> str:
-    return e.constant(np.float64(value))
+_n = Emitter.number
 
 
 def _where(e: Emitter, condition: str, yes: float, no: float) -> str:

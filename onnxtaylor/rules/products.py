@@ -77,13 +77,10 @@ class MatMul:
         left, right, a = tangents[0], tangents[1], adjoints[0]
         if left is None or right is None or a is None:
             return
-        rank = len(a.shape)
-        last = max(len(left.shape), len(right.shape)) + 1
         # X (…, a, k, 1) and Y (…, 1, k, b) against Z̄ (…, a, 1, b)
         x_shape, y_shape = (*left.shape, 1), (*right.shape[:-2], 1, *right.shape[-2:])
         z_shape = (*a.shape[:-1], 1, a.shape[-1])
         whole = broadcast_shape(broadcast_shape(x_shape, y_shape), z_shape)
-        del rank, last
         x = _with_axis(c, left, len(left.shape), x_shape)
         y = _with_axis(c, right, len(right.shape) - 2, y_shape)
         z = _with_axis(c, a, len(a.shape) - 1, z_shape)

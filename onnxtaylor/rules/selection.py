@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import helper
 
-from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, register
+from onnxtaylor.rules.base import Bundles, Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, Shape, batch_axis
 from onnxtaylor.rules.places import refused
 from onnxtaylor.rules.structure import axis_of
+from onnxtaylor.rules.verbs import Flat
 
 __all__ = ["GatherElements", "GatherND", "ScatterElements", "ScatterND", "TopK"]
 
@@ -61,17 +62,7 @@ def _events_stay(c: Context, node: Node, axis: int) -> None:
 
 
 @dataclass(frozen=True)
-class _Flat:
-    kind: str = "linear"
-
-    def curvature(
-        self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
-    ) -> None:
-        """Nothing is curved."""
-
-
-@dataclass(frozen=True)
-class GatherElements(_Flat):
+class GatherElements(Flat):
     """y = x at indices along an axis."""
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
@@ -88,7 +79,7 @@ class GatherElements(_Flat):
 
 
 @dataclass(frozen=True)
-class TopK(_Flat):
+class TopK(Flat):
     """y = the k largest (or smallest) elements along an axis; second output: their indices."""
 
     kind: str = "piecewise_linear"
@@ -123,7 +114,7 @@ def _reduction(node: Node) -> str:
 
 
 @dataclass(frozen=True)
-class ScatterElements(_Flat):
+class ScatterElements(Flat):
     """y = x with updates u put (or added) at indices along an axis."""
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
@@ -176,7 +167,7 @@ def _put_nd(c: Context, base: str, indices: str, values: str, how: str) -> str:
 
 
 @dataclass(frozen=True)
-class GatherND(_Flat):
+class GatherND(Flat):
     """y = x at rows of indices; with a lead behind everything, the operator serves bundles too."""
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
@@ -217,7 +208,7 @@ class GatherND(_Flat):
 
 
 @dataclass(frozen=True)
-class ScatterND(_Flat):
+class ScatterND(Flat):
     """y = x with updates u put (or added) at rows of indices."""
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:

@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from onnxtaylor.errors import ModelError
 from onnxtaylor.rules.base import Bundles, Context, Node, register
-from onnxtaylor.rules.bundle import Bundle, added, summed_to
+from onnxtaylor.rules.bundle import Bundle, added, expanded, summed_to
 from onnxtaylor.rules.verbs import linear
 
 __all__: list[str] = []
@@ -101,8 +101,6 @@ register(
 
 
 def _expand(c: Context, node: Node, t: Bundle) -> Bundles:
-    from onnxtaylor.rules.bundle import expanded
-
     return [expanded(c.e, t, c.shape(node.outputs[0]))]
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "Binary",
     "Constant",
     "Elementwise",
+    "Flat",
     "Linear",
     "binary",
     "constant",
@@ -22,6 +23,18 @@ __all__ = [
 
 Unary = Callable[[Emitter, Node, str, str], str | None]
 Pairwise = Callable[[Emitter, Node, str, str, str], str | None]
+
+
+@dataclass(frozen=True)
+class Flat:
+    """What all rules share that curve nothing; jvp and vjp are the rule's own."""
+
+    kind: str = "linear"
+
+    def curvature(
+        self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
+    ) -> None:
+        """Nothing is curved."""
 
 
 @dataclass(frozen=True)

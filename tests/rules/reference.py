@@ -5,7 +5,6 @@ Nothing here is shared with the engines but the compiler under test.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,31 +13,17 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 from onnx.reference import ReferenceEvaluator
-from onnx.reference.op_run import OpRun
 
 from onnxtaylor.compiler import TERMS, DerivativeGraph, Observation, compile_terms
 from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
+from validation.evaluators import Erf, Mean
 
 Array = npt.NDArray[Any]
 
 # sixth order of accuracy, for derivatives 1 and 2 at points -3 … 3
 FIRST = np.array([-1, 9, -45, 0, 45, -9, 1]) / 60
 SECOND = np.array([2, -27, 270, -490, 270, -27, 2]) / 180
-
-
-class Erf(OpRun):
-    op_domain = ""
-
-    def _run(self, x: Array) -> tuple[Array]:
-        return (np.vectorize(math.erf, otypes=[x.dtype])(x),)
-
-
-class Mean(OpRun):
-    op_domain = ""
-
-    def _run(self, *x: Array) -> tuple[Array]:
-        return (sum(np.broadcast_arrays(*x)) / x[0].dtype.type(len(x)),)
 
 
 REPAIRED = [Erf, Mean]  # ONNX's own Erf rounds to single precision, its Mean does not broadcast
