@@ -24,9 +24,10 @@ from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.engine.differences import Differences
 from onnxtaylor.engine.exact import Exact
 from onnxtaylor.engine.opening import OpenModel, open_model
+from onnxtaylor.engine.promotion import Promotion, promote
 from onnxtaylor.engine.session import choose_provider
 from onnxtaylor.errors import DataError, ModelError, OptionError, printable
-from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
+from onnxtaylor.graph import GraphFunction, LoadedModel, ModelRequest, read_model
 from onnxtaylor.indices import MultiIndices, count
 from onnxtaylor.inputs import Paths, Progress, open_data, tell
 from onnxtaylor.outcome import checkpoint_facts, feature_summaries, make_result
@@ -97,6 +98,9 @@ def analyze(
     progress
         Called with (stage, events done, events in all).
     **options
+        ``precision``: ``float64`` evaluates the model in double precision with either engine,
+        ``float32`` in its own format; ``auto`` takes double precision for differences where the
+        model can be promoted, and says in the result's options why it could not.
         ``accuracy`` (2 or 4) and ``mixed`` (``two`` or ``four`` points per pair) of the stencil,
         ``bootstrap`` (number of replicates), ``seed``, ``missing`` (the value of missing entries),
         ``batch_size``, ``threads``, ``provider`` (auto, cpu, cuda), ``resume`` (a folder).
@@ -159,7 +163,7 @@ def run(
     indices = _indices(opened, options.order)
     # the batch and its first displaced rows must fit in memory before anything is allocated
     replicates = _replicates(options.bootstrap, opened, indices, max(1, len(found.classes)))
-    engine, why = make_engine(opened, indices, found, options, first.x)
+    engine, reasons = make_engine(opened, indices, found, options, first.x)
     sums = Accumulator(
         len(opened.response_names),
         len(indices),
@@ -175,7 +179,7 @@ def run(
     features = feature_summaries(opened, source, found)
     sigma = np.array([f.std for f in features])
     scale = indices.scale(np.nan_to_num(sigma)) if options.scale == "sigma" else None
-    result = make_result(opened, engine, why, source, features, sums.finalize(scale), options)
+    result = make_result(opened, engine, reasons, source, features, sums.finalize(scale), options)
     if checkpoint is not None:
         checkpoint.clear()
     return result
@@ -187,18 +191,19 @@ def make_engine(
     found: Survey,
     options: AnalysisOptions,
     x: npt.NDArray[np.float64],
-) -> tuple[Engine, str | None]:
-    """The engine that the options ask for, and why ``auto`` could not take the exact one.
+) -> tuple[Engine, dict[str, str | None]]:
+    """The engine that the options ask for; why ``auto`` could not take the exact one
+    (``no_exact_engine``) or double precision (``no_float64``).
 
     x (B, n) are a few events of the data. Raises ModelError where ``exact`` is asked for and the
-    graph cannot be differentiated.
+    graph cannot be differentiated, or a precision that the model does not have.
     """
-    why = None
+    function, why = opened.function, None
+    if options.precision != "auto":
+        function = _in_precision(opened, options.precision, x)
     if options.engine != "differences":
         try:
-            exact = Exact(
-                opened.function, indices, x=x, threads=options.threads, provider=opened.provider
-            )
+            exact = Exact(function, indices, x=x, threads=options.threads, provider=opened.provider)
         except ModelError as error:
             if options.engine == "exact":
                 raise ModelError(
@@ -207,18 +212,39 @@ def make_engine(
                 ) from None
             why = str(error)
         else:
-            return exact, None
+            return exact, {"no_exact_engine": None, "no_float64": None}
+    promotion = Promotion(function, None)
+    if options.precision == "auto":
+        promotion = promote(function, x, provider=opened.provider)
     differences = Differences(
-        opened.function,
+        promotion.function,
         indices,
         spread=found.spread,
         largest=found.largest,
+        x=x,
         accuracy=options.accuracy,
         mixed=options.mixed,
         threads=options.threads,
         provider=opened.provider,
     )
-    return differences, why
+    return differences, {"no_exact_engine": why, "no_float64": promotion.refused}
+
+
+def _in_precision(opened: OpenModel, precision: str, x: npt.NDArray[np.float64]) -> GraphFunction:
+    """The function in the precision that is asked for. Raises ModelError where it has none such."""
+    where = printable(opened.model.path)
+    if precision == "float64":
+        promotion = promote(opened.function, x, provider=opened.provider)
+        if promotion.refused:
+            raise ModelError(
+                f"{where}: no evaluation in float64: {promotion.refused}; use --precision auto"
+            )
+        return promotion.function
+    if opened.function.precision == "float64":
+        raise ModelError(
+            f"{where}: --precision float32: the model computes in float64: use --precision auto"
+        )
+    return opened.function
 
 
 def _accumulate(
@@ -241,7 +267,7 @@ def _accumulate(
             answer = engine.coefficients(batch.x)
             _check_finite(answer, batch, opened)
             whole = False
-            sums.update(answer.terms, batch.weights, batch.numbers, batch.labels)
+            sums.update(answer.terms, batch.weights, batch.numbers, batch.labels, answer.errors)
             whole = True
             if checkpoint and time.monotonic() - saved > SAVE_SECONDS:
                 checkpoint.save(sums)

@@ -1,4 +1,4 @@
-"""Value, Jacobian and Hessian of a model as a function, and as a file that runs anywhere."""
+"""Value and derivatives of a model as a function, and as a file that runs anywhere."""
 
 from __future__ import annotations
 
@@ -17,23 +17,31 @@ from onnxtaylor.engine.session import choose_provider, reason, start
 from onnxtaylor.errors import DataError, ModelError, OptionError, printable
 from onnxtaylor.files import write_whole
 from onnxtaylor.graph import ModelRequest, choose, read_model
-from onnxtaylor.indices import MultiIndices
+from onnxtaylor.indices import MultiIndices, check_order
 
 __all__ = ["DerivativeValues", "Derivatives", "differentiate"]
 
 
-class DerivativeValues(NamedTuple):
-    """Of B events: value (B, C), jacobian (B, C, n), hessian (B, C, n, n) or None for order 1."""
-
+class _UpToSecond(NamedTuple):
     value: npt.NDArray[Any]
     jacobian: npt.NDArray[Any]
     hessian: npt.NDArray[Any] | None
 
 
+class DerivativeValues(_UpToSecond):
+    """Of B events: value (B, C), jacobian (B, C, n), hessian (B, C, n, n) or None for order 1.
+
+    A tuple of these three; from order 3 on ``third`` has the third derivatives (B, C, n, n, n).
+    """
+
+    third: npt.NDArray[Any] | None = None
+
+
 class Derivatives:
     """A model's exact derivatives: call it on events x (B, n).
 
-    ``proto`` is an ordinary ONNX model with the outputs ``value``, ``jacobian`` and ``hessian``.
+    ``proto`` is an ordinary ONNX model with the outputs ``value``, ``jacobian``, ``hessian`` and
+    ``third``, up to the order asked for.
     """
 
     def __init__(self, proto: onnx.ModelProto, *, provider: str = "cpu", threads: int = 0) -> None:
@@ -47,7 +55,7 @@ class Derivatives:
         self._dtype = np.dtype(np.float64 if double else np.float32)
 
     def __call__(self, x: npt.ArrayLike) -> DerivativeValues:
-        """∂f_c/∂x_i and ∂²f_c/∂x_i∂x_j at x (B, n). Raises DataError for another shape."""
+        """∂f_c/∂x_i, ∂²f_c/∂x_i∂x_j, … at x (B, n). Raises DataError for another shape."""
         rows = np.ascontiguousarray(x, dtype=self._dtype)
         if rows.ndim != 2 or rows.shape[1] != self.n_features:
             raise DataError(f"x has shape {rows.shape}: (events, {self.n_features}) is needed")
@@ -55,7 +63,9 @@ class Derivatives:
             found = self._session.run(None, {self._feed: rows})
         except Exception as error:
             raise ModelError(f"the derivative graph fails: {reason(error)}") from None
-        return DerivativeValues(*found, *([None] * (3 - len(found))))
+        values = DerivativeValues(*found[:3], *([None] * (3 - len(found))))
+        values.third = found[3] if len(found) > 3 else None
+        return values
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the derivative graph as an ONNX file, whole or not at all. Raises ResultError."""
@@ -74,17 +84,16 @@ def differentiate(
     provider: str = "auto",
     threads: int = 0,
 ) -> Derivatives:
-    """Compiles a model's graph into the graph of its first and second derivatives.
+    """Compiles a model's graph into the graph of its derivatives up to an order.
 
     H_c = Σ_k Jᵀ (ā_ck · D²φ_k) J over the nodes φ_k that are not linear, with J the Jacobian of
     their inputs and ā_ck the derivative of response c by their outputs.
 
-    ``order`` is 1 or 2; ``n_features`` is needed where the model takes any number; the others are
-    those of ``analyze``. Raises ModelError, naming the operator and node, where an operator on the
-    way from features to responses has no rule.
+    ``order`` is 1, 2 or 3; ``n_features`` is needed where the model takes any number; the others
+    are those of ``analyze``. Raises ModelError, naming the operator and node, where an operator on
+    the way from features to responses has no rule.
     """
-    if order not in (1, 2):
-        raise OptionError(f"order {order} is not offered: choose 1 or 2")
+    check_order(order)
     loaded = read_model(model)
     names = [() if v is None else (v,) if isinstance(v, str) else tuple(v) for v in (input, output)]
     request = ModelRequest(names[0], names[1], dict(fix or {}), link)

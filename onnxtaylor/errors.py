@@ -6,6 +6,9 @@ the way out. The command line prints it behind ``error:`` and ends with exit sta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
+
 __all__ = [
     "DataError",
     "ModelError",
@@ -15,6 +18,8 @@ __all__ = [
     "ProbeError",
     "ResultError",
     "RuntimeMissingError",
+    "listed",
+    "nearest",
     "printable",
 ]
 
@@ -63,3 +68,30 @@ def printable(text: object, limit: int = 120) -> str:
     string = str(text)
     safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in string[: limit + 1])
     return safe if len(string) <= limit else safe[: limit - 1] + "…"
+
+
+def listed(names: Sequence[str], limit: int = 6) -> str:
+    """The first names of a list, fit for a message.
+
+    >>> listed(["a", "b", "c"], limit=2)
+    'a, b, … (+1 more)'
+    """
+    shown = ", ".join(printable(name, 40) or "''" for name in names[:limit])
+    return shown if len(names) <= limit else f"{shown}, … (+{len(names) - limit} more)"
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """What a message says behind a name that does not exist: what was meant, or what there is.
+
+    Upper and lower case count as the same letter.
+
+    >>> "no column 'Labell'" + nearest("Labell", ["label", "weight"])
+    "no column 'Labell': did you mean 'label'?"
+    >>> "no column 'zzz'" + nearest("zzz", ["label", "weight"])
+    "no column 'zzz': it has label, weight"
+    """
+    known = {other.casefold(): other for other in reversed(names)}  # of equal ones the first
+    near = [known[key] for key in get_close_matches(name.casefold(), list(known), n=3)]
+    if near:
+        return ": did you mean " + " or ".join(f"'{printable(n, 60)}'" for n in near) + "?"
+    return f": it has {listed(list(dict.fromkeys(names)))}" if names else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from math import isfinite
 
@@ -59,13 +60,13 @@ def checkpoint_facts(
 def make_result(
     opened: OpenModel,
     engine: Engine,
-    why: str | None,
+    reasons: Mapping[str, str | None],
     source: EventSource,
     features: tuple[FeatureSummary, ...],
     numbers: Statistics,
     options: AnalysisOptions,
 ) -> TaylorResult:
-    """The result of a finished analysis."""
+    """The result of a finished analysis; ``reasons`` say why it was not done otherwise."""
     whole = numbers.groups[0]
     return TaylorResult(
         model=ModelSummary(
@@ -90,6 +91,7 @@ def make_result(
             "order": options.order,
             "link": options.link,
             "scale": options.scale,
+            "precision": options.precision,
             "missing": _finite(options.missing),
             "bootstrap": options.bootstrap,
             "rank_level": 0.68,
@@ -98,7 +100,7 @@ def make_result(
             "fixed": {
                 p.name: [_finite(x) for x in v.ravel().tolist()] for p, v in opened.choice.fixed
             },
-            "no_exact_engine": why,
+            **reasons,
             **engine.describe(),
         },
         indices=engine.indices,
@@ -109,6 +111,7 @@ def make_result(
         rank=numbers.rank,
         rank_low=numbers.rank_low,
         rank_high=numbers.rank_high,
+        numerical_error=numbers.numerical_error,
         version=version("onnxtaylor"),
     )
 

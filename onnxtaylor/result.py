@@ -5,8 +5,9 @@ A result holds, for every response node c, group g and Taylor coefficient α,
     score       ⟨t_α⟩ = Σ w abs(t_α) / Σ w        sem   √(Σ w² (abs(t_α) − ⟨t_α⟩)²) / abs(Σ w)
     signed_mean Σ w t_α / Σ w                     rms   √(Σ w t_α² / Σ w)
 
-and the place of each score among all coefficients of its (c, g), largest first, with the interval
-in which that place lies in 68 % of the bootstrap replicates.
+the bound of the numerical error of the score, Σ abs(w) error / abs(Σ w), where the engine tells
+how wrong its coefficients may be, and the place of each score among all coefficients of its (c, g),
+largest first, with the interval in which that place lies in 68 % of the bootstrap replicates.
 """
 
 from __future__ import annotations
@@ -113,6 +114,7 @@ class TaylorResult:
     rank_low: Integers | None
     rank_high: Integers | None
     check: Mapping[str, Any] | None = None
+    numerical_error: Floats | None = None
     version: str = field(default="")
 
     @property
@@ -198,6 +200,9 @@ class TaylorResult:
             "features": names,
             "score": float(self.score[c, g, k]),
             "sem": float(self.sem[c, g, k]),
+            "numerical_error": (
+                None if self.numerical_error is None else float(self.numerical_error[c, g, k])
+            ),
             "signed_mean": float(self.signed_mean[c, g, k]),
             "rms": float(self.rms[c, g, k]),
             "rank": int(self.rank[c, g, k]),
@@ -213,7 +218,7 @@ class TaylorResult:
         columns: dict[str, pyarrow.DataType] = {
             **{"output": text, "group": text, "order": count, "label": text},
             **{"features": pyarrow.list_(text)},
-            **dict.fromkeys(("score", "sem", "signed_mean", "rms"), number),
+            **dict.fromkeys(("score", "sem", "numerical_error", "signed_mean", "rms"), number),
             **dict.fromkeys(("rank", "rank_low", "rank_high"), count),
         }
         return pyarrow.Table.from_pylist(list(self.rows()), schema=pyarrow.schema(columns))
@@ -310,6 +315,7 @@ class TaylorResult:
             return np.array([row[name] for row in rows], dtype=kind).reshape(shape)
 
         ranked = rows[0]["rank_low"] is not None
+        bounded = any(row["numerical_error"] is not None for row in rows)
         result = cls(
             model=model,
             data=data,
@@ -323,6 +329,7 @@ class TaylorResult:
             rank_low=column("rank_low", int) if ranked else None,
             rank_high=column("rank_high", int) if ranked else None,
             check=document["check"],
+            numerical_error=column("numerical_error", float) if bounded else None,
             version=document["version"],
         )
         if result.score.shape[2] != len(indices):

@@ -10,9 +10,10 @@ from onnxtaylor.engine.stencil import ACCURACIES, MIXED
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.indices import check_order
 
-__all__ = ["ENGINES", "SCALES", "AnalysisOptions", "DataRequest", "listed"]
+__all__ = ["ENGINES", "PRECISIONS", "SCALES", "AnalysisOptions", "DataRequest", "listed"]
 
 ENGINES = ("auto", "exact", "differences")
+PRECISIONS = ("auto", "float32", "float64")
 SCALES = ("unit", "sigma")
 MAX_THREADS = 1024
 
@@ -23,6 +24,7 @@ class AnalysisOptions:
 
     order: int = 2
     engine: str = "auto"
+    precision: str = "auto"
     link: str = "identity"
     scale: str = "unit"
     accuracy: int | None = None
@@ -40,6 +42,10 @@ class AnalysisOptions:
         if self.engine not in ENGINES:
             raise OptionError(
                 f"engine '{printable(self.engine)}' is not offered: {listed(ENGINES)}"
+            )
+        if self.precision not in PRECISIONS:
+            raise OptionError(
+                f"precision '{printable(self.precision)}' is not offered: {listed(PRECISIONS)}"
             )
         if self.scale not in SCALES:
             raise OptionError(f"scale '{printable(self.scale)}' is not offered: {listed(SCALES)}")

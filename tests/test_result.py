@@ -17,10 +17,10 @@ from onnxtaylor.indices import MultiIndices
 from onnxtaylor.result import TaylorResult
 
 COLUMNS = [
-    "output", "group", "order", "label", "features", "score", "sem", "signed_mean", "rms",
-    "rank", "rank_low", "rank_high",
+    "output", "group", "order", "label", "features", "score", "sem", "numerical_error",
+    "signed_mean", "rms", "rank", "rank_low", "rank_high",
 ]  # fmt: skip
-ARRAYS = ["score", "sem", "signed_mean", "rms", "rank", "rank_low", "rank_high"]
+ARRAYS = ["score", "sem", "numerical_error", "signed_mean", "rms", "rank", "rank_low", "rank_high"]
 HOSTILE = ["$m_{vis}$", "a\nb\x1b[31m", "x" * 300, "名前", "\u202eabc", '"],', "", " ", "\ud800"]
 
 
@@ -53,6 +53,18 @@ def test_a_saved_result_is_loaded_with_equal_values_and_saved_with_equal_bytes(
     assert_same(one, two)
     two.save(tmp_path / "two.json")
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+
+
+def test_numerical_errors_come_back(make_result, tmp_path):
+    one = make_result(3, ("a", "b"))
+    errors = 1e-6 * one.score
+    errors[0, 0, 1] = np.nan  # not known of this one
+    one = replace(one, numerical_error=errors)
+    one.save(tmp_path / "r.json")
+    two = TaylorResult.load(tmp_path / "r.json")
+    assert_same(one, two)
+    assert two.top(1)[0]["numerical_error"] == 1e-6 * two.top(1)[0]["score"]
+    assert make_result(3).top(1)[0]["numerical_error"] is None
 
 
 def test_chosen_coefficients_come_back(make_result, tmp_path):

@@ -1,12 +1,12 @@
 """ONNX's own backend node tests: the derivative of that very node at that very input.
 
 ``python -m validation.backend_nodes`` takes every case that ships in the ``onnx`` package with one
-node, real input and real output. ``validation.node_cases`` finds an axis of events for it and makes
-it a function of four features. The compiled derivative graph, forward and reverse, first and
-second order, at three events (the case's own input is the first one) is held against differences
-of sixth order of the untouched node, evaluated by ``onnx.reference`` in double precision, one event
-at a time: neither the axis of events, nor normalization, nor a rule, nor onnxruntime has a part in
-them.
+node, real input and real output. ``validation.node_embeddings`` finds an axis of events for it,
+``validation.node_paths`` makes it a function of four features. The compiled derivative graph,
+forward and reverse, first and second order, at three events (the case's own input is the first one)
+is held against differences of sixth order of the untouched node, evaluated by ``onnx.reference`` in
+double precision, one event at a time: neither the axis of events, nor normalization, nor a rule,
+nor onnxruntime has a part in them.
 
 Differences at two steps tell their own error. Where that is large, the input lies at a kink, a tie
 or the edge of a domain, where there is no derivative; the other two events, beside it, count then.
@@ -35,7 +35,9 @@ from onnxtaylor.compiler import missing_rules
 from onnxtaylor.errors import ModelError
 from onnxtaylor.rules import RULES
 from validation.evaluators import function_of, terms
-from validation.node_cases import FEATURES, Case, Embedding, Path, SkipError, embeddings
+from validation.node_cases import Case, SkipError
+from validation.node_embeddings import Embedding, embeddings
+from validation.node_paths import FEATURES, Path
 
 __all__ = ["Outcome", "collected", "examine", "table"]
 
@@ -44,8 +46,6 @@ STEPS = (1e-2, 3e-3, 1e-3, 3e-4)
 NEAR, FAR = 1e-8, 1e-6  # of the largest coefficient of a response, first and second order
 SINGLE = 3e-6  # the same for operators in whose definition some numbers are in single precision
 ROUNDED = {
-    "Attention": "the scale in its official body",
-    "Gelu": "√(2/π) in its official body",
     "Resize": "the places in ONNX's reference",
 }
 UNSURE = 1e-4  # a difference quotient that is less certain than this says nothing

@@ -68,7 +68,17 @@ class LpNormalization(OpRun):
         return (x / np.where(norm == 0, 1, norm),)
 
 
-REPAIRED = [Erf, Gelu, LpNormalization, Mean]
+class MeanVarianceNormalization(OpRun):
+    """ONNX's own adds and raises to single-precision numbers, and only them."""
+
+    op_domain = ""
+
+    def _run(self, x: Array, axes: Sequence[int] = (0, 2, 3)) -> tuple[Array]:
+        over = tuple(axes)
+        return ((x - x.mean(over, keepdims=True)) / (x.std(over, keepdims=True) + 1e-9),)
+
+
+REPAIRED = [Erf, Gelu, LpNormalization, Mean, MeanVarianceNormalization]
 
 
 class DoubleGraph:

@@ -23,8 +23,15 @@ from typing import Any
 import numpy as np
 
 from onnxtaylor.cli.console import uncertain
+from onnxtaylor.cli.options import parse_fixed
+from onnxtaylor.engine.opening import open_model
+from onnxtaylor.engine.promotion import promote
+from onnxtaylor.errors import ModelError
+from onnxtaylor.graph import LoadedModel, ModelRequest, build_function, choose, read_model
+from onnxtaylor.graph.normalize import modernize
+from onnxtaylor.graph.promote import promote_graph
 
-__all__ = ["CASES", "Case", "Row", "command", "run", "table", "visit"]
+__all__ = ["CASES", "Case", "Row", "command", "in_double", "run", "table", "visit"]
 
 EVENTS, SEED = 20, 0
 MOST_FOR_PAIRS = 60  # features; beyond, first order only
@@ -109,9 +116,14 @@ def command(*arguments: str) -> Answer:
     return Answer(facts, errors[0] if errors else "", tuple(faults), seconds)
 
 
+def random_events(case: Case) -> np.ndarray:
+    """Standard-normal numbers (EVENTS, columns)."""
+    return np.random.default_rng(SEED).normal(size=(EVENTS, case.columns)).astype(np.float32)
+
+
 def visit(case: Case, models: Path, engine: str = "auto") -> tuple[Answer, Answer]:
     """What ``inspect`` and ``analyze`` say of a model and its random events."""
-    events = np.random.default_rng(SEED).normal(size=(EVENTS, case.columns)).astype(np.float32)
+    events = random_events(case)
     with tempfile.TemporaryDirectory() as folder:
         data = str(Path(folder) / "events.npy")
         np.save(data, events)
@@ -119,6 +131,33 @@ def visit(case: Case, models: Path, engine: str = "auto") -> tuple[Answer, Answe
         inspected = command("inspect", *arguments)
         order = ["--order", str(case.order), "--engine", engine]
         return inspected, command("analyze", *arguments, *order)
+
+
+def in_double(case: Case, models: Path) -> str:
+    """Whether a model can be evaluated in float64, or the operator that stops it."""
+    model = read_model(models / f"{case.name}.onnx")
+    request = ModelRequest(fix=parse_fixed(case.options[1::2]))
+    events = random_events(case).astype(np.float64)
+    try:
+        function = open_model(model, request, events).function
+    except ModelError:  # it has no derivatives; its responses may be evaluated all the same
+        try:
+            function = build_function(model, choose(model, request), n_columns=case.columns)
+        except ModelError:
+            return _graph_in_double(model)
+    if function.precision == "float64":
+        return "as it is"
+    found = promote(function, events)
+    return f"no: {found.refused}" if found.refused else "promoted"
+
+
+def _graph_in_double(model: LoadedModel) -> str:
+    """The graph's own say, where it is no function of real features."""
+    try:
+        promote_graph(modernize(model.proto))
+    except ModelError as error:
+        return f"no: {error}"
+    return "promoted as a graph; its features are whole numbers"
 
 
 def run(case: Case, models: Path, engine: str = "auto") -> Row:
@@ -133,10 +172,13 @@ def run(case: Case, models: Path, engine: str = "auto") -> Row:
             analyzed.facts["model"]["output"],
         )
         batch = analyzed.facts["options"]["batch"]
-        cells = [str(features), str(len(outputs)), batch, _outcome(case, analyzed)]
+        cells = [str(features), str(len(outputs)), batch]
+        outcome = _outcome(case, analyzed)
     else:
         where = f"error: {models / case.name}.onnx: "
-        cells = ["–", "–", "–", f"refused: {analyzed.line.removeprefix(where)}"]
+        cells = ["–", "–", "–"]
+        outcome = f"refused: {analyzed.line.removeprefix(where)}"
+    cells += [in_double(case, models), outcome]
     return Row((case.name, *cells), tuple(f"{case.name}: {fault}" for fault in faults))
 
 
@@ -165,11 +207,22 @@ def table(rows: Sequence[Row]) -> str:
         " of these networks were trained on: the table shows that the models can be read, not what"
         " they are made of. The outcome is the coefficient with the largest ⟨t⟩ ± SEM of the first"
         " response, or the one line that says why there is none. Seconds include the start of the"
-        " program.\n\n"
+        " program. The column float64 says whether the graph is evaluated in double precision,"
+        " with responses that agree with the original's to its rounding, or which operator stops"
+        f" it: {_counted(rows)}.\n\n"
     )
-    titles = ("model", "features", "responses", "batch", "outcome")
+    titles = ("model", "features", "responses", "batch", "float64", "outcome")
     lines = [titles, ("---",) * len(titles), *(row.cells for row in rows)]
     return head + "".join("| " + " | ".join(map(cell, line)) + " |\n" for line in lines)
+
+
+def _counted(rows: Sequence[Row]) -> str:
+    promoted = sum(row.cells[4].startswith("promoted") for row in rows)
+    already = sum(row.cells[4] == "as it is" for row in rows)
+    return (
+        f"of {len(rows)} models {promoted} are promoted, {already} computed in float64 as it is,"
+        f" {len(rows) - promoted - already} cannot be"
+    )
 
 
 def main() -> int:

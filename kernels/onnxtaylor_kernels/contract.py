@@ -32,39 +32,44 @@ def contract(
 ) -> None:
     """The sums of ``points``: t_i, t_ii and t_ij of every event and response.
 
-    responses (E, P, C) at the points in their order; steps (n,); features (A,) the active
-    features; pairs (Q, 2) feature numbers, axes_of_pairs (Q, 2) their places in ``features``;
-    weights as in ``points``; slots_first (A,) and slots_second (A,) the places of t_i and t_ii
-    among the K coefficients, -1 where not asked for, slots_pairs (Q,) those of t_ij.
-    out (E, C, K), in float64.
+    responses (E, P, C) at the points in their order; steps (G, n), G = 2 where first and second
+    order have steps and points of their own, else 1; features (A,) the active features; pairs
+    (Q, 2) feature numbers, axes_of_pairs (Q, 2) their places in ``features``; weights as in
+    ``points``; slots_first (A,) and slots_second (A,) the places of t_i and t_ii among the K
+    coefficients, -1 where not asked for, slots_pairs (Q,) those of t_ij. out (E, C, K), in float64.
 
     All differences are taken from the centre's response first: where the two are close, that
     subtraction is exact (Sterbenz), and the sums lose nothing to the size of f itself.
     """
     events, _, outputs = responses.shape
     active, axis_points, corner_points = len(features), len(first), len(corner)
-    on_axes = 1 + active * axis_points
+    groups = len(steps)
+    shift = (groups - 1) * active * axis_points
+    on_axes = 1 + groups * active * axis_points
     for job in numba.prange(events * outputs):
         e = job // outputs
         c = job - e * outputs
         centre = np.float64(responses[e, 0, c])
         ridges = np.zeros(active)
         for k in range(active):
-            h = steps[features[k]]
+            h = steps[0, features[k]]
+            h2 = steps[groups - 1, features[k]]
+            point = 1 + k * axis_points
             t_first, t_second, t_ridge = 0.0, 0.0, 0.0
             for m in range(axis_points):
-                difference = responses[e, 1 + k * axis_points + m, c] - centre
-                t_first += first[m] * difference
+                t_first += first[m] * (responses[e, point + m, c] - centre)
+                difference = responses[e, point + shift + m, c] - centre
                 t_second += second[m] * difference
                 t_ridge += ridge[m] * difference
             ridges[k] = t_ridge
             if slots_first[k] >= 0:
                 out[e, c, slots_first[k]] = t_first / h
             if slots_second[k] >= 0:
-                out[e, c, slots_second[k]] = t_second / (h * h)
+                out[e, c, slots_second[k]] = t_second / (h2 * h2)
         for q in range(len(pairs)):
             total = ridges[axes_of_pairs[q, 0]] + ridges[axes_of_pairs[q, 1]]
             point = on_axes + q * corner_points
             for m in range(corner_points):
                 total += corner[m] * (responses[e, point + m, c] - centre)
-            out[e, c, slots_pairs[q]] = total / (steps[pairs[q, 0]] * steps[pairs[q, 1]])
+            h_i, h_j = steps[groups - 1, pairs[q, 0]], steps[groups - 1, pairs[q, 1]]
+            out[e, c, slots_pairs[q]] = total / (h_i * h_j)

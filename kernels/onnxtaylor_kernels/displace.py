@@ -52,12 +52,14 @@ def displace(
 ) -> None:
     """Writes the rows x + p·h of the stencil points p = first … first + P − 1, event by event.
 
-    centres (E, n) from ``round_to_grid``, steps (n,), features (A,) and pairs (Q, 2) the active
-    ones, multiples (M,), corners (C, 2), out (E, P, n). The order of the points is that of
-    ``points``: centre, axes, corners.
+    centres (E, n) from ``round_to_grid``, steps (G, n), G = 2 where first and second order have
+    steps of their own, features (A,) and pairs (Q, 2) the active ones, multiples (M,), corners
+    (C, 2), out (E, P, n). The order of the points is that of ``points``: centre, axes, corners.
     """
     events, count, n = out.shape
-    on_axes = 1 + len(features) * len(multiples)
+    groups = len(steps)
+    in_group = len(features) * len(multiples)
+    on_axes = 1 + groups * in_group
     for row in numba.prange(events * count):
         e = row // count
         target = out[e, row - e * count]
@@ -69,8 +71,10 @@ def displace(
             corner = (p - on_axes) - pair * len(corners)
             for side in range(2):
                 i = pairs[pair, side]
-                target[i] = centres[e, i] + corners[corner, side] * steps[i]
+                target[i] = centres[e, i] + corners[corner, side] * steps[groups - 1, i]
         elif p > 0:
-            axis = (p - 1) // len(multiples)
+            group = (p - 1) // in_group
+            axis = (p - 1 - group * in_group) // len(multiples)
+            multiple = multiples[p - 1 - group * in_group - axis * len(multiples)]
             i = features[axis]
-            target[i] = centres[e, i] + multiples[p - 1 - axis * len(multiples)] * steps[i]
+            target[i] = centres[e, i] + multiple * steps[group, i]

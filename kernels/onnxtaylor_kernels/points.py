@@ -12,10 +12,16 @@ in this order, and with F(p) = f(x + p·h) − f(x) the coefficients are
     t_ii = Σ_a second_a F(a e_i) / h_i²
     t_ij = [Σ_(a,b) corner_ab F(a e_i + b e_j) + Σ_a ridge_a (F(a e_i) + F(a e_j))] / (h_i h_j).
 
+Where first and second order have steps of their own, the points on the axes come twice: with the
+steps of the first order, then with those of the second; the corners have the latter.
+
 Two mixed formulas are offered. ``four`` takes the four corners (±1, ±1) and no ridge, 2n² + 1
 points in all. ``two`` takes the corners (1, 1) and (−1, −1) and finds the rest on the axes,
-n² + n + 1 points for three times the round-off noise. Both are even in h, so one Richardson
-extrapolation, (4 D(h) − D(2h)) / 3, lifts them from second to fourth order of accuracy.
+n² + n + 1 points for three times the round-off noise. Both are even in h, so Richardson's
+extrapolation lifts them from second order of accuracy to fourth and sixth:
+
+    (4 D(h) − D(2h)) / 3        (15 D(h) − 6 D(2h) + D(3h)) / 10.
+
 Source: M. Abramowitz, I. Stegun, Handbook of Mathematical Functions, 25.3.26 and 25.3.27.
 """
 
@@ -28,9 +34,11 @@ import numpy.typing as npt
 
 from onnxtaylor_kernels.weights import fornberg
 
-__all__ = ["Formula", "formula", "point_count"]
+__all__ = ["EXTRAPOLATION", "Formula", "formula", "point_count"]
 
 Floats = npt.NDArray[np.float64]
+
+EXTRAPOLATION = {2: (1.0,), 4: (4 / 3, -1 / 3), 6: (3 / 2, -3 / 5, 1 / 10)}
 
 
 class Formula(NamedTuple):
@@ -54,41 +62,51 @@ class Formula(NamedTuple):
         return float(np.abs(self.multiples).max())
 
 
-def formula(accuracy: int, mixed: str) -> Formula:
-    """The stencil of the given order of accuracy (2 or 4) and mixed formula (``two``, ``four``).
+def formula(accuracy: int, mixed: str, reach: int = 0) -> Formula:
+    """The stencil of the given order of accuracy (2, 4 or 6) and mixed formula (``two``, ``four``).
 
-    ``second`` includes the ½ of t_ii. Raises ValueError for anything else.
+    ``second`` includes the ½ of t_ii. ``reach`` asks for the points of a wider stencil, those that
+    the formula does not need with weight zero. Raises ValueError for anything else.
 
     >>> formula(2, "four").second.tolist(), formula(2, "four").corner.tolist()
     ([0.5, 0.5], [0.25, -0.25, -0.25, 0.25])
     """
-    if accuracy not in (2, 4):
-        raise ValueError(f"accuracy {accuracy}: 2 and 4 are offered")
+    if accuracy not in EXTRAPOLATION:
+        raise ValueError(f"accuracy {accuracy}: 2, 4 and 6 are offered")
     if mixed not in ("two", "four"):
         raise ValueError(f"mixed formula {mixed!r}: 'two' and 'four' are offered")
+    needed = accuracy // 2
+    scales = np.arange(1, max(reach, needed) + 1, dtype=np.float64)
     near = np.array([-1.0, 1.0])
-    multiples = near if accuracy == 2 else np.concatenate((near, 2 * near))
-    nodes = np.concatenate(([0.0], multiples))
-    # the centre's weight drops out: F is measured from the centre
-    first = fornberg(nodes, 1)[1:]
-    second = 0.5 * fornberg(nodes, 2)[1:]
+    nodes = np.concatenate(([0.0], *(a * near for a in scales[:needed])))
+    idle = np.zeros(2 * (len(scales) - needed))
     if mixed == "four":
         corners = np.array([(1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)])
         corner, ridge = np.array([0.25, -0.25, -0.25, 0.25]), np.zeros(2)
     else:
         corners = np.array([(1.0, 1.0), (-1.0, -1.0)])
         corner, ridge = np.array([0.5, 0.5]), np.array([-0.5, -0.5])
-    if accuracy == 4:  # (4 D(h) - D(2h)) / 3, where D(2h) is divided by (2h)² in place of h²
-        corners = np.concatenate((corners, 2 * corners))
-        corner = np.concatenate((4 / 3 * corner, -1 / 12 * corner))
-        ridge = np.concatenate((4 / 3 * ridge, -1 / 12 * ridge))
-    return Formula(accuracy, multiples, first, second, corners, corner, ridge)
+    # D(a h) is divided by (a h)² in place of h²
+    shares = np.zeros(len(scales))
+    shares[:needed] = EXTRAPOLATION[accuracy] / scales[:needed] ** 2
+    return Formula(
+        accuracy,
+        np.concatenate([a * near for a in scales]),
+        # the centre's weight drops out: F is measured from the centre
+        np.concatenate((fornberg(nodes, 1)[1:], idle)),
+        np.concatenate((0.5 * fornberg(nodes, 2)[1:], idle)),
+        np.concatenate([a * corners for a in scales]),
+        np.concatenate([share * corner for share in shares]),
+        np.concatenate([share * ridge for share in shares]),
+    )
 
 
-def point_count(formula: Formula, features: int, pairs: int) -> int:
+def point_count(formula: Formula, features: int, pairs: int, groups: int = 1) -> int:
     """Number of points with this many active features and pairs, the centre included.
+
+    ``groups`` is 2 where first and second order have steps of their own.
 
     >>> point_count(formula(2, "two"), 30, 435), point_count(formula(2, "four"), 30, 435)
     (931, 1801)
     """
-    return 1 + features * len(formula.multiples) + pairs * len(formula.corner)
+    return 1 + groups * features * len(formula.multiples) + pairs * len(formula.corner)

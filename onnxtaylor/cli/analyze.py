@@ -93,6 +93,7 @@ def analyze(
             metavar="NAME", help="auto, exact or differences.", rich_help_panel=options.RUN
         ),
     ] = "auto",
+    precision: options.Precision = "auto",
     accuracy: Annotated[
         int | None,
         typer.Option(
@@ -175,6 +176,7 @@ def analyze(
                 exclude=exclude or (),
                 order=order,
                 engine=engine,
+                precision=precision,
                 input=input,
                 output=output,
                 fix=fixed,

@@ -138,6 +138,8 @@ def summary(result: TaylorResult) -> str:
     )
     why = options.get("no_exact_engine")
     because = f"\nno exact derivatives: {printable(why, limit=400)}" if why else ""
+    narrow = options.get("no_float64")
+    because += f"\nnot in float64: {printable(narrow, limit=400)}" if narrow else ""
     return (
         f"{printable(model.path)}: {data.events} events,"
         f" Σw = {data.sum_weight:.6g}, N_eff = {data.n_eff:.6g}\n"
@@ -148,7 +150,10 @@ def summary(result: TaylorResult) -> str:
 
 
 def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> Table:
-    """Tidy rows as a table: rank and its interval, coefficient, ⟨t⟩ ± SEM, signed mean."""
+    """Tidy rows as a table: rank and its interval, coefficient, ⟨t⟩ ± SEM, signed mean.
+
+    Where the engine tells how wrong its coefficients may be, the bound of the score's error, too.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -160,6 +165,9 @@ def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> 
         table.add_column("68 %", justify="center", no_wrap=True)
     table.add_column("coefficient", overflow="fold")
     table.add_column("⟨t⟩ ± SEM", justify="right", no_wrap=True)
+    bounded = any(row.get("numerical_error") is not None for row in rows)
+    if bounded:
+        table.add_column("num. error", justify="right", no_wrap=True)
     table.add_column("signed mean", justify="right", no_wrap=True)
     for row in rows:
         low, high = row["rank_low"], row["rank_high"]
@@ -169,12 +177,17 @@ def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> 
             *interval,
             Text(printable(row["label"], limit=400)),
             uncertain(row["score"], row["sem"]),
+            *([_bound(row["numerical_error"])] if bounded else []),
             f"{row['signed_mean']:+{_formats(row['score'], row['sem'])[0]}}",
         )
     if len(rows) < total:
         table.caption = f"{len(rows)} of {total} coefficients"
         table.caption_justify = "left"
     return table
+
+
+def _bound(error: float | None) -> str:
+    return "unknown" if error is None or error != error else f"{error:.1e}"
 
 
 def title(output: str, group: str | None) -> str:

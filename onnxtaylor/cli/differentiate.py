@@ -20,7 +20,7 @@ def differentiate(
             "-o", "--out", metavar="FILE", help="The ONNX file to write.", show_default=False
         ),
     ],
-    order: Annotated[int, typer.Option(metavar="N", help="1, or 2 with the Hessian.")] = 2,
+    order: Annotated[int, typer.Option(metavar="N", help="1, 2 with the Hessian, or 3.")] = 2,
     input: options.Input = None,
     fix: options.Fix = None,
     output: options.Output = None,
@@ -36,6 +36,8 @@ def differentiate(
     ] = None,
 ) -> None:
     """Saves a graph that computes value, Jacobian and Hessian of a model.
+
+    With --order 3 it also computes the third derivatives.
 
     An ordinary ONNX file of standard operators: onnxruntime runs it from C++, C#,
     Java or JavaScript.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as encoder
-from textwrap import fill
 
 from onnxtaylor.cli import console, options
 
@@ -20,20 +19,24 @@ MEANING = {
 
 
 def operators(json: options.Json = False) -> None:
-    """Lists the operators that the exact engine has rules for.
+    """Lists the operators that the exact engine has rules for, with the versions that they serve.
 
-    Operators with an official ONNX function body and no rule (such as Gelu or
-    LayerNormalization) are written out and need none.
+    A version is known by the operator set that brought it. Operators with an official ONNX
+    function body and no rule (such as GroupNormalization) are written out and need none.
 
     Example:
 
     onnxtaylor operators
     """
     from onnxtaylor.rules import RULES
+    from onnxtaylor.rules.versions import EXCLUDED, versions
 
-    kinds = {name: RULES[name].kind for name in sorted(RULES, key=str.lower)}
+    names = sorted(RULES, key=str.lower)
     if json:
-        console.document(encoder.dumps(kinds, indent=1) + "\n")
+        found = {
+            name: {"kind": RULES[name].kind, "since_versions": versions(name)} for name in names
+        }
+        console.document(encoder.dumps(found) + "\n")
         return
     from rich.table import Table
 
@@ -41,8 +44,11 @@ def operators(json: options.Json = False) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     for kind, meaning in MEANING.items():
-        names = [name for name, of in kinds.items() if of == kind]
-        if names:
-            table.add_row(f"{kind} ({len(names)})", meaning)
-            table.add_row("", fill(" ".join(names), 56) + "\n")
+        some = [name for name in names if RULES[name].kind == kind]
+        if some:
+            table.add_row(f"{kind} ({len(some)})", meaning)
+        for name in some:
+            table.add_row(f"  {name}", " ".join(map(str, versions(name))))
+    for (name, version), reason in EXCLUDED.items():
+        table.add_row(f"not {name} of {version}", reason)
     console.show(table)

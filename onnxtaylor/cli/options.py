@@ -32,6 +32,7 @@ __all__ = [
     "Missing",
     "Model",
     "Output",
+    "Precision",
     "Provider",
     "Quiet",
     "Result",
@@ -162,6 +163,15 @@ Threads = Annotated[
         max=MAX_THREADS,
         rich_help_panel=RUN,
         show_default=False,
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="float64 evaluates the model in double precision, float32 as it is; auto takes double"
+        " precision for differences, where the model allows it.",
+        rich_help_panel=RUN,
     ),
 ]
 Provider = Annotated[

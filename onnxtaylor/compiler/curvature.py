@@ -3,75 +3,188 @@
 Every curved node brings rows r (one per feature) and weights w (one per response) over the D
 elements that an event has there:
 
-    H_c,ij += Σ_d w_cd r_id r_jd          (diagonal)
-    H_c,ij += Σ_d w_cd (l_id r_jd + r_id l_jd)     (product)
+    H_c,ij += Σ_d w_cd r_id r_jd                       (diagonal)
+    H_c,ij += Σ_d w_cd (l_id r_jd + r_id l_jd)         (product)
+    H_c,ij += Σ_d (l_id u_cjd + l_jd u_cid)            (halves)
 
 Where the rows do not depend on the event, before the first nonlinearity, the products r_id r_jd are
 constants, and the sum over d is one plain matrix product with the weights of all events. Elsewhere
-it is a product of (C·n, D) by (D, n) for every event.
+it is a product of (C·b, D) by (D, m) for every event and every block of b features, with the m
+features from there on: what lies below the blocks' diagonal is not computed. Rows of small nodes
+are stacked along d and share a product.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.compiler.pieces import Cover, Piece, runs
 from onnxtaylor.rules.base import Context
 from onnxtaylor.rules.bundle import Bundle, batch_axis
 
-__all__ = ["HessianBuilder"]
+__all__ = ["HessianBuilder", "blocks"]
 
-PAIR_LIMIT = 2**22  # numbers in a constant matrix of products of rows
+Integers = npt.NDArray[np.int64]
+
+PAIR_LIMIT = 2**21  # numbers in a constant matrix of products of rows: it should fit a cache
+LANES = 16  # single-precision numbers of a vector register: a product's columns come in such groups
+BLOCKS = 8  # more would save little
+
+
+def blocks(features: int) -> list[tuple[int, int]]:
+    """Cuts features into blocks of whole groups of ``LANES``, counted from the last.
+
+    >>> blocks(30), blocks(40), blocks(8)
+    ([(0, 14), (14, 30)], [(0, 8), (8, 24), (24, 40)], [(0, 8)])
+    """
+    step = LANES * -(-features // (LANES * BLOCKS))
+    starts = [0, *range(features % step or step, features, step)]
+    if len(starts) > 1 and starts[1] < LANES // 2:
+        del starts[1]
+    return list(zip(starts, [*starts[1:], features], strict=True))
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """Rows (N, n, D) and weights (N, C, D) of one or several nodes, names of tensors."""
+
+    rows: str
+    weights: str
+    width: int  # D
 
 
 class HessianBuilder:
-    """Adds up the second derivatives ∂²f_c/∂x_i∂x_j of chosen pairs (i, j), i ≤ j."""
+    """Adds up the second derivatives ∂²f_c/∂x_i∂x_j of chosen pairs (i, j), i ≤ j.
+
+    ``features`` is the number of tangents; ``pairs`` (K, 2) counts among them. ``slots`` (K,) are
+    the places of the pairs among the coefficients.
+    """
 
     def __init__(
-        self, c: Context, features: int, responses: int, pairs: npt.NDArray[np.int64]
+        self, c: Context, features: int, responses: int, pairs: Integers, slots: Integers
     ) -> None:
         self._c = c
-        self._n, self._responses, self._pairs = features, responses, pairs
-        self._parts: list[str] = []  # (N or 1, C, K)
-        self._symmetric: list[str] = []  # (N, C·n, n)
-        self._halves: list[str] = []  # (N, C·n, n), to be added to their transposes
-        self.varies = False  # from event to event
+        self._n, self._responses, self._pairs, self._slots = features, responses, pairs, slots
+        self._dense: list[str] = []  # (N or 1, C, K)
+        self._stacks: list[_Stack] = []
+        self._halves: list[str] = []  # (N or 1, C·n, n), to be added to their transposes
+        self._dense_varies = self._halves_vary = False  # from event to event
 
     def diagonal(self, rows: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd r_d r_dᵀ."""
-        self.varies |= rows.varies or weights.varies
-        weight = self._by_event(weights)
-        row = self._by_event(rows)
-        constant = self._c.e.constants.get(row) if not rows.varies else None
-        if constant is not None:
-            size = constant.shape[-1] * len(self._pairs)
-            if size <= PAIR_LIMIT:
-                matrix = constant[0]
-                products = matrix[self._pairs[:, 0]] * matrix[self._pairs[:, 1]]  # (K, D)
-                self._parts.append(self._c.e.op("MatMul", weight, self._c.e.constant(products.T)))
+        e, width = self._c.e, prod(abs(d) for d in rows.shape)
+        constant = None if rows.varies else e.constants.get(self._by_event(rows))
+        if constant is not None and width * len(self._pairs) <= PAIR_LIMIT:
+            matrix = constant[0]
+            products = matrix[self._pairs[:, 0]] * matrix[self._pairs[:, 1]]  # (K, D)
+            part = e.op("MatMul", self._by_event(weights), e.constant(products.T))
+            self._dense.append(part)
+            self._dense_varies |= weights.varies
+            return
+        row, weight = (self._by_event(self._c.repeated(b)) for b in (rows, weights))
+        for k, other in enumerate(self._stacks):
+            if other.rows == row:  # the same rows once more: their weights add
+                self._stacks[k] = _Stack(row, e.op("Add", other.weights, weight), width)
                 return
-        self._symmetric.append(self._product(row, row, weight))
+        self._stacks.append(_Stack(row, weight, width))
 
     def product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd (l_d r_dᵀ + r_d l_dᵀ)."""
-        self.varies |= left.varies or right.varies or weights.varies
-        names = [self._by_event(b) for b in (left, right, weights)]
-        self._halves.append(self._product(*names))
+        e = self._c.e
+        weighted = self._weighted(self._by_event(left), self._by_event(weights), self._n)
+        turned = e.op("Transpose", self._by_event(right), perm=[0, 2, 1])
+        self._halves.append(e.op("MatMul", weighted, turned))
+        self._halves_vary |= left.varies or right.varies or weights.varies
 
-    def _product(self, left: str, right: str, weight: str) -> str:
-        """Σ_d w_cd l_id r_jd as (N, C·n, n) from l, r (N or 1, n, D) and w (N or 1, C, D)."""
+    def halves(self, left: Bundle, right: Bundle) -> None:
+        """H_c,ij += Σ_d (l_id u_cjd + l_jd u_cid): ``right`` has a lead of C·n, response major."""
+        e = self._c.e
+        turned = e.op("Transpose", self._by_event(left), perm=[0, 2, 1])
+        self._halves.append(e.op("MatMul", self._by_event(right), turned))
+        self._halves_vary |= left.varies or right.varies
+
+    def finish(self) -> list[Cover]:
+        """The second derivatives as covers of the pairs; none where nothing is curved."""
+        covers: list[Cover] = []
+        slots = self._slots
+        if self._dense:
+            table = runs(slots, np.arange(len(slots)))
+            covers.append((Piece(self._sum(self._dense), len(slots), table, self._dense_varies),))
+        if self._stacks:
+            covers.append(self._symmetric(self._stacked()))
+        if self._halves:
+            name, size = self._sum(self._halves), self._n * self._n
+            for a, b in ((0, 1), (1, 0)):
+                places = self._pairs[:, a] * self._n + self._pairs[:, b]
+                table = runs(slots, places, 1 if a == 0 else self._n)
+                covers.append((Piece(name, size, table, self._halves_vary),))
+        return covers
+
+    def _stacked(self) -> list[_Stack]:
+        """Small stacks joined into one: its rows are copied, but many products become one."""
+        joined: list[_Stack] = []
+        others: list[_Stack] = []
+        for s in sorted(self._stacks, key=lambda s: s.width):
+            width = s.width + sum(j.width for j in joined)
+            (joined if width <= 4 * self._responses * self._n else others).append(s)
+        if len(joined) > 1:
+            e = self._c.e
+            rows = e.op("Concat", *(s.rows for s in joined), axis=2)
+            weights = e.op("Concat", *(s.weights for s in joined), axis=2)
+            joined = [_Stack(rows, weights, sum(s.width for s in joined))]
+        return joined + others
+
+    def _symmetric(self, stacks: list[_Stack]) -> Cover:
+        """Σ_d w_cd r_id r_jd block by block, as pieces (N, C, b·m)."""
+        cover = []
+        for start, stop in blocks(self._n):
+            first, second = self._pairs[:, 0], self._pairs[:, 1]
+            chosen = np.flatnonzero((first >= start) & (first < stop))
+            if not len(chosen):
+                continue
+            low, high = int(second[chosen].min()), int(second[chosen].max()) + 1
+            names = [self._block(s, (start, stop), (low, high)) for s in stacks]
+            size = (stop - start) * (high - low)
+            places = (first[chosen] - start) * (high - low) + second[chosen] - low
+            cover.append(Piece(self._sum(names), size, runs(self._slots[chosen], places)))
+        return tuple(cover)
+
+    def _block(self, s: _Stack, rows: tuple[int, int], columns: tuple[int, int]) -> str:
+        """(N, C·b, m) of one block of features and those that it meets."""
+        left = self._features(s.rows, rows)
+        weighted = self._weighted(left, s.weights, rows[1] - rows[0])
+        right = self._features(s.rows, columns)
+        return self._c.e.op("MatMul", weighted, self._c.e.op("Transpose", right, perm=[0, 2, 1]))
+
+    def _features(self, rows: str, part: tuple[int, int]) -> str:
+        """Rows (N, n, D) of some of the features."""
+        if part == (0, self._n):
+            return rows
+        e = self._c.e
+        return e.op("Slice", rows, e.constant([part[0]]), e.constant([part[1]]), e.constant([1]))
+
+    def _weighted(self, rows: str, weights: str, count: int) -> str:
+        """w_cd r_id as (N, C·b, D) from r (N or 1, b, D) and w (N or 1, C, D)."""
         e = self._c.e
         if self._responses == 1:
-            weighted = e.op("Mul", left, weight)  # (N, n, D)
-        else:
-            w = e.op("Unsqueeze", weight, e.constant([2]))  # (N, C, 1, D)
-            rows = e.op("Unsqueeze", left, e.constant([1]))  # (N, 1, n, D)
-            both = e.op("Mul", rows, w)
-            shape = e.constant([0, self._responses * self._n, -1])
-            weighted = e.op("Reshape", both, shape)
-        return e.op("MatMul", weighted, e.op("Transpose", right, perm=[0, 2, 1]))
+            return e.op("Mul", rows, weights)
+        both = e.op(
+            "Mul",
+            e.op("Unsqueeze", rows, e.constant([1])),  # (N, 1, b, D)
+            e.op("Unsqueeze", weights, e.constant([2])),  # (N, C, 1, D)
+        )
+        return e.op("Reshape", both, e.constant([0, self._responses * count, -1]))
+
+    def _sum(self, names: Sequence[str]) -> str:
+        total = names[0]
+        for name in names[1:]:
+            total = self._c.e.op("Add", total, name)
+        return total
 
     def _by_event(self, bundle: Bundle) -> str:
         """(L, *shape) as (N, L, D), or (1, L, D) where it does not vary."""
@@ -86,24 +199,3 @@ class HessianBuilder:
         split = e.op("Reshape", bundle.name, e.constant([bundle.lead, front, events, back]))
         turned = e.op("Transpose", split, perm=[2, 0, 1, 3])
         return e.op("Reshape", turned, e.constant([events, bundle.lead, front * back]))
-
-    def finish(self) -> str | None:
-        """The second derivatives, (N or 1, C, K), or None where nothing is curved."""
-        e, n = self._c.e, self._n
-        i, j = self._pairs[:, 0], self._pairs[:, 1]
-        parts = list(self._parts)
-        for stacks, places in ((self._symmetric, [(i, j)]), (self._halves, [(i, j), (j, i)])):
-            if not stacks:
-                continue
-            total = stacks[0]
-            for other in stacks[1:]:
-                total = e.op("Add", total, other)
-            flat = e.op("Reshape", total, e.constant([0, self._responses, n * n]))
-            for a, b in places:
-                parts.append(e.op("Gather", flat, e.constant(a * n + b), axis=2))
-        if not parts:
-            return None
-        whole = parts[0]
-        for part in parts[1:]:
-            whole = e.op("Add", whole, part)
-        return whole

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx
@@ -19,6 +19,7 @@ from onnx import helper
 
 from onnxtaylor.compiler.curvature import HessianBuilder
 from onnxtaylor.compiler.facts import GraphFacts, Observation
+from onnxtaylor.compiler.pieces import Cover, Piece, gathered, runs
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.prune import prune, read_names
@@ -26,10 +27,13 @@ from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES, Rule
 from onnxtaylor.rules.base import Node
 from onnxtaylor.rules.bundle import Bundle, added
+from onnxtaylor.rules.versions import operator_set, rule_for, since_version
 
 __all__ = ["TERMS", "DerivativeGraph", "MissingRuleError", "compile_terms", "missing_rules"]
 
 TERMS = "onnxtaylor/terms"
+
+_NO_RUNS = np.empty((0, 4), np.int64)
 
 
 class MissingRuleError(ModelError):
@@ -40,31 +44,41 @@ class MissingRuleError(ModelError):
 class DerivativeGraph:
     """A model with the input ``feed`` and the outputs ``response`` (N, C), ``TERMS`` (N, C, K).
 
-    ``kinks`` counts the piecewise linear operators on the way: second order does not see the
-    jumps of their slope.
+    A loose graph has the tensors of its ``pieces`` instead of ``TERMS``: ∂f_c/∂x_i and
+    ∂²f_c/∂x_i∂x_j without 1/α!, to be put together by who runs it. ``kinks`` counts the piecewise
+    linear operators on the way: second order does not see the jumps of their slope.
     """
 
     proto: onnx.ModelProto
     indices: MultiIndices
     kinks: Mapping[str, int] = field(default_factory=dict)
+    pieces: Cover = ()
 
 
 def missing_rules(function: GraphFunction) -> list[tuple[str, str]]:
     """(operator, node) for every node on the way from features to responses without a rule."""
     nodes = [Node.of(proto) for proto in function.proto.graph.node]
-    needed, reached = {function.response}, {function.feed}
-    for node in reversed(nodes):
-        if needed.intersection(node.outputs):
-            needed.update(node.inputs)
+    opset = operator_set(function.proto)
+    needed, reached = _needed(nodes, function.response, opset), {function.feed}
     missing = []
     for node in nodes:
         if reached.intersection(node.inputs) and needed.intersection(node.outputs):
-            rule = RULES.get(node.kind)
+            rule = rule_for(node.kind, opset)
             if rule is None:
                 missing.append((node.kind, node.name))
             if rule is None or rule.kind != "constant":
                 reached.update(node.outputs)
     return missing
+
+
+def _needed(nodes: Sequence[Node], response: str, opset: int) -> set[str]:
+    """The tensors through which a derivative of the response can pass: none that steps read."""
+    needed = {response}
+    for node in reversed(nodes):
+        rule = rule_for(node.kind, opset)
+        if needed.intersection(node.outputs) and (rule is None or rule.kind != "constant"):
+            needed.update(node.inputs)
+    return needed
 
 
 def compile_terms(
@@ -74,10 +88,12 @@ def compile_terms(
     opset: int,
     *,
     keep: Sequence[str] = (),
+    loose: bool = False,
 ) -> DerivativeGraph:
     """The graph of t_α(x) for all α of ``indices``, up to second order.
 
-    ``keep`` are tensors that it goes on to compute though nothing reads them.
+    ``keep`` are tensors that it goes on to compute though nothing reads them. A ``loose`` graph
+    leaves its coefficients where the products put them.
 
     Raises MissingRuleError naming the first operator and node without a rule, ModelError where a
     rule cannot serve a node.
@@ -85,39 +101,49 @@ def compile_terms(
     absent = missing_rules(function)
     if absent:
         kind, name = absent[0]
-        raise MissingRuleError(f"node '{printable(name)}': operator {printable(kind)} has no rule")
+        lacks = f"operator {printable(kind)} has no rule"
+        if kind in RULES:
+            lacks += f" for version {since_version(kind, operator_set(function.proto))}"
+        raise MissingRuleError(f"node '{printable(name)}': {lacks}")
     facts = GraphFacts(function, seen, opset)
-    sweep = _Sweeps(facts)
-    columns = sweep.first_order(indices)
-    parts = [columns] if columns else []
-    second = indices.table[indices.orders == 2][:, :2].astype(np.int64)
-    if len(second):
-        parts.append(sweep.second_order(second))
-    e = facts.e
+    sweep = _Sweeps(facts, indices)
+    orders = [sweep.first_order(), sweep.second_order()]
+    if loose:
+        pieces = tuple(sweep.per_event(p) for covers in orders for cover in covers for p in cover)
+        proto = _assemble(facts, dict.fromkeys(p.name for p in pieces), keep)
+        return DerivativeGraph(proto, indices, sweep.kinks, pieces)
+    e, parts = facts.e, []
+    for order, covers in enumerate(orders, start=1):
+        slots = np.flatnonzero(indices.orders == order)
+        if covers:
+            factor = e.constant(indices.inverse_factorials[slots])
+            whole = gathered(e, covers, slots, sweep.responses)
+            if order == 2:
+                whole = e.op("Mul", whole, factor)
+            varies = any(p.varies for cover in covers for p in cover)
+            parts.append(sweep.per_event(Piece(whole, len(slots), _NO_RUNS, varies)).name)
     terms = e.op("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
     e.nodes.append(helper.make_node("Identity", [terms], [TERMS], name=TERMS))
-    return DerivativeGraph(_assemble(facts, len(indices), keep), indices, sweep.kinks)
+    return DerivativeGraph(_assemble(facts, {TERMS: len(indices)}, keep), indices, sweep.kinks)
 
 
 class _Sweeps:
-    """Tangents and adjoints of one graph."""
+    """Tangents and adjoints of one graph: tangents of the features that the indices name."""
 
-    def __init__(self, facts: GraphFacts) -> None:
-        self._facts = facts
+    def __init__(self, facts: GraphFacts, indices: MultiIndices) -> None:
+        self._facts, self._indices = facts, indices
         self._tangents: dict[str, Bundle] = {}
         self._adjoints: dict[str, Bundle] = {}
-        self._n = facts.function.n_features
+        self._active = np.unique(indices.table[indices.table >= 0]).astype(np.int64)
         self._feed, self._response = facts.function.feed, facts.function.response
-        self._responses = facts.shape(facts.function.response)[1]
+        self.responses = facts.shape(facts.function.response)[1]
         self._path = self._nodes_on_path()
 
     def _nodes_on_path(self) -> list[tuple[Node, Rule]]:
         """Nodes between features and responses through which a derivative can pass."""
         facts = self._facts
-        needed: set[str] = {facts.function.response}
-        for node in reversed(facts.nodes):
-            if needed.intersection(node.outputs):
-                needed.update(node.inputs)
+        opset = operator_set(facts.function.proto)
+        needed = _needed(facts.nodes, facts.function.response, opset)
         reached, path = {facts.function.feed}, []
         for node in facts.nodes:
             if not (reached.intersection(node.inputs) and needed.intersection(node.outputs)):
@@ -134,32 +160,37 @@ class _Sweeps:
         kinds = (node.kind for node, rule in self._path if rule.kind == "piecewise_linear")
         return dict(sorted(Counter(kinds).items()))
 
-    def first_order(self, indices: MultiIndices) -> str | None:
-        """∂f_c/∂x_i of the features that are asked for, (N, C, k), or None for none."""
-        e = self._facts.e
-        chosen = indices.table[indices.orders == 1][:, 0].astype(np.int64)
-        if indices.order == 1 and self._responses < self._n:
+    def first_order(self) -> list[Cover]:
+        """∂f_c/∂x_i of the features that are asked for."""
+        e, indices = self._facts.e, self._indices
+        slots = np.flatnonzero(indices.orders == 1)
+        chosen = indices.table[slots, 0].astype(np.int64)
+        if indices.order == 1 and self.responses < len(self._active):
             self._reverse()
             bundle = self._adjoints.get(self._feed)
             order = [1, 0, 2]  # (C, N, n)
+            width, places = self._facts.function.n_features, chosen
         else:
             self._forward()
             bundle = self._tangents.get(self._response)
             order = [1, 2, 0]  # (n, N, C)
-        if not len(chosen):
-            return None
+            width, places = len(self._active), np.searchsorted(self._active, chosen)
+        if not len(slots):
+            return []
         if bundle is None:
             raise ModelError("the response does not vary with the features")
-        whole = e.op("Transpose", self._facts.repeated(bundle).name, perm=order)
-        if len(chosen) < self._n:
-            whole = e.op("Gather", whole, e.constant(chosen), axis=2)
-        return whole
+        whole = e.op("Transpose", bundle.name, perm=order)
+        return [(Piece(whole, width, runs(slots, places), bundle.varies),)]
 
-    def second_order(self, pairs: np.ndarray) -> str:
-        """t_ii and t_ij of the pairs that are asked for, (N, C, k)."""
-        facts, e = self._facts, self._facts.e
+    def second_order(self) -> list[Cover]:
+        """∂²f_c/∂x_i∂x_j of the pairs that are asked for."""
+        facts, indices = self._facts, self._indices
+        slots = np.flatnonzero(indices.orders == 2)
+        if not len(slots):
+            return []
         self._reverse()
-        hessian = HessianBuilder(facts, self._n, self._responses, pairs)
+        pairs = np.searchsorted(self._active, indices.table[slots, :2])
+        hessian = HessianBuilder(facts, len(self._active), self.responses, pairs, slots)
         for node, rule in self._path:
             rule.curvature(
                 facts,
@@ -168,29 +199,24 @@ class _Sweeps:
                 self._of(self._adjoints, node.outputs),
                 hessian,
             )
-        found = hessian.finish()
-        factor = np.where(pairs[:, 0] == pairs[:, 1], 0.5, 1.0)
-        if found is None:
-            zero = Bundle(
-                e.constant(np.zeros((1, 1, self._responses, len(pairs)))),
-                1,
-                (-1, self._responses, len(pairs)),
-                varies=False,
-            )
-            return e.op("Squeeze", facts.repeated(zero).name, e.constant([0]))
-        scaled = e.op("Mul", found, e.constant(factor))
-        return scaled if hessian.varies else self._per_event(scaled)
+        zeros = np.zeros((1, self.responses, len(slots)))
+        nothing = np.arange(len(slots))
+        flat = Piece(facts.e.constant(zeros), len(slots), runs(slots, nothing), varies=False)
+        return hessian.finish() or [(flat,)]
 
-    def _per_event(self, name: str) -> str:
-        """A constant (1, C, K) repeated for every event by adding the responses' zeros."""
+    def per_event(self, piece: Piece) -> Piece:
+        """A piece that does not vary, repeated for every event by adding the response's zeros."""
+        if piece.varies:
+            return piece
         e = self._facts.e
+        flat = e.op("Reshape", piece.name, e.constant([0, self.responses, piece.size]))
         zeros = e.op("Mul", e.op("Unsqueeze", self._response, e.constant([2])), e.number(0.0))
-        return e.op("Add", name, zeros)
+        return replace(piece, name=e.op("Add", flat, zeros), varies=True)
 
     def _forward(self) -> None:
-        e, n = self._facts.e, self._n
-        identity = e.constant(np.eye(n).reshape(n, 1, n))
-        self._tangents[self._feed] = Bundle(identity, n, (-1, n), varies=False)
+        e, n = self._facts.e, self._facts.function.n_features
+        identity = e.constant(np.eye(n)[self._active].reshape(-1, 1, n))
+        self._tangents[self._feed] = Bundle(identity, len(self._active), (-1, n), varies=False)
         for node, rule in self._path:
             inputs = self._of(self._tangents, node.inputs)
             if any(t is not None for t in inputs):
@@ -199,7 +225,7 @@ class _Sweeps:
                         self._tangents[name] = t
 
     def _reverse(self) -> None:
-        e, responses = self._facts.e, self._responses
+        e, responses = self._facts.e, self.responses
         identity = e.constant(np.eye(responses).reshape(responses, 1, responses))
         self._adjoints[self._response] = Bundle(identity, responses, (-1, responses), varies=False)
         reached = {self._feed, *(name for node, _ in self._path for name in node.outputs)}
@@ -220,8 +246,13 @@ class _Sweeps:
         return [bundles.get(name) for name in names]
 
 
-def _assemble(facts: GraphFacts, count: int, keep: Sequence[str]) -> onnx.ModelProto:
-    """The original nodes, those of the derivative, and the constants that either reads."""
+def _assemble(
+    facts: GraphFacts, outputs: Mapping[str, int | None], keep: Sequence[str]
+) -> onnx.ModelProto:
+    """The original nodes, those of the derivative, and the constants that either reads.
+
+    ``outputs`` (N, C, size) come behind the response; None for another shape.
+    """
     original, e = facts.function.proto, facts.e
     response = facts.function.response
     proto = onnx.ModelProto()
@@ -235,8 +266,10 @@ def _assemble(facts: GraphFacts, count: int, keep: Sequence[str]) -> onnx.ModelP
     kind = helper.np_dtype_to_tensor_dtype(e.dtype)
     responses = facts.shape(response)[1]
     graph.output.append(helper.make_tensor_value_info(response, kind, ["N", responses]))
-    graph.output.append(helper.make_tensor_value_info(TERMS, kind, ["N", responses, count]))
-    prune(graph, [response, TERMS, *keep])
+    for name, size in outputs.items():
+        shape: list[str | int | None] | None = None if size is None else ["N", responses, size]
+        graph.output.append(helper.make_tensor_value_info(name, kind, shape))
+    prune(graph, [response, *outputs, *keep])
     return proto
 
 

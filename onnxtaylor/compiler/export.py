@@ -1,21 +1,25 @@
-"""The derivative graph as others want it: value, Jacobian and Hessian as outputs of one file."""
+"""The derivative graph as others want it: value and derivatives as outputs of one file."""
 
 from __future__ import annotations
+
+from itertools import permutations
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph
+from onnxtaylor.indices import MultiIndices
 
 __all__ = ["export"]
 
 
 def export(graph: DerivativeGraph) -> onnx.ModelProto:
-    """A model with the outputs ``value`` (N, C), ``jacobian`` (N, C, n), ``hessian`` (N, C, n, n).
+    """A model with the outputs ``value`` (N, C), ``jacobian`` (N, C, n), ``hessian`` (N, C, n, n)
+    and ``third`` (N, C, n, n, n): ∂^|α|f/∂x^α = α! t_α.
 
-    Requires all coefficients of the graph's order; ``hessian`` is there from order 2 on. Standard
-    operators only. H_ij = t_ij and H_ii = 2 t_ii.
+    Requires all coefficients up to the graph's order, which says how many of them there are.
+    Standard operators only.
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(graph.proto)
@@ -37,21 +41,33 @@ def export(graph: DerivativeGraph) -> onnx.ModelProto:
         "value": ["N", outputs],
         "jacobian": ["N", outputs, n],
     }
-    if indices.order >= 2:
-        place = np.zeros((n, n), dtype=np.int64)
-        for k, alpha in enumerate(indices.tuples()):
-            if len(alpha) == 2:
-                place[alpha] = place[alpha[::-1]] = k
-        flat = constant("places", place.reshape(-1))
-        factor = constant("factor", (1 + np.eye(n)).astype(dtype))
-        target = constant("shape", np.array([0, outputs, n, n]))
-        nodes.append(helper.make_node("Gather", [TERMS, flat], ["export/gathered"], axis=2))
-        nodes.append(helper.make_node("Reshape", ["export/gathered", target], ["export/square"]))
-        nodes.append(helper.make_node("Mul", ["export/square", factor], ["hessian"]))
-        shapes["hessian"] = ["N", outputs, n, n]
+    for order, name in ((2, "hessian"), (3, "third")):
+        if indices.order < order:
+            break
+        places, factors = _symmetric(indices, order)
+        flat = constant(f"{name}/places", places.reshape(-1))
+        target = constant(f"{name}/shape", np.array([0, outputs, *places.shape]))
+        factor = constant(f"{name}/factors", factors.astype(dtype))
+        parts = [f"export/{name}/{what}" for what in ("gathered", "shaped")]
+        nodes.append(helper.make_node("Gather", [TERMS, flat], parts[:1], axis=2))
+        nodes.append(helper.make_node("Reshape", [parts[0], target], parts[1:]))
+        nodes.append(helper.make_node("Mul", [parts[1], factor], [name]))
+        shapes[name] = ["N", outputs, *places.shape]
     del proto.graph.output[:]
     proto.graph.output.extend(
         helper.make_tensor_value_info(name, kind, shape) for name, shape in shapes.items()
     )
     proto.producer_name = "onnxtaylor"
     return proto
+
+
+def _symmetric(indices: MultiIndices, order: int) -> tuple[np.ndarray, np.ndarray]:
+    """The number of t_α, and α!, for every α of an order in every order of its features."""
+    shape = (indices.n_features,) * order
+    places, factors = np.zeros(shape, dtype=np.int64), np.ones(shape)
+    for k, alpha in enumerate(indices.tuples()):
+        if len(alpha) == order:
+            for turned in permutations(alpha):
+                places[turned] = k
+                factors[turned] = 1 / indices.inverse_factorials[k]
+    return places, factors

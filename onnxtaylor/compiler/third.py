@@ -1,96 +1,175 @@
 """Third order: the derivative graph is an ordinary graph, so it is differentiated again.
 
-With g_ci = ∂f_c/∂x_i as C·n responses of the Jacobian graph, the second-order coefficients of g are
+With g_ci = ∂f_c/∂x_i as responses of the Jacobian graph, the second-order coefficients of g are
 
     s_ci,jk = ∂³f_c/∂x_i∂x_j∂x_k, halved where j = k,
 
-and for i ≤ j ≤ k   t_ijk = s_ci,jk   i < j        (α! is 1, or 2 where j = k)
-                          = s_ci,jk/2   i = j < k
-                          = s_ci,jk/3   i = j = k.
+and for every triple, whichever of its features is taken as i and the others as j ≤ k,
+
+    t_ijk = (1/α!) ∂³f_c/∂x_i∂x_j∂x_k = s_ci,jk · β!/α!      β = (j, k), α = (i, j, k).
+
+A response of the Jacobian graph costs as much as one of f does at second order. So there are only
+as many i as it takes to have one of them in each triple that is asked for: n for all triples.
 """
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph
+from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph, MissingRuleError
 from onnxtaylor.graph import GraphFunction
+from onnxtaylor.graph.prune import all_names
 from onnxtaylor.indices import MultiIndices
 
-__all__ = ["as_function", "collect"]
+__all__ = ["Compile", "third_order"]
 
-JACOBIAN = "third/jacobian"
-ALL = "third/terms"
-
-
-def as_function(function: GraphFunction, jacobian: DerivativeGraph) -> GraphFunction:
-    """The first-order terms (N, C, n) of a function as a function of C·n responses."""
-    proto = onnx.ModelProto()
-    proto.CopyFrom(jacobian.proto)
-    graph = proto.graph
-    info = graph.output[0].type.tensor_type
-    width = int(info.shape.dim[1].dim_value) * function.n_features
-    shape = numpy_helper.from_array(np.array([-1, width]), "third/shape")
-    graph.initializer.append(shape)
-    graph.node.append(helper.make_node("Reshape", [TERMS, shape.name], [JACOBIAN]))
-    _rename(graph, TERMS, "third/first")  # the next graph has coefficients of its own
-    del graph.output[:]
-    graph.output.append(helper.make_tensor_value_info(JACOBIAN, info.elem_type, ["N", width]))
-    return function.with_proto(proto)
+Alpha = tuple[int, ...]
 
 
-def collect(
-    function: GraphFunction, twice: DerivativeGraph, response: str, indices: MultiIndices
+class Compile(Protocol):
+    """Compiles coefficients up to second order; ``keep`` are tensors that nothing reads."""
+
+    def __call__(
+        self, function: GraphFunction, indices: MultiIndices, *keep: str
+    ) -> DerivativeGraph:
+        """The graph of t_α(x) for all α of ``indices``."""
+
+
+def third_order(
+    function: GraphFunction, indices: MultiIndices, compiled: Compile
 ) -> DerivativeGraph:
-    """Picks f, t_i, t_ij and t_ijk out of the graph that differentiated the Jacobian.
+    """The graph of t_α(x) for all α of ``indices``, of which some have third order.
 
-    ``twice`` has all second-order coefficients of g, and still computes ``response``, that of f.
+    ``compiled`` makes graphs up to second order, and its errors are passed on. Raises
+    MissingRuleError where an operator of the model or of its Jacobian graph has no rule.
     """
-    n, pairs = function.n_features, MultiIndices.full(function.n_features, 2)
-    place = {alpha: k for k, alpha in enumerate(pairs.tuples())}
-    # per response: g itself (n), then s_ci (n · K): first t_i, then all of g_i's coefficients
-    positions, factors = [], []
-    for alpha in indices.tuples():
-        if len(alpha) == 1:
-            positions.append(alpha[0])
-            factors.append(1.0)
-        elif len(alpha) == 2:
-            positions.append(n + alpha[0] * len(pairs) + place[alpha[1:]])
-            factors.append(0.5 if alpha[0] == alpha[1] else 1.0)
-        else:
-            i, j, k = alpha
-            positions.append(n + i * len(pairs) + place[j, k])
-            factors.append(1 / 3 if i == j == k else 0.5 if i == j else 1.0)
-    proto = onnx.ModelProto()
-    proto.CopyFrom(twice.proto)
-    graph = proto.graph
-    info = graph.output[0].type.tensor_type
-    outputs = int(info.shape.dim[1].dim_value) // n
-    dtype = helper.tensor_dtype_to_np_dtype(info.elem_type)
-    _rename(graph, TERMS, ALL)
-    constants = {
-        "third/per_response": np.array([0, outputs, n]),
-        "third/all": np.array([0, outputs, n * len(pairs)]),
-        "third/places": np.array(positions),
-        "third/factors": np.array(factors, dtype=dtype),
-    }
-    graph.initializer.extend(numpy_helper.from_array(v, k) for k, v in constants.items())
-    graph.node.extend(
-        [
-            helper.make_node("Reshape", [JACOBIAN, "third/per_response"], ["third/g"]),
-            helper.make_node("Reshape", [ALL, "third/all"], ["third/s"]),
-            helper.make_node("Concat", ["third/g", "third/s"], ["third/gs"], axis=2),
-            helper.make_node("Gather", ["third/gs", "third/places"], ["third/picked"], axis=2),
-            helper.make_node("Mul", ["third/picked", "third/factors"], [TERMS]),
-        ]
+    plan, stem = _plan(indices), _unused_stem(function.proto.graph)
+    lower, low = function, f"{stem}/low"
+    if plan.low:
+        graph = compiled(function, MultiIndices.of(indices.n_features, plan.low))
+        lower = function.with_proto(_without_terms(graph.proto, low))
+    keep = [low] if plan.low else []
+    rows = MultiIndices.of(indices.n_features, [(i,) for i in plan.rows])
+    once = compiled(lower, rows, *keep)
+    jacobian = function.with_proto(_as_responses(once.proto, len(rows), stem))
+    pairs = MultiIndices.of(indices.n_features, plan.pairs)
+    try:
+        twice = compiled(jacobian, pairs, function.response, *keep)
+    except MissingRuleError as error:
+        raise MissingRuleError(f"third order: in the Jacobian's graph, {error}") from None
+    proto = _collected(twice.proto, once.proto.graph.output[0], plan, stem)
+    return DerivativeGraph(proto, indices, once.kinks)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """``low``: the α up to second order. ``rows`` and ``pairs``: the i and (j, k) of triples.
+
+    For each triple ``places`` has the numbers of its row and pair, ``factors`` has β!/α!.
+    """
+
+    low: list[Alpha]
+    rows: list[int]
+    pairs: list[Alpha]
+    places: list[tuple[int, int]]
+    factors: list[float]
+
+
+def _plan(indices: MultiIndices) -> _Plan:
+    triples = [alpha for alpha in indices.tuples() if len(alpha) == 3]
+    rows = _covering(triples)
+    split = []
+    for alpha in triples:
+        i = next(i for i in rows if i in alpha)
+        rest = list(alpha)
+        rest.remove(i)
+        split.append((rows.index(i), (rest[0], rest[1])))
+    pairs = sorted({pair for _, pair in split})
+    number = {pair: k for k, pair in enumerate(pairs)}
+    inverse = indices.inverse_factorials[indices.orders == 3]  # 1/α!
+    return _Plan(
+        [alpha for alpha in indices.tuples() if len(alpha) < 3],
+        rows,
+        list(pairs),
+        [(row, number[pair]) for row, pair in split],
+        [a * (2 if j == k else 1) for a, (_, (j, k)) in zip(inverse, split, strict=True)],
     )
+
+
+def _covering(triples: Sequence[Alpha]) -> list[int]:
+    """A few features of which every triple has at least one: the most frequent one first."""
+    found, waiting = [], list(triples)
+    while waiting:
+        frequent = Counter(i for alpha in waiting for i in set(alpha))
+        best = max(sorted(frequent), key=frequent.__getitem__)
+        found.append(best)
+        waiting = [alpha for alpha in waiting if best not in alpha]
+    return sorted(found)
+
+
+def _without_terms(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    """A derivative graph with the response alone; its coefficients are called ``name``."""
+    found = onnx.ModelProto()
+    found.CopyFrom(proto)
+    _rename(found.graph, TERMS, name)  # the next graph has coefficients of its own
+    del found.graph.output[1:]
+    return found
+
+
+def _as_responses(proto: onnx.ModelProto, rows: int, stem: str) -> onnx.ModelProto:
+    """A Jacobian graph whose terms (N, C, rows) are C·rows responses."""
+    found = _without_terms(proto, f"{stem}/first")
+    graph = found.graph
+    info = graph.output[0].type.tensor_type
+    width = int(info.shape.dim[1].dim_value) * rows
+    shape = numpy_helper.from_array(np.array([-1, width]), f"{stem}/shape")
+    name = f"{stem}/jacobian"
+    graph.initializer.append(shape)
+    graph.node.append(helper.make_node("Reshape", [f"{stem}/first", shape.name], [name], name=name))
     del graph.output[:]
-    kind, count = info.elem_type, len(indices)
-    graph.output.append(helper.make_tensor_value_info(response, kind, ["N", outputs]))
-    graph.output.append(helper.make_tensor_value_info(TERMS, kind, ["N", outputs, count]))
-    return DerivativeGraph(proto, indices)
+    graph.output.append(helper.make_tensor_value_info(name, info.elem_type, ["N", width]))
+    return found
+
+
+def _collected(
+    proto: onnx.ModelProto, response: onnx.ValueInfoProto, plan: _Plan, stem: str
+) -> onnx.ModelProto:
+    """Picks the t_ijk out of the graph of s_ci,jk, (N, C·rows, pairs), and joins the lower ones."""
+    found = _without_terms(proto, f"{stem}/second")
+    graph, info = found.graph, response.type.tensor_type
+    responses, pairs = int(info.shape.dim[1].dim_value), len(plan.pairs)
+    dtype = helper.tensor_dtype_to_np_dtype(info.elem_type)
+    constants = {
+        "all": np.array([0, responses, len(plan.rows) * pairs]),
+        "places": np.array([row * pairs + pair for row, pair in plan.places]),
+        "factors": np.array(plan.factors, dtype=dtype),
+    }
+    for name, value in constants.items():
+        graph.initializer.append(numpy_helper.from_array(value, f"{stem}/{name}"))
+    last = f"{stem}/third" if plan.low else TERMS
+
+    def write(kind: str, *ends: str, **attributes: Any) -> None:
+        node = helper.make_node(kind, ends[:-1], ends[-1:], name=ends[-1], **attributes)
+        graph.node.append(node)
+
+    write("Reshape", f"{stem}/second", f"{stem}/all", f"{stem}/flat")
+    write("Gather", f"{stem}/flat", f"{stem}/places", f"{stem}/picked", axis=2)
+    write("Mul", f"{stem}/picked", f"{stem}/factors", last)
+    if plan.low:
+        write("Concat", f"{stem}/low", last, TERMS, axis=2)
+    del graph.output[:]
+    graph.output.append(response)
+    count = len(plan.low) + len(plan.places)
+    terms = helper.make_tensor_value_info(TERMS, info.elem_type, ["N", responses, count])
+    graph.output.append(terms)
+    return found
 
 
 def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
@@ -102,3 +181,12 @@ def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
                     names[place] = new
         if node.name == old:
             node.name = new
+
+
+def _unused_stem(graph: onnx.GraphProto) -> str:
+    """``third``, or with a number where the graph has such names: it may be a derivative graph."""
+    names, stem, count = all_names(graph), "third", 1
+    while any(name.startswith(f"{stem}/") for name in names):
+        count += 1
+        stem = f"third{count}"
+    return stem

@@ -9,11 +9,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from onnxtaylor.errors import DataError, printable
+from onnxtaylor.errors import DataError, listed, nearest, printable
 
-__all__ = ["ColumnRequest", "Columns", "Places", "choose", "listed", "locate", "quoted"]
+__all__ = ["ColumnRequest", "Columns", "Places", "choose", "locate", "quoted"]
 
 
 @dataclass(frozen=True)
@@ -103,16 +102,6 @@ def locate(file: str, names: Sequence[str], columns: Columns) -> Places:
     )
 
 
-def listed(names: Sequence[str], limit: int = 6) -> str:
-    """The first names of a list, fit for a message.
-
-    >>> listed(["a", "b", "c"], limit=2)
-    'a, b, … (+1 more)'
-    """
-    shown = ", ".join(printable(name, 40) or "''" for name in names[:limit])
-    return shown if len(names) <= limit else f"{shown}, … (+{len(names) - limit} more)"
-
-
 def quoted(name: str) -> str:
     """A column's name between quotes, fit for one line."""
     return f"'{printable(name, 60)}'"
@@ -154,17 +143,8 @@ def _usable(
 
 
 def _exists(file: str, names: Sequence[str], name: str) -> None:
-    if name in names:
-        return
-    near = get_close_matches(name, names, n=3) or [
-        n for n in names if n.casefold() == name.casefold()
-    ]
-    hint = (
-        "did you mean " + " or ".join(quoted(n) for n in near) + "?"
-        if near
-        else f"columns: {listed(names)}"
-    )
-    raise DataError(f"{file} has no column {quoted(name)}: {hint}")
+    if name not in names:
+        raise DataError(f"{file} has no column {quoted(name)}{nearest(name, names)}")
 
 
 def _place(file: str, names: Sequence[str], name: str) -> int:

@@ -21,8 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from onnxtaylor.data.columns import listed
-from onnxtaylor.errors import DataError, OnnxTaylorWarning
+from onnxtaylor.errors import DataError, OnnxTaylorWarning, listed
 
 __all__ = ["Head", "open_bytes", "read_head", "squeeze"]
 

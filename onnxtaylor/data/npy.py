@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.data.columns import Places, listed, quoted
+from onnxtaylor.data.columns import Places, quoted
 from onnxtaylor.data.formats import Piece, reading, rows_per_piece
 from onnxtaylor.data.numbers import as_classes, as_floats, is_number
 from onnxtaylor.data.values import kind_name
-from onnxtaylor.errors import DataError
+from onnxtaylor.errors import DataError, listed
 
 __all__ = ["NpyTable", "NpzTable"]
 

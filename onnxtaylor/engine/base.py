@@ -18,11 +18,16 @@ class BatchCoefficients:
     """Of B events: ``responses`` (B, C) and ``terms`` t_α (B, C, K), both float64.
 
     The K coefficients are those of the engine's ``indices``, 1/α! included, per unit of the
-    model's input. The arrays may be reused by the engine's next batch.
+    model's input. ``errors`` (B, C, K) are upper estimates of abs(t − true), ``kinks`` (B, n) is
+    true where a kink or step of a response lies within reach of the stencil along that feature;
+    both are None where the engine has none to tell. The arrays may be reused by the engine's next
+    batch.
     """
 
     responses: npt.NDArray[np.float64]
     terms: npt.NDArray[np.float64]
+    errors: npt.NDArray[np.float64] | None = None
+    kinks: npt.NDArray[np.bool_] | None = None
 
 
 class Engine(Protocol):

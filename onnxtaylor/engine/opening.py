@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from onnxtaylor.engine.probes import distinct, probe, require_finite, same
 from onnxtaylor.engine.session import Session
-from onnxtaylor.errors import ModelError, OptionError, ProbeError, printable
+from onnxtaylor.errors import ModelError, OptionError, ProbeError, nearest, printable
 from onnxtaylor.graph import (
     Choice,
     GraphFunction,
@@ -22,7 +22,6 @@ from onnxtaylor.graph import (
     free_batch,
     stored_names,
 )
-from onnxtaylor.graph.choose import nearest
 from onnxtaylor.graph.function import select_responses
 from onnxtaylor.graph.link import check_link
 from onnxtaylor.graph.prune import tensor_names
@@ -219,6 +218,6 @@ def _columns(
             ]
             raise OptionError(
                 f"{printable(model.path)}: no output, inner tensor or response node is called"
-                f" '{printable(name)}'{nearest(name, list(dict.fromkeys(known)))}"
+                f" '{printable(name)}'{nearest(name, known)}"
             )
     return list(dict.fromkeys(wanted))

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from onnxtaylor_kernels.contract import contract
 from onnxtaylor_kernels.displace import displace, round_to_grid
+from onnxtaylor_kernels.errors import bound_errors
 
+from onnxtaylor.engine.noise import ResponseNoise
 from onnxtaylor.engine.session import BoundCall, Session
 from onnxtaylor.engine.stencil import Stencil
 
@@ -21,6 +23,7 @@ Floats = npt.NDArray[np.float64]
 class Pipeline:
     """Buffers for a chunk of ``events`` events or, of one event, for ``block`` stencil points.
 
+    ``steps`` (G, n) are those of the stencil's groups, ``noise`` is needed where it has gaps.
     ``parallel`` runs the kernels on all of Numba's threads: for a single pipeline only.
     """
 
@@ -34,11 +37,14 @@ class Pipeline:
         events: int,
         block: int,
         parallel: bool,
+        noise: ResponseNoise | None = None,
     ) -> None:
         function = session.function
         n, dtype = function.n_features, function.dtype
         self._session, self._stencil, self._steps = session, stencil, steps
         self._digits = function.digits
+        self._noise = noise
+        self._widest = steps.max(axis=0)
         self._block = block
         self._centres = np.empty((events, n), dtype)
         self._rows = np.empty((events, block, n), dtype)
@@ -47,15 +53,24 @@ class Pipeline:
         self._round: Callable[..., None] = round_to_grid if parallel else round_to_grid.alone
         self._displace: Callable[..., None] = displace if parallel else displace.alone
         self._contract: Callable[..., None] = contract if parallel else contract.alone
+        self._bound: Callable[..., None] = bound_errors if parallel else bound_errors.alone
 
-    def run(self, x: Floats, responses: Floats, terms: Floats) -> None:
+    def run(
+        self,
+        x: Floats,
+        responses: Floats,
+        terms: Floats,
+        errors: Floats | None = None,
+        kinks: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
         """Fills responses (E, C) and terms (E, C, K) at x (E, n), E at most ``events``.
 
-        Raises ModelError where the model fails.
+        Of a stencil with gaps also errors (E, C, K) and kinks (E, n). Raises ModelError where the
+        model fails.
         """
         stencil, weights, count = self._stencil, self._stencil.formula, len(x)
         centres = self._centres[:count]
-        self._round(np.ascontiguousarray(x), self._steps, weights.reach, self._digits, centres)
+        self._round(np.ascontiguousarray(x), self._widest, weights.reach, self._digits, centres)
         for first in range(0, stencil.points, self._block):
             size = min(self._block, stencil.points - first)
             self._displace(
@@ -85,6 +100,29 @@ class Pipeline:
             stencil.slots_second,
             stencil.slots_pairs,
             terms,
+        )
+        if stencil.gaps is None or self._noise is None or errors is None or kinks is None:
+            return
+        self._bound(
+            found,
+            self._noise.at(found[:, 0]),
+            self._noise.relative,
+            self._steps,
+            stencil.features,
+            stencil.pairs,
+            stencil.axes_of_pairs,
+            stencil.gaps.first,
+            stencil.gaps.second,
+            weights.corners,
+            stencil.gaps.corner,
+            stencil.gaps.ridge,
+            stencil.gaps.amplified,
+            stencil.gaps.pooled,
+            stencil.slots_first,
+            stencil.slots_second,
+            stencil.slots_pairs,
+            errors,
+            kinks,
         )
 
     def _call(self, events: int, first: int, size: int) -> BoundCall:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+from onnx import TensorProto
 
 from onnxtaylor.errors import ModelError, OptionError, ProbeError, RuntimeMissingError, printable
 from onnxtaylor.graph import GraphFunction
@@ -18,6 +19,13 @@ from onnxtaylor.graph import GraphFunction
 __all__ = ["PROVIDERS", "Session", "available_threads", "choose_provider", "start"]
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+# Optimizers that make single precision, or worse, of numbers in double precision: they keep a
+# factor or an ε as an attribute, which holds 24 bits. FuseReluClip gives up on doubles altogether.
+ROUNDING = (
+    *("MatMulScaleFusion", "SimplifiedLayerNormFusion", "FuseReluClip"),
+    *("LayerNormFusionL1", "LayerNormFusionL2"),
+)
 
 UNKNOWN_OPERATOR = (
     r"Fatal error: (?P<domain>\S*):(?P<kind>\S+?)\(-?\d+\) is not a registered function/op",
@@ -109,7 +117,7 @@ def start(
             proto.SerializeToString(),
             options,
             providers=providers,
-            disabled_optimizers=list(without),
+            disabled_optimizers=[*without, *(ROUNDING if _has_doubles(proto) else ())],
             enable_fallback=False,  # it would print on stdout before it tries again
         )
     except Exception as error:  # onnxruntime raises many types without a common base
@@ -117,6 +125,12 @@ def start(
     if provider == "cuda" and PROVIDERS["cuda"] not in session.get_providers():
         raise OptionError("onnxruntime could not start its CUDA provider: use --provider cpu")
     return session
+
+
+def _has_doubles(proto: onnx.ModelProto) -> bool:
+    """Whether numbers in double precision are fed or stored."""
+    fed = any(i.type.tensor_type.elem_type == TensorProto.DOUBLE for i in proto.graph.input)
+    return fed or any(t.data_type == TensorProto.DOUBLE for t in proto.graph.initializer)
 
 
 class Session:

@@ -1,4 +1,4 @@
-"""Which stencil serves a list of multi-indices, and with which steps."""
+"""Which stencil serves a list of multi-indices."""
 
 from __future__ import annotations
 
@@ -11,14 +11,33 @@ from onnxtaylor_kernels.points import Formula, formula, point_count
 from onnxtaylor.errors import OptionError
 from onnxtaylor.indices import MultiIndices
 
-__all__ = ["ACCURACIES", "MIXED", "Stencil", "build_stencil", "choose_steps"]
+__all__ = ["ACCURACIES", "MIXED", "Gaps", "Stencil", "build_stencil"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-LENGTH = 0.5
-ACCURACIES = (2, 4)
+ACCURACIES = (2, 4, 6)
 MIXED = ("two", "four")
+REACH = 3  # steps, of a stencil that estimates its errors
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """What errors are estimated from: weights of one order of accuracy minus those of another.
+
+    Of ``first`` (2, M), ``second`` (2, M), ``corner`` (2, Q) and ``ridge`` (2, M) the first row
+    compares the value's order with its neighbour's (sixth with fourth, else with sixth), the second
+    row fourth with second where the value is of sixth order, else it is zero. ``amplified`` (3,) is
+    the factor √(Σ w²), the centre's weight included, by which t_i, t_ii and t_ij multiply noise.
+    ``pooled`` lets all axes of an event tell of its noise and convergence.
+    """
+
+    first: Floats
+    second: Floats
+    corner: Floats
+    ridge: Floats
+    amplified: Floats
+    pooled: bool
 
 
 @dataclass(frozen=True)
@@ -28,7 +47,8 @@ class Stencil:
     ``features`` (A,) are the active ones, ``pairs`` (Q, 2) the pairs of them whose t_ij is asked
     for, ``axes_of_pairs`` (Q, 2) their places in ``features``. ``slots_first`` and
     ``slots_second`` (A,) are the places of t_i and t_ii among the coefficients, -1 where not
-    asked for, ``slots_pairs`` (Q,) those of t_ij.
+    asked for, ``slots_pairs`` (Q,) those of t_ij. ``groups`` is 2 where first and second order
+    have points of their own on the axes. ``gaps`` is None where no errors are estimated.
     """
 
     formula: Formula
@@ -38,22 +58,41 @@ class Stencil:
     slots_first: Integers
     slots_second: Integers
     slots_pairs: Integers
+    groups: int
+    gaps: Gaps | None
 
     @property
     def points(self) -> int:
         """Evaluations per event, e.g. n² + n + 1 for everything up to second order."""
-        return point_count(self.formula, len(self.features), len(self.pairs))
+        return point_count(self.formula, len(self.features), len(self.pairs), self.groups)
+
+    def steps_of_groups(self, steps: Floats) -> Floats:
+        """Of steps (2, n) of first and second order, those of the points on the axes: (G, n)."""
+        if self.groups == 2:
+            return np.ascontiguousarray(steps)
+        second = len(self.pairs) > 0 or bool((self.slots_second >= 0).any())
+        return np.ascontiguousarray(steps[1:] if second else steps[:1])
 
 
-def build_stencil(indices: MultiIndices, *, accuracy: int, mixed: str = "two") -> Stencil:
+def build_stencil(
+    indices: MultiIndices,
+    *,
+    accuracy: int,
+    mixed: str = "two",
+    errors: bool = False,
+    apart: bool = False,
+    pooled: bool = True,
+) -> Stencil:
     """Finds the features, pairs and places that the kernels need.
 
-    Raises OptionError for third order, and for an accuracy or mixed formula that is not offered.
+    ``errors`` asks for the points by which errors are estimated, ``apart`` for points on the axes
+    for each order, ``pooled`` as in ``Gaps``. Raises OptionError for third order, and for an
+    accuracy or mixed formula that is not offered.
     """
     if indices.order > 2:
         raise OptionError("third order is beyond finite differences: use order 1 or 2")
     if accuracy not in ACCURACIES:
-        raise OptionError(f"accuracy {accuracy} is not offered: choose 2 or 4")
+        raise OptionError(f"accuracy {accuracy} is not offered: choose 2, 4 or 6")
     if mixed not in MIXED:
         raise OptionError(f"mixed formula '{mixed}' is not offered: choose two or four")
     i = indices.table[:, 0].astype(np.int64)
@@ -69,42 +108,33 @@ def build_stencil(indices: MultiIndices, *, accuracy: int, mixed: str = "two") -
     slots_second[place[i[second]]] = slots[second]
     pairs = np.ascontiguousarray(np.stack((i[pair], j[pair]), axis=1))
     return Stencil(
-        formula=formula(accuracy, mixed),
+        formula=formula(accuracy, mixed, REACH if errors else 0),
         features=features,
         pairs=pairs,
         axes_of_pairs=place[pairs],
         slots_first=slots_first,
         slots_second=slots_second,
         slots_pairs=slots[pair],
+        groups=2 if apart and first.any() and not first.all() else 1,
+        gaps=_gaps(accuracy, mixed, pooled) if errors else None,
     )
 
 
-def choose_steps(
-    stencil: Stencil, spread: Floats, largest: Floats, *, digits: int, order: int
-) -> Floats:
-    """h_i = c·s_i as a power of two, not below the spacing of the model's numbers; shape (n,).
-
-    c balances truncation against the round-off ε of the response for a function whose derivatives
-    change over L = half a spread, in units of L and of the function itself:
-
-        second order, accuracy 2   h²/12 against 4ε/h²        c = L (48 ε)^¼
-        second order, accuracy 4   h⁴/90 against 16ε/(3h²)    c = L (240 ε)^⅙
-        first order,  accuracy 2   h²/6  against ε/h          c = L (3 ε)^⅓
-        first order,  accuracy 4   h⁴/30 against 3ε/(2h)      c = L (45 ε/4)^⅕
-
-    ``spread`` (n,) is s, ``largest`` (n,) the largest abs(x) that will be displaced, ``digits``
-    the binary digits of the model's format. Source: W. Press et al., Numerical Recipes, 5.7.
-    """
-    epsilon = 2.0 ** (1 - digits)
-    constant, power = {
-        (2, 2): (48.0, 4),
-        (2, 4): (240.0, 6),
-        (1, 2): (3.0, 3),
-        (1, 4): (45.0 / 4.0, 5),
-    }[order, stencil.formula.accuracy]
-    c = LENGTH * (constant * epsilon) ** (1 / power)
-    steps = 2.0 ** np.rint(np.log2(c * spread))
-    for _ in range(2):  # a wider step may reach across a power of two, where numbers lie wider
-        _, exponent = np.frexp(largest + stencil.formula.reach * steps)
-        steps = np.maximum(steps, np.ldexp(1.0, exponent - digits))
-    return np.asarray(steps, dtype=np.float64)
+def _gaps(accuracy: int, mixed: str, pooled: bool) -> Gaps:
+    value, fourth, second, sixth = (formula(a, mixed, REACH) for a in (accuracy, 4, 2, 6))
+    beside = (value, fourth) if accuracy == 6 else (value, sixth)
+    below = (fourth, second) if accuracy == 6 else (value, value)
+    centre = (value.second.sum(), value.corner.sum() + 2 * value.ridge.sum())
+    squares = (
+        (value.first**2).sum(),
+        (value.second**2).sum() + centre[0] ** 2,
+        (value.corner**2).sum() + 2 * (value.ridge**2).sum() + centre[1] ** 2,
+    )
+    return Gaps(
+        np.stack([a.first - b.first for a, b in (beside, below)]),
+        np.stack([a.second - b.second for a, b in (beside, below)]),
+        np.stack([a.corner - b.corner for a, b in (beside, below)]),
+        np.stack([a.ridge - b.ridge for a, b in (beside, below)]),
+        np.sqrt(squares),
+        pooled,
+    )

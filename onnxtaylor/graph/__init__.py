@@ -8,9 +8,11 @@
 ``held``      inputs held at a value
 ``function``  the graph rewritten to one input of features and one output of responses
 ``link``      log or logit of the responses
+``ancient``   operator sets before 7 in the words of 7
 ``builder``   nodes and constants added to a graph
 ``prune``     what a response needs of the graph
 ``batch``     a fixed batch dimension made free
+``promote``   the graph in double precision
 ``reach``     whether the response is a step function of the features
 """
 

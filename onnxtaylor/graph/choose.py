@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import ModelError, OptionError, printable
+from onnxtaylor.errors import ModelError, OptionError, nearest, printable
 from onnxtaylor.graph.held import read_value
 from onnxtaylor.graph.layout import batch_of, feature_count
 from onnxtaylor.graph.load import LoadedModel
 from onnxtaylor.graph.ports import FLOATS, Port, input_ports, output_ports, zipmap_tensors
 from onnxtaylor.graph.prune import needed_inputs, tensor_names
 
-__all__ = ["Choice", "ModelRequest", "choose", "nearest"]
+__all__ = ["Choice", "ModelRequest", "choose"]
 
 MOST_FEATURES = 2**24  # of which one event fills 128 MiB
 
@@ -218,16 +217,6 @@ def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port])
         names = [p.name for p in (*features, *floats[:3])]
         line += ", or take as features with " + " ".join(f"--input {printable(n)}" for n in names)
     return line
-
-
-def nearest(name: str, names: Sequence[str]) -> str:
-    """A hint ``; nearest: a, b`` for a name that does not exist."""
-    close = get_close_matches(name, names, n=3, cutoff=0.4)
-    listed = close or list(names)[:8]
-    more = "" if close or len(names) <= 8 else f", … ({len(names)} in all)"
-    if not listed:
-        return ""
-    return ("; nearest: " if close else "; it has ") + ", ".join(map(printable, listed)) + more
 
 
 def _at(model: LoadedModel) -> str:

@@ -16,12 +16,14 @@ import onnx
 from onnx import TensorProto, helper
 
 from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.graph.ancient import to_first
 from onnxtaylor.graph.builder import Builder
 from onnxtaylor.graph.choose import Choice
 from onnxtaylor.graph.held import hold
 from onnxtaylor.graph.layout import Layout, batch_of, lay_out
 from onnxtaylor.graph.link import check_link, linked, undone
 from onnxtaylor.graph.load import LoadedModel
+from onnxtaylor.graph.normalize.unrounded import unrounded
 from onnxtaylor.graph.ports import FLOATS, zipmap_labels
 from onnxtaylor.graph.prune import prune
 from onnxtaylor.graph.reach import Reach, reach
@@ -116,6 +118,7 @@ def build_function(
         joined = _join_outputs(builder, choice.outputs, layout.batch, feed)
         joined = linked(builder, joined, link, double)
     _finish(builder, joined, responses, feed, layout.batch)
+    proto = unrounded(proto)
     path = reach(proto)
     labels = [zipmap_labels(model.proto.graph, name) for name in choice.outputs]
     return GraphFunction(
@@ -152,7 +155,7 @@ def _modern(model: LoadedModel) -> onnx.ModelProto:
     version = model.opset.get("ai.onnx")
     if version is not None and version < OLDEST_OPSET:
         try:
-            proto = onnx.version_converter.convert_version(model.proto, OLDEST_OPSET)
+            proto = onnx.version_converter.convert_version(to_first(model.proto), OLDEST_OPSET)
         except Exception as error:  # the converter raises whatever its adapters do
             raise ModelError(
                 f"{printable(model.path)}: operator set {version} is older than onnxruntime runs"

@@ -1,15 +1,17 @@
 """What each operator's derivative is: mathematics only.
 
 ``verbs``        constant, elementwise, binary, linear: what most rules are made with
-``elementwise``  ``piecewise``  ``arithmetic``  ``products``  ``softmax``  ``reductions``
-``convolution``  ``separable``  ``extremes``  ``normalization``  ``einsum``
+``elementwise``  ``activations``  ``piecewise``  ``arithmetic``  ``products``  ``softmax``
+``reductions``   ``convolution``  ``separable``  ``extremes``  ``normalization``  ``einsum``
 ``structure``    ``joins``  ``places``  ``selection``: operators that move and join elements
 ``base``         what a rule is, and the table ``RULES``
+``versions``     which versions of an operator its rule serves
 ``bundle``       tangents and adjoints, and how they broadcast
 ``emit``         writes nodes
 """
 
 from onnxtaylor.rules import (
+    activations,
     arithmetic,
     convolution,
     einsum,
@@ -26,12 +28,14 @@ from onnxtaylor.rules import (
     softmax,
     steps,
     structure,
+    versions,
 )
 from onnxtaylor.rules.base import RULES, Rule, register
 
 __all__ = [
     "RULES",
     "Rule",
+    "activations",
     "arithmetic",
     "convolution",
     "einsum",
@@ -49,4 +53,5 @@ __all__ = [
     "softmax",
     "steps",
     "structure",
+    "versions",
 ]

@@ -23,7 +23,17 @@ from onnx import helper
 from onnxtaylor.rules.bundle import Bundle, Shape
 from onnxtaylor.rules.emit import Emitter
 
-__all__ = ["RULES", "Bundles", "Context", "Curvature", "Node", "Rule", "register"]
+__all__ = [
+    "NEWEST",
+    "RULES",
+    "UNTIL",
+    "Bundles",
+    "Context",
+    "Curvature",
+    "Node",
+    "Rule",
+    "register",
+]
 
 Bundles = Sequence[Bundle | None]
 
@@ -84,6 +94,9 @@ class Curvature(Protocol):
     def product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd (l_d r_dᵀ + r_d l_dᵀ) over all elements d of an event."""
 
+    def halves(self, left: Bundle, right: Bundle) -> None:
+        """H_c,ij += Σ_d (l_id r_cjd + l_jd r_cid): right has a lead of C·n, response major."""
+
 
 class Rule(Protocol):
     """The derivative of one kind of operator.
@@ -107,11 +120,18 @@ class Rule(Protocol):
         """Adds what the node curves; nothing for linear kinds."""
 
 
+NEWEST = 26  # of ai.onnx: the newest operator set that the rules were written against
+
 RULES: dict[str, Rule] = {}
+UNTIL: dict[str, int] = {}
 
 
-def register(kinds: str | Iterable[str], rule: Rule) -> Rule:
-    """Gives operators their rule: ``"Tanh"``, or ``"my.domain.Op"`` for one of your own."""
+def register(kinds: str | Iterable[str], rule: Rule, *, until: int = NEWEST) -> Rule:
+    """Gives operators their rule: ``"Tanh"``, or ``"my.domain.Op"`` for one of your own.
+
+    It serves every version of an operator of ai.onnx up to operator set ``until``. An operator of
+    your own has no versions: raise the name with the meaning.
+    """
     for kind in kinds.split() if isinstance(kinds, str) else kinds:
-        RULES[kind] = rule
+        RULES[kind], UNTIL[kind] = rule, until
     return rule

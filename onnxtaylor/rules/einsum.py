@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import prod
 from string import ascii_letters
 
 import numpy as np
 
 from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, register
-from onnxtaylor.rules.bundle import Bundle, Shape, added, expanded, scaled, summed_to
+from onnxtaylor.rules.bundle import Bundle, Shape, added, summed_to
+from onnxtaylor.rules.contraction import Factor, contracted
 from onnxtaylor.rules.places import refused
 
 __all__ = ["Einsum"]
@@ -27,7 +29,7 @@ class _Subscripts:
     operands: tuple[str, ...]
     output: str
     sizes: dict[str, int]
-    lead: str
+    leads: tuple[str, str]  # of bundles
 
     def shape(self, letters: str) -> Shape:
         """The shape of a tensor with these letters."""
@@ -45,7 +47,7 @@ def _subscripts(c: Context, node: Node) -> _Subscripts:
     for term, rank in zip(left.split(","), ranks, strict=True):
         if "..." in term:
             count = rank - (len(term) - 3)
-            letters = "".join(spare[1 : 1 + count])[::-1]  # aligned at the last one
+            letters = "".join(spare[2 : 2 + count])[::-1]  # aligned at the last one
             dots = max(dots, letters, key=len)
             term = term.replace("...", letters)
         operands.append(term)
@@ -63,7 +65,7 @@ def _subscripts(c: Context, node: Node) -> _Subscripts:
         raise refused(node, "no derivative of a diagonal is known")
     if len(events) != 1 or events[0] not in output:
         raise refused(node, "it mixes the events of a batch")
-    return _Subscripts(tuple(operands), output, sizes, spare[0])
+    return _Subscripts(tuple(operands), output, sizes, (spare[0], spare[1]))
 
 
 @dataclass(frozen=True)
@@ -98,59 +100,59 @@ class Einsum:
     ) -> Bundle:
         """Σ of a bundle with the letters ``have`` and all operands but one, to letters ``want``."""
         others = [k for k in range(len(node.inputs)) if k != place]
-        names = [b.name, *(node.inputs[k] for k in others)]
-        terms = [s.lead + have, *(s.operands[k] for k in others)]
-        for letter in want:
-            if all(letter not in term for term in terms):  # it was summed over: the same for all
-                names.append(c.e.constant(np.ones(s.sizes[letter])))
-                terms.append(letter)
-        name = c.e.op("Einsum", *names, equation=f"{','.join(terms)}->{s.lead}{want}")
+        given = [Factor.of(b, s.leads[0], have)]
+        name = self._product(c, node, s, given, others, s.leads[0] + want)
         varies = b.varies or any(node.inputs[k] not in c.e.constants for k in others)
         return Bundle(name, b.lead, s.shape(want), varies)
 
     def curvature(
         self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
     ) -> None:
-        """H += Σ z̄ x_3 … (ẋ_1 ẋ_2ᵀ + ẋ_2 ẋ_1ᵀ) for each pair, over all letters."""
+        """H += ẋ_1 u_2ᵀ + u_2 ẋ_1ᵀ with u_2 = Σ z̄ ẋ_2 x_3 … for each pair, x_1 the smaller one."""
         s, a = _subscripts(c, node), adjoints[0]
         if a is None:
             return
-        letters = "".join(s.sizes)
-        whole = s.shape(letters)
-        for p, q in combinations(range(len(tangents)), 2):
+        for pair in combinations(range(len(tangents)), 2):
+            p, q = sorted(pair, key=lambda k: prod(abs(d) for d in c.shape(node.inputs[k])))
             left, right = tangents[p], tangents[q]
-            if left is None or right is None:
-                continue
-            weights = self._over(c, a, s.output, letters)
-            for k, name in enumerate(node.inputs):
-                if k not in (p, q):
-                    factor, shape = self._spread(c, name, s.operands[k], letters)
-                    weights = scaled(c.e, weights, factor, shape)
-            sides = [
-                expanded(c.e, self._over(c, t, s.operands[k], letters), whole)
-                for k, t in ((p, left), (q, right))
-            ]
-            h.product(sides[0], sides[1], expanded(c.e, weights, whole))
+            if left is not None and right is not None:
+                h.halves(left, self._with_adjoint(c, node, s, a, right, p, q))
 
-    def _spread(self, c: Context, name: str, have: str, letters: str) -> tuple[str, Shape]:
-        """A primal tensor with its letters in the order of all letters, 1 for the missing."""
-        shape = dict(zip(have, c.shape(name), strict=True))
-        order = [have.index(k) for k in letters if k in have]
-        turned = c.e.op("Transpose", name, perm=order)
-        missing = [k for k, letter in enumerate(letters) if letter not in have]
-        if missing:
-            turned = c.e.op("Unsqueeze", turned, c.e.constant(missing))
-        return turned, tuple(shape.get(k, 1) for k in letters)
+    def _with_adjoint(
+        self, c: Context, node: Node, s: _Subscripts, a: Bundle, t: Bundle, p: int, q: int
+    ) -> Bundle:
+        """Σ z̄_c ẋ_qj x_3 … for all c and j: C·n tangents of operand p."""
+        others = [k for k in range(len(node.inputs)) if k not in (p, q)]
+        first, second = s.leads
+        given = [Factor.of(a, first, s.output), Factor.of(t, second, s.operands[q])]
+        want = s.operands[p]
+        name = self._product(c, node, s, given, others, first + second + want)
+        varies = a.varies or t.varies or any(node.inputs[k] not in c.e.constants for k in others)
+        found = Bundle("", a.lead * t.lead, s.shape(want), varies)
+        whole = found.renamed(c.e.op("Reshape", name, c.e.constant(found.target)))
+        return summed_to(c.e, whole, c.shape(node.inputs[p]))
 
-    def _over(self, c: Context, b: Bundle, have: str, letters: str) -> Bundle:
-        """``_spread`` of a bundle."""
-        shape = dict(zip(have, b.shape, strict=True))
-        order = [0, *(1 + have.index(k) for k in letters if k in have)]
-        name = c.e.op("Transpose", b.name, perm=order)
-        missing = [1 + k for k, letter in enumerate(letters) if letter not in have]
-        if missing:
-            name = c.e.op("Unsqueeze", name, c.e.constant(missing))
-        return b.renamed(name, tuple(shape.get(k, 1) for k in letters))
+    def _product(
+        self,
+        c: Context,
+        node: Node,
+        s: _Subscripts,
+        given: Sequence[Factor],
+        others: Sequence[int],
+        want: str,
+    ) -> str:
+        """Σ of bundles times some of the operands, to letters ``want``."""
+        factors = list(given)
+        for k in others:
+            factors.append(Factor(node.inputs[k], s.operands[k], c.shape(node.inputs[k])))
+        wide = {k for f in factors for k, d in zip(f.letters, f.sizes, strict=True) if d != 1}
+        known = {k for f in factors for k in f.letters}
+        for letter in want:
+            size = s.sizes.get(letter, 1)
+            if letter not in known or (size > 1 and letter not in wide):
+                # it was summed over: the same for all
+                factors.append(Factor(c.e.constant(np.ones(size)), letter, (size,)))
+        return contracted(c.e, factors, want)
 
 
 register("Einsum", Einsum())

@@ -28,7 +28,7 @@ class Concat(Flat):
         for name, t in zip(node.inputs, tangents, strict=True):
             shape = c.shape(name)
             if t is None:
-                sizes = [known[0].lead, *(d if d > 0 else 1 for d in shape)]
+                sizes = [known[0].lead, *map(abs, shape)]  # m·N stands for m, and 0 for 0
                 t = Bundle(c.e.constant(np.zeros(sizes)), known[0].lead, shape, varies=False)
             parts.append(c.repeated(t) if varies else t)
         joined = c.e.op("Concat", *(p.name for p in parts), axis=axis + 1)

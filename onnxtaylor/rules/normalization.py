@@ -20,7 +20,7 @@ def _normalized(c: Context, node: Node, b: Bundle) -> Bundle:
         raise refused(node, "it mixes the events of a batch")
     if scale is None or variance is None:
         raise refused(node, "its statistics depend on the data")
-    epsilon = float(node.get("epsilon", 1e-5))
+    epsilon = float(node.get("epsilon", np.float32(1e-5)))
     factor = scale.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
     shape = (-1,) + (1,) * (len(b.shape) - 2)
     value = factor.reshape(shape)

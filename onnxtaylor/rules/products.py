@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -14,10 +15,12 @@ from onnxtaylor.rules.bundle import (
     Shape,
     added,
     aligned,
+    batch_axis,
     broadcast_shape,
     expanded,
     summed_to,
 )
+from onnxtaylor.rules.places import refused
 
 __all__ = ["Gemm", "MatMul"]
 
@@ -40,8 +43,8 @@ class MatMul:
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
         """Ż = Ẋ Y + X Ẏ."""
         x, y = node.inputs[:2]
-        shape, total = c.shape(node.outputs[0]), None
         self._check(c, node)
+        shape, total = c.shape(node.outputs[0]), None
         for place, t in enumerate(tangents[:2]):
             if t is None:
                 continue
@@ -56,6 +59,7 @@ class MatMul:
 
     def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
         """X̄ = Z̄ Yᵀ, Ȳ = Xᵀ Z̄, summed over what was broadcast."""
+        self._check(c, node)
         a = adjoints[0]
         found: list[Bundle | None] = []
         for place in range(2):
@@ -73,28 +77,40 @@ class MatMul:
     def curvature(
         self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
     ) -> None:
-        """H += Σ Z̄_ab (Ẋ_ak Ẏ_kb + Ẏ_kb Ẋ_ak): element by element over (a, k, b)."""
-        left, right, a = tangents[0], tangents[1], adjoints[0]
-        if left is None or right is None or a is None:
+        """H += Σ (Ẋ U_jᵀ + U_j Ẋᵀ) with U_j = Z̄ Ẏ_jᵀ, or Ẏ with Ẋ_iᵀ Z̄ where Y is smaller."""
+        x, y, a = tangents[0], tangents[1], adjoints[0]
+        if x is None or y is None or a is None:
             return
-        # X (…, a, k, 1) and Y (…, 1, k, b) against Z̄ (…, a, 1, b)
-        x_shape, y_shape = (*left.shape, 1), (*right.shape[:-2], 1, *right.shape[-2:])
-        z_shape = (*a.shape[:-1], 1, a.shape[-1])
-        whole = broadcast_shape(broadcast_shape(x_shape, y_shape), z_shape)
-        x = _with_axis(c, left, len(left.shape), x_shape)
-        y = _with_axis(c, right, len(right.shape) - 2, y_shape)
-        z = _with_axis(c, a, len(a.shape) - 1, z_shape)
-        h.product(expanded(c.e, x, whole), expanded(c.e, y, whole), expanded(c.e, z, whole))
+        if _size(x) <= _size(y):
+            h.halves(x, _with_adjoint(c, a, y, x.shape, place=1))
+        else:
+            h.halves(y, _with_adjoint(c, a, x, y.shape, place=0))
 
     def _check(self, c: Context, node: Node) -> None:
-        if min(len(c.shape(name)) for name in node.inputs[:2]) < 2:
-            raise ModelError(
-                f"node '{node.name}' (MatMul) multiplies a vector: no derivative of that is known"
-            )
+        x, y = (c.shape(name) for name in node.inputs[:2])
+        if min(len(x), len(y)) < 2:
+            raise refused(node, "it multiplies a vector: no derivative of that is known")
+        if x[-1] < 0 or y[-2] < 0 or batch_axis(c.shape(node.outputs[0])) is None:
+            raise refused(node, "it mixes the events of a batch")
 
 
-def _with_axis(c: Context, bundle: Bundle, axis: int, shape: Shape) -> Bundle:
-    return bundle.renamed(c.e.op("Unsqueeze", bundle.name, c.e.constant([axis + 1])), shape)
+def _size(bundle: Bundle) -> int:
+    return prod(abs(d) for d in bundle.shape)
+
+
+def _with_adjoint(c: Context, a: Bundle, t: Bundle, shape: Shape, place: int) -> Bundle:
+    """Z̄_c Ẏ_jᵀ for all c and j (``place`` 1) or Ẋ_jᵀ Z̄_c (0): C·n tangents of a shape."""
+    rank = len(a.shape)
+    turned = c.e.op("Transpose", aligned(c.e, t, rank), perm=[*range(rank - 1), rank, rank - 1])
+    adjoint = c.e.op("Unsqueeze", a.name, c.e.constant([1])) if a.lead > 1 else a.name
+    summed = a.shape[-1] if place == 1 else a.shape[-2]
+    kind = "Mul" if summed == 1 else "MatMul"  # of a column and a row: their outer product
+    left, right = (adjoint, turned) if place == 1 else (turned, adjoint)
+    name = c.e.op(kind, left, right)
+    found = Bundle("", a.lead * t.lead, (*a.shape[:-2], *shape[-2:]), a.varies or t.varies)
+    if a.lead > 1:
+        name = c.e.op("Reshape", name, c.e.constant(found.target))
+    return summed_to(c.e, found.renamed(name), shape)
 
 
 def _matmul_shape(wanted: Shape, adjoint: Shape, other: Shape) -> Shape:

@@ -15,9 +15,17 @@ from dataclasses import dataclass
 
 from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, register
 from onnxtaylor.rules.bundle import Bundle, scaled
+from onnxtaylor.rules.places import refused
 from onnxtaylor.rules.structure import axis_of
 
 __all__ = ["LogSoftmax", "Softmax"]
+
+
+def _axis(c: Context, node: Node) -> int:
+    axis = axis_of(node, c, -1)
+    if c.shape(node.outputs[0])[axis] < 0:
+        raise refused(node, "it mixes the events of a batch")
+    return axis
 
 
 def _sum(c: Context, bundle: Bundle, axis: int) -> str:
@@ -33,7 +41,7 @@ class Softmax:
     def _centred(self, c: Context, node: Node, t: Bundle) -> Bundle:
         """ĵ = ż − Σ p ż."""
         y = node.outputs[0]
-        mean = _sum(c, scaled(c.e, t, y, c.shape(y)), axis_of(node, c, -1))
+        mean = _sum(c, scaled(c.e, t, y, c.shape(y)), _axis(c, node))
         return Bundle(c.e.op("Sub", t.name, mean), t.lead, t.shape, varies=True)
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
@@ -70,13 +78,13 @@ class LogSoftmax:
         t = tangents[0]
         if t is None:
             return [None]
-        axis = axis_of(node, c, -1)
+        axis = _axis(c, node)
         mean = _sum(c, scaled(c.e, t, self._p(c, node), c.shape(node.outputs[0])), axis)
         return [Bundle(c.e.op("Sub", t.name, mean), t.lead, t.shape, varies=True)]
 
     def _back(self, c: Context, node: Node, a: Bundle) -> Bundle:
         """p Σ ȳ."""
-        total = _sum(c, a, axis_of(node, c, -1))
+        total = _sum(c, a, _axis(c, node))
         return Bundle(c.e.op("Mul", total, self._p(c, node)), a.lead, a.shape, varies=True)
 
     def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:

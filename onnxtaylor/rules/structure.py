@@ -73,7 +73,20 @@ def _cast(node: Node, bundle: Bundle) -> Bundle | None:
     return bundle if node.get("to") in REAL else None
 
 
-register("Identity Dropout CastLike", linear(_identity, lambda c, n, a: _first(a)))
+def _cast_like(c: Context, node: Node, bundle: Bundle) -> Bundle | None:
+    """The same; what its second input is, is known of constants (others are normalized to Cast)."""
+    like = c.value(node.inputs[1])
+    return bundle if like is None or like.dtype.kind not in "biu" else None
+
+
+register("Identity Dropout", linear(_identity, lambda c, n, a: _first(a)))
+register(
+    "CastLike",
+    linear(
+        lambda c, n, t: [_cast_like(c, n, t)],
+        lambda c, n, a: _cast_like(c, n, _first(a)),
+    ),
+)
 register("Cast", linear(lambda c, n, t: [_cast(n, t)], lambda c, n, a: _cast(n, _first(a))))
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
+from string import ascii_letters
 
 from onnxtaylor.rules.base import Bundles, Context, Curvature, Node
-from onnxtaylor.rules.bundle import Bundle, added, expanded, scaled, summed_to
+from onnxtaylor.rules.bundle import Bundle, Shape, added, aligned, expanded, scaled, summed_to
+from onnxtaylor.rules.contraction import Factor, contracted
 from onnxtaylor.rules.emit import Emitter
 
 __all__ = [
@@ -160,11 +163,29 @@ class Binary:
             factor = self._factor(c, node, partial)
             if factor is None:
                 continue
-            weights = expanded(c.e, scaled(c.e, adjoint, factor, shape), shape)
-            if a == b:
-                h.diagonal(expanded(c.e, left, shape), weights)
+            weights = scaled(c.e, adjoint, factor, shape)
+            small, large = sorted((left, right), key=lambda t: prod(abs(d) for d in t.shape))
+            if left == right:  # of one tensor, all that it was broadcast to at once
+                if a != b:
+                    weights = weights.renamed(c.e.op("Mul", weights.name, c.e.number(2.0)))
+                h.diagonal(left, summed_to(c.e, weights, left.shape))
+            elif small.shape == shape:
+                h.product(left, right, weights)
             else:
-                h.product(expanded(c.e, left, shape), expanded(c.e, right, shape), weights)
+                h.halves(small, _with_weights(c, weights, large, small.shape))
+
+
+def _with_weights(c: Context, weights: Bundle, t: Bundle, shape: Shape) -> Bundle:
+    """Σ w_c ṫ_j over what a smaller shape was broadcast to, for all c and j: C·n tangents of it."""
+    rank = len(weights.shape)
+    letters = ascii_letters[2 : 2 + rank]
+    turned = t.renamed(aligned(c.e, t, rank), (1,) * (rank - len(t.shape)) + t.shape)
+    wide = (1,) * (rank - len(shape)) + shape
+    kept = "".join(k for k, d in zip(letters, wide, strict=True) if d != 1)
+    factors = Factor.of(weights, "a", letters), Factor.of(turned, "b", letters)
+    name = contracted(c.e, factors, f"ab{kept}")
+    found = Bundle("", weights.lead * t.lead, shape, weights.varies or t.varies)
+    return found.renamed(c.e.op("Reshape", name, c.e.constant(found.target)))
 
 
 @dataclass(frozen=True)

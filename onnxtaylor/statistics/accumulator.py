@@ -29,7 +29,10 @@ BLOCK = 1024  # events whose bootstrap weights are held at a time
 
 @dataclass(frozen=True)
 class Statistics:
-    """Final numbers; arrays have shape (C, G, K), group 0 is ``all``."""
+    """Final numbers; arrays have shape (C, G, K), group 0 is ``all``.
+
+    ``numerical_error`` is None where the engine tells no errors, NaN where it knows none.
+    """
 
     groups: tuple[GroupSummary, ...]
     score: Floats
@@ -39,6 +42,7 @@ class Statistics:
     rank: Integers
     rank_low: Integers | None
     rank_high: Integers | None
+    numerical_error: Floats | None = None
 
 
 class Accumulator:
@@ -64,6 +68,7 @@ class Accumulator:
         parts = max(1, len(self.classes))
         self._moments = [Moments.zero(size) for _ in range(parts)]
         self._bootstrap = [Replicates(replicates, size) for _ in range(parts)]
+        self._errors = [np.zeros(size) for _ in range(parts)]  # Σ abs(w) error; NaN: not known
 
     @property
     def events(self) -> int:
@@ -76,15 +81,18 @@ class Accumulator:
         weights: Floats,
         numbers: Integers,
         labels: npt.NDArray[np.str_] | None = None,
+        errors: Floats | None = None,
     ) -> None:
         """Adds events: terms (B, C, K), weights (B,), event numbers (B,), labels (B,) of classes.
 
-        Raises DataError for a label that is none of the classes.
+        ``errors`` (B, C, K) bound abs(t − true); what is not known of some events is not known of
+        their sums. Raises DataError for a label that is none of the classes.
         """
         for start in range(0, len(terms), BLOCK):
             part = slice(start, start + BLOCK)
             own = None if labels is None else labels[part]
-            self._add(terms[part], weights[part], numbers[part], own)
+            bounds = None if errors is None else errors[part]
+            self._add(terms[part], weights[part], numbers[part], own, bounds)
 
     def _add(
         self,
@@ -92,29 +100,33 @@ class Accumulator:
         weights: Floats,
         numbers: Integers,
         labels: npt.NDArray[np.str_] | None,
+        errors: Floats | None,
     ) -> None:
         values = terms.reshape(len(terms), -1)
-        magnitudes = np.abs(values)
-        drawn = replicate_weights(self.seed, numbers, weights, self.replicates)
-        for part, chosen in enumerate(self._parts(len(terms), labels)):
-            if isinstance(chosen, slice) or chosen.any():
-                own = magnitudes[chosen]
-                self._moments[part].update(values[chosen], own, weights[chosen])
-                if self.replicates:
-                    self._bootstrap[part].update(own, drawn[chosen])
+        parts = self._parts(len(terms), labels)
+        for part, events in enumerate(parts):
+            self._moments[part].update(values, weights, events)
+            if errors is None:
+                self._errors[part].fill(np.nan)
+            else:
+                self._errors[part] += abs(weights[events]) @ errors.reshape(values.shape)[events]
+        if self.replicates:
+            drawn = replicate_weights(self.seed, numbers, weights, self.replicates)
+            magnitudes = np.abs(values)
+            for part, events in enumerate(parts):
+                self._bootstrap[part].update(magnitudes[events], drawn[events])
 
-    def _parts(
-        self, events: int, labels: npt.NDArray[np.str_] | None
-    ) -> list[slice | npt.NDArray[np.bool_]]:
+    def _parts(self, events: int, labels: npt.NDArray[np.str_] | None) -> list[Integers]:
+        """The numbers of each class's events."""
         if not self.classes:
-            return [slice(None)]
+            return [np.arange(events)]
         if labels is None:
             raise DataError(f"{events} events came without labels")
         masks = [labels == name for name in self.classes]
         known = np.any(np.stack(masks), axis=0)
         if not known.all():
             raise DataError(f"label '{printable(labels[~known][0])}' is none of the classes")
-        return [*masks]
+        return [np.flatnonzero(mask) for mask in masks]
 
     def merge(self, other: Accumulator) -> None:
         """Adds the events of an accumulator of the same make. Raises ValueError for another."""
@@ -123,6 +135,7 @@ class Accumulator:
         for part, moments in enumerate(other._moments):
             self._moments[part].merge(moments)
             self._bootstrap[part].merge(other._bootstrap[part])
+            self._errors[part] += other._errors[part]
 
     @property
     def _make(self) -> tuple[object, ...]:
@@ -147,6 +160,10 @@ class Accumulator:
                     " mean needs a positive sum"
                 )
         factor = np.ones(self.shape[1]) if scale is None else scale
+        bounds = [sum(self._errors), *(self._errors if self.classes else ())]
+        errors = self._stack(
+            [bound / abs(m.sum_w) for bound, m in zip(bounds, moments, strict=True)], factor
+        )
         score = self._stack([m.score for m in moments], factor)
         low = high = None
         if self.replicates:
@@ -168,6 +185,7 @@ class Accumulator:
             rank=ranks(score),
             rank_low=low,
             rank_high=high,
+            numerical_error=None if np.isnan(errors).all() else errors,
         )
 
     def _stack(self, groups: list[Floats], factor: Floats) -> Floats:
@@ -180,6 +198,7 @@ class Accumulator:
             arrays |= {f"moments/{part}/{name}": a for name, a in moments.state().items()}
             arrays[f"replicates/{part}/absolute"] = self._bootstrap[part].absolute
             arrays[f"replicates/{part}/sum_w"] = self._bootstrap[part].sum_w
+            arrays[f"errors/{part}"] = self._errors[part]
         return arrays
 
     def restore(self, arrays: Mapping[str, Floats]) -> None:
@@ -190,3 +209,4 @@ class Accumulator:
             self._moments[part] = Moments.from_state(own)
             self._bootstrap[part].absolute = np.array(arrays[f"replicates/{part}/absolute"])
             self._bootstrap[part].sum_w = np.array(arrays[f"replicates/{part}/sum_w"])
+            self._errors[part] = np.array(arrays[f"errors/{part}"])

@@ -18,10 +18,12 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
+from onnxtaylor_kernels.moments import moments
 
 __all__ = ["Moments"]
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass
@@ -42,30 +44,15 @@ class Moments:
         """No events yet."""
         return cls(0, 0.0, 0.0, *(np.zeros(size) for _ in range(5)))
 
-    def update(self, values: Floats, magnitudes: Floats, weights: Floats) -> None:
-        """Adds events: values t (B, D), magnitudes abs(t) (B, D), weights (B,)."""
-        if not len(values):
+    def update(self, values: Floats, weights: Floats, events: Integers | None = None) -> None:
+        """Adds the events of values t (B, D) and weights (B,), or those whose numbers are given."""
+        events = np.arange(len(values)) if events is None else events
+        if not len(events):
             return
-        w2 = weights**2
-        sum_w2 = float(w2.sum())
-        # events of weight zero count, but their w² must not divide
-        mean = w2 @ magnitudes / sum_w2 if sum_w2 else np.zeros(values.shape[1])
-        deviations = magnitudes - mean
-        np.square(deviations, out=deviations)
-        spread = w2 @ deviations
-        np.square(values, out=deviations)
-        self.merge(
-            Moments(
-                len(values),
-                float(weights.sum()),
-                sum_w2,
-                weights @ magnitudes,
-                weights @ values,
-                weights @ deviations,
-                mean,
-                spread,
-            )
-        )
+        own, sums = weights[events], np.empty((5, values.shape[1]))
+        # alone: in a parallel loop Numba leaves the inner ones without vector instructions
+        moments.alone(np.ascontiguousarray(values), weights, events, sums)
+        self.merge(Moments(len(events), float(own.sum()), float((own**2).sum()), *sums))
 
     def merge(self, other: Moments) -> None:
         """Adds the events of another."""

@@ -59,6 +59,14 @@ def test_the_signed_mean_has_the_decimals_of_the_score():
     assert len(table.columns) == 4  # no intervals: no column for them
 
 
+def test_the_numerical_error_has_a_column_where_there_is_one():
+    row = {"rank": 1, "rank_low": None, "rank_high": None, "label": "a"}
+    row |= {"score": 0.11, "sem": 0.0042, "signed_mean": -0.11, "numerical_error": 2.34e-9}
+    table = ranking_table([row, row | {"numerical_error": None}], title="y", total=2)
+    columns = {column.header: list(column.cells) for column in table.columns}
+    assert columns["num. error"] == ["2.3e-09", "unknown"]
+
+
 def on_terminal(call, columns, cwd):
     """What a terminal of so many columns is sent, without its escapes."""
     master, slave = pty.openpty()

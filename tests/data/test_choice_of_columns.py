@@ -79,7 +79,7 @@ def test_a_name_in_other_case_is_suggested(path):
 
 
 def test_a_name_like_no_other_brings_the_list(path):
-    says([path], ColumnRequest(1, features=("zzzzzz",)), "columns: pt, eta")
+    says([path], ColumnRequest(1, features=("zzzzzz",)), "no column 'zzzzzz': it has pt, eta")
 
 
 @pytest.mark.parametrize("role", ["label", "weight", "exclude"])

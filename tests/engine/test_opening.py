@@ -360,7 +360,7 @@ def test_numbered_names_hold_beside_class_names():
 
 def test_a_name_that_does_not_exist_is_refused_with_the_nearest():
     proto = net(metadata={"classes": "signal,background"})
-    assert "nearest: signal" in refused(OptionError, "'signl'", proto, outputs=("signl",))
+    assert "did you mean 'signal'?" in refused(OptionError, "'signl'", proto, outputs=("signl",))
     refused(OptionError, r"'y\[2\]'", proto, outputs=("y[2]",))
 
 

@@ -6,7 +6,6 @@ from onnx import helper
 
 from onnxtaylor.errors import ModelError, OptionError
 from onnxtaylor.graph import ModelRequest, choose, read_model
-from onnxtaylor.graph.choose import nearest
 from tests.graph.graphs import BF16, F32, F64, I64, STRING, model, net, op, port
 
 
@@ -80,7 +79,7 @@ def test_an_input_that_the_output_does_not_need_needs_no_value():
 
 
 def test_names_that_do_not_exist_are_refused_with_the_nearest():
-    assert "nearest: obs" in refused(
+    assert "did you mean 'obs'?" in refused(
         OptionError, "no input 'ob'", total(port("obs", ["N", 3])), inputs=("ob",)
     )
     refused(OptionError, "no input 'q'", net(), fix={"q": 1})
@@ -143,10 +142,3 @@ def test_the_number_of_features():
     assert count(port("x", ["N", "T"])) is None
     assert count(port("x", None)) is None
     assert count(port("a", ["N", 2]), port("b", ["N", 3]), inputs=("a", "b")) == 5
-
-
-def test_nearest():
-    assert nearest("hig", ["higgs", "z"]) == "; nearest: higgs"
-    assert nearest("q", ["a", "b"]) == "; it has a, b"
-    assert nearest("q", [f"n{i}" for i in range(20)]).endswith("… (20 in all)")
-    assert nearest("q", []) == ""

@@ -26,6 +26,10 @@ CASES: list[tuple[str, tuple[int, ...], dict[str, Any]]] = [
         ("LpPool x", (2, 3, 5, 5), {"kernel_shape": [3, 3], "pads": [1, 0, 1, 1], "p": p})
         for p in (1, 2, 3)
     ),
+    *(
+        ("LpPool x", (2, 3, 5, 5), {"kernel_shape": [3, 2], "auto_pad": how, "strides": [2, 2]})
+        for how in ("SAME_UPPER", "SAME_LOWER", "VALID")
+    ),
     ("Gemm x w v", (3, 4), {"transA": 1, "alpha": 0.3, "beta": 2.0}),
     ("Gemm x x v", (5, 5), {"transB": 1}),
     ("MatMul x v", (3, 5), {}),
@@ -35,6 +39,18 @@ CASES: list[tuple[str, tuple[int, ...], dict[str, Any]]] = [
     ("LayerNormalization x s b", (2, 5, 3), {}),
     ("LayerNormalization x s", (4, 3), {"epsilon": 0.1}),
     ("LayerNormalization x w", (2, 3, 5), {"axis": 1}),
+    ("GroupNormalization x s b", (2, 3, 4, 5), {"num_groups": 3}),
+    ("GroupNormalization x c d", (2, 4, 6), {"num_groups": 2, "epsilon": 0.1}),
+    ("MeanVarianceNormalization x", (2, 3, 4, 5), {}),
+    ("MeanVarianceNormalization x", (2, 3, 4, 5), {"axes": [1, 2, 3]}),
+    ("ReduceL2 x", (2, 3, 4), {}),
+    ("ReduceL2 x last", (2, 3, 4), {"keepdims": 0}),
+    ("ReduceL2 x", (4, 3), {"noop_with_empty_axes": 1}),
+    ("ReduceLogSumExp x", (2, 3, 4), {}),
+    ("ReduceLogSumExp x last", (2, 3, 4), {"keepdims": 0}),
+    ("ReduceLogSumExp x", (4, 3), {"noop_with_empty_axes": 1}),
+    ("CastLike x s", (4, 3), {}),
+    ("Celu x", (4, 3), {"alpha": 0.7}),
     ("Max x s b", (4, 3), {}),
     ("Min x b s x", (4, 3), {}),
     ("Max x", (4, 3), {}),
@@ -47,12 +63,14 @@ def test_values_are_those_of_the_operator(
 ):
     random = np.random.default_rng(2)
     x = random.normal(size=shape).astype(np.float32)
-    sizes = {"s": (3,), "b": (3,), "w": (3, 5), "v": (5,)}
+    sizes = {"s": (3,), "b": (3,), "c": (4,), "d": (4,), "w": (3, 5), "v": (5,)}
     kind, *inputs = call.split()
-    constants = {
+    constants: dict[str, Any] = {
         name: random.normal(size=sizes[name]).astype(np.float32) for name in inputs if name in sizes
     }
-    rank = len(shape) - (kind == "MatMul")
+    if "last" in inputs:
+        constants["last"] = np.array([-1])
+    rank = len(shape) - (kind == "MatMul" or "last" in inputs)
     proto = model(kind, x, constants, inputs, ranks={"y": rank}, **attributes)
     after = same(proto, elementary, x)
     if kind in ("Max", "Min"):
@@ -60,6 +78,31 @@ def test_values_are_those_of_the_operator(
     else:
         assert kind == "MatMul" or kind not in kinds(after)
     assert kinds(after) <= set(RULES)
+
+
+def test_the_logarithm_of_a_sum_does_not_overflow():
+    x = np.array([[200.0, 199.0, -300.0], [-250.0, -251.0, -250.5]], np.float32)
+    after = same(model("ReduceLogSumExp", x, {}, ["x"], ranks={"y": 2}), elementary, x[:1])
+    # what shifts the exponents has no slope
+    assert kinds(after) >= {"Floor", "ReduceMax"}
+
+
+def test_a_cast_to_whole_numbers_says_so():
+    """A CastLike tells the compiler no format; to whole numbers it has no slope."""
+    x = np.array([[0.4, 1.7, -2.6]], np.float32)
+    proto = model("CastLike", x, {"like": np.array(1)}, ["x", "like"], wanted=("label",),
+                  outputs=("label",))  # fmt: skip
+    after = same(proto, elementary, x)
+    (cast,) = (n for n in after.graph.node if n.op_type == "Cast")
+    assert cast.attribute[0].i == TensorProto.INT64
+
+
+def test_further_outputs_of_layer_normalization():
+    x = np.random.default_rng(5).normal(size=(2, 4, 3)).astype(np.float32)
+    names = ("y", "mean", "inverse")
+    proto = model("LayerNormalization", x, {"s": np.ones(3, np.float32)}, ["x", "s"], names, names,
+                  ranks=dict.fromkeys(names, 3))  # fmt: skip
+    assert "LayerNormalization" not in kinds(same(proto, elementary, x))
 
 
 @pytest.mark.parametrize("kind", ["LayerNormalization", "RMSNormalization"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from math import factorial
+from itertools import pairwise
+from math import comb, factorial
 
 import numpy as np
 
@@ -130,3 +131,52 @@ def poisson_counts(seed, numbers, replicates):
             words = philox(counter, (seed % WORD, seed // WORD))
             counts[e, r] = poisson_count(words[r % 4])
     return counts
+
+
+def computational_noise(values):
+    """ECnoise of one line as its authors write it: a whole difference table, then the choice."""
+    columns = [[float(v) for v in values]]
+    while len(columns[-1]) > 1:
+        last = columns[-1]
+        columns.append([b - a for a, b in pairwise(last)])
+    if 2 * sum(d == 0 for d in columns[1]) >= len(values):
+        return "flat"
+    sigma = {}
+    for k in range(1, len(values)):
+        gamma = factorial(k) ** 2 / factorial(2 * k)
+        mean = sum(d * d for d in columns[k]) / len(columns[k])
+        sigma[k] = (gamma * mean) ** 0.5
+    for k in range(1, len(values) - 2):
+        three = [sigma[k], sigma[k + 1], sigma[k + 2]]
+        if min(columns[k]) < 0 < max(columns[k]) and max(three) <= 4 * min(three):
+            return sigma[k]
+    return "not found"
+
+
+def noise_by_neighbours(response, places, levels, relative):
+    """Geometric mean of the five levels around the place where a response would be sorted in."""
+    count = len(places)
+    width = min(5, count)
+    start = sum(place < response for place in places) - width // 2
+    start = min(max(start, 0), count - width)
+    product = 1.0
+    for k in range(start, start + width):
+        product *= max(levels[k], relative * abs(places[k]))
+    measured = product ** (1 / width) if width else 0.0
+    return max(measured, relative * abs(response))
+
+
+def rough(line, sigma):
+    """R, kink and abs(δ⁶) of seven responses at −3h … 3h, by differences of differences."""
+    table = [[float(v) for v in line]]
+    for _ in range(6):
+        last = table[-1]
+        table.append([b - a for a, b in pairwise(last)])
+    sixth, fourth = abs(table[6][0]), abs(table[4][1])
+    fifth = abs(table[5][0] + table[5][1])  # twice their mean
+    third = abs(table[3][1] + table[3][2])
+    bend = max(abs(d) for d in table[2])
+    noise = sum(comb(6, k) ** 2 for k in range(7)) + 2 * (1 + 16 + 25)
+    noise = noise**0.5 * sigma
+    high, low = sixth + fifth, fourth + third
+    return max(0.0, high - low / 2 - 2 * noise), high > 0.8 * low + bend + 8 * noise, sixth

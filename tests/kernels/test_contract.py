@@ -23,8 +23,8 @@ CHOICES = {
 }
 formulas = pytest.mark.parametrize(
     "stencil",
-    [formula(a, m) for a in (2, 4) for m in ("two", "four")],
-    ids=["2t", "2f", "4t", "4f"],
+    [formula(a, m) for a in (2, 4, 6) for m in ("two", "four")],
+    ids=["2t", "2f", "4t", "4f", "6t", "6f"],
 )
 
 
@@ -54,7 +54,7 @@ def run(stencil, responses, steps, alphas):
     out = np.full((responses.shape[0], responses.shape[2], len(alphas)), np.nan)
     contract(
         responses,
-        steps,
+        np.atleast_2d(steps),
         integers["features"],
         integers["pairs"],
         integers["axes_of_pairs"],
@@ -90,6 +90,25 @@ def test_coefficients_are_the_sums_of_the_formula(stencil, dtype, choice):
         rtol=1e-12,
         atol=1e-12 * float(1 / steps.min() ** 2),
     )
+
+
+@formulas
+@pytest.mark.parametrize("choice", ["everything", "mixture", "two features"])
+def test_each_order_has_its_own_steps_and_points(stencil, choice):
+    alphas = CHOICES[choice]
+    points, first, steps = random_responses(stencil, alphas, np.float64)
+    _, second, others = random_responses(stencil, alphas, np.float64, seed=1)
+    second[:, 0] = first[:, 0]
+    axes = 1 + len(places(alphas)[0]) * len(stencil.multiples)
+    responses = np.concatenate((first[:, :axes], second[:, 1:]), axis=1)
+    found = run(stencil, responses, np.stack((steps, others)), alphas)
+    for order, own, h in ((1, first, steps), (2, second, others)):
+        chosen = [len(alpha) == order for alpha in alphas]
+        expected = naive.coefficients(own, points, h, alphas, stencil)
+        tolerance = 1e-12 * float(1 / h.min() ** 2)
+        np.testing.assert_allclose(
+            found[..., chosen], expected[..., chosen], rtol=1e-12, atol=tolerance
+        )
 
 
 @formulas

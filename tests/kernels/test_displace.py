@@ -25,8 +25,11 @@ CHOICES = {
 
 
 def write(stencil, centres, steps, features, pairs, first=0, count=None):
+    """Rows for steps (n,) of one group, or (G, n)."""
     features, pairs = np.array(features, np.int64), np.array(pairs, np.int64).reshape(-1, 2)
-    count = point_count(stencil, len(features), len(pairs)) - first if count is None else count
+    steps = np.atleast_2d(steps)
+    whole = point_count(stencil, len(features), len(pairs), len(steps))
+    count = whole - first if count is None else count
     rows = np.full((len(centres), count, centres.shape[1]), np.nan, centres.dtype)
     multiples, corners = stencil.multiples, stencil.corners
     displace(centres, steps, features, pairs, multiples, corners, first, rows)
@@ -35,22 +38,29 @@ def write(stencil, centres, steps, features, pairs, first=0, count=None):
 
 @formats
 @pytest.mark.parametrize("choice", CHOICES)
-@pytest.mark.parametrize(("accuracy", "mixed"), [(2, "two"), (2, "four"), (4, "two"), (4, "four")])
-def test_rows_are_the_points_of_the_stencil_in_order(dtype, choice, accuracy, mixed):
+@pytest.mark.parametrize(("accuracy", "mixed"), [(2, "two"), (2, "four"), (4, "two"), (6, "four")])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_rows_are_the_points_of_the_stencil_in_order(dtype, choice, accuracy, mixed, groups):
     features, pairs = CHOICES[choice]
     stencil, random = formula(accuracy, mixed), np.random.default_rng(1)
     centres = random.normal(size=(5, 4)).astype(dtype)
-    steps = random.uniform(0.01, 1.0, 4)
+    steps = random.uniform(0.01, 1.0, (groups, 4))
     points = naive.stencil_points(4, features, pairs, stencil.multiples, stencil.corners)
     rows = write(stencil, centres, steps, features, pairs)
-    np.testing.assert_array_equal(rows, naive.displaced(centres, steps, points))
+    # the axes come once for each group, the corners with the steps of the last
+    axes = 1 + len(features) * len(stencil.multiples)
+    parts = [naive.displaced(centres, h, points[1:axes]) for h in steps]
+    corners = naive.displaced(centres, steps[-1], points[axes:])
+    expected = np.concatenate((centres[:, None], *parts, corners), axis=1)
+    np.testing.assert_array_equal(rows, expected)
 
 
 @formats
 def test_any_block_of_points_holds_the_same_rows(dtype):
     features, pairs = ALL_OF_4
     stencil, random = formula(2, "two"), np.random.default_rng(2)
-    centres, steps = random.normal(size=(3, 4)).astype(dtype), np.full(4, 0.125)
+    centres = random.normal(size=(3, 4)).astype(dtype)
+    steps = np.stack((np.full(4, 0.125), np.full(4, 0.5)))
     whole = write(stencil, centres, steps, features, pairs)
     points = whole.shape[1]
     for first in range(points):

@@ -11,7 +11,7 @@ from onnxtaylor_kernels.points import formula, point_count
 STEPS = (0.5, 0.25)
 every_formula = pytest.mark.parametrize(
     "stencil",
-    [formula(a, m) for a in (2, 4) for m in ("two", "four")],
+    [formula(a, m) for a in (2, 4, 6) for m in ("two", "four")],
     ids=lambda s: f"{s.accuracy}-{len(s.corner)}",
 )
 
@@ -81,7 +81,9 @@ def test_point_counts(n):
     assert point_count(formula(2, "four"), n, pairs) == 2 * n**2 + 1
     assert point_count(formula(4, "two"), n, pairs) == 2 * n**2 + 2 * n + 1
     assert point_count(formula(4, "four"), n, pairs) == 4 * n**2 + 1
+    assert point_count(formula(6, "two"), n, pairs) == 3 * n**2 + 3 * n + 1
     assert point_count(formula(2, "two"), n, 0) == 2 * n + 1
+    assert point_count(formula(6, "two"), n, pairs, groups=2) == 3 * n**2 + 9 * n + 1
 
 
 def test_two_corners_cost_three_times_the_noise_of_four():
@@ -101,7 +103,20 @@ def test_reach_is_the_largest_displacement(stencil):
     assert len(set(stencil.multiples)) == len(stencil.multiples)
 
 
-@pytest.mark.parametrize(("accuracy", "mixed"), [(3, "two"), (0, "four"), (2, "three"), (4, "")])
+@pytest.mark.parametrize("mixed", ["two", "four"])
+@pytest.mark.parametrize("accuracy", [2, 4])
+def test_wider_points_have_weight_zero(accuracy, mixed):
+    plain, wide = formula(accuracy, mixed), formula(accuracy, mixed, reach=3)
+    points = formula(6, mixed)
+    np.testing.assert_array_equal(wide.multiples, points.multiples)
+    np.testing.assert_array_equal(wide.corners, points.corners)
+    for name in ("first", "second", "corner", "ridge"):
+        own, padded = getattr(plain, name), getattr(wide, name)
+        np.testing.assert_array_equal(padded[: len(own)], own)
+        assert not padded[len(own) :].any()
+
+
+@pytest.mark.parametrize(("accuracy", "mixed"), [(3, "two"), (8, "four"), (2, "three"), (4, "")])
 def test_other_formulas_are_refused(accuracy, mixed):
     with pytest.raises(ValueError, match="offered"):
         formula(accuracy, mixed)

@@ -17,7 +17,8 @@ from onnx.reference import ReferenceEvaluator
 from onnxtaylor.compiler import TERMS, DerivativeGraph, Observation, compile_terms
 from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
-from validation.evaluators import Erf, Mean
+from tests.rules.legacy import LEGACY
+from validation.evaluators import Erf, Gelu, Mean
 
 Array = npt.NDArray[Any]
 
@@ -26,11 +27,14 @@ FIRST = np.array([-1, 9, -45, 0, 45, -9, 1]) / 60
 SECOND = np.array([2, -27, 270, -490, 270, -27, 2]) / 180
 
 
-REPAIRED = [Erf, Mean]  # ONNX's own Erf rounds to single precision, its Mean does not broadcast
+# ONNX's own Erf, and with it Gelu, rounds to single precision, its Mean does not broadcast
+REPAIRED = [Erf, Gelu, Mean]
 
 
 class Evaluator:
-    """A graph on onnxruntime, or by ONNX's reference where that has no kernel in this precision."""
+    """A graph on onnxruntime, or by ONNX's reference where that has no kernel in this precision,
+    or none for so old an operator set.
+    """
 
     def __init__(self, proto: onnx.ModelProto, outputs: Sequence[str] = ()) -> None:
         if outputs:
@@ -47,12 +51,15 @@ class Evaluator:
         level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.graph_optimization_level = level
         self.reference = False
+        ancient = any(e.version < 7 for e in proto.opset_import if e.domain == "")
+        lacking: Any = onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented
+        lacking = Exception if ancient else lacking
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
-        except onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented:
-            self._session = ReferenceEvaluator(proto, new_ops=REPAIRED)
+        except lacking:
+            self._session = ReferenceEvaluator(proto, new_ops=REPAIRED + LEGACY * ancient)
             self.reference = True
 
     def __call__(self, x: Array) -> dict[str, Array]:

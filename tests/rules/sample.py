@@ -87,6 +87,7 @@ class Sample:
     single: bool = False
     zero: bool = False
     body: Callable[..., Any] | None = None
+    writer: Callable[[np.dtype[Any]], Graph] | None = None  # of nodes, where not today's
     _built: dict[Any, onnx.ModelProto] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -98,7 +99,8 @@ class Sample:
                 sizes = i.shape if isinstance(i, Varying) else i.value.shape
                 parts.append("cx"[isinstance(i, Varying)] + "x".join(map(str, sizes)))
         named = [f"{k}={value}" for k, value in self.attributes.items()]
-        named += [f"opset={self.opset}"] * (self.opset != 21)
+        # in older words it is the same graph, of the same random numbers
+        named += [f"opset={self.opset}"] * (self.opset != 21 and self.writer is None)
         return "-".join([self.kind, *parts, *named]).replace(" ", "")
 
     def model(
@@ -171,6 +173,10 @@ class Graph:
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         return self.ops(kind, 1, *inputs, **attributes)[0]
 
+    def scaled(self, rows: str, factor: str) -> str:
+        """Rows [N, K] by one number for each, [N, 1]."""
+        return self.op("Mul", rows, factor)
+
     def cast(self, name: str) -> str:
         """The tensor in the graph's format."""
         return self.op("Cast", name, to=self.float)
@@ -190,7 +196,7 @@ class Graph:
 
 def _build(s: Sample, dtype: np.dtype[Any], smooth: bool, turned: bool) -> onnx.ModelProto:
     random = np.random.default_rng(crc32(str(s).encode()) + 1)
-    g = Graph(dtype)
+    g = (s.writer or Graph)(dtype)
     features = "features"
     if turned:
         features = g.op("Gather", features, g.constant(np.arange(FEATURES)[::-1]), axis=1)
@@ -211,7 +217,7 @@ def _build(s: Sample, dtype: np.dtype[Any], smooth: bool, turned: bool) -> onnx.
     if s.zero:
         weight = random.uniform(-0.5, 0.5, (FEATURES, 1))
         factor = g.op("Tanh", g.op("MatMul", features, g.constant(weight)))
-        z = g.op("Mul", g.cast(z), factor)
+        z = g.scaled(g.cast(z), factor)
     elif s.single:
         z = g.cast(z)
     # how many elements there are is asked of the graph itself

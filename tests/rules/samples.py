@@ -140,6 +140,10 @@ def _arithmetic() -> Iterator[Sample]:
         yield twice(kind)
     yield from binary("Div", 0.5, 1.6)
     yield from binary("Pow", 0.5, 1.6)
+    for kind in ("Mul", "Div"):
+        sides = {"low": 0.5, "high": 1.6}
+        yield sample(kind, x(2, 3, batch=1, **sides), x(3, **sides), batch=1)
+        yield sample(kind, x(3, **sides), x(2, 3, batch=1, **sides), batch=1)
     yield twice("Div")
     yield twice("Pow")
     yield sample("Div", x(4, **SIDES), x(4, low=[-2, 0.5, -2, 0.5], high=[-0.5, 2, -0.5, 2]))
@@ -156,6 +160,10 @@ def _products() -> Iterator[Sample]:
     yield sample("MatMul", c(2, 3), x(3, 2))
     yield sample("MatMul", x(2, 2, 3), x(1, 3, 2))
     yield sample("MatMul", x(1, 2, 3), x(2, 3, 2))
+    yield sample("MatMul", x(2, 2, 3, batch=1), x(3, 2), batch=1)
+    yield sample("MatMul", x(2, 3), x(2, 3, 2, batch=1), batch=1)
+    yield sample("MatMul", x(2, 1, 3), x(1, 3, 2))
+    yield sample("MatMul", x(2, 1), x(1, 3))
     yield sample("MatMul", x(2, 3), c(4, 1, 3, 2), batch=1)
     yield sample("MatMul", c(2, 1, 2, 3), x(3, 2), batch=1)
     yield sample("MatMul", x(2, 3), c(1, 3, 2))

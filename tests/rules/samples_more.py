@@ -190,6 +190,9 @@ def _sums() -> Iterator[Sample]:
     yield sample("Einsum", x(1, 3), x(2, 3), equation="n...,n...->n...")
     yield sample("Einsum", x(2, batch=1), x(2), equation="in,nj->nij")
     yield sample("Einsum", a, x(2, 3), equation="nij,nkl->nijl")
+    yield sample("Einsum", a, x(1, 2), equation="nij,njk->nik")
+    yield sample("Einsum", x(2, 4), x(3), equation="nij,nk->nik")
+    yield sample("Einsum", x(3), x(2, 4), equation="nk,nij->nik")
     yield sample("Einsum", x(2, 2, 3), x(2, 2, 3), equation="bhid,bhjd->bhij")
 
 
@@ -213,6 +216,14 @@ def _by_whole_numbers(g, a):  # type: ignore[no-untyped-def]
     return g.op("Add", a, g.cast(steps))
 
 
+def _activations() -> Iterator[Sample]:
+    yield sample("Gelu", x(3, low=-2.0, high=2.0))
+    # in double precision onnxruntime runs a body with a constant of single precision
+    yield sample("Gelu", x(3, low=-2.0, high=2.0), approximate="tanh", single=True)
+    yield sample("Mish", x(3, low=-2.0, high=2.0))
+    yield sample("CastLike", x(3, low=1.2, high=1.8), v([1]), zero=True)
+
+
 MORE: list[Sample] = [
     *_convolutions(),
     *_pooling(),
@@ -223,4 +234,5 @@ MORE: list[Sample] = [
     *_normalization(),
     *_sums(),
     *_remainders(),
+    *_activations(),
 ]

@@ -288,3 +288,49 @@ def test_replicates_without_a_positive_sum_are_no_scores():
     replicates.update(np.ones((2, 2)), np.array([[1.0, 0.0, -2.0], [1.0, 0.0, 1.0]]))
     np.testing.assert_array_equal(replicates.scores[0], [1.0, 1.0])
     assert np.isnan(replicates.scores[1:]).all()
+
+
+def bounds(count=EVENTS):
+    return np.random.default_rng(4).lognormal(-6.0, 1.0, (count, 2, 5))
+
+
+def feed_bounded(sums, part):
+    terms, weights, numbers, labels = events()
+    sums.update(terms[part], weights[part], numbers[part], labels[part], bounds()[part])
+    return sums
+
+
+def test_the_numerical_error_is_the_sum_of_bounds_under_absolute_weights():
+    """abs(⟨t⟩ − ⟨true⟩) ≤ Σ abs(w) error / abs(Σ w), whatever the signs of the weights."""
+    terms, weights, numbers, labels = events()
+    weights = weights * np.where(numbers % 5 == 0, -0.3, 1.0)
+    signs = np.random.default_rng(5).choice([-1.0, 1.0], terms.shape)
+    sums, true = fresh(0), fresh(0)
+    sums.update(terms, weights, numbers, labels, bounds())
+    true.update(terms + signs * bounds(), weights, numbers, labels)
+    found, other = sums.finalize(), true.finalize()
+    for g, name in enumerate(("all", *CLASSES)):
+        own = np.ones(EVENTS, bool) if name == "all" else labels == name
+        expected = np.einsum("e,eck->ck", abs(weights[own]), bounds()[own]) / weights[own].sum()
+        np.testing.assert_allclose(found.numerical_error[:, g], expected, rtol=1e-12)
+    assert (abs(other.score - found.score) <= found.numerical_error).all()
+    assert other.numerical_error is None
+    scale = np.arange(1.0, 6.0)
+    scaled = sums.finalize(scale).numerical_error
+    np.testing.assert_allclose(scaled, found.numerical_error * scale)
+
+
+def test_numerical_errors_merge_and_come_back_from_their_state():
+    whole = feed_bounded(fresh(), np.arange(EVENTS))
+    one, two = (feed_bounded(fresh(), part) for part in np.array_split(np.arange(EVENTS), 2))
+    one.merge(two)
+    again = fresh()
+    again.restore(one.state())
+    expected = whole.finalize().numerical_error
+    np.testing.assert_allclose(again.finalize().numerical_error, expected, rtol=1e-12)
+
+
+def test_what_is_not_known_of_some_events_is_not_known_of_their_sums():
+    part = np.arange(EVENTS)
+    sums = feed(feed_bounded(fresh(0), part[:30]), part[30:])
+    assert sums.finalize().numerical_error is None

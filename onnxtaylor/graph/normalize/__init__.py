@@ -4,10 +4,15 @@
 ``upgrade``     the operators become those of one opset
 ``branch``      an If whose condition is known becomes the branch that is taken
 ``classical``   scalers, linear models and support vector machines of ai.onnx.ml become arithmetic
-``elementary``  operators that simpler ones can say: some normalizations, products of vectors
+``masked``      a softmax whose rows are masked away gives no NaN on the way back
+``elementary``  operators that simpler ones can say: normalizations (``layers``), ``attention``,
+                products of vectors
+``unrounded``   what onnxruntime rounds in double precision becomes arithmetic
 ``expand``      operators with an official function body and no rule become that body
 ``unroll``      recurrent layers of a fixed length become the operators of their cells
 ``windows``     convolutions and pools in double precision become gathers and products
+``resize``      interpolations in double precision become products (for ``graph.promote``)
+``special``     functions without a double kernel are composed, with ``erf`` (likewise)
 
 Each takes and returns a ModelProto and leaves its values as they were, up to round-off.
 """
@@ -22,11 +27,21 @@ from onnxtaylor.graph.normalize.classical import expand_classical
 from onnxtaylor.graph.normalize.elementary import elementary
 from onnxtaylor.graph.normalize.expand import expand
 from onnxtaylor.graph.normalize.inline import inline
+from onnxtaylor.graph.normalize.masked import keep_masked_rows_finite
 from onnxtaylor.graph.normalize.unroll import unroll
+from onnxtaylor.graph.normalize.unrounded import unrounded
 from onnxtaylor.graph.normalize.upgrade import OPSET, upgrade
 from onnxtaylor.graph.normalize.windows import expand_windows
 
-__all__ = ["OPSET", "conditions", "modernize", "normalize", "simplify", "take_branches"]
+__all__ = [
+    "OPSET",
+    "conditions",
+    "modernize",
+    "normalize",
+    "simplify",
+    "take_branches",
+    "unrounded",
+]
 
 
 def modernize(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -39,7 +54,8 @@ def modernize(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 def simplify(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
     """The other passes, once branches are taken; ``ruled`` need no expansion."""
-    proto = unroll(expand(elementary(expand_classical(proto)), ruled))
+    proto = unrounded(keep_masked_rows_finite(expand_classical(proto)))
+    proto = unroll(expand(elementary(proto), ruled))
     double = proto.graph.input[0].type.tensor_type.elem_type == TensorProto.DOUBLE
     # onnxruntime has no double kernels for them
     return expand_windows(proto) if double else proto

@@ -194,12 +194,14 @@ def _kernel(w: Writer, x: str, a: dict[str, Any], vectors: Array) -> str:
     kind = _text(a, "kernel_type", "LINEAR")
     gamma, offset, degree = [*(a.get("kernel_params") or []), 0.0, 0.0, 0.0][:3]
     if kind == "RBF":
-        # |x − s|² = |x|² − 2x·s + |s|², both measured from the middle of the support vectors
-        middle = vectors.astype(np.float64).mean(axis=0)
-        near = vectors - middle
-        x = w.op("Sub", x, w.constant(_floats(middle)))
-        square = w.op("ReduceSum", w.op("Mul", x, x), w.constant(np.array([1])), keepdims=1)
-        cross = _affine(w, x, -2 * near.T, (near**2).sum(axis=1))
+        # |x − s|² = |x|² − 2x·s + |s|², both measured from the middle of the support vectors; the
+        # graph takes the differences, so that they are exact where it is promoted
+        middle, last = w.constant(vectors.mean(axis=0)), w.constant(np.array([1]))
+        x, near = w.op("Sub", x, middle), w.op("Sub", w.constant(vectors), middle)
+        square = w.op("ReduceSum", w.op("Mul", x, x), last, keepdims=1)
+        size = w.op("ReduceSum", w.op("Mul", near, near), last, keepdims=0)
+        twice = w.op("Mul", w.op("Transpose", near, perm=[1, 0]), _one(w, -2.0))
+        cross = w.op("Add", w.op("MatMul", x, twice), size)
         return w.op("Exp", w.op("Mul", w.op("Add", square, cross), _one(w, -gamma)))
     product = w.op("MatMul", x, w.constant(_floats(vectors.T)))
     if kind == "LINEAR":

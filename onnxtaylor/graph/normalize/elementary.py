@@ -1,32 +1,40 @@
 """Operators that are made of elementary ones, and have no official function body or a poor one.
 
-InstanceNormalization   s (x − m)/√(v + ε) + b over the image of each channel
-LayerNormalization      s (x − m)/√(v + ε) + b over the last axes
-RMSNormalization        s x/√(mean x² + ε) over the last axes
-LpNormalization         x over its L1 or L2 norm along an axis
 LRN                     x/(k + α/size Σ x²)^β over neighbouring channels
 LpPool, GlobalLpPool    (Σ |x|^p)^(1/p) over windows, over images
 Gemm                    α AB + βC where B is no constant or A is transposed
 MatMul                  of vectors
 Max, Min                of one or of more than two tensors
+Celu                    α Elu(x/α)
+ReduceL2                √Σ x²
+ReduceLogSumExp         m + log Σ exp(x − m)
+CastLike                a Cast to the format of its second input
+
+Those of ``layers`` and ``attention`` are written here as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from onnxtaylor.graph.normalize.writer import Writer, replaced
+from onnxtaylor.graph.normalize.attention import attention
+from onnxtaylor.graph.normalize.layers import LAYERS
+from onnxtaylor.graph.normalize.writer import (
+    Attributes,
+    Writer,
+    axes,
+    format_of,
+    image_of,
+    replaced,
+)
 
 __all__ = ["elementary"]
-
-Attributes = dict[str, Any]
 
 
 def elementary(
@@ -52,59 +60,17 @@ def elementary(
     return replaced(proto, written, shapes)
 
 
-def _format(w: Writer, node: onnx.NodeProto) -> npt.DTypeLike | None:
-    kind = w.kind(node.input[0]) or w.kind(node.output[0])
-    return helper.tensor_dtype_to_np_dtype(kind) if kind else None
-
-
-def _axes(w: Writer, *axes: int) -> str:
-    return w.constant(np.array(axes, dtype=np.int64))
-
-
-def _image(w: Writer, node: onnx.NodeProto) -> tuple[Sequence[int], list[int]] | None:
-    """The input's shape and the axes of its images."""
-    shape = w.shape(node.input[0])
-    return None if shape is None or len(shape) < 3 else (shape, list(range(2, len(shape))))
-
-
-def _instance_normalization(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    image, dtype, x = _image(w, node), _format(w, node), node.input[0]
-    if image is None or dtype is None:
-        return None
-    axes = _axes(w, *image[1])
-    centred = w.op("Sub", x, w.op("ReduceMean", x, axes, keepdims=1))
-    variance = w.op("ReduceMean", w.op("Mul", centred, centred), axes, keepdims=1)
-    epsilon = w.constant(np.array(a.get("epsilon", 1e-5), dtype))
-    unit = w.op("Div", centred, w.op("Sqrt", w.op("Add", variance, epsilon)))
-    column = w.constant(np.array([-1, *[1] * len(image[1])], dtype=np.int64))
-    scale, bias = (w.op("Reshape", name, column) for name in node.input[1:3])
-    return w.op("Add", w.op("Mul", unit, scale), bias)
-
-
-def _lp_normalization(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    dtype, x, axis = _format(w, node), node.input[0], _axes(w, int(a.get("axis", -1)))
-    if dtype is None:
-        return None
-    if int(a.get("p", 2)) == 1:
-        norm = w.op("ReduceSum", w.op("Abs", x), axis, keepdims=1)
-    else:
-        norm = w.op("Sqrt", w.op("ReduceSum", w.op("Mul", x, x), axis, keepdims=1))
-    # a row of zeros stays one
-    zero, one = (w.constant(np.array(k, dtype)) for k in (0, 1))
-    return w.op("Div", x, w.op("Where", w.op("Equal", norm, zero), one, norm))
-
-
 def _lrn(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    image, dtype, x = _image(w, node), _format(w, node), node.input[0]
+    image, dtype, x = image_of(w, node), format_of(w, node), node.input[0]
     if image is None or dtype is None or image[0][1] <= 0:
         return None
     shape, size = image[0], int(a["size"])
     channels = np.arange(shape[1])
     step = channels[None, :] - channels[:, None]  # out, in
     near = (step >= -((size - 1) // 2)) & (step <= size - 1 - (size - 1) // 2)
-    factor = float(a.get("alpha", 1e-4)) / size
+    factor = float(a.get("alpha", np.float32(1e-4))) / size
     rank = len(shape)
-    flat = w.op("Reshape", w.op("Mul", x, x), _axes(w, 0, 0, -1)) if rank != 3 else None
+    flat = w.op("Reshape", w.op("Mul", x, x), axes(w, 0, 0, -1)) if rank != 3 else None
     total = w.op("MatMul", w.constant((factor * near).astype(dtype)), flat or w.op("Mul", x, x))
     inner = w.op("Add", total, w.constant(np.array(a.get("bias", 1.0), dtype)))
     power = w.op("Pow", inner, w.constant(np.array(-float(a.get("beta", 0.75)), dtype)))
@@ -128,8 +94,8 @@ def _root(w: Writer, x: str, p: int, dtype: npt.DTypeLike) -> str:
 
 
 def _lp_pool(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    dtype, p = _format(w, node), int(a.pop("p", 2))
-    if dtype is None or a.get("ceil_mode") or a.get("auto_pad", b"NOTSET") != b"NOTSET":
+    dtype, p = format_of(w, node), int(a.pop("p", 2))
+    if dtype is None or a.get("ceil_mode"):
         return None
     powers = _power(w, node.input[0], p, dtype)
     # the average over the whole window, padding included, is the sum over its size
@@ -139,15 +105,15 @@ def _lp_pool(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
 
 
 def _global_lp_pool(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    image, dtype, p = _image(w, node), _format(w, node), int(a.get("p", 2))
+    image, dtype, p = image_of(w, node), format_of(w, node), int(a.get("p", 2))
     if image is None or dtype is None:
         return None
     powers = _power(w, node.input[0], p, dtype)
-    return _root(w, w.op("ReduceSum", powers, _axes(w, *image[1]), keepdims=1), p, dtype)
+    return _root(w, w.op("ReduceSum", powers, axes(w, *image[1]), keepdims=1), p, dtype)
 
 
 def _gemm(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    dtype = _format(w, node)
+    dtype = format_of(w, node)
     if dtype is None or (not a.get("transA") and w.value(node.input[1]) is not None):
         return None
     factors = [
@@ -169,31 +135,10 @@ def _matmul(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
     if min(ranks) != 1 or 0 in ranks:
         return None
     x, y = node.input
-    left = w.op("Unsqueeze", x, _axes(w, 0)) if ranks[0] == 1 else x
-    right = w.op("Unsqueeze", y, _axes(w, 1)) if ranks[1] == 1 else y
+    left = w.op("Unsqueeze", x, axes(w, 0)) if ranks[0] == 1 else x
+    right = w.op("Unsqueeze", y, axes(w, 1)) if ranks[1] == 1 else y
     gone = [-2] * (ranks[0] == 1) + [-1] * (ranks[1] == 1)
-    return w.op("Squeeze", w.op("MatMul", left, right), _axes(w, *gone))
-
-
-def _layer_normalization(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    """(x − mean)/√(variance + ε) · scale + bias over the last axes, in the format of x.
-
-    The official body computes in single precision whatever x is.
-    """
-    shape, dtype, x = w.shape(node.input[0]), _format(w, node), node.input[0]
-    if shape is None or dtype is None or any(node.output[1:]):
-        return None
-    first = int(a.get("axis", -1)) % len(shape)
-    axes = _axes(w, *range(first, len(shape)))
-    centred = x
-    if node.op_type == "LayerNormalization":
-        centred = w.op("Sub", x, w.op("ReduceMean", x, axes, keepdims=1))
-    variance = w.op("ReduceMean", w.op("Mul", centred, centred), axes, keepdims=1)
-    epsilon = w.constant(np.array(a.get("epsilon", 1e-5), dtype))
-    unit = w.op("Div", centred, w.op("Sqrt", w.op("Add", variance, epsilon)))
-    scaled = w.op("Mul", unit, node.input[1])
-    bias = node.input[2] if len(node.input) > 2 else ""
-    return w.op("Add", scaled, bias) if bias else scaled
+    return w.op("Squeeze", w.op("MatMul", left, right), axes(w, *gone))
 
 
 def _chain(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
@@ -206,16 +151,56 @@ def _chain(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
     return found
 
 
+def _celu(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
+    """α Elu(x/α). The official body has α in single precision."""
+    dtype = format_of(w, node)
+    if dtype is None:
+        return None
+    alpha = w.constant(np.array(a.get("alpha", 1.0), dtype))
+    return w.op("Mul", w.op("Elu", w.op("Div", node.input[0], alpha)), alpha)
+
+
+def _reduce_l2(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
+    """√Σ x². The official body takes the root in single precision."""
+    x = node.input[0]
+    return w.op("Sqrt", w.op("ReduceSum", w.op("Mul", x, x), *node.input[1:], **a))
+
+
+def _log_sum_exp(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
+    """m + log Σ exp(x − m), whatever m is: the largest whole number of x, which has no slope.
+
+    The official body computes in double precision, without m.
+    """
+    x = node.input[0]
+    where = w.value(node.input[1]) if len(node.input) > 1 and node.input[1] else None
+    if a.get("noop_with_empty_axes") and (where is None or not where.size):
+        return w.op("Identity", x)
+    whole = w.op("Floor", x)
+    shift = w.op("ReduceMax", whole, *node.input[1:], **{**a, "keepdims": 1})
+    total = w.op("ReduceSum", w.op("Exp", w.op("Sub", x, shift)), *node.input[1:], **a)
+    if not a.get("keepdims", 1):
+        shift = w.op("ReduceMax", whole, *node.input[1:], **a)
+    return w.op("Add", shift, w.op("Log", total))
+
+
+def _cast_like(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
+    """Only a Cast says what it casts to: to whole numbers it has no slope."""
+    kind = w.kind(node.input[1])
+    return w.op("Cast", node.input[0], to=kind, **a) if kind else None
+
+
 WRITERS: dict[str, Callable[[Writer, onnx.NodeProto, Attributes], str | None]] = {
-    "InstanceNormalization": _instance_normalization,
-    "LpNormalization": _lp_normalization,
+    **LAYERS,
+    "Attention": attention,
     "LRN": _lrn,
     "LpPool": _lp_pool,
     "GlobalLpPool": _global_lp_pool,
     "Gemm": _gemm,
     "MatMul": _matmul,
-    "LayerNormalization": _layer_normalization,
-    "RMSNormalization": _layer_normalization,
     "Max": _chain,
     "Min": _chain,
+    "Celu": _celu,
+    "ReduceL2": _reduce_l2,
+    "ReduceLogSumExp": _log_sum_exp,
+    "CastLike": _cast_like,
 }

@@ -43,6 +43,9 @@ def expand(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
             raise ModelError(
                 f"the body of {', '.join(kinds)} cannot be written out: {printable(error)}"
             ) from None
+        unnamed = [info for info in proto.graph.value_info if not info.name]
+        for info in unnamed:
+            proto.graph.value_info.remove(info)
         if len(proto.graph.node) == before:
             return proto
     return proto
@@ -79,4 +82,6 @@ def _typed(proto: onnx.ModelProto) -> onnx.ModelProto:
         for t in typed.graph.initializer
         if t.name not in known
     )
+    # an input that is left out has the name "", which the inliner looks up as well
+    typed.graph.value_info.append(helper.make_tensor_value_info("", onnx.TensorProto.FLOAT, None))
     return typed

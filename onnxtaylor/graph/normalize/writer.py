@@ -12,9 +12,10 @@ from onnx import helper, numpy_helper
 
 from onnxtaylor.graph.prune import all_names
 
-__all__ = ["Writer", "replaced"]
+__all__ = ["Attributes", "Writer", "axes", "format_of", "image_of", "replaced"]
 
 Array = npt.NDArray[Any]
+Attributes = dict[str, Any]
 
 
 class Writer:
@@ -64,6 +65,8 @@ class Writer:
         kinds = {i.name: int(i.type.tensor_type.elem_type) for i in infos}
         self._kinds = kinds | {t.name: int(t.data_type) for t in graph.initializer}
         self._inferred: dict[str, Sequence[int]] = {
+            t.name: list(t.dims) for t in graph.initializer
+        } | {
             i.name: [int(d.dim_value) for d in i.type.tensor_type.shape.dim]
             for i in infos
             if i.type.tensor_type.HasField("shape")
@@ -136,3 +139,20 @@ def replaced(
     found.graph.node.extend(w.nodes)
     found.graph.initializer.extend(w.constants)
     return found
+
+
+def format_of(w: Writer, node: onnx.NodeProto) -> npt.DTypeLike | None:
+    """The format in which a node computes, None where it is unknown."""
+    kind = w.kind(node.input[0]) or w.kind(node.output[0])
+    return helper.tensor_dtype_to_np_dtype(kind) if kind else None
+
+
+def axes(w: Writer, *axes: int) -> str:
+    """A list of axes as an input."""
+    return w.constant(np.array(axes, dtype=np.int64))
+
+
+def image_of(w: Writer, node: onnx.NodeProto) -> tuple[Sequence[int], list[int]] | None:
+    """The shape of a node's input and the axes of its images, None where it has none."""
+    shape = w.shape(node.input[0])
+    return None if shape is None or len(shape) < 3 else (shape, list(range(2, len(shape))))

@@ -29,10 +29,14 @@ from onnx import numpy_helper
 from onnxtaylor.indices import MultiIndices
 from validation.performance.nets import dense_net
 
-__all__ = ["Floats", "Net"]
+__all__ = ["NETS", "Floats", "Net"]
 
 Floats = npt.NDArray[np.float32]
 
+NETS = ("30", "8", "100", "300", "30-relu", "30-200-200-1")
+"""Those of the tables: of other numbers of features, of ReLU, and of one response."""
+ACTIVATIONS = ("tanh", "relu")
+BEHIND = (200, 200, 5)
 ONNX_NAMES = {"tanh": "Tanh", "relu": "Relu", "softmax": "Softmax", "sigmoid": "Sigmoid"}
 
 
@@ -50,6 +54,11 @@ class Net:
     def layers(self) -> tuple[int, ...]:
         """Widths from the features to the responses."""
         return (self.features, *self.hidden, self.outputs)
+
+    @property
+    def name(self) -> str:
+        """Such as ``30-200-200-5-tanh``, which ``parse`` reads."""
+        return "-".join((*map(str, self.layers), self.activation))
 
     @property
     def label(self) -> str:
@@ -95,6 +104,24 @@ class Net:
             "adjoints": outputs * sum(products[1:]) if curved else 0,
             "curvature": curvature,
         }
+
+    @classmethod
+    def parse(cls, text: str) -> Net:
+        """The net of widths and an activation; ``30`` is short for ``30-200-200-5-tanh``.
+
+        Several responses get a softmax, one a sigmoid. Raises ValueError for what is no net.
+
+        >>> Net.parse("8-relu").label
+        '8→200→200→5 relu softmax'
+        """
+        *parts, end = text.split("-")
+        activation = end if end in ACTIVATIONS else ACTIVATIONS[0]
+        widths = tuple(map(int, parts if end in ACTIVATIONS else (*parts, end)))
+        features, *rest = (*widths, *BEHIND) if len(widths) == 1 else widths
+        if min(features, *rest) < 1:
+            raise ValueError(f"{text} has a layer without a neuron")
+        last = "softmax" if rest[-1] > 1 else "sigmoid"
+        return cls(features, tuple(rest[:-1]), rest[-1], activation, last)
 
     def to_json(self) -> dict[str, object]:
         """What another process needs to build the same net."""

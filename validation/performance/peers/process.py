@@ -1,4 +1,4 @@
-"""A program in another process: started, asked, and ended when its time is over."""
+"""A program in a process of its own: started, asked, and ended when its time is over."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,89 +17,115 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from validation.performance.peers_net import Net
+from validation.performance.peers.net import Net
 
-__all__ = ["Stopped", "Worker"]
+__all__ = ["Late", "Stopped", "Worker"]
 
-ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 120.0
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Stopped(Exception):  # noqa: N818  (a result to be reported, not a fault)
-    """The program is not installed, failed, or did not answer in time: the message says which."""
+    """The program is not installed, failed, or needs more than its time: the message says which."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class Late(Stopped):
+    """The program needs more than its time."""
 
 
 class Worker:
-    """One of ``PROGRAMS`` on one net. Raises Stopped, from every method."""
+    """One of ``PROGRAMS`` on one net, with ``limit`` seconds for all that it is asked.
 
-    def __init__(self, name: str, net: Net, threads: int) -> None:
-        self.name = name
+    Raises Stopped, from every method.
+    """
+
+    def __init__(self, name: str, net: Net, threads: int, limit: float) -> None:
+        self.name, self.net, self.limit, self.spent = name, net, limit, 0.0
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         path = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH")) if p)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "validation.performance.peers_worker", name, str(threads)],
+            [sys.executable, "-m", "validation.performance.peers.worker", name, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             cwd=ROOT,
+            start_new_session=True,  # so that the compilers that it starts end with it
             env={**os.environ, "PYTHONPATH": path},
         )
-        self.version = self._ask(net.to_json(), START_SECONDS)["version"]
+        try:
+            self.version = self._ask(net.to_json())["version"]
+        except BaseException:
+            self.close()
+            raise
 
-    def prepare(self, batch: int, patience: float) -> tuple[float, str]:
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def left(self) -> float:
+        """Seconds until the limit."""
+        return self.limit - self.spent
+
+    def prepare(self, batch: int) -> tuple[float, str]:
         """Compile time in seconds, and what the program chose."""
-        found = self._ask({"do": "prepare", "batch": batch}, patience)
+        found = self._ask({"do": "prepare", "batch": batch})
         return found["seconds"], found["note"]
 
-    def time(self, events: int, passes: int, patience: float) -> tuple[float, float]:
+    def time(self, events: int, passes: int) -> tuple[float, float]:
         """Events per second, and seconds of one pass."""
-        found = self._ask({"do": "time", "events": events, "passes": passes}, patience)
+        found = self._ask({"do": "time", "events": events, "passes": passes})
         return found["events"] / found["seconds"], found["seconds"] / passes
 
-    def scores(self, events: int, patience: float) -> npt.NDArray[np.float64]:
-        """⟨t⟩ (C, K)."""
-        found = self._ask({"do": "scores", "events": events}, patience)
-        return np.array(found["scores"])
+    def scores(self, events: int) -> npt.NDArray[np.float64]:
+        """⟨t⟩ (C, K) of the first events."""
+        return np.array(self._ask({"do": "scores", "events": events})["scores"])
 
     def close(self) -> None:
-        """Ends the process."""
-        if self._process.poll() is None:
-            self._process.kill()
+        """Ends the process, and those that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             if stream:
                 with contextlib.suppress(BrokenPipeError):  # it ended with a command unread
                     stream.close()
 
-    def _ask(self, command: dict[str, Any], patience: float) -> dict[str, Any]:
+    def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin
+        start = time.monotonic()
         try:
             self._process.stdin.write(json.dumps(command).encode() + b"\n")
             self._process.stdin.flush()
-            line = self._line(patience)
+            line = self._line(start + self.left, command.get("do", "start"))
         except BrokenPipeError:
             line = b""
+        self.spent += time.monotonic() - start
         if not line:
             reason = self._last_words()
             self.close()
-            raise Stopped(f"ended by itself: {reason}")
+            raise Stopped(self.name, f"ended by itself: {reason}")
         answer: dict[str, Any] = json.loads(line)
         for kind in ("missing", "error"):
             if kind in answer:
                 self.close()
-                raise Stopped(answer[kind])
+                raise Stopped(self.name, answer[kind])
         return answer
 
-    def _line(self, patience: float) -> bytes:
+    def _line(self, end: float, doing: str) -> bytes:
         assert self._process.stdout
         descriptor, line = self._process.stdout.fileno(), b""
-        end = time.monotonic() + patience
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
             while not line.endswith(b"\n"):
                 if not selector.select(max(0.0, end - time.monotonic())):
                     self.close()
-                    raise Stopped(f"no answer in {patience:.0f} s")
+                    raise Late(self.name, f">{self.limit:.0f} s ({doing})")
                 part = os.read(descriptor, 2**20)
                 if not part:
                     return b""

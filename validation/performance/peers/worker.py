@@ -1,6 +1,6 @@
 """One program in a process of its own, told by lines of JSON what to do.
 
-``python -m validation.performance.peers_worker PROGRAM THREADS`` reads the net, then commands, and
+``python -m validation.performance.peers.worker PROGRAM THREADS`` reads the net, then commands, and
 answers each with one line. What the program prints goes to stderr.
 
     {"do": "prepare", "batch": b}            → {"seconds": compile time}
@@ -26,6 +26,8 @@ def limit_threads(threads: int) -> None:
     if hasattr(os, "sched_setaffinity"):  # JAX has no other setting
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     os.environ.update(JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES="", TF_CPP_MIN_LOG_LEVEL="3")
+    # what was compiled in an earlier run is compiled again: the time is reported
+    os.environ.update(TORCHINDUCTOR_FORCE_DISABLE_CACHES="1")
 
 
 def serve(name: str, threads: int) -> None:
@@ -38,12 +40,12 @@ def serve(name: str, threads: int) -> None:
 
     import numpy as np
 
-    from validation.performance.peers_net import Net
-    from validation.performance.peers_programs import PROGRAMS
+    from validation.performance.peers.net import Net
+    from validation.performance.peers.programs import make
 
     net = Net.from_json(json.loads(sys.stdin.readline()))
     try:
-        program = PROGRAMS[name](net, threads)
+        program = make(name, net, threads)
     except ImportError as error:
         answer(missing=f"not installed ({error})")
         return
@@ -56,9 +58,7 @@ def serve(name: str, threads: int) -> None:
                 batch = command["batch"]
                 start = time.perf_counter()
                 program.prepare(batch)
-                seconds = time.perf_counter() - start
-                seconds = getattr(program, "compile_seconds", None) or seconds
-                answer(seconds=seconds, note=program.note())
+                answer(seconds=time.perf_counter() - start, note=program.note())
             elif command["do"] == "time":
                 x = net.events(command["events"])
                 start = time.perf_counter()

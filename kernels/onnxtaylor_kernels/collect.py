@@ -1,0 +1,55 @@
+"""Tensors as matrix products leave them → coefficients in their order."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor_kernels.jit import kernel
+
+__all__ = ["collect", "multiply"]
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@kernel
+def collect(piece: npt.NDArray[np.floating], runs: Integers, first: bool, out: Floats) -> None:
+    """out[e, c, slot + k] += piece[e, c, place + step·k], k < length, for every run.
+
+    piece (E, C, L), runs (R, 4) with (slot, place, step, length), out (E, C, K). The ``first`` piece
+    of its slots overwrites what is there.
+    """
+    events, outputs, _ = piece.shape
+    for job in numba.prange(events * outputs):
+        e = job // outputs
+        source, target = piece[e, job - e * outputs], out[e, job - e * outputs]
+        for r in range(len(runs)):
+            slot, place, step, length = runs[r, 0], runs[r, 1], runs[r, 2], runs[r, 3]
+            # counted from 0, so that Numba need not think of negative places
+            to = target[slot : slot + length]
+            side_by_side = source[place : place + length]
+            if first and step == 1:
+                for k in range(length):
+                    to[k] = side_by_side[k]
+            elif step == 1:
+                for k in range(length):
+                    to[k] += side_by_side[k]
+            elif first:
+                for k in range(length):
+                    to[k] = source[place + step * k]
+            else:
+                for k in range(length):
+                    to[k] += source[place + step * k]
+
+
+@kernel
+def multiply(slots: Integers, factors: Floats, out: Floats) -> None:
+    """out[e, c, slots[k]] *= factors[k]: out (E, C, K), slots and factors (M,)."""
+    events, outputs, _ = out.shape
+    for job in numba.prange(events * outputs):
+        e = job // outputs
+        target = out[e, job - e * outputs]
+        for k in range(len(slots)):
+            target[slots[k]] *= factors[k]

@@ -1,0 +1,78 @@
+"""Where coefficients lie in the tensors that a derivative graph computes.
+
+Matrix products leave coefficients in another order than ``MultiIndices`` has, and the second
+derivatives in several summands. A piece is one such tensor, with the runs by which it is read:
+(slot, place, step, length) adds the numbers at place, place + step, … to the coefficients slot,
+slot + 1, …. Pieces that together give every coefficient once form a cover; covers are added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.rules.emit import Emitter
+
+__all__ = ["Cover", "Piece", "gathered", "runs"]
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """The tensor ``name`` with ``size`` numbers per response, and its ``runs`` (R, 4) as above.
+
+    Its shape is (N, C, size) or (N, C·b, m) with b·m the size; 1 for N where it does not vary from
+    event to event.
+    """
+
+    name: str
+    size: int
+    runs: Integers
+    varies: bool = True
+
+
+Cover = tuple[Piece, ...]
+
+
+def runs(slots: Integers, places: Integers, step: int = 1) -> Integers:
+    """The fewest runs of one step that read ``places`` into ``slots``, shape (R, 4).
+
+    >>> runs(np.array([4, 5, 6]), np.array([0, 1, 5])).tolist()
+    [[4, 0, 1, 2], [6, 5, 1, 1]]
+    """
+    if not len(slots):
+        return np.empty((0, 4), np.int64)
+    follows = (np.diff(slots) == 1) & (np.diff(places) == step)
+    starts = np.concatenate(([0], np.flatnonzero(~follows) + 1))
+    lengths = np.diff(np.concatenate((starts, [len(slots)])))
+    table = (slots[starts], places[starts], np.full(len(starts), step), lengths)
+    return np.stack(table, axis=1).astype(np.int64)
+
+
+def gathered(e: Emitter, covers: Sequence[Cover], slots: Integers, responses: int) -> str:
+    """The sum of covers as one tensor (N or 1, C, K) with the coefficients of K ``slots``."""
+    total = ""
+    for cover in covers:
+        whole = _gathered(e, cover, slots, responses)
+        total = e.op("Add", total, whole) if total else whole
+    return total
+
+
+def _gathered(e: Emitter, cover: Cover, slots: Integers, responses: int) -> str:
+    place_of = dict.fromkeys(slots.tolist(), 0)
+    names, start = [], 0
+    for piece in cover:
+        for slot, place, step, length in piece.runs.tolist():
+            found = range(start + place, start + place + step * length, step)
+            place_of.update(zip(range(slot, slot + length), found, strict=True))
+        names.append(e.op("Reshape", piece.name, e.constant([0, responses, piece.size])))
+        start += piece.size
+    name = e.op("Concat", *names, axis=2) if len(names) > 1 else names[0]
+    places = list(place_of.values())
+    return (
+        name if places == list(range(start)) else e.op("Gather", name, e.constant(places), axis=2)
+    )

@@ -1,0 +1,83 @@
+"""A function's graph → its derivative graph: normalize, observe, compile."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.compiler import DerivativeGraph, compile_terms
+from onnxtaylor.compiler.facts import GraphFacts
+from onnxtaylor.compiler.third import third_order
+from onnxtaylor.engine.observe import observe
+from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.graph import GraphFunction
+from onnxtaylor.graph.normalize import OPSET, conditions, modernize, simplify, take_branches
+from onnxtaylor.indices import MultiIndices
+from onnxtaylor.rules import RULES
+
+__all__ = ["derive"]
+
+Floats = npt.NDArray[np.float64]
+
+NESTED = 8  # branches inside branches
+
+
+def derive(
+    function: GraphFunction,
+    indices: MultiIndices,
+    x: Floats | None = None,
+    *,
+    loose: bool = False,
+) -> DerivativeGraph:
+    """Normalizes a function's graph, observes it and compiles its derivative graph.
+
+    A ``loose`` graph of order 1 or 2 leaves its coefficients in ``pieces``. Raises ModelError,
+    naming the operator and node, where that cannot be done.
+    """
+    if function.fixed_batch:
+        raise ModelError(
+            f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free one"
+        )
+    normal = function.with_proto(simplify(_branched(function, x).proto, RULES))
+    if indices.order <= 2:
+        return _compiled(normal, indices, x, loose=loose)
+    return third_order(normal, indices, lambda f, some, *keep: _compiled(f, some, x, *keep))
+
+
+def _branched(function: GraphFunction, x: Floats | None) -> GraphFunction:
+    """The modernized function with the branches taken whose conditions do not vary."""
+    modern = function.with_proto(modernize(function.proto))
+    for _ in range(NESTED):
+        waiting = conditions(modern.proto)
+        if not waiting:
+            break
+        seen = observe(modern, x)
+        fixed = GraphFacts(modern, seen, OPSET).e.constants
+        known = {name: bool(fixed[name]) for name in waiting if name in fixed}
+        if not known:
+            break
+        modern = modern.with_proto(take_branches(modern.proto, known))
+    return modern
+
+
+def _compiled(
+    function: GraphFunction,
+    indices: MultiIndices,
+    x: Floats | None,
+    *keep: str,
+    loose: bool = False,
+) -> DerivativeGraph:
+    opset = max(
+        [e.version for e in function.proto.opset_import if e.domain in ("", "ai.onnx")],
+        default=OPSET,
+    )
+    seen = observe(function, x)
+    try:
+        return compile_terms(function, indices, seen, opset, keep=keep, loose=loose)
+    except (AssertionError, LookupError, NotImplementedError, TypeError, ValueError) as error:
+        # a rule met a form of its operator that it does not know
+        raise ModelError(f"the compiler fails: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__} {printable(error)}".strip()

@@ -1,0 +1,154 @@
+"""A function in double precision, checked against the one that it was made from.
+
+Finite differences in single precision lose half of their digits to round-off. Evaluated in
+double precision the same graph is a smooth function to 1e-16, so it is promoted where it can be.
+What the promoted graph is worth is not taken on trust: its responses must be the original's, up to
+the rounding of the original's format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from onnxtaylor.engine.session import Session, reason, start
+from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.graph import GraphFunction
+from onnxtaylor.graph.normalize import conditions, modernize, take_branches
+from onnxtaylor.graph.promote import promote_graph
+from onnxtaylor.graph.prune import needed_inputs, prune
+
+__all__ = ["Promotion", "promote"]
+
+Floats = npt.NDArray[np.float64]
+
+EVENTS = 64  # at which the two are compared
+NESTED = 8  # branches inside branches
+ROUNDINGS = 2.0**9  # see _limit
+COARSEST = 2.0**-4
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """``function`` in double precision; or the original one, and in one line why it is ``refused``.
+
+    The line names the operator and node, or by how much the responses differ.
+    """
+
+    function: GraphFunction
+    refused: str | None
+
+
+def promote(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Promotion:
+    """The function f: Rⁿ → R^C evaluated in float64, verified at events x (B, n).
+
+    A function that is in double precision already is returned as it is. The responses must agree
+    to 2⁹ ε of their largest size, ε the spacing of the original's format: the sum of K terms, each
+    rounded, is off by about √K ε, so this allows for K = 2¹⁸ (N. J. Higham and T. Mary, SIAM J.
+    Sci. Comput. 41, 2019, A2815). Behind a link they may agree before it instead, as the logit of
+    a saturated response is made of little but round-off.
+    """
+    if function.precision == "float64":
+        return Promotion(function, None)
+    try:
+        double = _promoted(function)
+        apart = _apart(function, double, x[:EVENTS], provider)
+    except ModelError as error:
+        # what to do about it is said for graphs that do not run at all
+        return Promotion(function, str(error).removesuffix(": export the model in float32"))
+    except (AssertionError, LookupError, NotImplementedError, TypeError, ValueError) as error:
+        # a pass met a form of its operator that it does not know
+        return Promotion(function, f"the passes fail: {type(error).__name__} {printable(error)}")
+    limit = _limit(function.digits)
+    if not apart <= limit:
+        return Promotion(
+            function,
+            f"in float64 the responses differ by up to {apart:.2g} of their size, more than"
+            f" {function.precision} explains ({limit:.2g})",
+        )
+    return Promotion(double, None)
+
+
+def _promoted(function: GraphFunction) -> GraphFunction:
+    modern = _branched(modernize(function.proto), function.feed)
+    proto = promote_graph(modern)
+    prune(proto.graph, [function.response])
+    path = replace(
+        function.path, formats=function.path.formats - {"float16", "bfloat16", "float32"}
+    )
+    return replace(function.with_proto(proto), precision="float64", path=path)
+
+
+def _branched(proto: onnx.ModelProto, feed: str) -> onnx.ModelProto:
+    """The graph with the branches taken whose conditions do not depend on the features.
+
+    Passes look at the top level of a graph, and an If of an exporter hides half of the model.
+    """
+    for _ in range(NESTED):
+        fixed = [c for c in conditions(proto) if feed not in needed_inputs(proto.graph, [c])]
+        if not fixed:
+            break
+        proto = take_branches(proto, _values(proto, fixed))
+    return proto
+
+
+def _values(proto: onnx.ModelProto, names: list[str]) -> dict[str, bool]:
+    part = onnx.ModelProto()
+    part.CopyFrom(proto)
+    prune(part.graph, names)
+    del part.graph.output[:]
+    part.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.BOOL, None) for name in names
+    )
+    session = start(part, threads=1)
+    try:
+        return {k: bool(v) for k, v in zip(names, session.run(None, {}), strict=True)}
+    except Exception as error:
+        raise ModelError(f"the condition of a branch cannot be computed: {reason(error)}") from None
+
+
+def _limit(digits: int) -> float:
+    """2⁹ ε, but half precision leaves no more than 1/16: a graph that differs is off by all."""
+    return min(ROUNDINGS * 2.0 ** (1 - digits), COARSEST)
+
+
+def _apart(original: GraphFunction, double: GraphFunction, x: Floats, provider: str) -> float:
+    """max |f₆₄ − f| / max |f| at x as the original's format rounds it; ∞ where that says nothing.
+
+    Events with a response that is not finite in the original are left out.
+    """
+    rows = _rounded(x, original.digits)
+    # the original comes second: a graph that cannot be promoted costs no session of it
+    found = Session(double, provider=provider)(rows).astype(np.float64)
+    expected = Session(original, provider=provider)(rows).astype(np.float64)
+    if found.shape != expected.shape:
+        return np.inf
+    finite = np.isfinite(expected)
+    if not finite.any():
+        return np.inf
+    apart = _largest(found[finite], expected[finite])
+    if original.link == "identity" or apart <= _limit(original.digits):
+        return apart
+    behind = [_behind_link(v[finite], original.link) for v in (found, expected)]
+    return min(apart, _largest(*behind))
+
+
+def _largest(found: Floats, expected: Floats) -> float:
+    gap = np.abs(found - expected).max()
+    return float(gap / max(np.abs(expected).max(), np.finfo(np.float32).tiny)) if gap else 0.0
+
+
+def _behind_link(values: Floats, link: str) -> Floats:
+    """The responses that the link was applied to."""
+    with np.errstate(over="ignore"):
+        return np.exp(values) if link == "log" else 1 / (1 + np.exp(-values))
+
+
+def _rounded(x: Floats, digits: int) -> Floats:
+    """x to so many binary digits: both graphs are then fed the same numbers."""
+    mantissa, exponent = np.frexp(x)
+    rounded: Floats = np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits)
+    return rounded

@@ -1,0 +1,84 @@
+"""Operators that onnxruntime computes in single precision even where they are given doubles.
+
+Gelu     √(2/π) is a number of single precision in the official body, which is what it runs
+Shrink   its kernel rounds λ, the bias and x
+GroupNormalization, Attention: the official bodies round on the way
+
+Written out, they are as accurate as their input; so a model in double precision is analyzed as the
+formulas of its operators say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from onnxtaylor.graph.normalize.attention import attention
+from onnxtaylor.graph.normalize.layers import LAYERS
+from onnxtaylor.graph.normalize.writer import Attributes, Writer, replaced
+
+__all__ = ["unrounded"]
+
+# the opsets from which on they mean what they mean today
+SINCE = {"Gelu": 20, "Shrink": 9, "GroupNormalization": 21, "Attention": 23}
+
+
+def unrounded(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Ensures: of the nodes above none is left that computes in double precision.
+
+    Graphs that are fed in another format are left as they are.
+    """
+    version = max((e.version for e in proto.opset_import if e.domain in ("", "ai.onnx")), default=0)
+    fed = {info.type.tensor_type.elem_type for info in proto.graph.input}
+    if TensorProto.DOUBLE not in fed:
+        return proto
+
+    def written(w: Writer, node: onnx.NodeProto) -> bool:
+        write = WRITERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        if write is None or version < SINCE[node.op_type]:
+            return False
+        if w.kind(node.input[0]) != TensorProto.DOUBLE:
+            return False
+        found = write(w, node, {a.name: helper.get_attribute_value(a) for a in node.attribute})
+        if found is None:
+            return False
+        w.write("Identity", [found], node.output[0])
+        return True
+
+    return replaced(proto, written)
+
+
+def _number(w: Writer, value: float) -> str:
+    return w.constant(np.float64(value))
+
+
+def _gelu(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
+    """½ x (1 + tanh(√(2/π) x (1 + 0.044715 x²)))."""
+    if a.get("approximate", b"none") != b"tanh":
+        return None
+    x = node.input[0]
+    root = math.sqrt(2 / math.pi)
+    square = w.op("Mul", w.op("Mul", x, x), _number(w, root * 0.044715))
+    inner = w.op("Mul", x, w.op("Add", square, _number(w, root)))
+    half = w.op("Mul", x, _number(w, 0.5))
+    return w.op("Add", half, w.op("Mul", half, w.op("Tanh", inner)))
+
+
+def _shrink(w: Writer, node: onnx.NodeProto, a: Attributes) -> str:
+    """x + b below −λ, x − b above λ, else 0."""
+    x, limit, bias = node.input[0], float(a.get("lambd", 0.5)), float(a.get("bias", 0.0))
+    below, above = w.op("Less", x, _number(w, -limit)), w.op("Greater", x, _number(w, limit))
+    lower, upper = (w.op(kind, x, _number(w, bias)) for kind in ("Add", "Sub"))
+    return w.op("Where", below, lower, w.op("Where", above, upper, _number(w, 0.0)))
+
+
+WRITERS: dict[str, Callable[[Writer, onnx.NodeProto, Attributes], str | None]] = {
+    "Gelu": _gelu,
+    "Shrink": _shrink,
+    "GroupNormalization": LAYERS["GroupNormalization"],
+    "Attention": attention,
+}

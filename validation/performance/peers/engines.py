@@ -1,0 +1,79 @@
+"""Our two engines, as ``onnxtaylor.analyze`` runs them: from arrays through an accumulator."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import onnxtaylor
+from onnxtaylor.engine.base import Engine
+from onnxtaylor.engine.differences import Differences
+from onnxtaylor.engine.exact import Exact
+from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
+from onnxtaylor.indices import MultiIndices
+from onnxtaylor.statistics import Accumulator
+from validation.performance.peers.net import Floats, Net
+from validation.performance.peers.program import Scores
+
+__all__ = ["ExactEngine", "Stencil"]
+
+OBSERVED = 64  # events that an analysis shows to the engine before it begins
+
+
+class _Ours:
+    """An engine on the events of an array."""
+
+    version = onnxtaylor.__version__
+
+    def __init__(self, net: Net, threads: int) -> None:
+        self._net, self._threads = net, threads
+        self._indices = MultiIndices.full(net.features)
+        self._engine: Engine | None = None
+
+    def _open(self, function: GraphFunction) -> Engine:
+        raise NotImplementedError
+
+    def prepare(self, batch: int) -> None:
+        """Builds the engine from the model's file, up to the first answer."""
+        model = read_model(self._net.model().SerializeToString())
+        self._engine = self._open(build_function(model, choose(model, ModelRequest())))
+        self.scores(self._net.events(1))
+
+    def scores(self, x: Floats) -> Scores:
+        """⟨t⟩ without weights and bootstrap."""
+        assert self._engine is not None
+        sums = Accumulator(self._net.outputs, len(self._indices))
+        numbers, weights = np.arange(len(x)), np.ones(len(x))
+        for start in range(0, len(x), self._engine.batch_events):
+            part = slice(start, start + self._engine.batch_events)
+            terms = self._engine.coefficients(x[part].astype(np.float64)).terms
+            sums.update(terms, weights[part], numbers[part])
+        return sums.finalize().score[:, 0]
+
+
+class ExactEngine(_Ours):
+    """The exact engine; its time to compile includes its own search for a batch size."""
+
+    def _open(self, function: GraphFunction) -> Engine:
+        x = self._net.events(OBSERVED).astype(np.float64)
+        return Exact(function, self._indices, x=x, threads=self._threads)
+
+    def note(self) -> str:
+        """Its batch."""
+        assert self._engine is not None
+        return f"{self._engine.batch_events} events a call"
+
+
+class Stencil(_Ours):
+    """The differences engine, evaluating the net in its own float32 as the others do."""
+
+    def _open(self, function: GraphFunction) -> Engine:
+        x = self._net.events(OBSERVED).astype(np.float64)
+        spread = np.ones(self._net.features)
+        return Differences(
+            function, self._indices, spread=spread, largest=4 * spread, x=x, threads=self._threads
+        )
+
+    def note(self) -> str:
+        """Its number of evaluations."""
+        assert isinstance(self._engine, Differences)
+        return f"{self._engine.points} evaluations an event"
