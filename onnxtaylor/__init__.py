@@ -13,7 +13,10 @@ The data's path through the package, top to bottom:
 ``engine``      4 coefficients of one batch: the protocol, exact, differences, onnxruntime
 ``data``        5 batches of (x, weight, label) from arrays, CSV, Parquet, Arrow, NumPy files
 ``statistics``  6 stream → numbers: moments, bootstrap, ranks; merge and resume
+``finite``      the same by finite steps, for models without derivatives
+``hygiene``     what is suspicious about data and responses
 ``analysis``    the wiring of 1 to 6
+``check``, ``checking``   the two engines against one another
 ``result``      7 TaylorResult: frozen, versioned, saved and loaded
 ``derivatives``  value, Jacobian and Hessian as a function and as a file
 ``ranking``, ``plot``   what people do with a result
@@ -31,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onnxtaylor.analysis import analyze
+    from onnxtaylor.check import CrossCheck, cross_check
     from onnxtaylor.derivatives import Derivatives, differentiate
     from onnxtaylor.errors import OnnxTaylorError
     from onnxtaylor.indices import MultiIndices
@@ -40,12 +44,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CrossCheck",
     "Derivatives",
     "MultiIndices",
     "OnnxTaylorError",
     "TaylorResult",
     "__version__",
     "analyze",
+    "cross_check",
     "differentiate",
     "register",
 ]
@@ -55,7 +61,9 @@ _HOMES = {
     "OnnxTaylorError": "errors",
     "TaylorResult": "result",
     "Derivatives": "derivatives",
+    "CrossCheck": "check",
     "analyze": "analysis",
+    "cross_check": "check",
     "differentiate": "derivatives",
     "register": "rules",
 }

@@ -9,9 +9,9 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,29 +19,34 @@ import numpy.typing as npt
 import onnx
 
 from onnxtaylor import data
-from onnxtaylor.data import Batch, EventSource, Survey
-from onnxtaylor.engine.base import BatchCoefficients, Engine
+from onnxtaylor.checking import Sample, compare_engines
+from onnxtaylor.data import EventSource, Survey
+from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.differences import Differences
 from onnxtaylor.engine.exact import Exact
+from onnxtaylor.engine.mixed import make_mixed
 from onnxtaylor.engine.opening import OpenModel, open_model
 from onnxtaylor.engine.promotion import Promotion, promote
 from onnxtaylor.engine.session import choose_provider
 from onnxtaylor.errors import DataError, ModelError, OptionError, printable
+from onnxtaylor.finite import describe_moves, finite_engine, plan
 from onnxtaylor.graph import GraphFunction, LoadedModel, ModelRequest, read_model
+from onnxtaylor.hygiene import inspect
 from onnxtaylor.indices import MultiIndices, count
 from onnxtaylor.inputs import Paths, Progress, open_data, tell
-from onnxtaylor.outcome import checkpoint_facts, feature_summaries, make_result
+from onnxtaylor.outcome import checkpoint_facts, feature_summaries, make_result, with_kinks
 from onnxtaylor.result import TaylorResult
 from onnxtaylor.settings import AnalysisOptions, DataRequest, listed
 from onnxtaylor.statistics import Accumulator
 from onnxtaylor.statistics.accumulator import ALL
 from onnxtaylor.statistics.checkpoint import Checkpoint
+from onnxtaylor.summing import accumulate
 
 __all__ = ["analyze", "make_engine", "run"]
 
 REPLICATES = 200
 REPLICATE_BYTES = 2**30  # beyond it the default bootstrap has fewer replicates
-SAVE_SECONDS = 20.0  # between checkpoints
+CHECK_EVALUATIONS = 2**18  # of the model that the cross-check may take
 
 ModelSource = str | os.PathLike[str] | bytes | onnx.ModelProto
 
@@ -84,8 +89,8 @@ def analyze(
         1, 2 with all pairs, or 3 with all triples (exact engine only).
     engine
         ``exact`` differentiates the graph, ``differences`` evaluates it at stencil points;
-        ``auto`` takes exact where every operator on the way has a rule, and says in the
-        result's options why it could not.
+        ``auto`` takes exact for every response with a rule for each operator on the way,
+        differences for the others, and says in the result's options which and why.
     input, output, fix
         Inputs that hold features; output tensors, inner tensors or response nodes to analyze;
         values for further inputs.
@@ -101,9 +106,16 @@ def analyze(
         ``precision``: ``float64`` evaluates the model in double precision with either engine,
         ``float32`` in its own format; ``auto`` takes double precision for differences where the
         model can be promoted, and says in the result's options why it could not.
-        ``accuracy`` (2 or 4) and ``mixed`` (``two`` or ``four`` points per pair) of the stencil,
+        ``accuracy`` (2, 4 or 6) and ``mixed`` (``two`` or ``four`` points per pair) of the stencil,
         ``bootstrap`` (number of replicates), ``seed``, ``missing`` (the value of missing entries),
         ``batch_size``, ``threads``, ``provider`` (auto, cpu, cuda), ``resume`` (a folder).
+        ``check``: the number of events, 64 by default, at which the two engines are compared once
+        the sums are made; fewer where that would take more than 8 % of the time and 0.2 s, 0 for
+        none. What came of it is in ``result.check``: see ``cross_check``.
+        ``finite_step``: responses to finite steps in place of derivatives, for models that have
+        none, such as trees and quantized networks: ``"0.5sigma"`` of each feature, a number in
+        units of the input, or either by feature, ``{"n_jets": 1, "*": "0.5sigma"}``; ``engine``
+        tells the formulas, ``moves`` what whole numbers and one-hot groups do.
 
     Raises
     ------
@@ -120,7 +132,8 @@ def analyze(
     if unknown:
         raise OptionError(f"analyze has no option {listed(unknown)}")
     chosen = AnalysisOptions(order=order, engine=engine, link=link, scale=scale, **options)
-    request = ModelRequest(_names(input), _names(output), dict(fix or {}), link)
+    by_steps = chosen.finite_step is not None
+    request = ModelRequest(_names(input), _names(output), dict(fix or {}), link, by_steps)
     loaded = read_model(model)
     source = open_data(
         loaded,
@@ -163,23 +176,53 @@ def run(
     indices = _indices(opened, options.order)
     # the batch and its first displaced rows must fit in memory before anything is allocated
     replicates = _replicates(options.bootstrap, opened, indices, max(1, len(found.classes)))
-    engine, reasons = make_engine(opened, indices, found, options, first.x)
+    options = replace(options, bootstrap=replicates)
+    features = feature_summaries(opened, source, found)
+    names = [feature.name for feature in features]
+    moves = None
+    if options.finite_step is not None:
+        moves = plan(options.finite_step, opened, found, names, options.missing)
+        options = replace(options, check=0)  # there is no other engine to compare with
+    engine: Engine
+    if moves is None:
+        engine, reasons = make_engine(opened, indices, found, options, first.x)
+    else:
+        engine = finite_engine(opened, moves, options, first.x)
+        reasons, indices = {}, engine.indices  # not every feature moves
+    warnings = inspect(opened, engine, found, names, options.missing)
     sums = Accumulator(
         len(opened.response_names),
         len(indices),
         classes=tuple(found.classes),
         replicates=replicates,
         seed=options.seed,
+        quantity=engine.name if moves else "derivative",
     )
-    options = replace(options, bootstrap=replicates)
     checkpoint = None
     if options.resume is not None:
         checkpoint = Checkpoint(options.resume, checkpoint_facts(opened, source, found, options))
-    _accumulate(engine, source, sums, found.events, options, opened, checkpoint, progress)
-    features = feature_summaries(opened, source, found)
+    drawn = Sample(found.events, options.check, options.seed)
+    events = drawn.of(source) if options.check else source
+    accumulate(engine, events, sums, found.events, options, opened, checkpoint, progress)
+    features = with_kinks(features, sums)
     sigma = np.array([f.std for f in features])
     scale = indices.scale(np.nan_to_num(sigma)) if options.scale == "sigma" else None
-    result = make_result(opened, engine, reasons, source, features, sums.finalize(scale), options)
+    steps, numbers = describe_moves(moves, options.finite_step, names), sums.finalize(scale)
+    result = make_result(
+        opened, engine, reasons, source, features, numbers, options, steps, warnings
+    )
+    if options.check:
+        check = compare_engines(
+            opened,
+            found,
+            options,
+            drawn,
+            names,
+            lambda indices, wanted, x: make_engine(opened, indices, found, wanted, x),
+            used=engine,
+            evaluations=CHECK_EVALUATIONS,
+        )
+        result = replace(result, check=check.to_dict())
     if checkpoint is not None:
         checkpoint.clear()
     return result
@@ -201,9 +244,39 @@ def make_engine(
     function, why = opened.function, None
     if options.precision != "auto":
         function = _in_precision(opened, options.precision, x)
+    exact = partial(
+        Exact,
+        indices=indices,
+        x=x,
+        threads=options.threads,
+        provider=opened.provider,
+        groups=max(1, len(found.classes)),
+        replicates=options.bootstrap or 0,
+    )
+    refused: str | None = None
+
+    def differences(function: GraphFunction) -> Differences:
+        nonlocal refused
+        promotion = Promotion(function, None)
+        if options.precision == "auto":
+            promotion = promote(function, x, provider=opened.provider)
+        refused = promotion.refused
+        return Differences(
+            promotion.function,
+            indices,
+            spread=found.spread,
+            largest=found.largest,
+            x=x,
+            accuracy=options.accuracy,
+            mixed=options.mixed,
+            threads=options.threads,
+            provider=opened.provider,
+        )
+
+    engine: Engine | None = None
     if options.engine != "differences":
         try:
-            exact = Exact(function, indices, x=x, threads=options.threads, provider=opened.provider)
+            return exact(function), {"no_exact_engine": None, "no_float64": None}
         except ModelError as error:
             if options.engine == "exact":
                 raise ModelError(
@@ -211,23 +284,10 @@ def make_engine(
                     " --engine differences"
                 ) from None
             why = str(error)
-        else:
-            return exact, {"no_exact_engine": None, "no_float64": None}
-    promotion = Promotion(function, None)
-    if options.precision == "auto":
-        promotion = promote(function, x, provider=opened.provider)
-    differences = Differences(
-        promotion.function,
-        indices,
-        spread=found.spread,
-        largest=found.largest,
-        x=x,
-        accuracy=options.accuracy,
-        mixed=options.mixed,
-        threads=options.threads,
-        provider=opened.provider,
-    )
-    return differences, {"no_exact_engine": why, "no_float64": promotion.refused}
+        engine = make_mixed(function, x, opened.response_names, exact, differences)
+        why = engine.why if engine else why
+    engine = engine or differences(function)
+    return engine, {"no_exact_engine": why, "no_float64": refused}
 
 
 def _in_precision(opened: OpenModel, precision: str, x: npt.NDArray[np.float64]) -> GraphFunction:
@@ -245,69 +305,6 @@ def _in_precision(opened: OpenModel, precision: str, x: npt.NDArray[np.float64])
             f"{where}: --precision float32: the model computes in float64: use --precision auto"
         )
     return opened.function
-
-
-def _accumulate(
-    engine: Engine,
-    source: EventSource,
-    sums: Accumulator,
-    total: int,
-    options: AnalysisOptions,
-    opened: OpenModel,
-    checkpoint: Checkpoint | None,
-    progress: Progress | None,
-) -> None:
-    """Feeds every batch through the engine; saves the sums now and then, and when interrupted."""
-    done = checkpoint.restore(sums) if checkpoint else 0
-    saved = time.monotonic()
-    whole = True  # sums that an interrupt tore half way are not worth saving
-    try:
-        for batch in _behind(source.batches(options.batch_size or engine.batch_events), done):
-            tell(progress, "coefficients", sums.events, total)
-            answer = engine.coefficients(batch.x)
-            _check_finite(answer, batch, opened)
-            whole = False
-            sums.update(answer.terms, batch.weights, batch.numbers, batch.labels, answer.errors)
-            whole = True
-            if checkpoint and time.monotonic() - saved > SAVE_SECONDS:
-                checkpoint.save(sums)
-                saved = time.monotonic()
-        if checkpoint:
-            checkpoint.save(sums)
-        tell(progress, "coefficients", sums.events, total)
-    except KeyboardInterrupt:
-        if checkpoint and whole:
-            checkpoint.save(sums)
-        raise
-
-
-def _behind(batches: Iterator[Batch], done: int) -> Iterator[Batch]:
-    """The batches without the first ``done`` events."""
-    for batch in batches:
-        if done >= len(batch):
-            done -= len(batch)
-        elif done:
-            labels = None if batch.labels is None else batch.labels[done:]
-            yield Batch(batch.x[done:], batch.weights[done:], labels, batch.numbers[done:])
-            done = 0
-        else:
-            yield batch
-
-
-def _check_finite(answer: BatchCoefficients, batch: Batch, opened: OpenModel) -> None:
-    finite = np.isfinite(answer.terms).all(axis=2) & np.isfinite(answer.responses)
-    if finite.all():
-        return
-    event, node = np.argwhere(~finite)[0]
-    hint = (
-        "the response is saturated there: use --link identity"
-        if opened.function.link != "identity"
-        else "leave the event out, or see what its features do to the model"
-    )
-    raise ModelError(
-        f"{printable(opened.model.path)}: response '{printable(opened.response_names[node])}' or"
-        f" its coefficients are not finite at event {batch.numbers[event]} (counted from 0): {hint}"
-    )
 
 
 def _indices(opened: OpenModel, order: int) -> MultiIndices:

@@ -10,6 +10,7 @@ import numpy as np
 
 from onnxtaylor.data import survey
 from onnxtaylor.engine.exact import derive
+from onnxtaylor.engine.mixed import divide
 from onnxtaylor.engine.opening import OpenModel, open_model
 from onnxtaylor.errors import ModelError, OnnxTaylorError, printable
 from onnxtaylor.graph import (
@@ -121,11 +122,17 @@ def _opened(opened: OpenModel, names: Sequence[str] | None) -> dict[str, object]
     }
 
 
-def _engine(opened: OpenModel) -> str:
-    """The engine that ``auto`` takes, and why."""
+def _engine(opened: OpenModel) -> str | list[str]:
+    """The engine that ``auto`` takes, and why; a line for each engine where it takes both."""
+    function, names = opened.function, opened.response_names
     try:
         # second order of one feature: every rule is asked, and the graph stays small
-        derive(opened.function, MultiIndices.of(opened.function.n_features, [(0,), (0, 0)]))
+        derive(function, MultiIndices.of(function.n_features, [(0,), (0, 0)]))
     except ModelError as error:
-        return f"differences: {error}"
+        x = np.random.default_rng(0).normal(size=(3, function.n_features))
+        division = divide(function, x)
+        if division is None:
+            return f"differences: {error}"
+        exact = ", ".join(printable(names[c]) for c in division.columns)
+        return [f"exact: {exact}", f"differences: {division.why(names)}"]
     return "exact: every operator on the way has a rule"

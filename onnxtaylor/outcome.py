@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from math import isfinite
 
@@ -11,11 +12,11 @@ from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.opening import OpenModel
 from onnxtaylor.graph import stored_names
 from onnxtaylor.inputs import FEATURE_KEYS
-from onnxtaylor.result import DataSummary, FeatureSummary, ModelSummary, TaylorResult
+from onnxtaylor.result import DataSummary, FeatureSummary, Finding, ModelSummary, TaylorResult
 from onnxtaylor.settings import AnalysisOptions
-from onnxtaylor.statistics import Statistics
+from onnxtaylor.statistics import Accumulator, Statistics
 
-__all__ = ["checkpoint_facts", "feature_summaries", "make_result"]
+__all__ = ["checkpoint_facts", "feature_summaries", "make_result", "with_kinks"]
 
 
 def feature_summaries(
@@ -36,12 +37,24 @@ def feature_summaries(
     )
 
 
+def with_kinks(
+    features: tuple[FeatureSummary, ...], sums: Accumulator
+) -> tuple[FeatureSummary, ...]:
+    """The features with the share of events that have a kink within reach, where it was counted."""
+    if not len(sums.kinks):
+        return features
+    return tuple(
+        replace(feature, kinks=float(count / sums.events))
+        for feature, count in zip(features, sums.kinks, strict=True)
+    )
+
+
 def checkpoint_facts(
     opened: OpenModel, source: EventSource, found: Survey, options: AnalysisOptions
 ) -> dict[str, object]:
     """Everything that the sums depend on: what a checkpoint is valid for."""
     kept = {k: getattr(options, k) for k in AnalysisOptions.__dataclass_fields__}
-    for name in ("threads", "resume", "scale", "batch_size"):
+    for name in ("threads", "resume", "scale", "batch_size", "check"):
         del kept[name]
     return {
         "version": version("onnxtaylor"),
@@ -65,8 +78,12 @@ def make_result(
     features: tuple[FeatureSummary, ...],
     numbers: Statistics,
     options: AnalysisOptions,
+    steps: Mapping[str, object],
+    warnings: Sequence[Finding],
 ) -> TaylorResult:
-    """The result of a finished analysis; ``reasons`` say why it was not done otherwise."""
+    """The result of a finished analysis; ``reasons`` say why it was not done otherwise, ``steps``
+    how far features moved where no derivatives were taken.
+    """
     whole = numbers.groups[0]
     return TaylorResult(
         model=ModelSummary(
@@ -90,7 +107,7 @@ def make_result(
         options={
             "order": options.order,
             "link": options.link,
-            "scale": options.scale,
+            "scale": options.scale if options.finite_step is None else "step",
             "precision": options.precision,
             "missing": _finite(options.missing),
             "bootstrap": options.bootstrap,
@@ -102,6 +119,7 @@ def make_result(
             },
             **reasons,
             **engine.describe(),
+            **steps,
         },
         indices=engine.indices,
         score=numbers.score,
@@ -113,6 +131,7 @@ def make_result(
         rank_high=numbers.rank_high,
         numerical_error=numbers.numerical_error,
         version=version("onnxtaylor"),
+        warnings=tuple(warnings),
     )
 
 

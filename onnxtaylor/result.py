@@ -8,6 +8,9 @@ A result holds, for every response node c, group g and Taylor coefficient α,
 the bound of the numerical error of the score, Σ abs(w) error / abs(Σ w), where the engine tells
 how wrong its coefficients may be, and the place of each score among all coefficients of its (c, g),
 largest first, with the interval in which that place lies in 68 % of the bootstrap replicates.
+
+Where ``method`` is ``finite-step``, t is the response r to finite steps: no derivative, in units of
+the response per step (see ``engine.finite``), with the same statistics.
 """
 
 from __future__ import annotations
@@ -26,6 +29,13 @@ import numpy.typing as npt
 from onnxtaylor.errors import OptionError, ResultError, printable
 from onnxtaylor.files import write_whole
 from onnxtaylor.indices import MultiIndices, label
+from onnxtaylor.summaries import (
+    DataSummary,
+    FeatureSummary,
+    Finding,
+    GroupSummary,
+    ModelSummary,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -38,64 +48,18 @@ __all__ = [
     "SCHEMA",
     "DataSummary",
     "FeatureSummary",
+    "Finding",
     "GroupSummary",
     "ModelSummary",
     "TaylorResult",
 ]
 
 SCHEMA = "onnxtaylor.result/1"
+FINITE_STEP = "finite-step"
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 _Part = TypeVar("_Part", bound="DataclassInstance")
-
-
-@dataclass(frozen=True)
-class FeatureSummary:
-    """One feature in the data; moments are weighted and leave missing values out."""
-
-    name: str
-    mean: float
-    std: float
-    min: float
-    max: float
-    missing: int
-
-
-@dataclass(frozen=True)
-class GroupSummary:
-    """The events of one group: ``all``, or one class."""
-
-    name: str
-    events: int
-    sum_weight: float
-    n_eff: float
-
-
-@dataclass(frozen=True)
-class DataSummary:
-    """What was analyzed: n_eff = (Σw)² / Σw²."""
-
-    sources: tuple[str, ...]
-    events: int
-    sum_weight: float
-    n_eff: float
-    groups: tuple[GroupSummary, ...]
-    features: tuple[FeatureSummary, ...]
-
-
-@dataclass(frozen=True)
-class ModelSummary:
-    """Which function was analyzed, and by which engine."""
-
-    path: str
-    sha256: str
-    producer: str
-    opset: Mapping[str, int]
-    output: tuple[str, ...]
-    engine: str
-    precision: str
-    provider: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +80,12 @@ class TaylorResult:
     check: Mapping[str, Any] | None = None
     numerical_error: Floats | None = None
     version: str = field(default="")
+    warnings: tuple[Finding, ...] = ()
+
+    @property
+    def method(self) -> str:
+        """``derivative``, or ``finite-step``: responses r to finite steps are no coefficients t."""
+        return FINITE_STEP if self.model.engine == FINITE_STEP else "derivative"
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -193,6 +163,7 @@ class TaylorResult:
     def _row(self, c: int, g: int, k: int) -> dict[str, Any]:
         names = [self.features[i] for i in self.indices.table[k] if i >= 0]
         return {
+            "method": self.method,
             "output": self.outputs[c],
             "group": self.groups[g],
             "order": len(names),
@@ -216,7 +187,7 @@ class TaylorResult:
 
         text, count, number = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
         columns: dict[str, pyarrow.DataType] = {
-            **{"output": text, "group": text, "order": count, "label": text},
+            **{"method": text, "output": text, "group": text, "order": count, "label": text},
             **{"features": pyarrow.list_(text)},
             **dict.fromkeys(("score", "sem", "numerical_error", "signed_mean", "rms"), number),
             **dict.fromkeys(("rank", "rank_low", "rank_high"), count),
@@ -238,6 +209,7 @@ class TaylorResult:
         document: dict[str, Any] = {
             "schema": SCHEMA,
             "version": self.version,
+            "method": self.method,
             "model": asdict(self.model),
             "data": {
                 **asdict(self.data),
@@ -245,6 +217,7 @@ class TaylorResult:
             },
             "options": dict(self.options),
             "check": None if self.check is None else dict(self.check),
+            "warnings": [asdict(finding) for finding in self.warnings],
             "coefficients": [],
         }
         # one line per coefficient: small, and good to read and to compare
@@ -331,11 +304,14 @@ class TaylorResult:
             check=document["check"],
             numerical_error=column("numerical_error", float) if bounded else None,
             version=document["version"],
+            warnings=tuple(_checked(Finding(**row)) for row in document["warnings"]),
         )
+        if document["method"] != result.method:
+            raise ValueError(f"method {document['method']!r} of engine {model.engine!r}")
         if result.score.shape[2] != len(indices):
             raise ValueError("rows are missing or repeated")
         for row, expected in zip(rows, result.rows(), strict=True):
-            for name in ("output", "group", "order", "label", "features"):
+            for name in ("method", "output", "group", "order", "label", "features"):
                 if row[name] != expected[name]:
                     raise ValueError(f"a row of {expected['label']!r} has {name} {row[name]!r}")
         for names in (result.features, result.outputs, result.groups):
@@ -346,11 +322,14 @@ class TaylorResult:
 
 
 def _feature(row: Mapping[str, Any]) -> FeatureSummary:
-    known: dict[str, Any] = {k: np.nan if v is None else v for k, v in row.items()}
+    known: dict[str, Any] = {k: np.nan if v is None and k != "kinks" else v for k, v in row.items()}
     return _checked(FeatureSummary(**known))
 
 
-_TYPES: dict[str, Any] = {"str": str, "int": int, "float": (int, float)}
+_TYPES: dict[str, Any] = {
+    **{"str": str, "int": int, "float": (int, float)},
+    **{"str | None": (str, type(None)), "float | None": (int, float, type(None))},
+}
 
 
 def _checked(part: _Part) -> _Part:

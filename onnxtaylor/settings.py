@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from onnxtaylor.engine.moves import FiniteSteps, read_steps
 from onnxtaylor.engine.stencil import ACCURACIES, MIXED
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.indices import check_order
@@ -36,6 +37,8 @@ class AnalysisOptions:
     threads: int = 0
     provider: str = "auto"
     resume: str | os.PathLike[str] | None = None
+    finite_step: FiniteSteps | None = None
+    check: int = 64
 
     def __post_init__(self) -> None:
         check_order(self.order)
@@ -49,7 +52,8 @@ class AnalysisOptions:
             )
         if self.scale not in SCALES:
             raise OptionError(f"scale '{printable(self.scale)}' is not offered: {listed(SCALES)}")
-        for name, least in (("bootstrap", 0), ("seed", 0), ("batch_size", 1), ("threads", 0)):
+        least_of = {"bootstrap": 0, "seed": 0, "batch_size": 1, "threads": 0, "check": 0}
+        for name, least in least_of.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise OptionError(f"{name} {value}: {least} is the least")
@@ -61,6 +65,21 @@ class AnalysisOptions:
             raise OptionError(f"threads {self.threads}: {MAX_THREADS} is the most")
         if self.seed >= 2**63:
             raise OptionError(f"seed {self.seed}: it must be below 2⁶³")
+        if self.finite_step is not None:
+            self._check_finite_step(self.finite_step)
+
+    def _check_finite_step(self, step: FiniteSteps) -> None:
+        """Raises OptionError for a step that is none, and for what only derivatives have."""
+        read_steps(step)
+        if self.order > 2:
+            raise OptionError("--finite-step has responses of order 1 and 2: leave --order 3 out")
+        usual = {"engine": "auto", "scale": "unit", "accuracy": None, "precision": "auto"}
+        for name in usual:
+            if getattr(self, name) != usual[name]:
+                raise OptionError(
+                    f"--{name} {printable(getattr(self, name))} is for derivatives, --finite-step"
+                    " asks for responses to finite steps: leave one of them out"
+                )
 
 
 @dataclass(frozen=True)

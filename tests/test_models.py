@@ -13,7 +13,7 @@ from onnxtaylor.cli import main
 from onnxtaylor.engine.opening import open_model
 from onnxtaylor.engine.session import Session
 from onnxtaylor.graph import ModelRequest, input_ports, read_model
-from validation.models import CASES, EVENTS, SEED, Case, run
+from validation.models import CASES, EVENTS, Case, random_events, run
 
 DATA = os.environ.get("ONNXTAYLOR_DATA")
 MODELS = Path(DATA or ".") / "models"
@@ -36,9 +36,14 @@ RESULTS = {  # features, responses, batch
     "ort_logreg_iris": (2, 3, FREED),
 }
 REFUSED = {
-    "magika_v3_3": "input 'bytes' holds int32.*whole numbers.*extract_model",
-    "atspm_stacker_treeensemble_v5": r"step function.*\(TreeEnsemble\).*smooth model",
-    "xgb_regressor_4": r"step function.*\(TreeEnsembleRegressor\).*smooth model",
+    "magika_v3_3": "input 'bytes' holds int32.*whole numbers.*--finite-step 1.*extract_model",
+    "atspm_stacker_treeensemble_v5": r"step function.*\(TreeEnsemble\).*--finite-step 0.5sigma",
+    "xgb_regressor_4": r"step function.*\(TreeEnsembleRegressor\).*--finite-step 0.5sigma",
+}
+BY_STEPS = {  # of those: features, responses, how many of them move
+    "magika_v3_3": (2048, 214, 8),
+    "atspm_stacker_treeensemble_v5": (46, 7, 46),
+    "xgb_regressor_4": (4, 1, 4),
 }
 # What the first line about a model asks for, before anything is held or any data are named.
 ASKED = {
@@ -54,15 +59,15 @@ def case(request) -> Case:
 
 @pytest.fixture
 def events(case, tmp_path) -> str:
-    x = np.random.default_rng(SEED).normal(size=(EVENTS, case.columns)).astype(np.float32)
-    np.save(tmp_path / "events.npy", x)
+    np.save(tmp_path / "events.npy", random_events(case))
     return str(tmp_path / "events.npy")
 
 
 def answer(capsys, *arguments):
-    """Status, JSON and error line of a command in this process."""
+    """Status, JSON and error line of a command in this process; its warnings are left out."""
     status = main([*arguments, "--json"])
     out, err = capsys.readouterr()
+    err = "".join(x for x in err.splitlines(True) if not x.startswith("warning: "))
     assert err.count("\n") == (status == 2), err
     return status, json.loads(out or "{}"), err
 
@@ -71,6 +76,7 @@ def test_every_model_is_accounted_for():
     names = {case.name for case in CASES}
     assert names == {path.stem for path in MODELS.glob("*.onnx")}
     assert names == RESULTS.keys() | REFUSED.keys()
+    assert REFUSED.keys() == BY_STEPS.keys()  # 16 of 16 give a result in one mode or the other
 
 
 def test_inspect_and_analyze(case, events, capsys):
@@ -93,6 +99,50 @@ def test_inspect_and_analyze(case, events, capsys):
     scores = [row["score"] for row in result["coefficients"]]
     assert np.isfinite(scores).all()
     assert max(scores) > 0
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c.name in BY_STEPS], ids=lambda case: case.name
+)
+def test_models_without_derivatives_respond_to_finite_steps(case, events, capsys):
+    path = str(MODELS / f"{case.name}.onnx")
+    steps = [word for step in case.steps for word in ("--finite-step", step)]
+    words = ("--order", str(case.order), "--bootstrap", "0")
+    status, result, line = answer(capsys, "analyze", path, events, *steps, *words)
+    assert (status, line) == (0, "")
+    features, responses, moved = BY_STEPS[case.name]
+    assert result["method"] == result["model"]["engine"] == "finite-step"
+    assert len(result["data"]["features"]) == features
+    assert len(result["model"]["output"]) == responses
+    told = result["options"]["finite_step"]
+    assert sum(step is not None for step in told["steps"]) == moved
+    scores = [row["score"] for row in result["coefficients"]]
+    assert np.isfinite(scores).all()
+    assert max(scores) > 0
+    first = result["coefficients"][0]
+    # the definition, of the first feature that moved, by onnxruntime alone
+    original = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    port = original.get_inputs()[0]
+    kind = {"tensor(double)": np.float64, "tensor(int32)": np.int32}.get(port.type, np.float32)
+    x, step = np.load(events).astype(float), told["steps"][0]
+    ends = [x.copy(), x.copy()]
+    for end, sign in zip(ends, (1, -1), strict=True):
+        end[:, 0] += sign * step
+    inside = [(end[:, 0] >= x[:, 0].min()) & (end[:, 0] <= x[:, 0].max()) for end in ends]
+    if case.whole:
+        for end, stays in zip(ends, inside, strict=True):
+            end[~stays, 0] = x[~stays, 0]
+        sides = inside[0].astype(int) + inside[1]
+    else:
+        sides = np.full(len(x), 2)
+    up, down = (original.run([result_name(original)], {port.name: e.astype(kind)})[0] for e in ends)
+    expected = (abs(up.reshape(len(x), -1) - down.reshape(len(x), -1))[:, 0] / sides).mean()
+    assert first["features"] == [result["data"]["features"][0]["name"]]
+    assert first["score"] == pytest.approx(expected, rel=1e-3, abs=1e-7)
+
+
+def result_name(session):
+    return session.get_outputs()[0].name
 
 
 @pytest.mark.parametrize("name", ASKED)

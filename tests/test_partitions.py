@@ -15,6 +15,7 @@ from onnxtaylor.data import ArraySource, survey
 from onnxtaylor.engine.differences import Differences
 from onnxtaylor.engine.exact import Exact
 from onnxtaylor.engine.opening import open_model
+from onnxtaylor.engine.promotion import promote
 from onnxtaylor.graph import ModelRequest, read_model
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.statistics import Accumulator
@@ -92,7 +93,10 @@ def test_threads(table, reference, engine, tmp_path):
 
 
 def test_shards_that_are_merged(table, reference, engine):
-    """Each shard has an engine and sums of its own, as on several machines."""
+    """Each shard has an engine and sums of its own, as on several machines.
+
+    They share the few events on which noise is measured and steps are tried.
+    """
     names = list(reference.features)
     x = np.stack([table[name].to_numpy() for name in names], axis=1)
     weights = table["KaggleWeight"].to_numpy()
@@ -105,11 +109,13 @@ def test_shards_that_are_merged(table, reference, engine):
         if engine == "exact":
             own = Exact(opened.function, indices, x=x[chosen][:64])
         else:
+            function = promote(opened.function, x[:64]).function
             spread, largest = found.spread, found.largest
-            own = Differences(opened.function, indices, spread=spread, largest=largest)
+            own = Differences(function, indices, spread=spread, largest=largest, x=x[:64])
         sums = Accumulator(1, len(indices), classes=("b", "s"), replicates=50)
         numbers = np.arange(EVENTS)[chosen]
-        sums.update(own.coefficients(x[chosen]).terms, weights[chosen], numbers, labels[chosen])
+        answer = own.coefficients(x[chosen])
+        sums.update(answer.terms, weights[chosen], numbers, labels[chosen], answer.errors)
         if whole is None:
             whole = sums
         else:
@@ -117,5 +123,6 @@ def test_shards_that_are_merged(table, reference, engine):
     merged = whole.finalize(indices.scale(found.std))
     assert merged.score == pytest.approx(reference.score, rel=1e-12)
     assert merged.sem == pytest.approx(reference.sem, rel=1e-12)
+    assert (merged.numerical_error is None) == (engine == "exact")
     assert (merged.rank_low == reference.rank_low).all()
     assert (merged.rank_high == reference.rank_high).all()

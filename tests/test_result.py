@@ -14,10 +14,10 @@ import pytest
 from onnxtaylor.errors import OptionError, ResultError
 from onnxtaylor.files import write_whole
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.result import TaylorResult
+from onnxtaylor.result import Finding, TaylorResult
 
 COLUMNS = [
-    "output", "group", "order", "label", "features", "score", "sem", "numerical_error",
+    "method", "output", "group", "order", "label", "features", "score", "sem", "numerical_error",
     "signed_mean", "rms", "rank", "rank_low", "rank_high",
 ]  # fmt: skip
 ARRAYS = ["score", "sem", "numerical_error", "signed_mean", "rms", "rank", "rank_low", "rank_high"]
@@ -30,7 +30,7 @@ def result(make_result):
 
 
 def assert_same(one: TaylorResult, two: TaylorResult) -> None:
-    for name in ("model", "data", "options", "check", "version"):
+    for name in ("model", "data", "options", "check", "version", "warnings"):
         assert getattr(one, name) == getattr(two, name), name
     assert one.indices.tuples() == two.indices.tuples()
     for name in ARRAYS:
@@ -97,6 +97,22 @@ def test_what_is_undefined_comes_back_as_nan(make_result, tmp_path):
     two = TaylorResult.load(tmp_path / "r.json")
     np.testing.assert_array_equal(two.sem, one.sem)
     assert np.isnan(two.data.features[0].mean)
+
+
+def test_warnings_come_back(make_result, tmp_path):
+    findings = (Finding("constant", "a\n", "…"), Finding("weights", None, "N_eff = 3"))
+    one = replace(make_result(3), warnings=findings)
+    one.save(tmp_path / "r.json")
+    assert TaylorResult.load(tmp_path / "r.json").warnings == findings
+
+
+@pytest.mark.parametrize(("engine", "method"), [("exact", "finite-step"), ("finite-step", "exact")])
+def test_the_method_is_that_of_the_engine(make_result, tmp_path, engine, method):
+    one = make_result(3)
+    one = replace(one, model=replace(one.model, engine=engine))
+    text = one.to_json().replace(f'"method": "{one.method}"', f'"method": "{method}"', 1)
+    with pytest.raises(ResultError, match=f"method '{method}' of engine '{engine}'"):
+        TaylorResult.from_json(text)
 
 
 def test_hostile_names_come_back(make_result, tmp_path):

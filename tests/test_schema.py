@@ -13,6 +13,7 @@ import pytest
 import onnxtaylor as ot
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.result import SCHEMA
+from tests.engine.trees import forest
 from validation.toys import SCENARIOS, oracle_model, quadratic, sample
 
 SOURCE = files("onnxtaylor") / "schemas" / "result-1.json"
@@ -86,6 +87,22 @@ def test_results_of_analyses_are_valid(validator, tmp_path, engine, order, label
     assert set(saved["options"]) <= set(described)
 
 
+def test_results_of_finite_steps_are_valid(validator, tmp_path):
+    x = np.random.default_rng(2).normal(size=(60, 3))
+    x[:, 1], x[:, 2] = np.arange(60) % 2, 7
+    result = ot.analyze(forest(), x, finite_step={"*": "0.5sigma"}, missing=-999)
+    assert [f.code for f in result.warnings] == ["constant"]
+    result.save(tmp_path / "result.json")
+    saved = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    validator.validate(saved)
+    described = validator.schema["$defs"]["options"]["properties"]
+    assert set(saved["options"]) <= set(described)
+    for name, value in (("steps", [0.0, 1, None]), ("asked", {"*": 1}), ("more", 1)):
+        changed = copy.deepcopy(saved)
+        changed["options"]["finite_step"][name] = value
+        assert not validator.is_valid(changed)
+
+
 def test_undefined_numbers_are_null(validator, document):
     changed = copy.deepcopy(document)
     changed["coefficients"][0]["rms"] = None
@@ -102,6 +119,11 @@ DELETE = object()
         (("schema",), "onnxtaylor.result/2"),
         (("schema",), DELETE),
         (("version",), 1),
+        (("method",), "guess"),
+        (("method",), DELETE),
+        (("warnings",), DELETE),
+        (("warnings",), [{"code": "odd", "feature": None, "message": ""}]),
+        (("warnings",), [{"code": "constant", "feature": 1, "message": ""}]),
         (("more",), 1),
         (("check",), []),
         (("check",), DELETE),

@@ -2,7 +2,8 @@
 
 ``python -m validation.models`` runs the installed command line on every model of
 ``$ONNXTAYLOR_DATA/models``, with 20 events of standard-normal numbers, and writes ``models.md``: a
-result, or the one line that says why not and what to do. It fails where a model gives a traceback,
+result, or the one line that says why not and what to do, and then what comes of doing so. It fails
+where a model gives a traceback,
 an exit status other than 0 or 2, or more than one line of error.
 """
 
@@ -40,11 +41,17 @@ TABLE = Path(__file__).with_name("models.md")
 
 @dataclass(frozen=True)
 class Case:
-    """A model, the columns of its events, and the options that its own error line asks for."""
+    """A model, the columns of its events, and the options that its own error line asks for.
+
+    ``steps`` are those of the second call, where the first says that there are no derivatives;
+    ``whole`` asks for events of bytes.
+    """
 
     name: str
     columns: int
     options: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    whole: bool = False
 
     @property
     def order(self) -> int:
@@ -63,11 +70,11 @@ CASES = (
     Case("godot_score_the_goal", 16),
     Case("godot_volleyball", 17),
     Case("silero_vad_op18", 576, ("--fix", "sr=16000", "--fix", "state=0")),  # 32 ms and context
-    Case("magika_v3_3", 2048),
-    Case("atspm_stacker_treeensemble_v5", 46),
+    Case("magika_v3_3", 2048, steps=tuple(f"x{i}=16" for i in range(8)), whole=True),
+    Case("atspm_stacker_treeensemble_v5", 46, steps=("0.5sigma",)),
     Case("atspm_funcnet_pair", 15 * 40),  # 15 channels of a length that the columns tell
     Case("surfaces_mlp_svm_surrogate", 6),
-    Case("xgb_regressor_4", 4),
+    Case("xgb_regressor_4", 4, steps=("1sigma",)),
     Case("ort_logreg_iris", 2),
 )
 
@@ -106,7 +113,8 @@ def command(*arguments: str) -> Answer:
         faults.append(f"{shown}: exit status {done.returncode}")
     if "Traceback" in done.stdout + done.stderr:
         faults.append(f"{shown}: traceback")
-    if len(errors) != (done.returncode == 2) or len(done.stderr.splitlines()) != len(errors):
+    others = [x for x in done.stderr.splitlines() if not x.startswith(("error:", "warning:"))]
+    if len(errors) != (done.returncode == 2) or others:
         faults.append(f"{shown}: {len(done.stderr.splitlines())} lines on stderr")
     try:
         facts = json.loads(done.stdout or "{}")
@@ -117,12 +125,18 @@ def command(*arguments: str) -> Answer:
 
 
 def random_events(case: Case) -> np.ndarray:
-    """Standard-normal numbers (EVENTS, columns)."""
+    """Standard-normal numbers, or bytes, (EVENTS, columns)."""
+    if case.whole:
+        bytes_ = np.random.default_rng(SEED).integers(0, 256, (EVENTS, case.columns))
+        return bytes_.astype(np.float32)
     return np.random.default_rng(SEED).normal(size=(EVENTS, case.columns)).astype(np.float32)
 
 
-def visit(case: Case, models: Path, engine: str = "auto") -> tuple[Answer, Answer]:
-    """What ``inspect`` and ``analyze`` say of a model and its random events."""
+def visit(case: Case, models: Path, engine: str = "auto") -> tuple[Answer, Answer, Answer | None]:
+    """What ``inspect`` and ``analyze`` say of a model and its random events.
+
+    Third ``analyze`` with the steps of the case, where the second was refused.
+    """
     events = random_events(case)
     with tempfile.TemporaryDirectory() as folder:
         data = str(Path(folder) / "events.npy")
@@ -130,7 +144,11 @@ def visit(case: Case, models: Path, engine: str = "auto") -> tuple[Answer, Answe
         arguments = [str(models / f"{case.name}.onnx"), data, *case.options]
         inspected = command("inspect", *arguments)
         order = ["--order", str(case.order), "--engine", engine]
-        return inspected, command("analyze", *arguments, *order)
+        analyzed, stepped = command("analyze", *arguments, *order), None
+        if analyzed.line and case.steps:
+            steps = [word for step in case.steps for word in ("--finite-step", step)]
+            stepped = command("analyze", *arguments, *order[:2], *steps)
+        return inspected, analyzed, stepped
 
 
 def in_double(case: Case, models: Path) -> str:
@@ -162,22 +180,23 @@ def _graph_in_double(model: LoadedModel) -> str:
 
 def run(case: Case, models: Path, engine: str = "auto") -> Row:
     """The table's line of one model."""
-    inspected, analyzed = visit(case, models, engine)
-    faults = [*inspected.faults, *analyzed.faults]
+    inspected, analyzed, stepped = visit(case, models, engine)
+    faults = [*inspected.faults, *analyzed.faults, *(stepped.faults if stepped else ())]
     if bool(inspected.line) != bool(analyzed.line):
         faults.append("inspect and analyze disagree")
-    if analyzed.facts:
-        features, outputs = (
-            len(analyzed.facts["data"]["features"]),
-            analyzed.facts["model"]["output"],
-        )
-        batch = analyzed.facts["options"]["batch"]
-        cells = [str(features), str(len(outputs)), batch]
-        outcome = _outcome(case, analyzed)
+    where = f"error: {models / case.name}.onnx: "
+    refused = f"refused: {analyzed.line.removeprefix(where)}" if analyzed.line else ""
+    shown = stepped or analyzed
+    if shown.facts:
+        facts = shown.facts
+        features, outputs = len(facts["data"]["features"]), facts["model"]["output"]
+        cells = [str(features), str(len(outputs)), facts["options"]["batch"]]
+        outcome = _outcome(case, shown)
     else:
-        where = f"error: {models / case.name}.onnx: "
+        faults.append("neither derivatives nor finite steps")
         cells = ["–", "–", "–"]
-        outcome = f"refused: {analyzed.line.removeprefix(where)}"
+        outcome = shown.line.removeprefix(where)
+    outcome = f"{refused}. So: {outcome}" if refused else outcome
     cells += [in_double(case, models), outcome]
     return Row((case.name, *cells), tuple(f"{case.name}: {fault}" for fault in faults))
 
@@ -186,7 +205,10 @@ def _outcome(case: Case, answer: Answer) -> str:
     options, rows = answer.facts["options"], answer.facts["coefficients"]
     top = next(row for row in rows if row["rank"] == 1)  # of the first response, of all events
     effort = f"{options['points']} evaluations per event, " if "points" in options else ""
-    held = f"`{' '.join(case.options)}`, " if case.options else ""
+    given = case.options
+    if answer.facts["method"] == "finite-step":
+        given += ("--finite-step", case.steps[0], *(("…",) if len(case.steps) > 1 else ()))
+    held = f"`{' '.join(given)}`, " if given else ""
     engine = answer.facts["model"]["engine"]
     return (
         f"{top['label']} first with {uncertain(top['score'], top['sem'])} of {top['output']};"
@@ -207,13 +229,23 @@ def table(rows: Sequence[Row]) -> str:
         " of these networks were trained on: the table shows that the models can be read, not what"
         " they are made of. The outcome is the coefficient with the largest ⟨t⟩ ± SEM of the first"
         " response, or the one line that says why there is none. Seconds include the start of the"
-        " program. The column float64 says whether the graph is evaluated in double precision,"
-        " with responses that agree with the original's to its rounding, or which operator stops"
-        f" it: {_counted(rows)}.\n\n"
+        " program. Models without derivatives are asked again with `--finite-step`, for the"
+        f" response ⟨r⟩ to finite steps: {_analyzed(rows)}. The column float64 says whether the"
+        " graph is evaluated in double precision, with responses that agree with the original's to"
+        f" its rounding, or which operator stops it: {_counted(rows)}.\n\n"
     )
     titles = ("model", "features", "responses", "batch", "float64", "outcome")
     lines = [titles, ("---",) * len(titles), *(row.cells for row in rows)]
     return head + "".join("| " + " | ".join(map(cell, line)) + " |\n" for line in lines)
+
+
+def _analyzed(rows: Sequence[Row]) -> str:
+    refused = sum(row.cells[5].startswith("refused") for row in rows)
+    failed = sum(row.cells[1] == "–" for row in rows)
+    return (
+        f"of {len(rows)} models {len(rows) - refused} give derivatives, {refused - failed}"
+        f" finite-step responses, {failed} neither"
+    )
 
 
 def _counted(rows: Sequence[Row]) -> str:

@@ -18,8 +18,8 @@ Floats = npt.NDArray[np.float64]
 def collect(piece: npt.NDArray[np.floating], runs: Integers, first: bool, out: Floats) -> None:
     """out[e, c, slot + k] += piece[e, c, place + step·k], k < length, for every run.
 
-    piece (E, C, L), runs (R, 4) with (slot, place, step, length), out (E, C, K). The ``first`` piece
-    of its slots overwrites what is there.
+    piece (E, C, L), runs (R, 4) with (slot, place, step, length), out (E, C, K). The ``first``
+    piece of its slots overwrites what is there.
     """
     events, outputs, _ = piece.shape
     for job in numba.prange(events * outputs):

@@ -93,13 +93,13 @@ def analyze(
             metavar="NAME", help="auto, exact or differences.", rich_help_panel=options.RUN
         ),
     ] = "auto",
+    finite_step: options.FiniteStep = None,
     precision: options.Precision = "auto",
     accuracy: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Order of accuracy of the stencil, 2 or 4 (differences). Default: 4 in single"
-            " precision.",
+            help="Order of accuracy of the stencil: 2, 4 or 6 (differences). Default: 6.",
             rich_help_panel=options.RUN,
             show_default=False,
         ),
@@ -135,6 +135,7 @@ def analyze(
             show_default=False,
         ),
     ] = None,
+    check: options.Check = 64,
     threads: options.Threads = 0,
     provider: options.Provider = "auto",
     resume: Annotated[
@@ -155,6 +156,8 @@ def analyze(
 
     onnxtaylor analyze higgs.onnx events.csv.gz --weight KaggleWeight \\
       --label Label --missing -999 --scale sigma -o result.json
+
+    onnxtaylor analyze forest.onnx events.csv.gz --finite-step 0.5sigma
     """
     options.writable({"-o": out, "--csv": csv}, inputs=[model, *data])
     if per_class and label is None:
@@ -162,6 +165,7 @@ def analyze(
     if resume is not None and Path("-") in data:
         raise OptionError("--resume reads the data again: it cannot continue from stdin")
     names, fixed = options.parse_features(features), options.parse_fixed(fix)
+    steps = options.parse_steps(finite_step)
     try:
         with options.data_files(data) as files, console.progress_bar(quiet) as progress:
             # numba, onnx and pyarrow are imported here, so that --help need not wait for them
@@ -176,6 +180,7 @@ def analyze(
                 exclude=exclude or (),
                 order=order,
                 engine=engine,
+                finite_step=steps,
                 precision=precision,
                 input=input,
                 output=output,
@@ -189,6 +194,7 @@ def analyze(
                 mixed=mixed,
                 bootstrap=bootstrap,
                 seed=seed,
+                check=check,
                 missing=missing,
                 batch_size=batch_size,
                 threads=threads,
@@ -206,11 +212,18 @@ def analyze(
         write_csv(result, csv)
     if json:
         console.document(result.to_json())
+        why = result.options.get("no_exact_engine")
+        if why and not quiet:  # the table says it in its head
+            console.note(f"no exact derivatives: {console.printable(why, limit=400)}")
     elif not quiet:
         print_ranking(result, top=top, per_class=per_class)
     if not quiet:
+        console.warn(result)
         for path in filter(None, (out, csv)):
             console.note(f"saved {console.printable(path)}")
+    if result.check is not None and result.check["verdict"] == "differs":
+        console.note("error: " + console.check_line(result.check) + "; see `onnxtaylor check`")
+        raise typer.Exit(1)
 
 
 def print_ranking(result: TaylorResult, *, top: int, per_class: bool = False) -> None:

@@ -14,6 +14,7 @@ import typer
 from onnxtaylor import __version__
 from onnxtaylor.cli import console
 from onnxtaylor.cli.analyze import analyze
+from onnxtaylor.cli.check import check
 from onnxtaylor.cli.demo import demo
 from onnxtaylor.cli.differentiate import differentiate
 from onnxtaylor.cli.inspect import inspect
@@ -39,14 +40,15 @@ app = typer.Typer(
     "Taylor coefficients of an ONNX model at every event of a data set, and their\n"
     "mean absolute values ⟨t⟩ with uncertainties.\n\n"
     "Example: onnxtaylor analyze model.onnx events.csv --label class -o result.json",
-    epilog="Exit status: 0 fine, 2 the input or the call is wrong (one line says what),\n"
-    "3 a fault of onnxtaylor. Data go to stdout, messages and progress to stderr.",
+    epilog="Exit status: 0 fine, 1 a check that was not passed, 2 the input or the call is wrong\n"
+    "(one line says what), 3 a fault of onnxtaylor. Data go to stdout, messages and progress to\n"
+    "stderr.",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-for command in (analyze, rank, plot, inspect, differentiate, operators, demo):
+for command in (analyze, check, rank, plot, inspect, differentiate, operators, demo):
     app.command()(command)
 
 

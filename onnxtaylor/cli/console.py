@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from onnxtaylor.errors import printable
+from onnxtaylor.errors import listed, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,24 +17,43 @@ if TYPE_CHECKING:
     from onnxtaylor.result import TaylorResult
 
 __all__ = [
+    "check_line",
+    "counted",
     "document",
     "note",
     "printable",
     "progress_bar",
     "ranking_table",
     "show",
+    "steps",
     "summary",
     "title",
     "uncertain",
+    "warn",
 ]
 
 NARROWEST = 16  # of a column of names, in letters; numbers are never cut
 FREE = 10_000  # letters: a terminal without an edge
+SHOWN_WARNINGS = 5  # of a kind; the others are counted
+FINITE = "finite-step response"
 
 
 def note(message: str) -> None:
     """One line on stderr."""
     print(message, file=sys.stderr)
+
+
+def warn(result: TaylorResult) -> None:
+    """One line on stderr for each warning of a result; of many of a kind the first."""
+    kinds: dict[str, list[str]] = {}
+    for finding in result.warnings:
+        kinds.setdefault(finding.code, []).append(finding.message)
+    for code, messages in kinds.items():
+        for message in messages[:SHOWN_WARNINGS]:
+            note(f"warning: {printable(message, limit=400)}")
+        if len(messages) > SHOWN_WARNINGS:
+            more = counted(len(messages) - SHOWN_WARNINGS, "more warning")
+            note(f"warning: {more} of this kind ({printable(code)}): all are in the saved result")
 
 
 def document(text: str) -> None:
@@ -122,7 +141,9 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
 def summary(result: TaylorResult) -> str:
     """What was analyzed and how, in a few lines."""
     model, data, options = result.model, result.data, dict(result.options)
-    units = "σ of each feature" if options.get("scale") == "sigma" else "the input's units"
+    units = {"sigma": "σ of each feature", "step": "step"}.get(
+        str(options.get("scale")), "the input's units"
+    )
     linked = options.get("link", "identity")
     link = "" if linked == "identity" else f" of {printable(linked)} of the response"
     engine, precision, provider = map(printable, (model.engine, model.precision, model.provider))
@@ -140,31 +161,70 @@ def summary(result: TaylorResult) -> str:
     because = f"\nno exact derivatives: {printable(why, limit=400)}" if why else ""
     narrow = options.get("no_float64")
     because += f"\nnot in float64: {printable(narrow, limit=400)}" if narrow else ""
+    finite = result.method != "derivative"
+    what, symbol = (f"{FINITE}s", "r") if finite else ("coefficients", "t")
     return (
         f"{printable(model.path)}: {data.events} events,"
         f" Σw = {data.sum_weight:.6g}, N_eff = {data.n_eff:.6g}\n"
-        f"{len(result.indices)} coefficients of {_counted(len(result.outputs), 'response')};"
-        f" ⟨t⟩{link} per {units}\n"
-        f"{engine} in {precision} on {provider}{points}{because}{kinks}"
+        f"{len(result.indices)} {what} of {counted(len(result.outputs), 'response')};"
+        f" ⟨{symbol}⟩{link} per {units}\n"
+        + (f"{steps(result)}\n" if finite else "")
+        + f"{engine} in {precision} on {provider}{points}{because}{kinks}{within_reach(result)}"
+        + (f"\n{check_line(result.check)}" if result.check is not None else "")
     )
+
+
+def within_reach(result: TaylorResult) -> str:
+    """At how many events the differences met kinks, and along which feature most."""
+    found = [(f.kinks, f.name) for f in result.data.features if f.kinks]
+    if not found:
+        return ""
+    share, name = max(found)
+    return (
+        f"\nkinks within reach of the stencil along {counted(len(found), 'feature')}, most along"
+        f" {printable(name)}: at {100 * share:.2g} % of the events"
+    )
+
+
+def steps(result: TaylorResult) -> str:
+    """How far the features of a finite-step result moved, and which did not."""
+    told = result.options.get("finite_step") or {}
+    asked = dict(told.get("asked") or {})
+    usual = asked.pop("*", None)
+    parts = [f"{printable(name)} by {printable(step)}" for name, step in asked.items()]
+    text = ", ".join(
+        parts + ([f"{'others' if parts else 'all'} by {printable(usual)}"] * bool(usual))
+    )
+    whole, fixed = told.get("whole") or [], told.get("not_moved") or {}
+    reasons: dict[str, list[str]] = {}
+    for name, why in fixed.items():
+        reasons.setdefault(str(why), []).append(str(name))
+    lines = [f"{FINITE}s are no derivatives; steps: {text}"]
+    if whole:
+        lines.append(f"by whole steps, inside the data's range: {listed(whole)}")
+    lines += [f"not moved: {listed(names)}: {printable(why)}" for why, names in reasons.items()]
+    return "\n".join(lines)
 
 
 def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> Table:
     """Tidy rows as a table: rank and its interval, coefficient, ⟨t⟩ ± SEM, signed mean.
 
+    Of responses to finite steps the title and the columns say so: ⟨r⟩ in place of ⟨t⟩.
     Where the engine tells how wrong its coefficients may be, the bound of the score's error, too.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    finite = any(row.get("method", "derivative") != "derivative" for row in rows)
+    title += f": {FINITE}" if finite else ""
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     intervals = any(row["rank_low"] is not None for row in rows)
     table.add_column("rank", justify="right", no_wrap=True)
     if intervals:
         table.add_column("68 %", justify="center", no_wrap=True)
-    table.add_column("coefficient", overflow="fold")
-    table.add_column("⟨t⟩ ± SEM", justify="right", no_wrap=True)
+    table.add_column("moved" if finite else "coefficient", overflow="fold")
+    table.add_column("⟨r⟩ ± SEM" if finite else "⟨t⟩ ± SEM", justify="right", no_wrap=True)
     bounded = any(row.get("numerical_error") is not None for row in rows)
     if bounded:
         table.add_column("num. error", justify="right", no_wrap=True)
@@ -181,7 +241,7 @@ def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> 
             f"{row['signed_mean']:+{_formats(row['score'], row['sem'])[0]}}",
         )
     if len(rows) < total:
-        table.caption = f"{len(rows)} of {total} coefficients"
+        table.caption = f"{len(rows)} of {total} {FINITE + 's' if finite else 'coefficients'}"
         table.caption_justify = "left"
     return table
 
@@ -219,5 +279,30 @@ def _formats(value: float, error: float) -> tuple[str, str]:
     return f".{max(0, digits)}f", f".{max(0, digits)}f"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """``1 response``, ``2 responses``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def check_line(check: Mapping[str, Any]) -> str:
+    """The verdict of a cross-check in one line; ``check`` as in a saved result."""
+    verdict, counts, worst = check.get("verdict"), check.get("coefficients"), check.get("worst")
+    if verdict == "not run":
+        return f"check: not run, so not passed: {printable(check.get('reason'), limit=400)}"
+    if not isinstance(counts, dict) or not isinstance(worst, list) or verdict not in counts:
+        return "check: none that this version can read"
+    total, at = sum(counts.values()), counted(len(check.get("events", ())), "event")
+    ratio = worst[0].get("ratio") if worst else None
+    far = "" if ratio is None else f"; largest deviation {ratio:.2g} of its budget"
+    responses = check.get("responses") or {}
+    lines = {
+        "agrees": f"agrees: {counts['agrees']} of {total} coefficients at {at}{far}",
+        "differs": f"DIFFERS: {counts['differs']} of {total} coefficients at {at}{far}",
+    }
+    if verdict == "differs" and not responses.get("agree", True):
+        lines["differs"] += "; the responses of derivative graph and model differ"
+    blind = f"{verdict}, so not passed: {counts[verdict]} of {total} coefficients at {at}"
+    notes = check.get("notes") or ()
+    return f"check: {printable(lines.get(str(verdict), blind), limit=400)}" + "".join(
+        f" ({printable(note, limit=400)})" for note in notes
+    )

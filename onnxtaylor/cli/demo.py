@@ -66,6 +66,7 @@ def demo(
     if quiet:
         return
     print_ranking(result, top=top)
+    console.warn(result)
     console.note(
         f"Wrote {RESULT} and scores, curve, matrix (.png) into {console.printable(out)}/."
         " The same by hand:\n\n"

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STDIN",
+    "Check",
     "Data",
     "Exclude",
     "Features",
+    "FiniteStep",
     "Fix",
     "Group",
     "Input",
@@ -43,6 +45,7 @@ __all__ = [
     "load_result",
     "parse_features",
     "parse_fixed",
+    "parse_steps",
     "writable",
 ]
 
@@ -174,6 +177,28 @@ Precision = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+FiniteStep = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--finite-step",
+        metavar="STEP",
+        help="Responses to finite steps in place of derivatives, for trees, quantized and integer"
+        " models: r_i = [f(x+d) − f(x−d)]/2, per step. STEP is 0.5sigma, or a number in units of"
+        " the input; NAME=STEP for one feature; may be repeated. Whole numbers move by whole steps,"
+        " one-hot groups do not.",
+        rich_help_panel=RUN,
+        show_default=False,
+    ),
+]
+Check = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Events at which both engines are compared, fewer where that takes long; 0 for none.",
+        min=0,
+        rich_help_panel=RUN,
+    ),
+]
 Provider = Annotated[
     str, typer.Option(metavar="NAME", help="auto, cpu or cuda.", rich_help_panel=RUN)
 ]
@@ -217,6 +242,19 @@ def parse_fixed(pairs: Sequence[str] | None) -> dict[str, list[float]]:
             raise OptionError(f"{where}: {printable(name)} is held twice")
         fixed[name] = values
     return fixed
+
+
+def parse_steps(texts: Sequence[str] | None) -> dict[str, str] | None:
+    """``STEP`` and ``NAME=STEP`` options as a mapping, ``*`` for all others. Raises OptionError."""
+    steps: dict[str, str] = {}
+    for text in texts or ():
+        name, equals, step = text.rpartition("=")
+        name = name if equals else "*"
+        if name in steps or not name:
+            what = "is given twice" if name else "names no feature before ="
+            raise OptionError(f"--finite-step {printable(text)}: {what}")
+        steps[name] = step
+    return steps or None
 
 
 def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) -> None:

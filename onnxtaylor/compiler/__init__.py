@@ -3,6 +3,7 @@
 ``facts``       shapes, values, what depends on the features
 ``curvature``   Σ_k Jᵀ (ā · D²φ) J as matrix products
 ``derivative``  the sweeps, and the graph that they write
+``sums``        the same graph with sums over the batch in place of coefficients
 """
 
 from onnxtaylor.compiler.derivative import (

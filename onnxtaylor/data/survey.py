@@ -17,6 +17,7 @@ import numpy.typing as npt
 from onnxtaylor.data.base import Batch, EventSource
 from onnxtaylor.data.columns import quoted
 from onnxtaylor.data.spread import FeatureSums
+from onnxtaylor.data.traits import FeatureTraits
 from onnxtaylor.data.values import Floats
 from onnxtaylor.errors import DataError
 
@@ -43,6 +44,8 @@ class Survey:
     the unweighted std, or max abs(x) where that is 0, or 1 where that is 0 too: never 0.
     ``largest`` is max abs(x) over all entries, missing ones included unless they are NaN.
     ``classes`` is sorted, by number where all names are numbers; empty without labels.
+    ``whole`` tells the features all of whose values are whole numbers, ``one_hot`` the groups of
+    columns of 0 and 1 that sum to 1 at every event; ``sample`` (S, n) are some events.
     """
 
     events: int
@@ -56,6 +59,9 @@ class Survey:
     spread: Floats
     largest: Floats
     classes: Mapping[str, ClassSums]
+    whole: npt.NDArray[np.bool_]
+    one_hot: tuple[tuple[int, ...], ...]
+    sample: Floats
 
 
 def survey(
@@ -91,6 +97,7 @@ class SurveyAccumulator:
         self._total = ClassSums(0, 0.0, 0.0)
         self._negative = False
         self._sums: FeatureSums | None = None
+        self._traits: FeatureTraits | None = None
 
     def update(self, batch: Batch) -> None:
         """Adds a batch. Raises DataError for the 101st class."""
@@ -104,6 +111,9 @@ class SurveyAccumulator:
                 self._add_class(str(name), _class_sums(batch.weights[batch.labels == name]))
         sums = FeatureSums.of(batch, self.missing_value)
         self._sums = sums if self._sums is None else self._sums.merge(sums)
+        if self._traits is None:
+            self._traits = FeatureTraits(batch.x.shape[1], self.missing_value)
+        self._traits.update(batch)
 
     def merge(self, other: SurveyAccumulator) -> None:
         """Adds what the other has seen."""
@@ -116,10 +126,14 @@ class SurveyAccumulator:
             self._sums = self._sums or other._sums
         else:
             self._sums = self._sums.merge(other._sums)
+        if other._traits is not None:
+            if self._traits is None:
+                self._traits = FeatureTraits(len(other._traits.whole), self.missing_value)
+            self._traits.merge(other._traits)
 
     def finalize(self, names: Sequence[str] | None = None) -> Survey:
         """The survey of all events seen. Raises DataError as ``survey`` does."""
-        if self._sums is None:
+        if self._sums is None or self._traits is None:
             raise DataError("there are no events in the data")
         _check_sum("", self._total.sum_weight)
         for name, sums in self.classes.items():
@@ -139,6 +153,9 @@ class SurveyAccumulator:
             spread=spread,
             largest=f.largest,
             classes={name: self.classes[name] for name in _sorted(self.classes)},
+            whole=self._traits.whole,
+            one_hot=self._traits.one_hot(),
+            sample=self._traits.sample,
         )
 
     def _add_class(self, name: str, sums: ClassSums) -> None:

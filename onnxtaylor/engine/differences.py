@@ -107,6 +107,11 @@ class Differences:
         return self._noise
 
     @property
+    def reach(self) -> Floats:
+        """The largest displacement (n,) of each feature."""
+        return np.asarray(self.steps.max(axis=0) * self._stencil.formula.reach)
+
+    @property
     def batch_events(self) -> int:
         """A multiple of the chunks of all threads, bounded by the memory of the coefficients."""
         together = self._events(self._stencil) * len(self._pipelines)

@@ -3,22 +3,24 @@
 Every thread has a lane of its own, whose batch has the size that was fastest in a short
 measurement. The response that the derivative graph computes on its way is compared with the
 original model's, on every batch.
+
+Where the coefficients would have to come back from a GPU, ``sums`` makes their sums there. On a CPU
+the kernels do that, on the coefficients that are in the cache.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.compiler import TERMS
-from onnxtaylor.compiler.pieces import Piece, runs
+from onnxtaylor.compiler.sums import loose_pieces, sums_graph
 from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.engine.derive import derive
-from onnxtaylor.engine.lane import Lane
+from onnxtaylor.engine.lane import Lane, SumLane
 from onnxtaylor.engine.session import Session, available_threads, start
 from onnxtaylor.engine.sharing import share
 from onnxtaylor.graph import GraphFunction
@@ -28,7 +30,10 @@ __all__ = ["Exact", "derive"]
 
 Floats = npt.NDArray[np.float64]
 
+SUMS = ("auto", "graph", "kernel")
 BATCHES = (8, 16, 32, 64, 128, 256)
+LARGE = (512, 1024, 2048, 4096)  # worth their memory where a batch leaves sums alone
+SUM_BYTES = 5 * 8  # of t, abs(t), t² and the distances from the first event, in double precision
 TRIAL_SECONDS = 0.04  # for each batch size that is tried
 BATCH_BYTES = 2**24  # of coefficients that leave the engine at a time
 WORK_BYTES = 2**28  # of products (C·n, n) and weighted rows that a thread may hold
@@ -37,7 +42,10 @@ WORK_BYTES = 2**28  # of products (C·n, n) and weighted rows that a thread may 
 class Exact:
     """The exact engine of one function.
 
-    ``x`` (B, n) are events at which the graph is observed and timed. Raises ModelError where an
+    ``x`` (B, n) are events at which the graph is observed and timed. ``sums`` says who adds the
+    coefficients of the given number of ``groups`` and bootstrap ``replicates``: the ``graph``, the
+    ``kernel``, or (``auto``) the graph where ``provider`` is cuda and a batch has fewer sums than
+    coefficients, in bytes. Raises ModelError where an
     operator has no rule or the derivative graph cannot be run.
     """
 
@@ -51,7 +59,12 @@ class Exact:
         x: Floats,
         threads: int = 0,
         provider: str = "cpu",
+        sums: str = "auto",
+        groups: int = 1,
+        replicates: int = 0,
     ) -> None:
+        if sums not in SUMS:
+            raise ValueError(f"sums {sums!r}: {', '.join(SUMS)} are offered")
         self.indices = indices
         self.precision = function.precision
         self.graph = derive(function, indices, x, loose=True)
@@ -60,20 +73,44 @@ class Exact:
         original = Session(function, provider=provider, threads=1)
         self._outputs = original(x[:1]).shape[1]
         compiled = start(self.graph.proto, provider=provider, threads=1)
-        slots = np.arange(len(indices))
-        pieces = self.graph.pieces or (Piece(TERMS, len(slots), runs(slots, slots)),)
-        # what a graph leaves loose, it leaves without 1/α! too
-        factors = indices.inverse_factorials if self.graph.pieces else np.ones(len(indices))
+        pieces, factors = loose_pieces(self.graph)
 
         def lane(events: int) -> Lane:
             return Lane(compiled, original, pieces, factors, events=events, outputs=self._outputs)
 
-        self._size = self._fastest(lane, x)
+        self._groups, self._replicates = groups, replicates
+        self._sums: SumLane | None = None
+        if sums == "graph" or (sums == "auto" and provider == "cuda"):
+            proto = sums_graph(self.graph, groups=groups, replicates=replicates)
+            summing = start(proto, provider=provider, threads=self._threads)
+
+            def sum_lane(events: int) -> SumLane:
+                shape = {"groups": groups, "replicates": replicates}
+                return SumLane(summing, original, events=events, outputs=self._outputs, **shape)
+
+            self._size = self._fastest(
+                lambda size: self._sum_trial(sum_lane(size), size), x, (*BATCHES, *LARGE), SUM_BYTES
+            )
+            # many replicates of few events would be more than the coefficients themselves
+            leaving = 8 * (5 + replicates) * groups / (function.dtype.itemsize * self._size)
+            if sums == "graph" or leaving < 1:
+                self._sums = sum_lane(self._size)
+        if self._sums is None:
+            self._size = self._fastest(lambda size: self._trial(lane(size), size), x)
         self._lanes = [lane(self._size) for _ in range(self._threads)]
 
     @property
+    def sums_in_graph(self) -> bool:
+        """Whether ``sums`` is to be asked before ``coefficients``."""
+        return self._sums is not None
+
+    @property
     def batch_events(self) -> int:
-        """A few batches for every thread, bounded by the memory of the coefficients."""
+        """A few batches for every thread, bounded by the memory of the coefficients; one batch
+        where the graph makes the sums.
+        """
+        if self._sums:
+            return self._size
         together = self._size * self._threads
         rounds = max(1, BATCH_BYTES // (8 * len(self.indices) * self._outputs * together))
         return int(min(rounds, max(1, 2**13 // together)) * together)
@@ -95,13 +132,48 @@ class Exact:
         share(len(x), self._size, [worker(lane) for lane in self._lanes])
         return BatchCoefficients(responses, terms)
 
-    def _fastest(self, lane: Callable[[int], Lane], x: Floats) -> int:
-        """The batch size with the most events per second on one thread."""
+    def sums(
+        self,
+        x: Floats,
+        weights: Floats,
+        groups: npt.NDArray[np.int64],
+        counts: npt.NDArray[np.uint8],
+    ) -> tuple[Floats, Floats] | None:
+        """Sums over the events x (B, n), B at most ``batch_events``, that never leave the graph.
+
+        Events have weights (B,), groups (B,) and Poisson counts (B, R). Returns moments (5, G, D)
+        and replicates (G, R, D) as ``sums_graph`` has them, or None where a number is not finite or
+        the graph makes no sums: ``coefficients`` will tell. Raises ModelError where the responses
+        disagree.
+        """
+        return None if self._sums is None else self._sums.run(x, weights, groups, counts)
+
+    def _trial(self, lane: Lane, size: int) -> Callable[[Floats], object]:
+        shape = self._shape(size)
+        responses, terms = np.empty(shape[:2]), np.empty(shape)
+        return lambda x: lane.run(x, responses, terms)
+
+    def _sum_trial(self, lane: SumLane, size: int) -> Callable[[Floats], object]:
+        groups = np.arange(size) % self._groups
+        counts = np.ones((size, self._replicates), np.uint8)
+        return lambda x: lane.run(x, np.ones(size), groups, counts)
+
+    def _fastest(
+        self,
+        trial: Callable[[int], Callable[[Floats], object]],
+        x: Floats,
+        sizes: Sequence[int] = BATCHES,
+        beside: int = 0,
+    ) -> int:
+        """The batch size with the most events per second in one lane; ``beside`` are bytes that
+        each coefficient needs more.
+        """
         best, rate = 1, 0.0
-        for size in (1, *BATCHES):
-            if size > 1 and (size * self._event_bytes() > WORK_BYTES or size > 64 * len(x)):
+        each = self._event_bytes() + beside * self._outputs * len(self.indices)
+        for size in (1, *sizes):
+            if size > 1 and (size * each > WORK_BYTES or size > 64 * len(x)):
                 break
-            found = size / _seconds(lane(size), np.resize(x, (size, x.shape[1])), self._shape(size))
+            found = size / _seconds(trial(size), np.resize(x, (size, x.shape[1])))
             if found > rate:
                 best, rate = size, found
             elif found < 0.7 * rate:
@@ -120,16 +192,15 @@ class Exact:
         return (events, self._outputs, len(self.indices))
 
 
-def _seconds(lane: Lane, x: Floats, shape: tuple[int, int, int]) -> float:
+def _seconds(run: Callable[[Floats], object], x: Floats) -> float:
     """The least time that a lane takes for the events x (B, n)."""
-    responses, terms = np.empty(shape[:2]), np.empty(shape)
-    lane.run(x, responses, terms)  # memory is laid out
+    run(x)  # memory is laid out
     spent, fewest = 0.0, np.inf
     for calls in count():
         if (calls >= 3 and spent > TRIAL_SECONDS) or spent > 2 * TRIAL_SECONDS:
             return fewest
         begin = time.perf_counter()
-        lane.run(x, responses, terms)
+        run(x)
         took = time.perf_counter() - begin
         spent, fewest = spent + took, min(fewest, took)
     raise AssertionError  # count() has no end

@@ -1,8 +1,8 @@
-"""One thread's way from events to exact coefficients: run the graph, collect, compare."""
+"""One thread's way from events to exact coefficients, or to their sums: run the graph, compare."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,46 +10,31 @@ import numpy.typing as npt
 from onnxtaylor_kernels.collect import collect, multiply
 
 from onnxtaylor.compiler.pieces import Piece
+from onnxtaylor.compiler.sums import COUNTS, FIRST, GROUPS, MOMENTS, REPLICATES, WEIGHTS
 from onnxtaylor.engine.session import Session, reason
 from onnxtaylor.errors import ModelError
 
-__all__ = ["Lane"]
+__all__ = ["Lane", "SumLane"]
 
 Floats = npt.NDArray[np.float64]
 
 
-class Lane:
-    """Runs ``compiled``, a session of a derivative graph, on ``events`` events at a time.
-
-    ``pieces`` are its outputs behind the response, and ``factors`` (K,) what the coefficients are
-    multiplied by. ``original`` is the model that was differentiated. Sessions may be shared by
-    lanes.
+class _Compared:
+    """Runs ``compiled``, a session of a derivative graph, on ``events`` events at a time, and
+    compares its responses with those of ``original``, the model that was differentiated.
     """
 
-    def __init__(
-        self,
-        compiled: Any,
-        original: Session,
-        pieces: Sequence[Piece],
-        factors: Floats,
-        *,
-        events: int,
-        outputs: int,
-    ) -> None:
+    def __init__(self, compiled: Any, original: Session, *, events: int, outputs: int) -> None:
         function = original.function
-        self._compiled, self._pieces = compiled, list(zip(pieces, _first(pieces), strict=True))
-        self._slots = np.flatnonzero(factors != 1.0)
-        self._factors = factors[self._slots]
+        self._compiled = compiled
         self._rows = np.zeros((events, function.n_features), function.dtype)
-        self._feeds = {compiled.get_inputs()[0].name: self._rows}
+        self._feed = compiled.get_inputs()[0].name
         self._names = [output.name for output in compiled.get_outputs()]
         self._expected = np.zeros((events, outputs), function.dtype)
         self._original = original.bind(self._rows, self._expected)
-        # numbers that the kernels know
-        self._dtype = np.float64 if function.dtype == np.float64 else np.float32
 
-    def run(self, x: Floats, responses: Floats, terms: Floats) -> None:
-        """Fills responses (E, C) and terms (E, C, K) at x (E, n), E at most ``events``.
+    def run(self, x: Floats, **feeds: npt.NDArray[Any]) -> dict[str, Any]:
+        """Answers by name at x (E, n), filled up to all events of the lane.
 
         Raises ModelError where a graph fails, or the two disagree on the responses.
         """
@@ -57,18 +42,16 @@ class Lane:
         self._rows[:count] = x
         self._rows[count:] = x[-1]  # the last batch is filled up
         try:
-            found = dict(
-                zip(self._names, self._compiled.run(self._names, self._feeds), strict=True)
-            )
+            answers = self._compiled.run(self._names, {self._feed: self._rows, **feeds})
         except Exception as error:
             raise ModelError(f"the derivative graph fails: {reason(error)}") from None
-        responses[:] = found[self._names[0]][:count]
-        for piece, first in self._pieces:
-            part = found[piece.name][:count].astype(self._dtype, copy=False)
-            flat = part.reshape(count, terms.shape[1], -1)
-            collect.alone(flat, piece.runs, first, terms)
-        multiply.alone(self._slots, self._factors, terms)
-        self._compare(responses, count)
+        self._compare(answers[0][:count].astype(np.float64), count)
+        return dict(zip(self._names, answers, strict=True))
+
+    @property
+    def response(self) -> str:
+        """The name of the responses among the answers."""
+        return str(self._names[0])
 
     def _compare(self, responses: Floats, count: int) -> None:
         """The derivative graph's response against the original model's."""
@@ -83,6 +66,97 @@ class Lane:
                 f"the derivative graph's response differs from the model's by {worst:.2g}: use"
                 " --engine differences, and report this"
             )
+
+
+class Lane:
+    """Coefficients of ``events`` events at a time.
+
+    ``compiled`` is a session of a derivative graph, ``pieces`` are its outputs behind the response,
+    and ``factors`` (K,) what the coefficients are multiplied by. ``original`` is the model that was
+    differentiated. Sessions may be shared by lanes.
+    """
+
+    def __init__(
+        self,
+        compiled: Any,
+        original: Session,
+        pieces: Sequence[Piece],
+        factors: Floats,
+        *,
+        events: int,
+        outputs: int,
+    ) -> None:
+        self._graph = _Compared(compiled, original, events=events, outputs=outputs)
+        self._pieces = list(zip(pieces, _first(pieces), strict=True))
+        self._slots = np.flatnonzero(factors != 1.0)
+        self._factors = factors[self._slots]
+        # numbers that the kernels know
+        self._dtype = np.float64 if original.function.dtype == np.float64 else np.float32
+
+    def run(self, x: Floats, responses: Floats, terms: Floats) -> None:
+        """Fills responses (E, C) and terms (E, C, K) at x (E, n), E at most ``events``.
+
+        Raises ModelError where a graph fails, or the two disagree on the responses.
+        """
+        count, found = len(x), self._graph.run(x)
+        responses[:] = found[self._graph.response][:count]
+        for piece, first in self._pieces:
+            part = found[piece.name][:count].astype(self._dtype, copy=False)
+            flat = part.reshape(count, terms.shape[1], -1)
+            collect.alone(flat, piece.runs, first, terms)
+        multiply.alone(self._slots, self._factors, terms)
+
+
+class SumLane:
+    """Sums over ``events`` events at a time, made where the coefficients are.
+
+    ``compiled`` is a session of ``sums_graph``, with that many ``groups`` and ``replicates``.
+    """
+
+    def __init__(
+        self,
+        compiled: Any,
+        original: Session,
+        *,
+        events: int,
+        outputs: int,
+        groups: int,
+        replicates: int,
+    ) -> None:
+        self._graph = _Compared(compiled, original, events=events, outputs=outputs)
+        self._weights = np.zeros((groups, events))
+        self._groups = np.zeros(events, np.int64)
+        self._counts = np.zeros((events, replicates), np.uint8)
+
+    def run(
+        self,
+        x: Floats,
+        weights: Floats,
+        groups: npt.NDArray[np.int64],
+        counts: npt.NDArray[np.uint8],
+    ) -> tuple[Floats, Floats] | None:
+        """Moments (5, G, D) and replicates (G, R, D) of the events x (E, n), E at most ``events``;
+        None where one of them, or a response, is not finite.
+
+        Raises ModelError where a graph fails, or the two disagree on the responses.
+        """
+        count = len(x)
+        self._weights.fill(0.0)  # what fills up the last batch weighs nothing
+        self._weights[groups, np.arange(count)] = weights
+        self._groups[:count], self._groups[count:] = groups, groups[-1]
+        self._counts[:count], self._counts[count:] = counts, 0
+        found = self._graph.run(x, **self._feeds(groups))
+        moments = found[MOMENTS]
+        replicates = found.get(REPLICATES, np.empty((len(self._weights), 0, moments.shape[2])))
+        sums = (found[self._graph.response], moments, replicates)
+        return (moments, replicates) if all(np.isfinite(a).all() for a in sums) else None
+
+    def _feeds(self, groups: npt.NDArray[np.int64]) -> Mapping[str, npt.NDArray[Any]]:
+        first = np.zeros(len(self._weights), np.int64)
+        present, place = np.unique(groups, return_index=True)
+        first[present] = place
+        feeds = {WEIGHTS: self._weights, GROUPS: self._groups, FIRST: first}
+        return {**feeds, COUNTS: self._counts} if self._counts.shape[1] else feeds
 
 
 def _first(pieces: Sequence[Piece]) -> list[bool]:

@@ -68,12 +68,13 @@ def open_model(
             f"{printable(model.path)}: the model takes {function.n_features} features, the data"
             f" have {x.shape[1]}: choose them with --features, or leave columns out with --exclude"
         )
-    _require_slope(model, function)
+    _require_slope(model, function, by_steps=request.by_steps)
     sample = x[:PROBE_EVENTS]
+    whole = any(p.is_whole for p in choice.features)
     with _naming(model):
-        session, batch, freed = _with_batch(function, sample, provider)
+        session, batch, freed = _with_batch(function, sample, provider, whole=whole)
         names = _response_names(model, choice, session, sample)
-        probe(model, session, sample)
+        probe(model, session, sample, whole=whole)
         if request.link != "identity":
             linked = build_function(model, choice, n_columns=x.shape[1], link=request.link)
             if freed:
@@ -93,8 +94,11 @@ def open_model(
     return OpenModel(model, choice, function, chosen, batch, provider)
 
 
-def _require_slope(model: LoadedModel, function: GraphFunction) -> None:
-    """Raises ModelError where the responses are constant, or constant almost everywhere."""
+def _require_slope(model: LoadedModel, function: GraphFunction, *, by_steps: bool) -> None:
+    """Raises ModelError where the responses are constant, or constant almost everywhere.
+
+    ``by_steps`` asks for responses to finite steps, which the latter have.
+    """
     where, path = printable(model.path), function.path
     outputs = ", ".join(map(printable, function.outputs))
     if not path.connected:
@@ -102,18 +106,19 @@ def _require_slope(model: LoadedModel, function: GraphFunction) -> None:
             f"{where}: output {outputs} does not depend on the features at all: choose another"
             " with --output, or other features with --input"
         )
-    if path.smooth:
+    if path.smooth or by_steps:
         return
     kind, node, before = path.steps[-1]
     if kind in TREES:
-        way_out = "analyze a smooth model, such as a network trained to give the same responses"
+        way_out = "or analyze a network trained to give the same responses"
     elif kind in QUANTIZED:
-        way_out = "analyze the model as it was before quantization"
+        way_out = "or analyze the model as it was before quantization"
     else:
-        way_out = f"choose what comes before it, such as --output {printable(before)}"
+        way_out = f"or choose what comes before it, such as --output {printable(before)}"
     raise ModelError(
         f"{where}: output {outputs} is a step function: node '{printable(node)}' ({kind}) is flat"
-        f" almost everywhere, so that all derivatives vanish; {way_out}"
+        " almost everywhere, so that all derivatives vanish: use analyze --finite-step 0.5sigma,"
+        f" {way_out}"
     )
 
 
@@ -130,13 +135,13 @@ def _naming(model: LoadedModel) -> Iterator[None]:
 
 
 def _with_batch(
-    function: GraphFunction, sample: npt.NDArray[np.float64], provider: str
+    function: GraphFunction, sample: npt.NDArray[np.float64], provider: str, *, whole: bool
 ) -> tuple[Session, str, bool]:
     """The session with a free batch if that is the same function, else with the fixed one; in
     words; whether the batch had to be made free.
     """
     original = Session(function, provider=provider)
-    few = distinct(sample)
+    few = distinct(sample, whole=whole)
     origin = "fixed in the file"
     if not function.fixed_batch:
         try:

@@ -24,8 +24,13 @@ __all__ = ["distinct", "probe", "require_finite", "same"]
 NUDGE = 2.0**-10  # of the stand-ins beside events of the data that may be alike
 
 
-def distinct(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The events, and each of them a little off: among equal events no mixing would show."""
+def distinct(sample: npt.NDArray[np.float64], *, whole: bool = False) -> npt.NDArray[np.float64]:
+    """The events, and each of them a little off: among equal events no mixing would show.
+
+    ``whole`` numbers may stand for rows of a table that ends: they come in another order instead.
+    """
+    if whole:
+        return np.concatenate((sample, sample[::-1]))
     return np.concatenate((sample, sample * (1 + NUDGE) + NUDGE))
 
 
@@ -39,13 +44,19 @@ def same(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating], digits: int) 
     )
 
 
-def probe(model: LoadedModel, session: Session, sample: npt.NDArray[np.float64]) -> None:
+def probe(
+    model: LoadedModel,
+    session: Session,
+    sample: npt.NDArray[np.float64],
+    *,
+    whole: bool = False,
+) -> None:
     """Raises ProbeError where the function is random or mixes events.
 
     Requires: no link, since that of a saturated response makes much of its round-off.
     """
     where, digits = printable(model.path), session.function.digits
-    few = distinct(sample)
+    few = distinct(sample, whole=whole)
     together = session(few)
     if not same(session(few), together, digits):
         raise ProbeError(

@@ -111,7 +111,10 @@ def start(
     options.log_severity_level = 4
     # idle threads must not take the processors from the kernels and sums between two calls
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    providers = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
+    providers: list[Any] = [PROVIDERS["cpu"]]
+    if provider == "cuda":
+        # TF32 products would keep 10 of single precision's 23 bits
+        providers.insert(0, (PROVIDERS["cuda"], {"use_tf32": "0"}))
     try:
         session = module.InferenceSession(
             proto.SerializeToString(),

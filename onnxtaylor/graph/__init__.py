@@ -7,6 +7,7 @@
 ``layout``    which columns of a row of features go where
 ``held``      inputs held at a value
 ``function``  the graph rewritten to one input of features and one output of responses
+``narrow``    the function cut to some of its responses
 ``link``      log or logit of the responses
 ``ancient``   operator sets before 7 in the words of 7
 ``builder``   nodes and constants added to a graph

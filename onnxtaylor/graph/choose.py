@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,13 +26,15 @@ class ModelRequest:
 
     ``inputs`` are the inputs that hold features, ``outputs`` tensors or single response nodes,
     ``fix`` values for further inputs, ``link`` what is analyzed of each response p:
-    p itself (``identity``), log(p/(1−p)) (``logit``) or log p (``log``).
+    p itself (``identity``), log(p/(1−p)) (``logit``) or log p (``log``). ``by_steps`` asks for no
+    derivatives: features may be whole numbers, and responses vary in steps.
     """
 
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     fix: Mapping[str, npt.ArrayLike] = field(default_factory=dict)
     link: str = "identity"
+    by_steps: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def choose(model: LoadedModel, request: ModelRequest) -> Choice:
     what does not exist or leaves an input without a value.
     """
     graph = model.proto.graph
-    outputs, picks, others = _choose_outputs(model, request.outputs)
+    outputs, picks, others = _choose_outputs(model, request)
     ports = input_ports(graph)
     for name in (*request.inputs, *request.fix):
         if name not in {p.name for p in ports}:
@@ -88,12 +90,14 @@ def choose(model: LoadedModel, request: ModelRequest) -> Choice:
 
 
 def _choose_outputs(
-    model: LoadedModel, wanted: Sequence[str]
+    model: LoadedModel, request: ModelRequest
 ) -> tuple[list[str], list[str], list[str]]:
     """The tensors to evaluate, what to pick of their responses, and the outputs not chosen."""
-    graph = model.proto.graph
+    graph, wanted, by_steps = model.proto.graph, request.outputs, request.by_steps
     ports = {p.name: p for p in output_ports(graph)}
     floats = [p.name for p in ports.values() if p.is_float]
+    if by_steps and not floats:
+        floats = [p.name for p in ports.values() if p.is_whole]
     if not wanted:
         if not floats:
             what = ", ".join(f"{printable(p.name)} ({p.type_name})" for p in ports.values())
@@ -109,7 +113,8 @@ def _choose_outputs(
     picks = list(dict.fromkeys(maps.get(owner, owner) + "".join(rest) for owner, *rest in named))
     tensors = []
     for name in picks:
-        if name in ports and not ports[name].is_float:
+        port = ports.get(name)
+        if port and not port.is_float and not (port.is_whole and by_steps):
             raise OptionError(
                 f"{_at(model)}output '{printable(name)}' holds {ports[name].type_name}: it has no"
                 " derivative" + (f"; choose {', '.join(map(printable, floats))}" if floats else "")
@@ -141,6 +146,8 @@ def _choose_features(model: LoadedModel, ports: list[Port], request: ModelReques
                 " another with --output"
             )
         floats = [p for p in free if p.is_float]
+        if request.by_steps and not floats:
+            floats = [p for p in free if p.is_whole]
         # a single number, such as a temperature, belongs to no event
         rows = [p for p in floats if p.shape != ()] or floats
         if len(rows) > 1 and all(feature_count(p) == 1 for p in rows):
@@ -148,7 +155,7 @@ def _choose_features(model: LoadedModel, ports: list[Port], request: ModelReques
         else:
             chosen = sorted(rows, key=_narrowness)[:1] or free[:1]
     for p in chosen:
-        _refuse(model, p)
+        _refuse(model, p, by_steps=request.by_steps)
     return chosen
 
 
@@ -159,18 +166,19 @@ def _narrowness(port: Port) -> tuple[bool, int]:
     return isinstance(batch_of(port), int), -(feature_count(port) or 10**9)
 
 
-def _refuse(model: LoadedModel, p: Port) -> None:
+def _refuse(model: LoadedModel, p: Port, *, by_steps: bool) -> None:
     where = f"{_at(model)}input '{printable(p.name)}'"
-    if not p.is_float:
+    if not p.is_float and not (p.is_whole and by_steps):
+        steps = "use analyze --finite-step 1, or " if p.is_whole else ""
         raise ModelError(
             f"{where} holds {p.type_name}, and a response has no derivative by"
-            f" {'text' if p.type_name == 'string' else 'whole numbers'}: cut the model behind the"
-            " encoding of this input (onnx.utils.extract_model) and analyze the part that takes"
-            " floating-point numbers"
+            f" {'text' if p.type_name == 'string' else 'whole numbers'}: {steps}cut the model"
+            " behind the encoding of this input (onnx.utils.extract_model) and analyze the part"
+            " that takes floating-point numbers"
             if p.type
             else f"{where} is no tensor: export the model with a tensor [batch, features] instead"
         )
-    if FLOATS[p.type] == "bfloat16":
+    if FLOATS.get(p.type) == "bfloat16":
         raise ModelError(
             f"{where} is bfloat16, which onnxruntime cannot be fed from NumPy: export the model"
             " with float32 inputs"

@@ -99,8 +99,9 @@ def build_function(
     proto = _modern(model)
     prune(proto.graph, choice.outputs)
     builder = Builder(proto)
-    formats = [FLOATS[p.type] for p in choice.features]
-    double = all(name == "float64" for name in formats)
+    # behind whole numbers most models compute in single precision; fed as doubles they are exact
+    formats = [FLOATS.get(p.type, "float32") for p in choice.features]
+    double = all(p.is_whole or FLOATS[p.type] == "float64" for p in choice.features)
     feed = TensorProto.DOUBLE if double else TensorProto.FLOAT
     features, responses = builder.unused("features"), builder.unused("responses")
     _feed_features(builder, choice, layout, feed, features)

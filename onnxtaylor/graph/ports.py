@@ -11,6 +11,7 @@ from onnx import TensorProto
 
 __all__ = [
     "FLOATS",
+    "WHOLE",
     "Port",
     "input_ports",
     "output_ports",
@@ -25,6 +26,12 @@ FLOATS: dict[int, str] = {
     TensorProto.FLOAT16: "float16",
     TensorProto.BFLOAT16: "bfloat16",
 }
+WHOLE = frozenset(
+    {
+        *(TensorProto.INT8, TensorProto.INT16, TensorProto.INT32, TensorProto.INT64),
+        *(TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,11 @@ class Port:
     def is_float(self) -> bool:
         """Whether it is a tensor of floating-point numbers."""
         return self.type in FLOATS
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a tensor of whole numbers."""
+        return self.type in WHOLE
 
     @property
     def type_name(self) -> str:

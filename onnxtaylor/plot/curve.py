@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from onnxtaylor.plot.style import KINDS, axes, kinds, title
-from onnxtaylor.plot.text import LITERAL, axis_label, number, response
+from onnxtaylor.plot.style import Kind, axes, kinds, kinds_of, title
+from onnxtaylor.plot.text import LITERAL, axis_label, is_finite_step, number, quantity, response
 from onnxtaylor.ranking import influential_count
 from onnxtaylor.result import TaylorResult
 
@@ -50,17 +52,18 @@ def plot_curve(
         else:
             edge = -np.inf
         rank = np.arange(1, len(score) + 1)
-        _points(ax, rank, score, kind, low if high > 0 else -np.inf, edge)
-        _cut(ax, kept, float(score[kept - 1]), len(score), fraction)
+        _points(ax, kinds_of(result), rank, score, kind, low if high > 0 else -np.inf, edge)
+        symbol = "r" if is_finite_step(result) else "t"
+        _cut(ax, kept, float(score[kept - 1]), len(score), fraction, symbol)
         ax.set_xlim(min(0.5, 1 - 0.012 * len(score)), len(score) + max(0.5, 0.012 * len(score)))
         ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
         ax.set_axisbelow(True)
         ax.grid(axis="y", color="0.88", linewidth=0.6)
-        ax.set_xlabel(f"rank among {len(score)} coefficients")
+        ax.set_xlabel(f"rank among {len(score)} {quantity(result).split()[-1]}")
         ax.set_ylabel(axis_label(result))
         title(
             ax,
-            f"Taylor coefficients of {response(result, result.outputs[c], 20)}",
+            f"{quantity(result)} of {response(result, result.outputs[c], 20)}",
             result.groups[g],
         )
         for text in ax.legend(loc="best", framealpha=0.9).get_texts():
@@ -78,6 +81,7 @@ def _range(score: npt.NDArray[np.float64]) -> tuple[float, float]:
 
 def _points(
     ax: Axes,
+    looks: Sequence[Kind],
     rank: npt.NDArray[np.int64],
     score: npt.NDArray[np.float64],
     kind: npt.NDArray[np.int64],
@@ -87,7 +91,7 @@ def _points(
     """One series for each kind, first order on top; what lies below ``low`` open at the edge."""
     visible = score >= low
     small = 3.2 if len(score) > 100 else 6.0
-    for k, look in enumerate(KINDS):
+    for k, look in enumerate(looks):
         here = kind == k
         if not here.any():
             continue
@@ -118,10 +122,10 @@ def _points(
         )
 
 
-def _cut(ax: Axes, kept: int, score: float, total: int, fraction: float) -> None:
+def _cut(ax: Axes, kept: int, score: float, total: int, fraction: float, symbol: str) -> None:
     """Marks the last coefficient kept: a vertical line behind it, a thin one at its score."""
     share = f"upper {100 * fraction:g} %: {kept} of {total}"
-    label = rf"{share}, $\langle t \rangle \geq${number(score)}"
+    label = rf"{share}, $\langle {symbol} \rangle \geq${number(score)}"
     ax.axvline(kept + 0.5, color="black", linestyle="--", linewidth=1, label=label, zorder=2)
     if score > 0:
         ax.axhline(score, color="black", linestyle=":", linewidth=0.8, zorder=2)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 
 from onnxtaylor.plot.style import axes, every, title
-from onnxtaylor.plot.text import LITERAL, axis_label, literal, number, response
+from onnxtaylor.plot.text import LITERAL, axis_label, literal, number, quantity, response
 from onnxtaylor.result import TaylorResult
 
 __all__ = ["color_norm", "plot_matrix"]
@@ -69,7 +69,7 @@ def plot_matrix(
         )
         bar.outline.set_visible(False)
         bar.set_label(axis_label(result))
-        what = f"Taylor coefficients of {response(result, result.outputs[c], 20)}"
+        what = f"{quantity(result)} of {response(result, result.outputs[c], 20)}"
         grey = "" if not second.mask.any() else " (grey: not computed)"
         title(ax, what + grey, result.groups[g])
     return ax

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from onnxtaylor.errors import OptionError
 from onnxtaylor.plot.style import COLORS, MARKERS, MAX_HEIGHT, axes, every, title
-from onnxtaylor.plot.text import LITERAL, axis_label, literal, response
+from onnxtaylor.plot.text import LITERAL, axis_label, literal, quantity, response
 from onnxtaylor.ranking import class_groups
 from onnxtaylor.result import TaylorResult
 
@@ -79,9 +79,10 @@ def plot_outputs(
         ax.set_axisbelow(True)
         ax.grid(color="0.92", linewidth=0.6)
         ax.set_xlabel(axis_label(result, "t_i"))
-        title(ax, "First-order Taylor coefficients", result.groups[g])
+        kind = f"First-order {quantity(result).replace('Finite', 'finite')}"
+        title(ax, kind, result.groups[g])
         if per_class:
-            ax.set_title("First-order Taylor coefficients\neach output over its class", loc="left")
+            ax.set_title(f"{kind}\neach output over its class", loc="left")
         _legend(ax)
     return ax
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from onnxtaylor.errors import OptionError
-from onnxtaylor.plot.style import KINDS, MAX_HEIGHT, axes, every, kinds, title
-from onnxtaylor.plot.text import LITERAL, axis_label, pair_label, response
+from onnxtaylor.plot.style import KINDS, MAX_HEIGHT, Kind, axes, every, kinds, kinds_of, title
+from onnxtaylor.plot.text import LITERAL, axis_label, pair_label, quantity, response
 from onnxtaylor.result import TaylorResult
 
 __all__ = ["plot_scores"]
@@ -37,7 +39,7 @@ def plot_scores(
     c, g = result.position(output, group)
     best = np.argsort(result.rank[c, g], kind="stable")[:top]
     score, sem = result.score[c, g, best], result.sem[c, g, best]
-    kind = kinds(result.indices)[best]
+    kind, looks = kinds(result.indices)[best], kinds_of(result)
     alphas = [result.indices.table[k] for k in best]
     labels = [pair_label([result.features[i] for i in alpha if i >= 0]) for alpha in alphas]
     longest = max(len(text) for text in labels)
@@ -57,18 +59,18 @@ def plot_scores(
         ax.set_xlabel(axis_label(result))
         title(
             ax,
-            f"Taylor coefficients of {response(result, result.outputs[c], 20)}",
+            f"{quantity(result)} of {response(result, result.outputs[c], 20)}",
             result.groups[g],
         )
         present = sorted(set(kind.tolist()))
-        _legend(ax, present)
+        _legend(ax, present, looks)
         # half of the width beside the last bars belongs to the legend
         beside = float(np.nanmax((score + np.nan_to_num(sem))[-len(present) - 2 :], initial=0.0))
         ax.set_xlim(right=max(ax.get_xlim()[1], 2 * beside))
     return ax
 
 
-def _legend(ax: Axes, present: list[int]) -> None:
+def _legend(ax: Axes, present: list[int], looks: Sequence[Kind]) -> None:
     """Names the kinds of coefficients that are drawn, in the corner where the bars are short."""
     handles = [
         Patch(
@@ -76,7 +78,7 @@ def _legend(ax: Axes, present: list[int]) -> None:
             hatch=KINDS[k].hatch,
             edgecolor="white",
             linewidth=0,
-            label=KINDS[k].name,
+            label=looks[k].name,
         )
         for k in present
     ]

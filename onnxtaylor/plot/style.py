@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
@@ -21,9 +21,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.plot.text import LITERAL, literal
+from onnxtaylor.plot.text import LITERAL, is_finite_step, literal
+from onnxtaylor.result import TaylorResult
 
-__all__ = ["COLORS", "KINDS", "MARKERS", "Kind", "axes", "every", "kinds", "offscreen", "title"]
+__all__ = [
+    "COLORS",
+    "KINDS",
+    "MARKERS",
+    "Kind",
+    "axes",
+    "every",
+    "kinds",
+    "kinds_of",
+    "offscreen",
+    "title",
+]
 
 # blue, vermilion, green, orange, sky blue, purple, black
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7", "#000000")
@@ -64,6 +76,13 @@ KINDS = (
     Kind(r"auto-correlation $t_{ii}$", COLORS[2], "......", "D"),
     Kind(r"third order $t_{ijk}$", COLORS[5], "xxxxxx", "^"),
 )
+
+
+def kinds_of(result: TaylorResult) -> tuple[Kind, ...]:
+    """``KINDS``, with r in place of t for responses to finite steps."""
+    if not is_finite_step(result):
+        return KINDS
+    return tuple(replace(kind, name=kind.name.replace("$t_", "$r_")) for kind in KINDS)
 
 
 def kinds(indices: MultiIndices) -> npt.NDArray[np.int64]:

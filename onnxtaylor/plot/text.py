@@ -14,7 +14,17 @@ from onnxtaylor.errors import printable
 from onnxtaylor.indices import label
 from onnxtaylor.result import TaylorResult
 
-__all__ = ["LITERAL", "axis_label", "literal", "number", "pair_label", "response", "shorten"]
+__all__ = [
+    "LITERAL",
+    "axis_label",
+    "is_finite_step",
+    "literal",
+    "number",
+    "pair_label",
+    "quantity",
+    "response",
+    "shorten",
+]
 
 # Goes with every text that holds a name: LaTeX would run what the name says.
 LITERAL: dict[str, Any] = {"usetex": False}
@@ -68,6 +78,16 @@ def number(value: float) -> str:
     return rf"${mantissa}\times10^{{{int(exponent)}}}$"
 
 
+def is_finite_step(result: TaylorResult) -> bool:
+    """Whether responses to finite steps are shown, which are no Taylor coefficients."""
+    return result.method != "derivative"
+
+
+def quantity(result: TaylorResult) -> str:
+    """What the scores are means of, for titles."""
+    return "Finite-step responses" if is_finite_step(result) else "Taylor coefficients"
+
+
 def response(result: TaylorResult, output: str, limit: int = NAME_LENGTH) -> str:
     """The function whose coefficients are shown: the output, behind its link if there is one."""
     link = str(result.options.get("link") or "identity")
@@ -76,8 +96,14 @@ def response(result: TaylorResult, output: str, limit: int = NAME_LENGTH) -> str
 
 
 def axis_label(result: TaylorResult, symbol: str = "t") -> str:
-    r"""``⟨t⟩`` and its unit: per unit of the inputs, or per standard deviation of theirs."""
+    r"""``⟨t⟩`` and its unit: per unit of the inputs, or per standard deviation of theirs.
+
+    Of responses to finite steps ``⟨r⟩``, per step.
+    """
+    if is_finite_step(result):
+        symbol = symbol.replace("t", "r", 1)
     units = {"unit": "per unit of input", "sigma": "per standard deviation of input"}
+    units["step"] = "finite-step response, per step"
     unit = units.get(str(result.options.get("scale", "")))
     mean = rf"$\langle {symbol} \rangle$"
     return mean if unit is None else f"{mean}  ({unit})"

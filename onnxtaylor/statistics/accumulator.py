@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import DataError, printable
 from onnxtaylor.result import GroupSummary
-from onnxtaylor.statistics.bootstrap import Replicates, replicate_weights
+from onnxtaylor.statistics.bootstrap import Replicates, replicate_counts, replicate_weights
 from onnxtaylor.statistics.moments import Moments
 from onnxtaylor.statistics.ranks import rank_intervals, ranks
 
-__all__ = ["ALL", "Accumulator", "Statistics"]
+__all__ = ["ALL", "Accumulator", "EventWeights", "Statistics"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -45,10 +46,21 @@ class Statistics:
     numerical_error: Floats | None = None
 
 
+class EventWeights(NamedTuple):
+    """What sums of B events are made with: weights w (B,), the number of each event's class (B,)
+    and the bootstrap's Poisson counts (B, R), uint8.
+    """
+
+    weights: Floats
+    groups: Integers
+    counts: npt.NDArray[np.uint8]
+
+
 class Accumulator:
     """Sums of C responses × K coefficients for the given classes.
 
     Without classes all events form one group. ``replicates`` of 0 leaves the bootstrap out.
+    ``quantity`` names what is summed: sums of different quantities are not merged.
     """
 
     def __init__(
@@ -59,16 +71,19 @@ class Accumulator:
         classes: Sequence[str] = (),
         replicates: int = 0,
         seed: int = 0,
+        quantity: str = "derivative",
     ) -> None:
         self.shape = (outputs, coefficients)
         self.classes = tuple(classes)
         self.replicates = replicates
         self.seed = seed
+        self.quantity = quantity
         size = outputs * coefficients
         parts = max(1, len(self.classes))
         self._moments = [Moments.zero(size) for _ in range(parts)]
         self._bootstrap = [Replicates(replicates, size) for _ in range(parts)]
         self._errors = [np.zeros(size) for _ in range(parts)]  # Σ abs(w) error; NaN: not known
+        self.kinks: Floats = np.zeros(0)  # events with a kink within reach, (n,) once it is known
 
     @property
     def events(self) -> int:
@@ -82,17 +97,24 @@ class Accumulator:
         numbers: Integers,
         labels: npt.NDArray[np.str_] | None = None,
         errors: Floats | None = None,
+        kinks: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         """Adds events: terms (B, C, K), weights (B,), event numbers (B,), labels (B,) of classes.
 
         ``errors`` (B, C, K) bound abs(t − true); what is not known of some events is not known of
-        their sums. Raises DataError for a label that is none of the classes.
+        their sums. ``kinks`` (B, n) tell of each feature whether a kink is within reach. Raises
+        DataError for a label that is none of the classes.
         """
+        if kinks is not None:
+            self._count(kinks.sum(axis=0, dtype=np.float64))
         for start in range(0, len(terms), BLOCK):
             part = slice(start, start + BLOCK)
             own = None if labels is None else labels[part]
             bounds = None if errors is None else errors[part]
             self._add(terms[part], weights[part], numbers[part], own, bounds)
+
+    def _count(self, kinks: Floats) -> None:
+        self.kinks = self.kinks + kinks if len(self.kinks) else kinks
 
     def _add(
         self,
@@ -116,6 +138,36 @@ class Accumulator:
             for part, events in enumerate(parts):
                 self._bootstrap[part].update(magnitudes[events], drawn[events])
 
+    def weigh(
+        self, weights: Floats, numbers: Integers, labels: npt.NDArray[np.str_] | None = None
+    ) -> EventWeights:
+        """What an engine that sums by itself needs to know of events; arguments as for ``update``.
+
+        Raises DataError for a label that is none of the classes.
+        """
+        groups = np.zeros(len(weights), np.int64)
+        for part, events in enumerate(self._parts(len(weights), labels)):
+            groups[events] = part
+        return EventWeights(weights, groups, replicate_counts(self.seed, numbers, self.replicates))
+
+    def merge_sums(self, moments: Floats, replicates: Floats, weighed: EventWeights) -> None:
+        """Adds the sums that an engine made of events, those that ``weigh`` was asked for.
+
+        moments (5, G, D) are, per class, the rows of the kernel ``moments``; replicates (G, R, D)
+        the sums Σ w n abs(t). Same statistics as ``update``, to round-off.
+        """
+        for part in range(len(self._moments)):
+            events = np.flatnonzero(weighed.groups == part)
+            self._errors[part].fill(np.nan)
+            if not len(events):
+                continue
+            own = weighed.weights[events]
+            sums = (float(own.sum()), float((own**2).sum()))
+            self._moments[part].merge(Moments(len(events), *sums, *moments[:, part]))
+            if self.replicates:
+                self._bootstrap[part].absolute += replicates[part]
+                self._bootstrap[part].sum_w += own @ weighed.counts[events]
+
     def _parts(self, events: int, labels: npt.NDArray[np.str_] | None) -> list[Integers]:
         """The numbers of each class's events."""
         if not self.classes:
@@ -130,16 +182,20 @@ class Accumulator:
 
     def merge(self, other: Accumulator) -> None:
         """Adds the events of an accumulator of the same make. Raises ValueError for another."""
+        if self.quantity != other.quantity:
+            raise ValueError(f"sums of {other.quantity} and of {self.quantity} cannot be merged")
         if self._make != other._make:
             raise ValueError("accumulators of different make cannot be merged")
         for part, moments in enumerate(other._moments):
             self._moments[part].merge(moments)
             self._bootstrap[part].merge(other._bootstrap[part])
             self._errors[part] += other._errors[part]
+        if len(other.kinks):
+            self._count(other.kinks)
 
     @property
     def _make(self) -> tuple[object, ...]:
-        return (self.shape, self.classes, self.replicates, self.seed)
+        return (self.shape, self.classes, self.replicates, self.seed, self.quantity)
 
     def finalize(self, scale: Floats | None = None) -> Statistics:
         """The numbers so far, times ``scale`` (K,) where given. Group ``all`` merges the classes.
@@ -193,7 +249,7 @@ class Accumulator:
 
     def state(self) -> dict[str, Floats]:
         """All sums as named arrays, to be saved and continued from."""
-        arrays: dict[str, Floats] = {}
+        arrays: dict[str, Floats] = {"kinks": self.kinks}
         for part, moments in enumerate(self._moments):
             arrays |= {f"moments/{part}/{name}": a for name, a in moments.state().items()}
             arrays[f"replicates/{part}/absolute"] = self._bootstrap[part].absolute
@@ -203,6 +259,7 @@ class Accumulator:
 
     def restore(self, arrays: Mapping[str, Floats]) -> None:
         """The inverse of ``state``, into an accumulator of the same make. Raises KeyError."""
+        self.kinks = np.array(arrays["kinks"])
         for part in range(len(self._moments)):
             stem = f"moments/{part}/"
             own = {name: arrays[stem + name] for name in self._moments[part].state()}

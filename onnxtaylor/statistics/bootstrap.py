@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from onnxtaylor_kernels.bootstrap import poisson_weights
 
-__all__ = ["Replicates", "replicate_weights"]
+__all__ = ["Replicates", "replicate_counts", "replicate_weights"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,6 +26,13 @@ def replicate_weights(
     poisson_weights.alone(seed, numbers, counts)  # so that analyses may run in many threads
     counts *= weights[:, None]
     return counts
+
+
+def replicate_counts(
+    seed: int, numbers: npt.NDArray[np.int64], replicates: int
+) -> npt.NDArray[np.uint8]:
+    """n_rk for the events with these numbers, shape (B, R); no count exceeds 12."""
+    return replicate_weights(seed, numbers, np.ones(len(numbers)), replicates).astype(np.uint8)
 
 
 class Replicates:

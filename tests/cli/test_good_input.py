@@ -17,7 +17,7 @@ from tests.cli.conftest import write_model, write_table
 
 COLUMNS = ("--label", "Label", "--weight", "w")
 ANALYZE = ("analyze", "model.onnx", "events.csv", *COLUMNS)
-TIDY = ["output", "group", "order", "label", "features", "score", "sem"]
+TIDY = ["method", "output", "group", "order", "label", "features", "score", "sem"]
 TIDY += ["numerical_error", "signed_mean", "rms", "rank", "rank_low", "rank_high"]
 
 
@@ -135,8 +135,8 @@ def test_the_engine_s_reason_is_shown(cli, result):
     shown = summary(result)
     assert "no exact" not in shown
     result.options["no_exact_engine"] = "node 'n':\x1b[31m no rule for Foo"
-    assert summary(result).splitlines()[-1] == (
-        r"no exact derivatives: node 'n':\x1b[31m no rule for Foo"
+    assert (
+        r"no exact derivatives: node 'n':\x1b[31m no rule for Foo" in summary(result).splitlines()
     )
 
 

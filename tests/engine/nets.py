@@ -17,8 +17,8 @@ from onnx import numpy_helper
 
 from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.engine.differences import Differences
-from onnxtaylor.indices import MultiIndices
 from tests.engine.paper import Graph, function_of
+from validation.numerical_errors.judge import answer_of
 
 Array = np.ndarray
 Slopes = tuple[Array, Array, Array]
@@ -204,8 +204,4 @@ def judged(
     model: onnx.ModelProto, x: Array, pilot: Array | None = None, **options: object
 ) -> tuple[Differences, BatchCoefficients]:
     """The engine with error estimates as an analysis makes it, and its answer at x."""
-    pilot = x[:64] if pilot is None else pilot
-    options = {"spread": pilot.std(axis=0), "largest": abs(x).max(axis=0), "x": pilot, **options}
-    indices = options.pop("indices", MultiIndices.full(x.shape[1]))
-    engine = Differences(function_of(model), indices, threads=2, **options)  # type: ignore[arg-type]
-    return engine, engine.coefficients(x)
+    return answer_of(function_of(model), x, x[:64] if pilot is None else pilot, **options)

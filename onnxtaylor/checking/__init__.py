@@ -1,0 +1,18 @@
+"""The two engines against one another: which events, how far apart they may be, what follows.
+
+=============  =====================================================================
+``sample``     a seeded sample of the events, taken as they pass
+``budget``     how far apart sound engines may be
+``verdicts``   agrees, differs, undecided, kink: at events, of coefficients, of all
+``outcome``    ``CrossCheck``: frozen, told as text, JSON and figure
+``run``        both engines at the sample, within a given time
+=============  =====================================================================
+"""
+
+from __future__ import annotations
+
+from onnxtaylor.checking.outcome import CrossCheck
+from onnxtaylor.checking.run import compare_engines
+from onnxtaylor.checking.sample import Sample
+
+__all__ = ["CrossCheck", "Sample", "compare_engines"]

@@ -1,0 +1,278 @@
+"""The two engines at a sample of events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.checking.budget import on_grid, round_off, scale_of
+from onnxtaylor.checking.outcome import Comparisons, CrossCheck, Responses, not_run
+from onnxtaylor.checking.sample import Sample
+from onnxtaylor.checking.verdicts import at_events, of_coefficients, overall
+from onnxtaylor.data import Survey
+from onnxtaylor.engine.base import BatchCoefficients, Engine
+from onnxtaylor.engine.differences import Differences
+from onnxtaylor.engine.mixed import Mixed
+from onnxtaylor.engine.opening import OpenModel
+from onnxtaylor.errors import ModelError, OnnxTaylorError, listed
+from onnxtaylor.graph.function import DIGITS
+from onnxtaylor.indices import MultiIndices
+from onnxtaylor.settings import AnalysisOptions
+
+__all__ = ["compare_engines"]
+
+Floats = npt.NDArray[np.float64]
+MakeEngine = Callable[
+    [MultiIndices, AnalysisOptions, Floats], tuple[Engine, Mapping[str, str | None]]
+]
+
+FEWEST = 8  # events that are compared where evaluations are limited, or none
+MOST = 2**22  # evaluations of the model that a limited check may cost with as few
+RESPONSES = 2.0**9  # roundings of a response: see engine.promotion
+NUMBERS = 2**22  # comparisons that are held: 32 MiB an array
+
+
+def compare_engines(
+    opened: OpenModel,
+    found: Survey,
+    options: AnalysisOptions,
+    sample: Sample,
+    features: Sequence[str],
+    make: MakeEngine,
+    *,
+    used: Engine | None = None,
+    evaluations: int | None = None,
+) -> CrossCheck:
+    """Both engines at the events of a sample, and what follows from it.
+
+    ``used`` is the engine of the analysis, which is checked as it is; ``make(indices, options, x)``
+    makes what is lacking. With ``evaluations`` of the model, only as many events are compared as
+    these suffice for, eight at least. What cannot be checked is ``not run`` with its reason, and
+    raises nothing.
+    """
+    known: dict[str, Any] = {
+        "model": opened.model.path,
+        "outputs": opened.response_names,
+        "features": tuple(features),
+        "asked": sample.asked,
+        "total": sample.total,
+        "seed": sample.seed,
+    }
+    if options.finite_step is not None:
+        return not_run("responses to finite steps are no derivatives", **known)
+    indices = MultiIndices.full(opened.function.n_features, min(options.order, 2))
+    size = len(opened.response_names) * len(indices)
+    x = on_grid(sample.x[: max(FEWEST, NUMBERS // size)], opened.function.digits)
+    held = len(x)
+    try:
+        exact, differences = _engines(used, indices, options, x, make)
+        if evaluations is not None:
+            if min(held, FEWEST) * differences.points > MOST:
+                raise ModelError(
+                    f"the differences take {differences.points} evaluations of the model at every"
+                    " event: too many to check by the way; `onnxtaylor check` does, and takes long"
+                )
+            x = x[: max(FEWEST, evaluations // differences.points)]
+        both = _evaluate(exact, differences, x, found.spread, sample.seed)
+    except OnnxTaylorError as error:
+        return not_run(str(error), **known)
+    notes = _notes(len(both.exact.terms), sample, held, options.order)
+    if isinstance(exact, Mixed):
+        engines = exact.describe()["engines"]
+        assert isinstance(engines, dict)
+        columns = [c for c, name in enumerate(opened.response_names) if engines[name] == "exact"]
+        others = [name for name in opened.response_names if engines[name] != "exact"]
+        known["outputs"] = tuple(opened.response_names[c] for c in columns)
+        notes += (f"no exact derivatives, so not checked: {listed(others)}",)
+        both = both.of(columns)
+    return CrossCheck(
+        **_judged(both, sample.numbers, indices, found.spread),
+        **known,
+        indices=indices,
+        exact={"precision": exact.precision},
+        differences={"precision": differences.precision, "points": differences.points},
+        notes=notes,
+    )
+
+
+@dataclass(frozen=True)
+class _Both:
+    """Answers of the engines at the same events, and the exact one's allowances."""
+
+    exact: BatchCoefficients
+    differences: BatchCoefficients
+    terms: Floats
+    responses: Floats
+    precision: str
+
+    def of(self, columns: list[int]) -> _Both:
+        """Only these responses."""
+
+        def narrow(answer: BatchCoefficients) -> BatchCoefficients:
+            return replace(
+                answer,
+                responses=answer.responses[:, columns],
+                terms=answer.terms[:, columns],
+                errors=None if answer.errors is None else answer.errors[:, columns],
+            )
+
+        return replace(
+            self,
+            exact=narrow(self.exact),
+            differences=narrow(self.differences),
+            terms=self.terms[:, columns],
+            responses=self.responses[:, columns],
+        )
+
+
+def _engines(
+    used: Engine | None,
+    indices: MultiIndices,
+    options: AnalysisOptions,
+    x: Floats,
+    make: MakeEngine,
+) -> tuple[Engine, Differences]:
+    """The exact engine and that of the differences. Raises ModelError where one cannot be made."""
+    exact = used
+    if used is None or isinstance(used, Differences):
+        exact, reasons = make(indices, replace(options, engine="auto"), x)
+        if isinstance(exact, Differences):
+            raise ModelError(f"no exact derivatives: {reasons['no_exact_engine']}")
+    assert exact is not None
+    if isinstance(used, Differences):
+        return exact, used
+    # whatever the exact engine is asked to compute in, differences do best in double precision
+    precision = "auto" if options.precision == "float32" else options.precision
+    wanted = replace(options, engine="differences", precision=precision)
+    differences, _ = make(indices, wanted, x)
+    assert isinstance(differences, Differences)
+    return exact, differences
+
+
+def _evaluate(
+    exact: Engine, differences: Differences, x: Floats, spread: Floats, seed: int
+) -> _Both:
+    """The answers of both at x, and what rounding may have done to those of the exact engine."""
+    narrow = _UpTo(exact, differences.indices)
+    ours, theirs = narrow.coefficients(x), _kept(differences.coefficients(x))
+    terms, responses = round_off(
+        narrow,
+        x,
+        ours,
+        spread=spread,
+        length=_lengths(differences, spread),
+        digits=_digits(narrow.precision),
+        seed=seed,
+    )
+    return _Both(ours, theirs, terms, responses, exact.precision)
+
+
+def _lengths(differences: Differences, spread: Floats) -> Floats:
+    """Over which length the function changes in each feature, by the steps that suited it.
+
+    A step h of second order is c L with c = ½ (240 ε)^⅙: see ``engine.steps``. Sentinels such as
+    −999 make a spread much larger than that.
+    """
+    epsilon = 2.0 ** (1 - _digits(differences.precision))
+    steps = differences.steps[1] / (0.5 * (240 * epsilon) ** (1 / 6))
+    return np.asarray(np.minimum(steps, spread))
+
+
+class _UpTo:
+    """An engine, its coefficients cut to the first ones: third order has no differences."""
+
+    name = "exact"
+
+    def __init__(self, engine: Engine, indices: MultiIndices) -> None:
+        self._engine, self.indices = engine, indices
+        self.precision, self.batch_events = engine.precision, engine.batch_events
+
+    def coefficients(self, x: Floats) -> BatchCoefficients:
+        """Those of the engine, in arrays of their own."""
+        answer = self._engine.coefficients(x)
+        return BatchCoefficients(
+            answer.responses.copy(), answer.terms[..., : len(self.indices)].copy()
+        )
+
+    def describe(self) -> dict[str, object]:
+        """As the engine does."""
+        return self._engine.describe()
+
+
+def _digits(precision: str) -> int:
+    """Binary digits of a format; of two engines' formats the fewer."""
+    return min(DIGITS[name] for name in precision.split(" and "))
+
+
+def _kept(answer: BatchCoefficients) -> BatchCoefficients:
+    """An answer of the differences, safe from the engine's next batch."""
+    assert answer.errors is not None
+    assert answer.kinks is not None
+    return BatchCoefficients(
+        answer.responses.copy(), answer.terms.copy(), answer.errors.copy(), answer.kinks.copy()
+    )
+
+
+def _judged(
+    both: _Both, numbers: npt.NDArray[np.int64], indices: MultiIndices, spread: Floats
+) -> dict[str, Any]:
+    """Verdicts at events, of coefficients, of the responses and of the whole."""
+    ours, theirs = both.exact.terms, both.differences.terms
+    assert both.differences.errors is not None
+    assert both.differences.kinks is not None
+    order = np.argsort(numbers[: len(ours)])
+    budget = both.differences.errors + both.terms
+    codes, ratio = at_events(ours, theirs, budget, both.differences.kinks, indices, spread)
+    mean = np.where(np.isfinite(theirs), np.abs(theirs), 0.0).mean(axis=0)
+    verdicts = of_coefficients(codes, ratio, budget, scale_of(mean, indices.scale(spread)))
+    responses = _responses(both, numbers)
+    return {
+        "verdict": overall(verdicts, responses_agree=responses.agree),
+        "reason": None,
+        "codes": verdicts,
+        "responses": responses,
+        "comparisons": Comparisons(
+            numbers[order],
+            ours[order],
+            theirs[order],
+            budget[order],
+            ratio[order],
+            codes[order],
+        ),
+    }
+
+
+def _responses(both: _Both, numbers: npt.NDArray[np.int64]) -> Responses:
+    """The responses of the two graphs; they must agree as far as rounding lets them."""
+    ours, theirs = both.exact.responses, both.differences.responses
+    deviation = np.abs(ours - theirs)
+    scale = np.abs(theirs).max(axis=0)
+    budget = both.responses + RESPONSES * 2.0 ** (1 - _digits(both.precision)) * scale
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(deviation == 0, 0.0, deviation / budget)
+    ratio = np.where(np.isnan(ratio), np.inf, ratio)
+    event, output = np.unravel_index(ratio.argmax(), ratio.shape)
+    return Responses(
+        agree=bool(ratio.max() <= 1),
+        largest=float(ratio.max()),
+        deviation=float(deviation[event, output]),
+        event=int(numbers[event]),
+    )
+
+
+def _notes(events: int, sample: Sample, held: int, order: int) -> tuple[str, ...]:
+    """What was left out, in words."""
+    notes = []
+    wanted = min(sample.asked, sample.total)
+    if events < wanted:
+        why = "to keep the check short" if events < held else "so that all fits in memory"
+        notes.append(f"{events} of {wanted} events, {why}")
+    elif wanted < sample.asked:
+        notes.append(f"all {wanted} events: there are no more")
+    if order > 2:
+        notes.append("third order is not checked: it is beyond finite differences")
+    return tuple(notes)

@@ -1,0 +1,231 @@
+"""``onnxtaylor check``: both engines against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from onnxtaylor.cli import console, options
+from onnxtaylor.errors import OptionError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from onnxtaylor.checking import CrossCheck
+
+__all__ = ["check"]
+
+FORMATS = ("png", "pdf", "svg")
+SHOWN = 20  # coefficients that differ
+
+
+def check(
+    model: options.Model,
+    data: options.Data,
+    events: Annotated[
+        int, typer.Option(metavar="N", help="Events that are compared, drawn at random.", min=1)
+    ] = 64,
+    top: Annotated[
+        int, typer.Option(metavar="N", help="Events with the largest deviation to list.", min=1)
+    ] = 5,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draws deviation against budget (.png, .pdf, .svg).",
+            show_default=False,
+        ),
+    ] = None,
+    features: options.Features = None,
+    exclude: options.Exclude = None,
+    label: options.Label = None,
+    weight: options.Weight = None,
+    missing: options.Missing = None,
+    input: options.Input = None,
+    fix: options.Fix = None,
+    output: options.Output = None,
+    link: options.Link = "identity",
+    order: Annotated[
+        int,
+        typer.Option(metavar="N", help="1, or 2 with all pairs.", rich_help_panel=options.RUN),
+    ] = 2,
+    precision: options.Precision = "auto",
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Of the sample.", rich_help_panel=options.RUN)
+    ] = 0,
+    threads: options.Threads = 0,
+    provider: options.Provider = "auto",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Compares both engines, coefficient by coefficient, at a sample of events.
+
+    Exit status 0 where they agree, 1 where anything differs or nothing could be checked.
+
+    Example:
+
+    onnxtaylor check model.onnx events.csv.gz --weight w --label class --plot check.png
+    """
+    options.writable({"--plot": plot}, inputs=[model, *data])
+    if plot is not None and plot.suffix[1:].lower() not in FORMATS:
+        shown = console.printable(plot)
+        raise OptionError(f"--plot {shown}: its name must end in .{', .'.join(FORMATS)}")
+    names, fixed = options.parse_features(features), options.parse_fixed(fix)
+    with options.data_files(data) as files, console.progress_bar(quiet) as progress:
+        # numba, onnx and pyarrow are imported here, so that --help need not wait for them
+        from onnxtaylor.check import cross_check
+
+        found = cross_check(
+            model,
+            files,
+            events,
+            feature_names=names,
+            exclude=(*(exclude or ()), *(name for name in (label, weight) if name is not None)),
+            order=order,
+            input=input,
+            output=output,
+            fix=fixed,
+            link=link,
+            progress=progress,
+            precision=precision,
+            seed=seed,
+            missing=missing,
+            threads=threads,
+            provider=provider,
+        )
+    if json:
+        console.document(found.to_json())
+    elif not quiet:
+        _print(found, top)
+    if plot is not None:
+        if found.comparisons is None:
+            console.note("no figure: nothing was compared")
+        else:
+            _draw(found, plot)
+            if not quiet:
+                console.note(f"saved {console.printable(plot)}")
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+def _draw(found: CrossCheck, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    from onnxtaylor.files import write_whole
+    from onnxtaylor.plot.files import rendered
+    from onnxtaylor.plot.style import offscreen
+
+    with offscreen():
+        figure = found.plot().figure
+    assert isinstance(figure, Figure)
+    write_whole(path, rendered(figure, path.suffix[1:].lower()))
+
+
+def _print(found: CrossCheck, top: int) -> None:
+    """What was compared, how many of each verdict, where it is worst, and the verdict."""
+    from onnxtaylor.errors import printable
+
+    if found.comparisons is not None and found.indices is not None and found.responses is not None:
+        exact, differences = found.exact, found.differences
+        responses = console.counted(len(found.outputs), "response")
+        console.show(
+            f"{printable(found.model)}: {found.events} of {found.total} events, seed {found.seed};"
+            f" {len(found.indices)} coefficients of {responses}\n"
+            f"exact in {exact['precision']} against differences in {differences['precision']},"
+            f" {differences['points']} evaluations per event"
+        )
+        console.show(_counts(found))
+        if rows := found.worst(top):
+            console.show(_worst(rows))
+        if rows := found.differing():
+            console.show(_differing(rows[:SHOWN], len(rows)))
+        r = found.responses
+        said = "agree" if r.agree else "DIFFER"
+        console.show(
+            f"responses of derivative graph and model {said}: at most {r.deviation:.2g} apart,"
+            f" {r.largest:.2g} of the rounding allowed, at event {r.event}"
+        )
+        console.show("probes of the model: " + "; ".join(_probes()))
+    for line in found.notes:
+        console.show(f"note: {printable(line, limit=400)}")
+    console.show(console.check_line(found.to_dict()))
+
+
+def _probes() -> tuple[str, ...]:
+    from onnxtaylor.checking.outcome import PROBES
+
+    return PROBES
+
+
+def _counts(found: CrossCheck) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("verdict")
+    table.add_column("coefficients", justify="right", no_wrap=True)
+    table.add_column("at events", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    counts = found.counts()
+    total = max(1, sum(pair[1] for pair in counts.values()))
+    for name, (coefficients, comparisons) in counts.items():
+        share = f"{100 * comparisons / total:.2f} %"
+        table.add_row(name, str(coefficients), str(comparisons), share)
+    return table
+
+
+def _worst(rows: list[dict[str, object]]) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from onnxtaylor.errors import printable
+
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title="largest deviations in units of the budget",
+        title_justify="left",
+        title_style="bold",
+    )
+    for name in ("event", "deviation / budget", "exact", "differences"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("coefficient", overflow="fold")
+    table.add_column("response", overflow="fold")
+    for row in rows:
+        ratio = row["ratio"]
+        table.add_row(
+            str(row["event"]),
+            "∞" if ratio is None else f"{ratio:.3g}",
+            f"{row['exact']:.8g}",
+            f"{row['differences']:.8g}",
+            Text(printable(row["label"], limit=400)),
+            Text(printable(row["output"], limit=400)),
+        )
+    return table
+
+
+def _differing(rows: list[dict[str, object]], total: int) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from onnxtaylor.errors import printable
+
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title="coefficients that differ",
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column("beyond budget", justify="right", no_wrap=True)
+    table.add_column("coefficient", overflow="fold")
+    table.add_column("response", overflow="fold")
+    for row in rows:
+        names = (Text(printable(row[k], limit=400)) for k in ("label", "output"))
+        table.add_row(f"{row['beyond']} of {row['events']} events", *names)
+    if len(rows) < total:
+        table.caption = f"{len(rows)} of {total} coefficients that differ"
+        table.caption_justify = "left"
+    return table

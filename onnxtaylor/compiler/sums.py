@@ -1,0 +1,158 @@
+"""A derivative graph that keeps its coefficients: only sums over the batch leave it.
+
+With the weights W (G, N) of G groups, zero for events of other groups, all sums over a batch are
+matrix products with the coefficients T (N, D):
+
+    W·abs(T)    W·T    W·T²    m = W²·abs(T) / Σw²    M = Σ w² (abs(t) − m)²
+
+and with Poisson counts n (N, R) those of the bootstrap's replicates, Σ w n abs(t), shape (G, R, D).
+The squares are taken about abs(t) of the group's first event, as the kernel ``moments`` does, so
+that nearly constant coefficients lose no digits. T is in float64 before anything is added, so the
+sums are those of the kernels to round-off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper
+
+from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph
+from onnxtaylor.compiler.pieces import Cover, Piece, gathered, runs
+from onnxtaylor.rules.emit import Emitter
+
+__all__ = [
+    "COUNTS",
+    "FIRST",
+    "GROUPS",
+    "MOMENTS",
+    "REPLICATES",
+    "WEIGHTS",
+    "loose_pieces",
+    "sums_graph",
+]
+
+WEIGHTS, GROUPS = "onnxtaylor/weights", "onnxtaylor/groups"
+FIRST, COUNTS = "onnxtaylor/first", "onnxtaylor/counts"
+MOMENTS, REPLICATES = "onnxtaylor/moments", "onnxtaylor/replicates"
+
+DOUBLE = TensorProto.DOUBLE
+
+
+def loose_pieces(graph: DerivativeGraph) -> tuple[Cover, npt.NDArray[np.float64]]:
+    """The tensors that hold the coefficients, and what those are still to be multiplied by (K,).
+
+    What a graph leaves loose, it leaves without 1/α! too.
+    """
+    if graph.pieces:
+        return graph.pieces, graph.indices.inverse_factorials
+    slots = np.arange(len(graph.indices))
+    return (Piece(TERMS, len(slots), runs(slots, slots)),), np.ones(len(slots))
+
+
+def sums_graph(graph: DerivativeGraph, *, groups: int, replicates: int = 0) -> onnx.ModelProto:
+    """A model with the outputs response (N, C), ``MOMENTS`` (5, G, D) and, with replicates,
+    ``REPLICATES`` (G, R, D), where D = C·K runs over responses, then coefficients.
+
+    Beside the features it takes ``WEIGHTS`` (G, N) float64; ``GROUPS`` (N,) int64, each event's
+    group; ``FIRST`` (G,) int64, the first event of each group, any for a group without events; and
+    ``COUNTS`` (N, R) uint8. The five rows of moments are those named above; of a group whose Σw² is
+    0 the last two mean nothing. Numbers that are not finite make sums that are not.
+    """
+    proto = onnx.ModelProto()
+    proto.CopyFrom(graph.proto)
+    response = proto.graph.output[0]
+    outputs = int(response.type.tensor_type.shape.dim[1].dim_value)
+    size = outputs * len(graph.indices)
+    opset = next(e.version for e in proto.opset_import if e.domain in ("", "ai.onnx"))
+    e = Emitter(np.float64, opset, stem="onnxtaylor/sums")
+
+    terms = e.op("Reshape", _terms(e, graph, response, outputs), e.constant([-1, size]))
+    absolute = e.op("Abs", terms)
+    _output(e, MOMENTS, _moments(e, terms, absolute))
+    inputs = [
+        helper.make_tensor_value_info(WEIGHTS, DOUBLE, [groups, "N"]),
+        helper.make_tensor_value_info(GROUPS, TensorProto.INT64, ["N"]),
+        helper.make_tensor_value_info(FIRST, TensorProto.INT64, [groups]),
+    ]
+    found = [helper.make_tensor_value_info(MOMENTS, DOUBLE, [5, groups, size])]
+    if replicates:
+        _output(e, REPLICATES, _replicates(e, absolute))
+        inputs.append(helper.make_tensor_value_info(COUNTS, TensorProto.UINT8, ["N", replicates]))
+        found.append(helper.make_tensor_value_info(REPLICATES, DOUBLE, [groups, replicates, size]))
+
+    kept = response.__class__.FromString(response.SerializeToString())
+    del proto.graph.output[:]
+    proto.graph.output.extend([kept, *found])
+    proto.graph.input.extend(inputs)
+    proto.graph.node.extend(e.nodes)
+    read = {name for node in e.nodes for name in node.input}
+    proto.graph.initializer.extend(e.used_constants(read))
+    return proto
+
+
+def _terms(e: Emitter, graph: DerivativeGraph, response: onnx.ValueInfoProto, outputs: int) -> str:
+    """The coefficients t_α (N, C, K) in float64."""
+    single = response.type.tensor_type.elem_type != DOUBLE
+    pieces, factors = loose_pieces(graph)
+    if single:
+        pieces = tuple(replace(p, name=e.op("Cast", p.name, to=DOUBLE)) for p in pieces)
+    if not graph.pieces:
+        return pieces[0].name
+    orders, parts = graph.indices.orders, []
+    for order in np.unique(orders):
+        own = [p for p in pieces if len(p.runs) and orders[p.runs[0, 0]] == order]
+        parts.append(gathered(e, _covers(own), np.flatnonzero(orders == order), outputs))
+    terms = e.op("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
+    return terms if (factors == 1.0).all() else e.op("Mul", terms, e.constant(factors))
+
+
+def _covers(pieces: Sequence[Piece]) -> list[Cover]:
+    """Pieces that follow one another, cut into covers: a slot comes once in each."""
+    covers: list[list[Piece]] = []
+    seen: set[int] = set()
+    for piece in pieces:
+        slots = {slot + k for slot, _, _, length in piece.runs.tolist() for k in range(length)}
+        if not covers or not seen.isdisjoint(slots):
+            covers.append([])
+            seen = set()
+        covers[-1].append(piece)
+        seen |= slots
+    return [tuple(cover) for cover in covers]
+
+
+def _moments(e: Emitter, terms: str, absolute: str) -> str:
+    """The five sums (5, G, D)."""
+    squared_weights = e.op("Mul", WEIGHTS, WEIGHTS)
+    about = e.op("Gather", absolute, FIRST, axis=0)
+    gap = e.op("Sub", absolute, e.op("Gather", about, GROUPS, axis=0))
+    first = e.op("MatMul", squared_weights, gap)
+    second = e.op("MatMul", squared_weights, e.op("Mul", gap, gap))
+    total = e.op("ReduceSum", squared_weights, e.constant([1]), keepdims=1)
+    # a group without events has zeros to divide
+    total = e.op("Max", total, e.number(np.finfo(np.float64).tiny))
+    shift = e.op("Div", first, total)
+    spread = e.op("Sub", second, e.op("Mul", shift, first))
+    rows = (
+        e.op("MatMul", WEIGHTS, absolute),
+        e.op("MatMul", WEIGHTS, terms),
+        e.op("MatMul", WEIGHTS, e.op("Mul", terms, terms)),
+        e.op("Add", about, shift),
+        e.op("Max", spread, e.number(0.0)),
+    )
+    return e.op("Concat", *(e.op("Unsqueeze", row, e.constant([0])) for row in rows), axis=0)
+
+
+def _replicates(e: Emitter, absolute: str) -> str:
+    """Σ w n abs(t) of every group and replicate (G, R, D)."""
+    counts = e.op("Transpose", e.op("Cast", COUNTS, to=DOUBLE), perm=[1, 0])
+    drawn = e.op("Mul", e.op("Unsqueeze", WEIGHTS, e.constant([1])), counts)
+    return e.op("MatMul", drawn, absolute)
+
+
+def _output(e: Emitter, name: str, value: str) -> None:
+    e.nodes.append(helper.make_node("Identity", [value], [name], name=name))

@@ -1,0 +1,128 @@
+"""What a survey learns of the kind of each feature, in memory that does not grow with the data.
+
+Whole numbers and one-hot groups must hold at every event, so they are followed exactly. What is
+only estimated, such as how often a value occurs, is estimated on a sample: the k events whose
+numbers have the smallest hashes. All of it merges, and none of it depends on how the data are cut.
+
+A one-hot group is a run of neighbouring columns of 0 and 1 that sum to 1 at every event. Each
+column has a fingerprint, the sum modulo 2⁶⁴ of random 64-bit words, one for each event where the
+column is 1; the columns of a group have fingerprints that sum to that of a column of ones. Columns
+that are no group pass with a probability of 2⁻⁶⁴ or so.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.data.base import Batch
+from onnxtaylor.data.values import Floats, is_missing
+
+__all__ = ["FeatureTraits"]
+
+Words = npt.NDArray[np.uint64]
+
+SAMPLE = 1024  # events
+CELLS = 2**22  # of the sample of wide data
+
+
+class FeatureTraits:
+    """Of n features: which are whole numbers, which form one-hot groups, and a sample of events.
+
+    ``whole`` (n,) is true where all values are whole numbers, missing ones left out; ``sample``
+    (S, n) are events of the data, in an order that depends on nothing but their numbers.
+    """
+
+    def __init__(self, features: int, missing: float | None = None) -> None:
+        self.whole = np.ones(features, np.bool_)
+        self.sample: Floats = np.empty((0, features))
+        self._missing = missing
+        self._binary = np.ones(features, np.bool_)
+        self._seen = np.zeros((2, features), np.bool_)  # 0 and 1, of binary columns
+        self._prints = np.zeros(features, np.uint64)
+        self._ones = np.zeros(1, np.uint64)
+        self._keys = np.empty(0, np.uint64)
+        self._size = int(np.clip(CELLS // max(features, 1), 16, SAMPLE))
+
+    def update(self, batch: Batch) -> None:
+        """Adds B ≥ 1 events."""
+        x = batch.x
+        absent = is_missing(x, self._missing) if self._missing is not None else None
+        still = np.flatnonzero(self.whole)
+        kept = x[:, still]
+        good = kept == np.rint(kept)
+        if absent is not None:
+            good |= absent[:, still]
+        self.whole[still] = good.all(axis=0)
+        words = scrambled(batch.numbers)
+        self._fingerprint(x, words)
+        self._keep(words, x)
+
+    def _fingerprint(self, x: Floats, words: Words) -> None:
+        still = np.flatnonzero(self._binary & self.whole)
+        kept = x[:, still]
+        one = kept == 1
+        good = (one | (kept == 0)).all(axis=0)
+        self._binary &= self.whole
+        self._binary[still] = good
+        self._prints[still] += np.where(one, words[:, None], np.uint64(0)).sum(axis=0)
+        self._ones += words.sum()
+        self._seen[:, still] |= np.stack((~one.all(axis=0), one.any(axis=0)))
+
+    def merge(self, other: FeatureTraits) -> None:
+        """Adds what the other has seen."""
+        self._seen |= other._seen
+        self.whole &= other.whole
+        self._binary &= other._binary
+        self._prints += other._prints
+        self._ones += other._ones
+        self._keep(other._keys, other.sample)
+
+    def _keep(self, keys: Words, x: Floats) -> None:
+        """The events of the smallest keys, sorted by them."""
+        if len(keys) > self._size:
+            few = np.argpartition(keys, self._size)[: self._size]
+            keys, x = keys[few], x[few]
+        keys = np.concatenate((self._keys, keys))
+        order = np.argsort(keys, kind="stable")[: self._size]
+        if len(self._keys) == self._size and (order < self._size).all():
+            return
+        self.sample = np.concatenate((self.sample, x))[order]
+        self._keys = keys[order]
+
+    def one_hot(self) -> tuple[tuple[int, ...], ...]:
+        """The groups of columns of which exactly one is 1 at every event, others 0.
+
+        A group has two columns that vary, at least; a column that is 0 everywhere belongs to it if
+        it lies between others of the group.
+        """
+        groups: list[tuple[int, ...]] = []
+        varies = self._seen[0] & self._seen[1]
+        seen: dict[int, int] = {0: 0}  # sum of the fingerprints so far → where the run starts
+        total, target = 0, int(self._ones[0])
+        for i in range(len(self._prints)):
+            if not self._binary[i]:
+                seen, total = {0: i + 1}, 0
+                continue
+            total = (total + int(self._prints[i])) % 2**64
+            start = seen.get((total - target) % 2**64)
+            run = [] if start is None else list(range(start, i + 1))
+            if varies[run].sum() >= 2:
+                groups.append(tuple(run))
+                seen, total = {0: i + 1}, 0
+            else:
+                # of equal sums the last: columns of zeros before a group are none of it
+                seen[total] = i + 1
+        return tuple(groups)
+
+
+def scrambled(numbers: npt.NDArray[np.int64]) -> Words:
+    """A 64-bit word for each event number: the finalizer of SplitMix64.
+
+    Source: G. Steele, D. Lea, C. Flood, Fast Splittable Pseudorandom Number Generators, OOPSLA
+    2014.
+    """
+    z = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(z ^ (z >> np.uint64(31)), np.uint64)

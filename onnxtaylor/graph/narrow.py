@@ -1,0 +1,134 @@
+"""A function cut to some of its responses, with nothing left of the graph that others need.
+
+A choice of columns is moved from the responses up through what acts on every column by itself, to
+the tensors where that ends: of a model with two heads, one head is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from onnxtaylor.graph.builder import Builder
+from onnxtaylor.graph.function import GraphFunction
+from onnxtaylor.graph.prune import prune
+
+__all__ = ["narrowed", "sources"]
+
+# Each column of the output comes from that column of the input; further inputs are single numbers.
+UNARY = frozenset(
+    {"Identity", "Cast", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Clip", "Relu"}
+    | {"Sigmoid", "Tanh", "Elu", "LeakyRelu", "Softplus", "Softsign", "Erf", "Gelu"}
+)
+BINARY = frozenset({"Add", "Sub", "Mul", "Div", "Pow"})
+RESHAPES = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
+
+
+def narrowed(
+    function: GraphFunction, columns: Sequence[int], widths: Mapping[str, int]
+) -> GraphFunction:
+    """The same function with these responses only; ``widths`` are the W of all tensors (N, W)."""
+    return _Walk(function, widths).cut(columns)
+
+
+def sources(function: GraphFunction, column: int, widths: Mapping[str, int]) -> frozenset[str]:
+    """Where a response is read from: responses with the same tensors need the same nodes."""
+    walk = _Walk(function, widths)
+    walk.choose(function.response, (column,))
+    return frozenset(walk.ends)
+
+
+class _Walk:
+    """From the responses against the edges of a copy of the graph."""
+
+    def __init__(self, function: GraphFunction, widths: Mapping[str, int]) -> None:
+        self._function, self._widths = function, widths
+        self._proto = onnx.ModelProto()
+        self._proto.CopyFrom(function.proto)
+        graph = self._proto.graph
+        self._builder = Builder(self._proto)
+        self._producers = {name: node for node in graph.node for name in node.output}
+        self._constants = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+        self.ends: set[str] = set()
+
+    def cut(self, columns: Sequence[int]) -> GraphFunction:
+        """The function whose responses are these columns of the responses."""
+        graph, feed = self._proto.graph, self._proto.graph.input[0].SerializeToString()
+        chosen = self.choose(self._function.response, tuple(columns))
+        graph.output[0].name = self._builder.node(
+            "Identity", [chosen], output=self._builder.unused("responses"), last=True
+        )
+        prune(graph, [graph.output[0].name])
+        del graph.input[:]
+        graph.input.append(onnx.ValueInfoProto.FromString(feed))
+        return replace(self._function, proto=self._proto)
+
+    def choose(self, name: str, columns: tuple[int, ...]) -> str:
+        """The name of a tensor (N, len(columns)) with these columns of the tensor ``name``."""
+        node, width = self._producers.get(name), self._widths.get(name)
+        if node is not None and width is not None and node.domain in ("", "ai.onnx"):
+            above = self._above(node, width, columns)
+            if above is not None:
+                return above
+        self.ends.add(name)
+        if columns == tuple(range(width or 0)):
+            return name
+        places = self._builder.constant(np.array(columns, np.int64))
+        return self._builder.node("Gather", [name, places], axis=1, last=True)
+
+    def _above(self, node: onnx.NodeProto, width: int, columns: tuple[int, ...]) -> str | None:
+        """The columns of a node's output from those of its inputs; None where they are mixed."""
+        kind, first = node.op_type, node.input[0]
+        same = self._widths.get(first) == width
+        if kind in RESHAPES:
+            return self.choose(first, columns) if same else None
+        if kind in UNARY:
+            return (
+                self._copy(node, [self.choose(first, columns), *node.input[1:]]) if same else None
+            )
+        if kind in BINARY:
+            inputs = [self._operand(name, width, columns) for name in node.input]
+            return None if None in inputs else self._copy(node, [n for n in inputs if n])
+        axis = {a.name: a.i for a in node.attribute}.get("axis", 0)
+        if kind == "Concat" and axis in (1, -1):
+            return self._joined(node, columns)
+        places = self._constants.get(node.input[1]) if kind == "Gather" else None
+        if places is None or axis not in (1, -1) or places.ndim != 1 or first not in self._widths:
+            return None
+        chosen = places[list(columns)] % self._widths[first]
+        return self.choose(first, tuple(chosen.tolist()))
+
+    def _operand(self, name: str, width: int, columns: tuple[int, ...]) -> str | None:
+        value = self._constants.get(name)
+        if value is not None and value.size == 1:
+            return name
+        if value is not None:
+            fits = value.shape in ((width,), (1, width))
+            return self._builder.constant(value[..., list(columns)]) if fits else None
+        return self.choose(name, columns) if self._widths.get(name) == width else None
+
+    def _joined(self, node: onnx.NodeProto, columns: tuple[int, ...]) -> str | None:
+        """Of each input what is asked for, runs of columns behind one another."""
+        if any(name not in self._widths for name in node.input):
+            return None
+        origins = [(name, k) for name in node.input for k in range(self._widths[name])]
+        parts: list[tuple[str, list[int]]] = []
+        for name, place in (origins[c] for c in columns):
+            if not parts or parts[-1][0] != name:
+                parts.append((name, []))
+            parts[-1][1].append(place)
+        names = [self.choose(name, tuple(places)) for name, places in parts]
+        return (
+            names[0] if len(names) == 1 else self._builder.node("Concat", names, axis=1, last=True)
+        )
+
+    def _copy(self, node: onnx.NodeProto, inputs: Sequence[str]) -> str:
+        copy = onnx.NodeProto.FromString(node.SerializeToString())
+        copy.input[:] = inputs
+        copy.name = copy.output[0] = self._builder.unused(node.output[0])
+        self._builder.graph.node.append(copy)
+        return str(copy.output[0])
