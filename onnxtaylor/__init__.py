@@ -15,13 +15,16 @@ The data's path through the package, top to bottom:
 ``statistics``  6 stream → numbers: moments, bootstrap, ranks; merge and resume
 ``finite``      the same by finite steps, for models without derivatives
 ``hygiene``     what is suspicious about data and responses
-``analysis``    the wiring of 1 to 6
+``settings``    what an analysis can be asked for; ``inputs``: its data, matched with the model
+``analysis``    the wiring of 1 to 6; ``summing``: batch by batch; ``outcome``: what is told of it
 ``check``, ``checking``   the two engines against one another
-``result``      7 TaylorResult: frozen, versioned, saved and loaded
+``result``      7 TaylorResult: frozen, versioned, saved and loaded; ``summaries``: its parts
 ``derivatives``  value, Jacobian and Hessian as a function and as a file
+``inspection``  what a model offers, and which engine would take it
 ``ranking``, ``plot``   what people do with a result
 ``cli``         one thin file per command
 ``indices``     the convention: order of the coefficients, 1/α!, labels
+``files``       written whole or not at all
 ``errors``      the exception tree
 ==============  ===================================================================================
 

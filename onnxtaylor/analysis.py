@@ -28,7 +28,7 @@ from onnxtaylor.engine.mixed import make_mixed
 from onnxtaylor.engine.opening import OpenModel, open_model
 from onnxtaylor.engine.promotion import Promotion, promote
 from onnxtaylor.engine.session import choose_provider
-from onnxtaylor.errors import DataError, ModelError, OptionError, printable
+from onnxtaylor.errors import DataError, ModelError, OptionError, listed, printable
 from onnxtaylor.finite import describe_moves, finite_engine, plan
 from onnxtaylor.graph import GraphFunction, LoadedModel, ModelRequest, read_model
 from onnxtaylor.hygiene import inspect
@@ -36,7 +36,7 @@ from onnxtaylor.indices import MultiIndices, count
 from onnxtaylor.inputs import Paths, Progress, open_data, tell
 from onnxtaylor.outcome import checkpoint_facts, feature_summaries, make_result, with_kinks
 from onnxtaylor.result import TaylorResult
-from onnxtaylor.settings import AnalysisOptions, DataRequest, listed
+from onnxtaylor.settings import AnalysisOptions, DataRequest
 from onnxtaylor.statistics import Accumulator
 from onnxtaylor.statistics.accumulator import ALL
 from onnxtaylor.statistics.checkpoint import Checkpoint
@@ -106,12 +106,14 @@ def analyze(
         ``precision``: ``float64`` evaluates the model in double precision with either engine,
         ``float32`` in its own format; ``auto`` takes double precision for differences where the
         model can be promoted, and says in the result's options why it could not.
-        ``accuracy`` (2, 4 or 6) and ``mixed`` (``two`` or ``four`` points per pair) of the stencil,
-        ``bootstrap`` (number of replicates), ``seed``, ``missing`` (the value of missing entries),
-        ``batch_size``, ``threads``, ``provider`` (auto, cpu, cuda), ``resume`` (a folder).
+        ``accuracy`` (2, 4 or 6) and ``mixed`` (``two`` or ``four`` corners per pair) of the
+        stencil, ``bootstrap`` (number of replicates), ``seed``, ``missing`` (the value of missing
+        entries), ``batch_size``, ``threads``, ``provider`` (auto, cpu, cuda), ``resume`` (a
+        folder).
         ``check``: the number of events, 64 by default, at which the two engines are compared once
-        the sums are made; fewer where that would take more than 8 % of the time and 0.2 s, 0 for
-        none. What came of it is in ``result.check``: see ``cross_check``.
+        the sums are made; fewer, but eight at least, where that would take more than 2¹⁸
+        evaluations of the model; 0 for none. What came of it is in ``result.check``: see
+        ``cross_check``.
         ``finite_step``: responses to finite steps in place of derivatives, for models that have
         none, such as trees and quantized networks: ``"0.5sigma"`` of each feature, a number in
         units of the input, or either by feature, ``{"n_jets": 1, "*": "0.5sigma"}``; ``engine``
@@ -133,7 +135,7 @@ def analyze(
         raise OptionError(f"analyze has no option {listed(unknown)}")
     chosen = AnalysisOptions(order=order, engine=engine, link=link, scale=scale, **options)
     by_steps = chosen.finite_step is not None
-    request = ModelRequest(_names(input), _names(output), dict(fix or {}), link, by_steps)
+    request = ModelRequest.of(input, output, fix, link, by_steps=by_steps)
     loaded = read_model(model)
     source = open_data(
         loaded,
@@ -220,6 +222,7 @@ def run(
             names,
             lambda indices, wanted, x: make_engine(opened, indices, found, wanted, x),
             used=engine,
+            refused=reasons["no_exact_engine"],
             evaluations=CHECK_EVALUATIONS,
         )
         result = replace(result, check=check.to_dict())
@@ -284,7 +287,9 @@ def make_engine(
                     " --engine differences"
                 ) from None
             why = str(error)
-        engine = make_mixed(function, x, opened.response_names, exact, differences)
+        # sums in the graph are of use to an engine that serves all responses alone
+        part = partial(exact, sums="kernel")
+        engine = make_mixed(function, x, opened.response_names, part, differences)
         why = engine.why if engine else why
     engine = engine or differences(function)
     return engine, {"no_exact_engine": why, "no_float64": refused}
@@ -330,9 +335,3 @@ def _replicates(wanted: int | None, opened: OpenModel, indices: MultiIndices, gr
             f" coefficients: use {16 * REPLICATE_BYTES // size} or fewer, or 0"
         )
     return wanted
-
-
-def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)

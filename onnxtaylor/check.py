@@ -13,11 +13,11 @@ from onnxtaylor.checking import CrossCheck, Sample, compare_engines
 from onnxtaylor.data import EventSource
 from onnxtaylor.engine.opening import open_model
 from onnxtaylor.engine.session import choose_provider
-from onnxtaylor.errors import OptionError
+from onnxtaylor.errors import OptionError, listed
 from onnxtaylor.graph import ModelRequest, read_model
 from onnxtaylor.inputs import Paths, Progress, open_data, tell
 from onnxtaylor.outcome import feature_summaries
-from onnxtaylor.settings import AnalysisOptions, DataRequest, listed
+from onnxtaylor.settings import AnalysisOptions, DataRequest
 
 __all__ = ["CrossCheck", "cross_check"]
 
@@ -69,7 +69,7 @@ def cross_check(
     if events < 1:
         raise OptionError(f"{events} events: one at least is needed")
     chosen = AnalysisOptions(order=order, link=link, **options)
-    request = ModelRequest(_names(input), _names(output), dict(fix or {}), link)
+    request = ModelRequest.of(input, output, fix, link)
     loaded = read_model(model)
     columns = None if feature_names is None else tuple(feature_names)
     source = open_data(
@@ -100,9 +100,3 @@ def cross_check(
         names,
         lambda indices, wanted, x: make_engine(opened, indices, found, wanted, x),
     )
-
-
-def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)

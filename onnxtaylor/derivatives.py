@@ -11,7 +11,7 @@ import numpy.typing as npt
 import onnx
 
 from onnxtaylor.compiler.export import export
-from onnxtaylor.engine.exact import derive
+from onnxtaylor.engine.derive import derive
 from onnxtaylor.engine.opening import open_model
 from onnxtaylor.engine.session import choose_provider, reason, start
 from onnxtaylor.errors import DataError, ModelError, OptionError, printable
@@ -95,8 +95,7 @@ def differentiate(
     """
     check_order(order)
     loaded = read_model(model)
-    names = [() if v is None else (v,) if isinstance(v, str) else tuple(v) for v in (input, output)]
-    request = ModelRequest(names[0], names[1], dict(fix or {}), link)
+    request = ModelRequest.of(input, output, fix, link)
     n = choose(loaded, request).n_features or n_features
     if n is None:
         raise OptionError("the model takes any number of features: say how many with n_features")

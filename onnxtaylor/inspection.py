@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from onnxtaylor.data import survey
-from onnxtaylor.engine.exact import derive
+from onnxtaylor.engine.derive import derive
 from onnxtaylor.engine.mixed import divide
 from onnxtaylor.engine.opening import OpenModel, open_model
 from onnxtaylor.errors import ModelError, OnnxTaylorError, printable

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from onnxtaylor.engine.moves import FiniteSteps, read_steps
 from onnxtaylor.engine.stencil import ACCURACIES, MIXED
-from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.errors import OptionError, listed, printable
 from onnxtaylor.indices import check_order
 
-__all__ = ["ENGINES", "PRECISIONS", "SCALES", "AnalysisOptions", "DataRequest", "listed"]
+__all__ = ["ENGINES", "PRECISIONS", "SCALES", "AnalysisOptions", "DataRequest"]
 
 ENGINES = ("auto", "exact", "differences")
 PRECISIONS = ("auto", "float32", "float64")
@@ -58,7 +57,9 @@ class AnalysisOptions:
             if value is not None and value < least:
                 raise OptionError(f"{name} {value}: {least} is the least")
         if self.accuracy not in (None, *ACCURACIES):
-            raise OptionError(f"accuracy {self.accuracy} is not offered: {listed(ACCURACIES)}")
+            raise OptionError(
+                f"accuracy {self.accuracy} is not offered: {listed(list(map(str, ACCURACIES)))}"
+            )
         if self.mixed not in MIXED:
             raise OptionError(f"mixed '{printable(self.mixed)}' is not offered: {listed(MIXED)}")
         if self.threads > MAX_THREADS:
@@ -92,8 +93,3 @@ class DataRequest:
     exclude: tuple[str, ...] = ()
     events: int | None = None
     sample: int | None = None
-
-
-def listed(names: Iterable[object]) -> str:
-    """Names behind one another, fit for a message."""
-    return ", ".join(map(printable, names))

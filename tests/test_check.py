@@ -13,7 +13,6 @@ import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidGraph
 
 import onnxtaylor as ot
-from onnxtaylor.checking.budget import on_grid
 from onnxtaylor.checking.sample import Sample
 from onnxtaylor.checking.verdicts import (
     AGREES,
@@ -27,6 +26,7 @@ from onnxtaylor.checking.verdicts import (
 )
 from onnxtaylor.data import ArraySource
 from onnxtaylor.engine import exact
+from onnxtaylor.engine.promotion import on_grid
 from onnxtaylor.errors import OptionError
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES

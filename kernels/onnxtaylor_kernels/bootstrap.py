@@ -14,7 +14,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor_kernels.jit import helper, kernel
+from onnxtaylor_kernels.jit import inlined, kernel
 
 __all__ = ["philox", "poisson_weights"]
 
@@ -30,7 +30,7 @@ _CUMULATIVE = np.ceil(
 ).astype(np.uint64)
 
 
-@helper
+@inlined
 def philox(
     c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:

@@ -8,14 +8,14 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor_kernels.jit import helper, kernel
+from onnxtaylor_kernels.jit import inlined, kernel
 
 __all__ = ["displace", "round_to_grid", "spacing"]
 
 Floats = npt.NDArray[np.float64]
 
 
-@helper
+@inlined
 def spacing(magnitude: float, digits: int) -> float:
     """Distance of neighbouring floating-point numbers of ``digits`` bits at a magnitude."""
     _, exponent = math.frexp(magnitude)

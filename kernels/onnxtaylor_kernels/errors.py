@@ -42,7 +42,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor_kernels.jit import helper, kernel
+from onnxtaylor_kernels.jit import inlined, kernel
 
 __all__ = ["SAFETY", "bound_errors"]
 
@@ -57,7 +57,7 @@ _ROUGH_NOISE, _KINK_NOISE, _MORE_NOISE = 2.0, 8.0, 4.0
 _NOISE, _SIXTH = math.sqrt(924.0 + 84.0), math.sqrt(924.0)
 
 
-@helper
+@inlined
 def _rough(
     a: float, b: float, c: float, d: float, e: float, f: float, noise: float
 ) -> tuple[float, bool, float]:
@@ -73,7 +73,7 @@ def _rough(
     return max(0.0, rough), kinked, sixth
 
 
-@helper
+@inlined
 def _truncation(gap: float, lower: float, decay: float) -> float:
     """The larger of abs(t − t′) h^m and half of what is to be expected of it."""
     return max(abs(gap), 0.5 * decay * abs(lower))

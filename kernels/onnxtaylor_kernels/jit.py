@@ -9,7 +9,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import numba
 
-__all__ = ["Kernel", "helper", "kernel"]
+__all__ = ["Kernel", "inlined", "kernel"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,7 +44,7 @@ def kernel(function: Callable[P, R]) -> Kernel[P, R]:
     return Kernel(function)
 
 
-def helper(function: Callable[P, R]) -> Callable[P, R]:
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Compiles a small function that kernels call inside their loops."""
     compiled: Callable[P, R] = numba.njit(inline="always", error_model="numpy")(function)
     return compiled

@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 from onnxtaylor.engine.base import BatchCoefficients, Engine
 
-__all__ = ["on_grid", "round_off", "scale_of"]
+__all__ = ["round_off", "scale_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,12 +43,6 @@ SHORT, SHORT_SPACINGS, SHORT_ORDERS = 2.0**-16, 2.0**8, (4, 5, 6)
 LONG, LONG_ORDERS, LONG_MOST = 0.2, (6,), 1e-3
 SIGMAS, SPACINGS, SHARED = 4.0, 16.0, 2.0
 NEGLIGIBLE = 0.01  # of the response's largest coefficient
-
-
-def on_grid(x: Floats, digits: int) -> Floats:
-    """x as a format of so many binary digits holds it: both engines are then at the same point."""
-    mantissa, exponent = np.frexp(x)
-    return np.asarray(np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits))
 
 
 def round_off(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.checking.budget import on_grid, round_off, scale_of
+from onnxtaylor.checking.budget import round_off, scale_of
 from onnxtaylor.checking.outcome import Comparisons, CrossCheck, Responses, not_run
 from onnxtaylor.checking.sample import Sample
 from onnxtaylor.checking.verdicts import at_events, of_coefficients, overall
@@ -18,6 +18,8 @@ from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.engine.differences import Differences
 from onnxtaylor.engine.mixed import Mixed
 from onnxtaylor.engine.opening import OpenModel
+from onnxtaylor.engine.promotion import on_grid
+from onnxtaylor.engine.steps import step_share
 from onnxtaylor.errors import ModelError, OnnxTaylorError, listed
 from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.indices import MultiIndices
@@ -45,14 +47,15 @@ def compare_engines(
     make: MakeEngine,
     *,
     used: Engine | None = None,
+    refused: str | None = None,
     evaluations: int | None = None,
 ) -> CrossCheck:
     """Both engines at the events of a sample, and what follows from it.
 
-    ``used`` is the engine of the analysis, which is checked as it is; ``make(indices, options, x)``
-    makes what is lacking. With ``evaluations`` of the model, only as many events are compared as
-    these suffice for, eight at least. What cannot be checked is ``not run`` with its reason, and
-    raises nothing.
+    ``used`` is the engine of the analysis, which is checked as it is, ``refused`` why it is not the
+    exact one where that was tried; ``make(indices, options, x)`` makes what is lacking. With
+    ``evaluations`` of the model, only as many events are compared as these suffice for, eight at
+    least. What cannot be checked is ``not run`` with its reason, and raises nothing.
     """
     known: dict[str, Any] = {
         "model": opened.model.path,
@@ -69,6 +72,8 @@ def compare_engines(
     x = on_grid(sample.x[: max(FEWEST, NUMBERS // size)], opened.function.digits)
     held = len(x)
     try:
+        if refused and isinstance(used, Differences):
+            raise ModelError(f"no exact derivatives: {refused}")
         exact, differences = _engines(used, indices, options, x, make)
         if evaluations is not None:
             if min(held, FEWEST) * differences.points > MOST:
@@ -174,12 +179,11 @@ def _evaluate(
 def _lengths(differences: Differences, spread: Floats) -> Floats:
     """Over which length the function changes in each feature, by the steps that suited it.
 
-    A step h of second order is c L with c = ½ (240 ε)^⅙: see ``engine.steps``. Sentinels such as
-    −999 make a spread much larger than that.
+    A step of second order is c times that: see ``engine.steps``. Sentinels such as −999 make a
+    spread much larger.
     """
-    epsilon = 2.0 ** (1 - _digits(differences.precision))
-    steps = differences.steps[1] / (0.5 * (240 * epsilon) ** (1 / 6))
-    return np.asarray(np.minimum(steps, spread))
+    c = step_share(digits=_digits(differences.precision), order=2, accuracy=differences.accuracy)
+    return np.asarray(np.minimum(differences.steps[1] / c, spread))
 
 
 class _UpTo:

@@ -108,7 +108,8 @@ def analyze(
         str,
         typer.Option(
             metavar="NAME",
-            help="Stencil points per pair: two (n²+n+1 in all) or four (2n²+1, less round-off).",
+            help="Corners per pair in the stencil: two, or four for less round-off and up to twice"
+            " the evaluations (differences).",
             rich_help_panel=options.RUN,
         ),
     ] = "two",

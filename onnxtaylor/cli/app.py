@@ -40,9 +40,9 @@ app = typer.Typer(
     "Taylor coefficients of an ONNX model at every event of a data set, and their\n"
     "mean absolute values ⟨t⟩ with uncertainties.\n\n"
     "Example: onnxtaylor analyze model.onnx events.csv --label class -o result.json",
-    epilog="Exit status: 0 fine, 1 a check that was not passed, 2 the input or the call is wrong\n"
-    "(one line says what), 3 a fault of onnxtaylor. Data go to stdout, messages and progress to\n"
-    "stderr.",
+    epilog="Exit status: 0 fine, 1 the engines differ or `check` was not passed, 2 the input or\n"
+    "the call is wrong (one line says what), 3 a fault of onnxtaylor. Data go to stdout, messages\n"
+    "and progress to stderr.",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
-FORMATS = ("png", "pdf", "svg")
 SHOWN = 20  # coefficients that differ
 
 
@@ -40,8 +39,24 @@ def check(
     ] = None,
     features: options.Features = None,
     exclude: options.Exclude = None,
-    label: options.Label = None,
-    weight: options.Weight = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Column of class labels: no feature, and not used.",
+            rich_help_panel=options.COLUMNS,
+            show_default=False,
+        ),
+    ] = None,
+    weight: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Column of event weights: no feature, and not used.",
+            rich_help_panel=options.COLUMNS,
+            show_default=False,
+        ),
+    ] = None,
     missing: options.Missing = None,
     input: options.Input = None,
     fix: options.Fix = None,
@@ -69,9 +84,12 @@ def check(
     onnxtaylor check model.onnx events.csv.gz --weight w --label class --plot check.png
     """
     options.writable({"--plot": plot}, inputs=[model, *data])
-    if plot is not None and plot.suffix[1:].lower() not in FORMATS:
-        shown = console.printable(plot)
-        raise OptionError(f"--plot {shown}: its name must end in .{', .'.join(FORMATS)}")
+    if plot is not None:
+        from onnxtaylor.plot.files import FORMATS
+
+        if plot.suffix[1:].lower() not in FORMATS:
+            shown = console.printable(plot)
+            raise OptionError(f"--plot {shown}: its name must end in .{', .'.join(FORMATS)}")
     names, fixed = options.parse_features(features), options.parse_fixed(fix)
     with options.data_files(data) as files, console.progress_bar(quiet) as progress:
         # numba, onnx and pyarrow are imported here, so that --help need not wait for them

@@ -3,6 +3,9 @@
 ``facts``       shapes, values, what depends on the features
 ``curvature``   Σ_k Jᵀ (ā · D²φ) J as matrix products
 ``derivative``  the sweeps, and the graph that they write
+``pieces``      where coefficients lie in what the products leave
+``third``       third order: the derivative graph, differentiated again
+``export``      value, Jacobian and Hessian as outputs of one file
 ``sums``        the same graph with sums over the batch in place of coefficients
 """
 

@@ -34,6 +34,11 @@ class Piece:
     runs: Integers
     varies: bool = True
 
+    @property
+    def slots(self) -> set[int]:
+        """The coefficients that it has a part of."""
+        return {slot + k for slot, _, _, length in self.runs.tolist() for k in range(length)}
+
 
 Cover = tuple[Piece, ...]
 

@@ -24,6 +24,7 @@ from onnx import TensorProto, helper
 from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph
 from onnxtaylor.compiler.pieces import Cover, Piece, gathered, runs
 from onnxtaylor.rules.emit import Emitter
+from onnxtaylor.rules.versions import operator_set
 
 __all__ = [
     "COUNTS",
@@ -68,8 +69,7 @@ def sums_graph(graph: DerivativeGraph, *, groups: int, replicates: int = 0) -> o
     response = proto.graph.output[0]
     outputs = int(response.type.tensor_type.shape.dim[1].dim_value)
     size = outputs * len(graph.indices)
-    opset = next(e.version for e in proto.opset_import if e.domain in ("", "ai.onnx"))
-    e = Emitter(np.float64, opset, stem="onnxtaylor/sums")
+    e = Emitter(np.float64, operator_set(proto), stem="onnxtaylor/sums")
 
     terms = e.op("Reshape", _terms(e, graph, response, outputs), e.constant([-1, size]))
     absolute = e.op("Abs", terms)
@@ -116,12 +116,11 @@ def _covers(pieces: Sequence[Piece]) -> list[Cover]:
     covers: list[list[Piece]] = []
     seen: set[int] = set()
     for piece in pieces:
-        slots = {slot + k for slot, _, _, length in piece.runs.tolist() for k in range(length)}
-        if not covers or not seen.isdisjoint(slots):
+        if not covers or not seen.isdisjoint(piece.slots):
             covers.append([])
             seen = set()
         covers[-1].append(piece)
-        seen |= slots
+        seen |= piece.slots
     return [tuple(cover) for cover in covers]
 
 

@@ -12,6 +12,7 @@
 ``rechunk``                     pieces of any size to batches of one size
 ``selection``                   the first events, or a random sample
 ``survey``                      one pass that checks all and sums: ``spread``, ``moments``
+``traits``                      which features are whole numbers or one-hot, and a sample of events
 ==============================  ===================================================================
 """
 

@@ -5,5 +5,12 @@
 ``opening``      a model file becomes a function that can be called
 ``promotion``    the function in double precision, verified
 ``probes``       an event alone, twice the same, finite
-``differences``  finite-difference stencils on the original graph
+``sharing``      the events of a batch among threads
+``observe``      every tensor of a graph, once
+``derive``       a function's graph → its derivative graph
+``exact``        coefficients by the derivative graph; ``lane`` is one thread's way through it
+``differences``  coefficients by finite-difference stencils on the original graph: ``stencil``,
+                 ``steps``, ``noise``, and ``pipeline``, one thread's way through it
+``mixed``        each response by one of these two
+``finite``       responses to finite steps; ``moves`` says how far each feature goes
 """

@@ -38,11 +38,11 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """``exact`` or ``differences``."""
+        """``exact``, ``differences``, ``mixed`` or ``finite-step``."""
 
     @property
     def precision(self) -> str:
-        """``float16``, ``float32`` or ``float64``."""
+        """Such as ``float32``; ``float32 and float64`` where two engines share the responses."""
 
     @property
     def indices(self) -> MultiIndices:

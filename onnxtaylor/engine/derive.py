@@ -14,6 +14,7 @@ from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.normalize import OPSET, conditions, modernize, simplify, take_branches
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
+from onnxtaylor.rules.versions import operator_set
 
 __all__ = ["derive"]
 
@@ -67,11 +68,7 @@ def _compiled(
     *keep: str,
     loose: bool = False,
 ) -> DerivativeGraph:
-    opset = max(
-        [e.version for e in function.proto.opset_import if e.domain in ("", "ai.onnx")],
-        default=OPSET,
-    )
-    seen = observe(function, x)
+    opset, seen = operator_set(function.proto), observe(function, x)
     try:
         return compile_terms(function, indices, seen, opset, keep=keep, loose=loose)
     except (AssertionError, LookupError, NotImplementedError, TypeError, ValueError) as error:

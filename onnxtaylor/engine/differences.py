@@ -102,6 +102,11 @@ class Differences:
         return self._stencil.points
 
     @property
+    def accuracy(self) -> int:
+        """The stencil's order of accuracy."""
+        return self._accuracy
+
+    @property
     def noise(self) -> ResponseNoise:
         """The noise of the responses, as it was measured."""
         return self._noise

@@ -26,7 +26,7 @@ from onnxtaylor.engine.sharing import share
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
 
-__all__ = ["Exact", "derive"]
+__all__ = ["Exact"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,6 +36,7 @@ LARGE = (512, 1024, 2048, 4096)  # worth their memory where a batch leaves sums 
 SUM_BYTES = 5 * 8  # of t, abs(t), t² and the distances from the first event, in double precision
 TRIAL_SECONDS = 0.04  # for each batch size that is tried
 BATCH_BYTES = 2**24  # of coefficients that leave the engine at a time
+BATCH_EVENTS, BATCH_MOST = 64, 2**27  # or so many events, while they have no more bytes
 WORK_BYTES = 2**28  # of products (C·n, n) and weighted rows that a thread may hold
 
 
@@ -45,8 +46,8 @@ class Exact:
     ``x`` (B, n) are events at which the graph is observed and timed. ``sums`` says who adds the
     coefficients of the given number of ``groups`` and bootstrap ``replicates``: the ``graph``, the
     ``kernel``, or (``auto``) the graph where ``provider`` is cuda and a batch has fewer sums than
-    coefficients, in bytes. Raises ModelError where an
-    operator has no rule or the derivative graph cannot be run.
+    coefficients, in bytes. Raises ModelError where an operator has no rule or the derivative graph
+    cannot be run.
     """
 
     name = "exact"
@@ -111,9 +112,10 @@ class Exact:
         """
         if self._sums:
             return self._size
-        together = self._size * self._threads
-        rounds = max(1, BATCH_BYTES // (8 * len(self.indices) * self._outputs * together))
-        return int(min(rounds, max(1, 2**13 // together)) * together)
+        together, event = self._size * self._threads, 8 * len(self.indices) * self._outputs
+        # of large coefficients more than a cache holds: each batch costs a pass through all sums
+        events = max(BATCH_BYTES // event, min(BATCH_EVENTS, BATCH_MOST // event))
+        return int(max(1, min(events, 2**13) // together) * together)
 
     def describe(self) -> dict[str, object]:
         """The size of the derivative graph, and the kinks that second order does not see."""

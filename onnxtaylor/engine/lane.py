@@ -164,7 +164,6 @@ def _first(pieces: Sequence[Piece]) -> list[bool]:
     seen: set[int] = set()
     first = []
     for piece in pieces:
-        slots = {slot + k for slot, _, _, length in piece.runs.tolist() for k in range(length)}
-        first.append(seen.isdisjoint(slots))
-        seen |= slots
+        first.append(seen.isdisjoint(piece.slots))
+        seen |= piece.slots
     return first

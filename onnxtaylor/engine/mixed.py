@@ -145,6 +145,12 @@ class Mixed:
         return min(self._exact.batch_events, self._differences.batch_events)
 
     @property
+    def reach(self) -> Floats | None:
+        """The largest displacement (n,) of each feature, where the differences tell it."""
+        found: Floats | None = getattr(self._differences, "reach", None)
+        return found
+
+    @property
     def why(self) -> str:
         """Which responses are not exact, and the operator and node at fault."""
         return self._division.why(self._names)

@@ -21,7 +21,7 @@ from onnxtaylor.graph.normalize import conditions, modernize, take_branches
 from onnxtaylor.graph.promote import promote_graph
 from onnxtaylor.graph.prune import needed_inputs, prune
 
-__all__ = ["Promotion", "promote"]
+__all__ = ["Promotion", "on_grid", "promote"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -120,7 +120,7 @@ def _apart(original: GraphFunction, double: GraphFunction, x: Floats, provider: 
 
     Events with a response that is not finite in the original are left out.
     """
-    rows = _rounded(x, original.digits)
+    rows = on_grid(x, original.digits)
     # the original comes second: a graph that cannot be promoted costs no session of it
     found = Session(double, provider=provider)(rows).astype(np.float64)
     expected = Session(original, provider=provider)(rows).astype(np.float64)
@@ -147,8 +147,7 @@ def _behind_link(values: Floats, link: str) -> Floats:
         return np.exp(values) if link == "log" else 1 / (1 + np.exp(-values))
 
 
-def _rounded(x: Floats, digits: int) -> Floats:
-    """x to so many binary digits: both graphs are then fed the same numbers."""
+def on_grid(x: Floats, digits: int) -> Floats:
+    """x as a format of so many binary digits holds it: two graphs are then fed the same numbers."""
     mantissa, exponent = np.frexp(x)
-    rounded: Floats = np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits)
-    return rounded
+    return np.asarray(np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits))

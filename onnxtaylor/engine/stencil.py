@@ -63,7 +63,7 @@ class Stencil:
 
     @property
     def points(self) -> int:
-        """Evaluations per event, e.g. n² + n + 1 for everything up to second order."""
+        """Evaluations per event, up to second order 3n² + 3n + 1 with errors and equal steps."""
         return point_count(self.formula, len(self.features), len(self.pairs), self.groups)
 
     def steps_of_groups(self, steps: Floats) -> Floats:

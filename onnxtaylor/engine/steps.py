@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from onnxtaylor.indices import MultiIndices
 
-__all__ = ["adapt_steps", "formula_steps", "pilot_events", "wide_enough"]
+__all__ = ["adapt_steps", "formula_steps", "pilot_events", "step_share", "wide_enough"]
 
 Floats = npt.NDArray[np.float64]
 Trial = Callable[[MultiIndices, Floats], Floats]
@@ -40,10 +40,10 @@ NARROWER = (0, -1, -2)
 LEVEL = 0.75
 
 
-def formula_steps(spread: Floats, *, digits: int, order: int, accuracy: int) -> Floats:
-    """h_i = c·s_i as a power of two; shape (n,).
+def step_share(*, digits: int, order: int, accuracy: int) -> float:
+    """c, the step in units of the spread.
 
-    c balances truncation against the round-off ε of the response for a function whose derivatives
+    It balances truncation against the round-off ε of the response for a function whose derivatives
     change over L = half a spread, in units of L and of the function itself:
 
         second order, accuracy 2   h²/12 against 4ε/h²        c = L (48 ε)^¼
@@ -52,7 +52,7 @@ def formula_steps(spread: Floats, *, digits: int, order: int, accuracy: int) -> 
         first order,  accuracy 4   h⁴/30 against 3ε/(2h)      c = L (45 ε/4)^⅕
 
     Accuracy 6 takes the steps of accuracy 4, by whose difference its error is estimated.
-    ``spread`` (n,) is s, ``digits`` the binary digits of the model's format.
+    ``digits`` are the binary digits of the model's format.
     Source: W. Press et al., Numerical Recipes, 5.7.
     """
     epsilon = 2.0 ** (1 - digits)
@@ -62,7 +62,12 @@ def formula_steps(spread: Floats, *, digits: int, order: int, accuracy: int) -> 
         (1, 2): (3.0, 3),
         (1, 4): (45.0 / 4.0, 5),
     }[order, min(accuracy, 4)]
-    c = LENGTH * (constant * epsilon) ** (1 / power)
+    return float(LENGTH * (constant * epsilon) ** (1 / power))
+
+
+def formula_steps(spread: Floats, *, digits: int, order: int, accuracy: int) -> Floats:
+    """h_i = c·s_i of spreads s (n,) as a power of two; c is ``step_share``."""
+    c = step_share(digits=digits, order=order, accuracy=accuracy)
     with np.errstate(divide="ignore"):  # a constant feature has no spread
         return np.asarray(2.0 ** np.rint(np.log2(c * spread)), dtype=np.float64)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +35,19 @@ class ModelRequest:
     fix: Mapping[str, npt.ArrayLike] = field(default_factory=dict)
     link: str = "identity"
     by_steps: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        inputs: str | Sequence[str] | None,
+        outputs: str | Sequence[str] | None,
+        fix: Mapping[str, npt.ArrayLike] | None,
+        link: str,
+        *,
+        by_steps: bool = False,
+    ) -> ModelRequest:
+        """What a caller says: of names one, several, or None."""
+        return cls(_names(inputs), _names(outputs), dict(fix or {}), link, by_steps)
 
 
 @dataclass(frozen=True)
@@ -225,6 +238,10 @@ def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port])
         names = [p.name for p in (*features, *floats[:3])]
         line += ", or take as features with " + " ".join(f"--input {printable(n)}" for n in names)
     return line
+
+
+def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
 
 
 def _at(model: LoadedModel) -> str:

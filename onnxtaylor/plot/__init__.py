@@ -6,7 +6,8 @@
     outputs   first order of all outputs side by side          plot_outputs
 
 Each takes ``ax=None`` and returns the axes that it drew into; see ``style.axes`` for where new
-figures come from.
+figures come from, ``text`` for labels, ``files`` for how figures are saved. ``check`` draws a
+cross-check: ``CrossCheck.plot()``.
 """
 
 from __future__ import annotations

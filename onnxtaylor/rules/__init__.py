@@ -4,6 +4,8 @@
 ``elementwise``  ``activations``  ``piecewise``  ``arithmetic``  ``products``  ``softmax``
 ``reductions``   ``convolution``  ``separable``  ``extremes``  ``normalization``  ``einsum``
 ``structure``    ``joins``  ``places``  ``selection``: operators that move and join elements
+``steps``        operators that vary in steps or not at all
+``contraction``  sums of products of tensors, which several rules write
 ``base``         what a rule is, and the table ``RULES``
 ``versions``     which versions of an operator its rule serves
 ``bundle``       tangents and adjoints, and how they broadcast

@@ -4,6 +4,7 @@
 ``bootstrap``    the same sums under Poisson weights, for rank intervals
 ``accumulator``  both, for all groups: update, merge, finalize
 ``ranks``        places among the coefficients, and their intervals
+``checkpoint``   the sums of unfinished work on disk
 """
 
 from onnxtaylor.statistics.accumulator import Accumulator, Statistics

@@ -102,11 +102,11 @@ class Accumulator:
         """Adds events: terms (B, C, K), weights (B,), event numbers (B,), labels (B,) of classes.
 
         ``errors`` (B, C, K) bound abs(t − true); what is not known of some events is not known of
-        their sums. ``kinks`` (B, n) tell of each feature whether a kink is within reach. Raises
-        DataError for a label that is none of the classes.
+        their sums. ``kinks`` (B, n) tell of each feature whether one is within reach, likewise.
+        Raises DataError for a label that is none of the classes.
         """
-        if kinks is not None:
-            self._count(kinks.sum(axis=0, dtype=np.float64))
+        if len(terms):
+            self._count(np.zeros(0) if kinks is None else kinks.sum(axis=0, dtype=np.float64))
         for start in range(0, len(terms), BLOCK):
             part = slice(start, start + BLOCK)
             own = None if labels is None else labels[part]
@@ -114,7 +114,11 @@ class Accumulator:
             self._add(terms[part], weights[part], numbers[part], own, bounds)
 
     def _count(self, kinks: Floats) -> None:
-        self.kinks = self.kinks + kinks if len(self.kinks) else kinks
+        """Adds those of further events, ahead of their moments; an empty array: not known."""
+        if not self.events:
+            self.kinks = kinks
+        else:
+            self.kinks = self.kinks + kinks if len(self.kinks) and len(kinks) else np.zeros(0)
 
     def _add(
         self,
@@ -156,6 +160,7 @@ class Accumulator:
         moments (5, G, D) are, per class, the rows of the kernel ``moments``; replicates (G, R, D)
         the sums Σ w n abs(t). Same statistics as ``update``, to round-off.
         """
+        self._count(np.zeros(0))
         for part in range(len(self._moments)):
             events = np.flatnonzero(weighed.groups == part)
             self._errors[part].fill(np.nan)
@@ -186,12 +191,12 @@ class Accumulator:
             raise ValueError(f"sums of {other.quantity} and of {self.quantity} cannot be merged")
         if self._make != other._make:
             raise ValueError("accumulators of different make cannot be merged")
+        if other.events:
+            self._count(other.kinks)
         for part, moments in enumerate(other._moments):
             self._moments[part].merge(moments)
             self._bootstrap[part].merge(other._bootstrap[part])
             self._errors[part] += other._errors[part]
-        if len(other.kinks):
-            self._count(other.kinks)
 
     @property
     def _make(self) -> tuple[object, ...]:

@@ -60,14 +60,17 @@ class Moments:
         if other.sum_w2:
             share = other.sum_w2 / total
             gap = other.mean_w2 - self.mean_w2
-            self.mean_w2 = self.mean_w2 + share * gap
-            self.spread_w2 = self.spread_w2 + other.spread_w2 + gap**2 * (share * self.sum_w2)
+            self.mean_w2 += share * gap
+            gap *= gap
+            gap *= share * self.sum_w2
+            self.spread_w2 += other.spread_w2
+            self.spread_w2 += gap
         self.events += other.events
         self.sum_w += other.sum_w
         self.sum_w2 = total
-        self.absolute = self.absolute + other.absolute
-        self.signed = self.signed + other.signed
-        self.square = self.square + other.square
+        self.absolute += other.absolute
+        self.signed += other.signed
+        self.square += other.square
 
     @property
     def n_eff(self) -> float:

@@ -15,7 +15,7 @@ from onnx import helper, numpy_helper
 import onnxtaylor as ot
 from onnxtaylor.cli import main
 from onnxtaylor.compiler import MissingRuleError
-from onnxtaylor.engine.exact import derive
+from onnxtaylor.engine.derive import derive
 from onnxtaylor.engine.session import start
 from onnxtaylor.graph import ModelRequest, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices

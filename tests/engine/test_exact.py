@@ -13,7 +13,8 @@ import onnxtaylor
 from onnxtaylor.compiler import TERMS
 from onnxtaylor.compiler.curvature import blocks
 from onnxtaylor.engine import exact
-from onnxtaylor.engine.exact import Exact, derive
+from onnxtaylor.engine.derive import derive
+from onnxtaylor.engine.exact import Exact
 from onnxtaylor.engine.session import PROVIDERS, start
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model

@@ -171,6 +171,17 @@ def test_result_is_saved_and_loaded(tmp_path):
     np.testing.assert_array_equal(loaded.numerical_error, result.numerical_error)
 
 
+def test_steps_of_the_other_engine_that_leave_the_range_are_warned_of():
+    """Half of the events lie at the edge of a feature's range."""
+    x = events(400)
+    x[:, 0] = np.where(x[:, 0] > 0, 1.0, -1.0)
+    result = ot.analyze(one_output(), x, bootstrap=0, check=0)
+    assert result.model.engine == "mixed"
+    alone = ot.analyze(one_output(), x, bootstrap=0, check=0, engine="differences")
+    codes = [[(f.code, f.feature) for f in r.warnings] for r in (result, alone)]
+    assert codes[0] == codes[1] == [("range", "x0")]
+
+
 def test_exact_alone_names_operator_and_node():
     with pytest.raises(ModelError, match=f"{REASON}; use --engine differences"):
         ot.analyze(one_output(), events(), engine="exact")

@@ -334,3 +334,33 @@ def test_what_is_not_known_of_some_events_is_not_known_of_their_sums():
     part = np.arange(EVENTS)
     sums = feed(feed_bounded(fresh(0), part[:30]), part[30:])
     assert sums.finalize().numerical_error is None
+
+
+def test_kinks_are_counted_over_parts_merges_and_states():
+    terms, weights, numbers, labels = events()
+    kinks = np.random.default_rng(6).random((EVENTS, 3)) < 0.3
+    one, two = fresh(0), fresh(0)
+    for sums, part in ((one, slice(0, 30)), (two, slice(30, 40)), (two, slice(40, EVENTS))):
+        own = (terms[part], weights[part], numbers[part], labels[part])
+        sums.update(*own, kinks=kinks[part])
+    one.merge(fresh(0))
+    one.merge(two)
+    again = fresh(0)
+    again.restore(one.state())
+    np.testing.assert_array_equal(again.kinks, kinks.sum(axis=0))
+
+
+@pytest.mark.parametrize("known_first", [True, False])
+def test_kinks_that_are_not_known_of_some_events_are_not_known(known_first):
+    """Else a share of all events would be told where some of them were never asked."""
+    kinks = np.ones((EVENTS, 3), np.bool_)
+    part, rest = np.arange(30), np.arange(30, EVENTS)
+    terms, weights, numbers, labels = events()
+    known, other = fresh(0), feed(fresh(0), rest)
+    known.update(terms[part], weights[part], numbers[part], labels[part], kinks=kinks[part])
+    sums, further = (known, other) if known_first else (other, known)
+    sums.merge(further)
+    assert not len(sums.kinks)
+    direct = fresh(0)
+    direct.update(terms[part], weights[part], numbers[part], labels[part], kinks=kinks[part])
+    assert not len(feed(direct, rest).kinks)

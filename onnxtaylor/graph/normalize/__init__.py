@@ -13,6 +13,7 @@
 ``windows``     convolutions and pools in double precision become gathers and products
 ``resize``      interpolations in double precision become products (for ``graph.promote``)
 ``special``     functions without a double kernel are composed, with ``erf`` (likewise)
+``writer``      what the passes that write operators out share
 
 Each takes and returns a ModelProto and leaves its values as they were, up to round-off.
 """
