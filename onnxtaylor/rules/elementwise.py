@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from onnxtaylor.rules.base import Node, register
+from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, register
+from onnxtaylor.rules.bundle import Bundle
 from onnxtaylor.rules.emit import Emitter
 from onnxtaylor.rules.verbs import elementwise
 
@@ -89,13 +91,37 @@ register("Neg", elementwise(lambda e, n, x, y: _n(e, -1.0), None, kind="linear")
 register("Tanh", elementwise(_tanh_1, _tanh_2))
 register("Sigmoid", elementwise(_sigmoid_1, _sigmoid_2))
 register("Exp", elementwise(lambda e, n, x, y: y, lambda e, n, x, y: y))
-register(
-    "Log",
-    elementwise(
-        lambda e, n, x, y: e.op("Reciprocal", x),
-        lambda e, n, x, y: e.op("Neg", _square(e, e.op("Reciprocal", x))),
-    ),
-)
+
+
+@dataclass(frozen=True)
+class Log:
+    """y = log x. Its curvature is written in ẏ: x² and ẋ² leave single precision where y is 44."""
+
+    kind: str = "elementwise"
+
+    def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
+        """ẏ = ẋ / x."""
+        return [self._by_x(c, node, tangents[0])]
+
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+        """x̄ = ȳ / x."""
+        return [self._by_x(c, node, adjoints[0])]
+
+    def _by_x(self, c: Context, node: Node, bundle: Bundle | None) -> Bundle | None:
+        if bundle is None:
+            return None
+        return replace(bundle, name=c.e.op("Div", bundle.name, node.inputs[0]), varies=True)
+
+    def curvature(
+        self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
+    ) -> None:
+        """H −= ẏᵀ diag(ȳ) ẏ."""
+        rows, adjoint = self._by_x(c, node, tangents[0]), adjoints[0]
+        if rows is not None and adjoint is not None:
+            h.diagonal(rows, adjoint.renamed(c.e.op("Neg", adjoint.name)))
+
+
+register("Log", Log())
 register(
     "Sqrt",  # 1/(2y), −1/(4y³)
     elementwise(

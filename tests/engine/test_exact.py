@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 import onnxtaylor
 from onnxtaylor.compiler import TERMS
@@ -278,3 +279,27 @@ def test_a_thousand_features_fit_in_bounded_memory():
     few, many = peak(1000, 8), peak(1000, 64)
     assert many < 1.1 * few
     assert many - peak(8, 8) < 400
+
+
+def test_a_softplus_of_log_and_exp_does_not_overflow():
+    """f = log(1 + exp(3x)): the square of exp(3x) leaves single precision at x = 15, f does not."""
+    e3 = helper.make_node("Mul", ["x", "three"], ["a"])
+    steps = [("Exp", ["a"], "b"), ("Add", ["b", "one"], "c"), ("Log", ["c"], "y")]
+    nodes = [e3, *(helper.make_node(kind, names, [out]) for kind, names, out in steps)]
+    constants = {"three": np.float32(3), "one": np.float32(1)}
+    graph = helper.make_graph(
+        nodes,
+        "softplus",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 1])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = read_model(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    )
+    function = build_function(model, choose(model, ModelRequest()))
+    x = np.linspace(-9, 29, 39)[:, None]
+    terms = Exact(function, MultiIndices.full(1), x=x).coefficients(x).terms[:, 0]
+    slope = 1 / (1 + np.exp(-3 * x[:, 0]))
+    np.testing.assert_allclose(terms[:, 0], 3 * slope, rtol=1e-6)
+    np.testing.assert_allclose(terms[:, 1], 4.5 * slope * (1 - slope), atol=3e-6)
