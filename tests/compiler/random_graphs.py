@@ -193,6 +193,7 @@ def agrees(proto: onnx.ModelProto, x: Array, order: int = 3) -> Array:
     indices = MultiIndices.full(x.shape[1], order)
     wanted, y = nested(f, x, indices), f(x)
     found_y, found = coefficients(proto, x, indices)
+    # a chain of steps whose sums are taken in another order: 4 500 roundings are allowed for
     np.testing.assert_allclose(found_y, y, rtol=1e-12, atol=1e-12 * max(np.abs(y).max(), 1.0))
     assert found.shape == wanted.values.shape
     # what vanishes at these events is compared with the response
