@@ -19,6 +19,7 @@ M. Wright, SIAM J. Sci. Stat. Comput. 4 (1983) 310, for steps chosen by estimate
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -108,12 +109,14 @@ def adapt_steps(
     on_axes: list[tuple[int, ...]] = [(i,) for i in active] if (indices.orders == 1).any() else []
     on_axes += [(i, i) for i in active] if (indices.orders == 2).any() else []
     axes = MultiIndices.of(n, on_axes)
-    costs = {k: _cost(trial(axes, widen(start * 2.0**k))) for k in LADDER}
+    tried = {k: trial(axes, widen(start * 2.0**k)) for k in LADDER}
+    flat = _flat(tried, axes.orders)
+    costs = {k: _cost(errors, flat) for k, errors in tried.items()}
     for side in BEYOND:
         for k in side:
             if not (_cheapest(costs) == k - np.sign(k)).any():
                 break
-            costs[k] = _cost(trial(axes, widen(start * 2.0**k)))
+            costs[k] = _cost(trial(axes, widen(start * 2.0**k)), flat)
     best = np.zeros((2, n))
     best[axes.orders - 1, axes.table[:, 0]] = _cheapest(costs)
     steps = widen(start * 2.0**best)
@@ -122,7 +125,7 @@ def adapt_steps(
         return steps
     mixed = MultiIndices.of(n, pairs)
     scales = np.stack([np.ones(n), np.full(n, 2.0)])  # the first order keeps its steps
-    narrower = _cheapest({k: _cost(trial(mixed, widen(steps * scales**k))) for k in NARROWER})
+    narrower = _cheapest({k: _cost(trial(mixed, widen(steps * scales**k)), None) for k in NARROWER})
     for i in active:
         own = narrower[(mixed.table == i).any(axis=1)]
         if len(own):
@@ -147,10 +150,32 @@ def _cheapest(costs: dict[int, Floats]) -> npt.NDArray[np.int64]:
     return np.asarray(np.where(np.isfinite(table).any(axis=0), chosen, rungs[0]), dtype=np.int64)
 
 
-def _cost(errors: Floats) -> Floats:
-    """The upper quartile of errors (M, K); infinite where a response is not finite."""
+def _flat(tried: dict[int, Floats], orders: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Where a response does not change along a feature at all, (M, K).
+
+    What is left of the error there is the round-off of the step, which halves m times exactly
+    from rung to rung of a ladder for derivatives of order m.
+    """
+    rungs = sorted(tried)
+    steps = pairwise(rungs)
+    with np.errstate(invalid="ignore"):
+        halved = [
+            np.isclose(tried[b] * 2.0 ** (orders * (b - a)), tried[a], rtol=1e-9, atol=0)
+            for a, b in steps
+        ]
+    return np.asarray(np.all(halved, axis=0))
+
+
+def _cost(errors: Floats, flat: npt.NDArray[np.bool_] | None) -> Floats:
+    """The upper quartile of errors (M, K); infinite where a response is not finite.
+
+    Where a response is flat any step will do, and the widest would seem best: events with ``flat``
+    responses have no say, unless all are.
+    """
     known = np.where(np.isnan(errors), np.inf, errors)
-    return np.asarray(np.quantile(known, LEVEL, axis=0, method="higher"), dtype=np.float64)
+    if flat is not None:
+        known = np.where(flat & ~flat.all(axis=0), np.nan, known)
+    return np.asarray(np.nanquantile(known, LEVEL, axis=0, method="higher"), dtype=np.float64)
 
 
 def _some_pairs(indices: MultiIndices) -> Sequence[tuple[int, ...]]:

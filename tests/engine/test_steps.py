@@ -177,3 +177,17 @@ def test_steps_are_chosen_once_and_the_same_every_time():
     one, _ = judged(net.model(), x)
     two, _ = judged(net.model(), x)
     np.testing.assert_array_equal(one.steps, two.steps)
+
+
+@pytest.mark.parametrize("flat", [0, 6, 18])
+def test_events_without_a_response_have_no_say(flat: int):
+    """Where a feature is missing the response is flat, and the widest step seems to be the best."""
+    indices = MultiIndices.of(1, [(0,), (0, 0)])
+
+    def trial(asked: MultiIndices, steps: np.ndarray) -> np.ndarray:
+        h = steps[asked.orders - 1, 0]
+        bends = 50.0 * (np.arange(20) >= flat)[:, None]
+        return bends * h**4 + 1e-6 * np.linspace(1, 2, 20)[:, None] / h**asked.orders
+
+    found = adapt_steps(trial, indices, np.full((2, 1), 2.0**-4), lambda steps: steps)
+    assert found.tolist() == [[2.0**-5], [2.0**-4]]
