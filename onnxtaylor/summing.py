@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from onnxtaylor.data import Batch, EventSource
+from onnxtaylor.data.rechunk import cut
 from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.engine.exact import Exact
 from onnxtaylor.engine.opening import OpenModel
@@ -63,7 +64,7 @@ def _additions(
     if not (isinstance(engine, Exact) and engine.sums_in_graph):
         yield _from_coefficients(engine, batch, sums, opened)
         return
-    for part in _cut(batch, engine.batch_events):
+    for part in _parts(batch, engine.batch_events):
         weighed = sums.weigh(part.weights, part.numbers, part.labels)
         found = engine.sums(part.x, *weighed)
         if found is None:  # a number that is not finite: its event is to be named
@@ -88,15 +89,10 @@ def _from_coefficients(
     )
 
 
-def _cut(batch: Batch, size: int) -> Iterator[Batch]:
+def _parts(batch: Batch, size: int) -> Iterator[Batch]:
     """The batch in parts of at most ``size`` events."""
     for start in range(0, len(batch), size):
-        yield _slice(batch, slice(start, start + size))
-
-
-def _slice(batch: Batch, part: slice) -> Batch:
-    labels = None if batch.labels is None else batch.labels[part]
-    return Batch(batch.x[part], batch.weights[part], labels, batch.numbers[part])
+        yield cut(batch, start, start + size)
 
 
 def _behind(batches: Iterator[Batch], done: int) -> Iterator[Batch]:
@@ -105,7 +101,7 @@ def _behind(batches: Iterator[Batch], done: int) -> Iterator[Batch]:
         if done >= len(batch):
             done -= len(batch)
         elif done:
-            yield _slice(batch, slice(done, None))
+            yield cut(batch, done, len(batch))
             done = 0
         else:
             yield batch

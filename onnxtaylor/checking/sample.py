@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.data import Batch, EventSource
+from onnxtaylor.data.base import DerivedSource
 
 __all__ = ["Sample"]
 
@@ -56,21 +57,12 @@ class Sample:
         return np.searchsorted(self._places, self._order)
 
 
-class _Watched:
-    """A source that is read once more, for its sample."""
+class _Watched(DerivedSource):
+    """A source whose batches are looked at on their way, for its sample."""
 
     def __init__(self, source: EventSource, sample: Sample) -> None:
-        self._source, self._sample = source, sample
-
-    @property
-    def feature_names(self) -> Sequence[str] | None:
-        """Those of the source."""
-        return self._source.feature_names
-
-    @property
-    def origins(self) -> Sequence[str]:
-        """Those of the source."""
-        return self._source.origins
+        super().__init__(source)
+        self._sample = sample
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Those of the source."""

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Batch", "EventSource"]
+__all__ = ["Batch", "DerivedSource", "EventSource"]
 
 
 @dataclass(frozen=True)
@@ -46,3 +46,20 @@ class EventSource(Protocol):
 
         Raises DataError, naming the file, column and row, for what cannot be read as numbers.
         """
+
+
+class DerivedSource:
+    """What a source that reads another one has from it: names and origins."""
+
+    def __init__(self, source: EventSource) -> None:
+        self._source = source
+
+    @property
+    def feature_names(self) -> Sequence[str] | None:
+        """Those of the source."""
+        return self._source.feature_names
+
+    @property
+    def origins(self) -> Sequence[str]:
+        """Those of the source."""
+        return self._source.origins

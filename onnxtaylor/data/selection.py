@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.data.base import Batch, EventSource
+from onnxtaylor.data.base import Batch, DerivedSource, EventSource
 from onnxtaylor.data.rechunk import check_size, cut, rechunk
 from onnxtaylor.errors import OptionError
 
@@ -32,23 +32,14 @@ def sampled(source: EventSource, total: int, count: int, seed: int) -> SampledEv
     return SampledEvents(source, total, count, seed)
 
 
-class _Part:
-    """A source that shows its names and origins."""
+class _Part(DerivedSource):
+    """Some of a source's events."""
 
     def __init__(self, source: EventSource, count: int) -> None:
         if count < 1:
             raise OptionError(f"{count} events: one at least is needed")
-        self._source, self._count = source, count
-
-    @property
-    def feature_names(self) -> Sequence[str] | None:
-        """Those of the source."""
-        return self._source.feature_names
-
-    @property
-    def origins(self) -> Sequence[str]:
-        """Those of the source."""
-        return self._source.origins
+        super().__init__(source)
+        self._count = count
 
 
 class FirstEvents(_Part):
