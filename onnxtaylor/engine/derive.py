@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from onnxtaylor.compiler import DerivativeGraph, compile_terms
 from onnxtaylor.compiler.facts import GraphFacts
@@ -11,7 +12,7 @@ from onnxtaylor.compiler.third import third_order
 from onnxtaylor.engine.observe import observe
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.graph.normalize import OPSET, conditions, modernize, simplify, take_branches
+from onnxtaylor.graph.normalize import OPSET, modernize, settle_branches, simplify
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
 from onnxtaylor.rules.versions import operator_set
@@ -19,8 +20,6 @@ from onnxtaylor.rules.versions import operator_set
 __all__ = ["derive"]
 
 Floats = npt.NDArray[np.float64]
-
-NESTED = 8  # branches inside branches
 
 
 def derive(
@@ -47,18 +46,13 @@ def derive(
 
 def _branched(function: GraphFunction, x: Floats | None) -> GraphFunction:
     """The modernized function with the branches taken whose conditions do not vary."""
-    modern = function.with_proto(modernize(function.proto))
-    for _ in range(NESTED):
-        waiting = conditions(modern.proto)
-        if not waiting:
-            break
-        seen = observe(modern, x)
-        fixed = GraphFacts(modern, seen, OPSET).e.constants
-        known = {name: bool(fixed[name]) for name in waiting if name in fixed}
-        if not known:
-            break
-        modern = modern.with_proto(take_branches(modern.proto, known))
-    return modern
+
+    def known(proto: onnx.ModelProto, waiting: set[str]) -> dict[str, bool]:
+        modern = function.with_proto(proto)
+        fixed = GraphFacts(modern, observe(modern, x), OPSET).e.constants
+        return {name: bool(fixed[name]) for name in waiting if name in fixed}
+
+    return function.with_proto(settle_branches(modernize(function.proto), known))
 
 
 def _compiled(

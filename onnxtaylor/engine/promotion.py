@@ -17,7 +17,7 @@ import onnx
 from onnxtaylor.engine.session import Session, reason, start
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.graph.normalize import conditions, modernize, take_branches
+from onnxtaylor.graph.normalize import modernize, settle_branches
 from onnxtaylor.graph.promote import promote_graph
 from onnxtaylor.graph.prune import needed_inputs, prune
 
@@ -26,7 +26,6 @@ __all__ = ["Promotion", "on_grid", "promote"]
 Floats = npt.NDArray[np.float64]
 
 EVENTS = 64  # at which the two are compared
-NESTED = 8  # branches inside branches
 ROUNDINGS = 2.0**9  # see _limit
 COARSEST = 2.0**-4
 
@@ -87,12 +86,12 @@ def _branched(proto: onnx.ModelProto, feed: str) -> onnx.ModelProto:
 
     Passes look at the top level of a graph, and an If of an exporter hides half of the model.
     """
-    for _ in range(NESTED):
-        fixed = [c for c in conditions(proto) if feed not in needed_inputs(proto.graph, [c])]
-        if not fixed:
-            break
-        proto = take_branches(proto, _values(proto, fixed))
-    return proto
+
+    def known(proto: onnx.ModelProto, waiting: set[str]) -> dict[str, bool]:
+        fixed = [c for c in sorted(waiting) if feed not in needed_inputs(proto.graph, [c])]
+        return _values(proto, fixed) if fixed else {}
+
+    return settle_branches(proto, known)
 
 
 def _values(proto: onnx.ModelProto, names: list[str]) -> dict[str, bool]:

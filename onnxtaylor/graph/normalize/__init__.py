@@ -23,7 +23,7 @@ from collections.abc import Collection
 import onnx
 from onnx import TensorProto
 
-from onnxtaylor.graph.normalize.branch import conditions, take_branches
+from onnxtaylor.graph.normalize.branch import settle_branches
 from onnxtaylor.graph.normalize.classical import expand_classical
 from onnxtaylor.graph.normalize.elementary import elementary
 from onnxtaylor.graph.normalize.expand import expand
@@ -36,11 +36,10 @@ from onnxtaylor.graph.normalize.windows import expand_windows
 
 __all__ = [
     "OPSET",
-    "conditions",
     "modernize",
     "normalize",
+    "settle_branches",
     "simplify",
-    "take_branches",
     "unrounded",
 ]
 

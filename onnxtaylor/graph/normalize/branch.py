@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import onnx
 from onnx import helper
 
-__all__ = ["conditions", "take_branches"]
+__all__ = ["conditions", "settle_branches"]
+
+NESTED = 8  # branches inside branches
+
+Known = Callable[[onnx.ModelProto, set[str]], Mapping[str, bool]]
 
 
 def conditions(proto: onnx.ModelProto) -> set[str]:
     """The tensors that decide between branches at the graph's top level."""
     return {node.input[0] for node in proto.graph.node if node.op_type == "If"}
+
+
+def settle_branches(proto: onnx.ModelProto, known: Known) -> onnx.ModelProto:
+    """Takes branches until nothing more is known, those inside branches too.
+
+    ``known`` is asked for the conditions of a graph that do not vary, among those that it names.
+    """
+    for _ in range(NESTED):
+        waiting = conditions(proto)
+        settled = known(proto, waiting) if waiting else {}
+        if not settled:
+            break
+        proto = take_branches(proto, settled)
+    return proto
 
 
 def take_branches(proto: onnx.ModelProto, known: Mapping[str, bool]) -> onnx.ModelProto:
