@@ -16,7 +16,8 @@ The data's path through the package, top to bottom:
 ``finite``      the same by finite steps, for models without derivatives
 ``hygiene``     what is suspicious about data and responses
 ``settings``    what an analysis can be asked for; ``inputs``: its data, matched with the model
-``analysis``    the wiring of 1 to 6; ``summing``: batch by batch; ``outcome``: what is told of it
+``analysis``    the wiring of 1 to 6; ``preparation``: all that is made before the first batch;
+                ``summing``: batch by batch; ``outcome``: what is told of it
 ``check``, ``checking``   the two engines against one another
 ``result``      7 TaylorResult: frozen, versioned, saved and loaded; ``summaries``: its parts
 ``derivatives``  value, Jacobian and Hessian as a function and as a file

@@ -11,41 +11,28 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 
-from onnxtaylor import data
 from onnxtaylor.checking import Sample, compare_engines
-from onnxtaylor.data import EventSource, Survey
-from onnxtaylor.engine.base import Engine
-from onnxtaylor.engine.differences import Differences
-from onnxtaylor.engine.exact import Exact
-from onnxtaylor.engine.mixed import make_mixed
-from onnxtaylor.engine.opening import OpenModel, open_model
-from onnxtaylor.engine.promotion import Promotion, promote
-from onnxtaylor.engine.session import choose_provider
-from onnxtaylor.errors import DataError, ModelError, OptionError, listed, printable
-from onnxtaylor.finite import describe_moves, finite_engine, plan
-from onnxtaylor.graph import GraphFunction, LoadedModel, ModelRequest, read_model
-from onnxtaylor.hygiene import inspect
-from onnxtaylor.indices import MultiIndices, count
-from onnxtaylor.inputs import Paths, Progress, open_data, tell
-from onnxtaylor.outcome import checkpoint_facts, feature_summaries, make_result, with_kinks
+from onnxtaylor.data import EventSource
+from onnxtaylor.errors import OptionError, listed
+from onnxtaylor.finite import describe_moves
+from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
+from onnxtaylor.inputs import Paths, Progress, open_data
+from onnxtaylor.outcome import checkpoint_facts, make_result, with_kinks
+from onnxtaylor.preparation import make_engine, prepare
 from onnxtaylor.result import TaylorResult
 from onnxtaylor.settings import AnalysisOptions, DataRequest
 from onnxtaylor.statistics import Accumulator
-from onnxtaylor.statistics.accumulator import ALL
 from onnxtaylor.statistics.checkpoint import Checkpoint
 from onnxtaylor.summing import accumulate
 
-__all__ = ["analyze", "make_engine", "run"]
+__all__ = ["analyze", "run"]
 
-REPLICATES = 200
-REPLICATE_BYTES = 2**30  # beyond it the default bootstrap has fewer replicates
 CHECK_EVALUATIONS = 2**18  # of the model that the cross-check may take
 
 ModelSource = str | os.PathLike[str] | bytes | onnx.ModelProto
@@ -165,40 +152,16 @@ def run(
     progress: Progress | None = None,
 ) -> TaylorResult:
     """The analysis of one function on one source of events."""
-    found = data.survey(
-        source,
-        missing=options.missing,
-        progress=lambda done: tell(progress, "checking data", done, None),
-    )
-    if ALL in found.classes:
-        raise DataError(f"a class is called '{ALL}', as is the group of all events: rename it")
-    provider = choose_provider(options.provider)
-    first = next(iter(source.batches(min(found.events, 64))))
-    opened = open_model(model, request, first.x, provider=provider)
-    indices = _indices(opened, options.order)
-    # the batch and its first displaced rows must fit in memory before anything is allocated
-    replicates = _replicates(options.bootstrap, opened, indices, max(1, len(found.classes)))
-    options = replace(options, bootstrap=replicates)
-    features = feature_summaries(opened, source, found)
-    names = [feature.name for feature in features]
-    moves = None
-    if options.finite_step is not None:
-        moves = plan(options.finite_step, opened, found, names, options.missing)
-        options = replace(options, check=0)  # there is no other engine to compare with
-    engine: Engine
-    if moves is None:
-        engine, reasons = make_engine(opened, indices, found, options, first.x)
-    else:
-        engine = finite_engine(opened, moves, options, first.x)
-        reasons, indices = {}, engine.indices  # not every feature moves
-    warnings = inspect(opened, engine, found, names, options.missing)
+    made = prepare(model, request, source, options, progress)
+    opened, found, engine, options = made.opened, made.found, made.engine, made.options
+    indices, names = made.indices, made.names
     sums = Accumulator(
         len(opened.response_names),
         len(indices),
         classes=tuple(found.classes),
-        replicates=replicates,
+        replicates=options.bootstrap or 0,
         seed=options.seed,
-        quantity=engine.name if moves else "derivative",
+        quantity=engine.name if made.moves else "derivative",
     )
     checkpoint = None
     if options.resume is not None:
@@ -206,12 +169,12 @@ def run(
     drawn = Sample(found.events, options.check, options.seed)
     events = drawn.of(source) if options.check else source
     accumulate(engine, events, sums, found.events, options, opened, checkpoint, progress)
-    features = with_kinks(features, sums)
+    features = with_kinks(made.features, sums)
     sigma = np.array([f.std for f in features])
     scale = indices.scale(np.nan_to_num(sigma)) if options.scale == "sigma" else None
-    steps, numbers = describe_moves(moves, options.finite_step, names), sums.finalize(scale)
+    steps, numbers = describe_moves(made.moves, options.finite_step, names), sums.finalize(scale)
     result = make_result(
-        opened, engine, reasons, source, features, numbers, options, steps, warnings
+        opened, engine, made.reasons, source, features, numbers, options, steps, made.warnings
     )
     if options.check:
         check = compare_engines(
@@ -222,116 +185,10 @@ def run(
             names,
             lambda indices, wanted, x: make_engine(opened, indices, found, wanted, x),
             used=engine,
-            refused=reasons["no_exact_engine"],
+            refused=made.reasons["no_exact_engine"],
             evaluations=CHECK_EVALUATIONS,
         )
         result = replace(result, check=check.to_dict())
     if checkpoint is not None:
         checkpoint.clear()
     return result
-
-
-def make_engine(
-    opened: OpenModel,
-    indices: MultiIndices,
-    found: Survey,
-    options: AnalysisOptions,
-    x: npt.NDArray[np.float64],
-) -> tuple[Engine, dict[str, str | None]]:
-    """The engine that the options ask for; why ``auto`` could not take the exact one
-    (``no_exact_engine``) or double precision (``no_float64``).
-
-    x (B, n) are a few events of the data. Raises ModelError where ``exact`` is asked for and the
-    graph cannot be differentiated, or a precision that the model does not have.
-    """
-    function, why = opened.function, None
-    if options.precision != "auto":
-        function = _in_precision(opened, options.precision, x)
-    exact = partial(
-        Exact,
-        indices=indices,
-        x=x,
-        threads=options.threads,
-        provider=opened.provider,
-        groups=max(1, len(found.classes)),
-        replicates=options.bootstrap or 0,
-    )
-    refused: str | None = None
-
-    def differences(function: GraphFunction) -> Differences:
-        nonlocal refused
-        promotion = Promotion(function, None)
-        if options.precision == "auto":
-            promotion = promote(function, x, provider=opened.provider)
-        refused = promotion.refused
-        return Differences(
-            promotion.function,
-            indices,
-            spread=found.spread,
-            largest=found.largest,
-            x=x,
-            accuracy=options.accuracy,
-            mixed=options.mixed,
-            threads=options.threads,
-            provider=opened.provider,
-        )
-
-    engine: Engine | None = None
-    if options.engine != "differences":
-        try:
-            return exact(function), {"no_exact_engine": None, "no_float64": None}
-        except ModelError as error:
-            if options.engine == "exact":
-                raise ModelError(
-                    f"{printable(opened.model.path)}: no exact derivatives: {error}; use"
-                    " --engine differences"
-                ) from None
-            why = str(error)
-        # sums in the graph are of use to an engine that serves all responses alone
-        part = partial(exact, sums="kernel")
-        engine = make_mixed(function, x, opened.response_names, part, differences)
-        why = engine.why if engine else why
-    engine = engine or differences(function)
-    return engine, {"no_exact_engine": why, "no_float64": refused}
-
-
-def _in_precision(opened: OpenModel, precision: str, x: npt.NDArray[np.float64]) -> GraphFunction:
-    """The function in the precision that is asked for. Raises ModelError where it has none such."""
-    where = printable(opened.model.path)
-    if precision == "float64":
-        promotion = promote(opened.function, x, provider=opened.provider)
-        if promotion.refused:
-            raise ModelError(
-                f"{where}: no evaluation in float64: {promotion.refused}; use --precision auto"
-            )
-        return promotion.function
-    if opened.function.precision == "float64":
-        raise ModelError(
-            f"{where}: --precision float32: the model computes in float64: use --precision auto"
-        )
-    return opened.function
-
-
-def _indices(opened: OpenModel, order: int) -> MultiIndices:
-    n = opened.function.n_features
-    size = count(n, order) * len(opened.response_names)
-    if size > 10**8:
-        raise OptionError(
-            f"{count(n, order)} coefficients of {len(opened.response_names)} responses are too"
-            f" many to hold: use --order 1 ({n} coefficients)"
-        )
-    return MultiIndices.full(n, order)
-
-
-def _replicates(wanted: int | None, opened: OpenModel, indices: MultiIndices, groups: int) -> int:
-    """The number of bootstrap replicates: as asked for, or as many of 200 as memory allows."""
-    size = 8 * len(opened.response_names) * len(indices) * groups
-    if wanted is None:
-        affordable = REPLICATE_BYTES // size
-        return min(REPLICATES, affordable) if affordable >= 20 else 0
-    if wanted * size > 16 * REPLICATE_BYTES:
-        raise OptionError(
-            f"--bootstrap {wanted} needs {wanted * size / 2**30:.0f} GiB for {len(indices)}"
-            f" coefficients: use {16 * REPLICATE_BYTES // size} or fewer, or 0"
-        )
-    return wanted

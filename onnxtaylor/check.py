@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from onnxtaylor import data
-from onnxtaylor.analysis import ModelSource, make_engine
+from onnxtaylor.analysis import ModelSource
 from onnxtaylor.checking import CrossCheck, Sample, compare_engines
 from onnxtaylor.data import EventSource
 from onnxtaylor.engine.opening import open_model
@@ -17,6 +17,7 @@ from onnxtaylor.errors import OptionError, listed
 from onnxtaylor.graph import ModelRequest, read_model
 from onnxtaylor.inputs import Paths, Progress, open_data, tell
 from onnxtaylor.outcome import feature_summaries
+from onnxtaylor.preparation import make_engine
 from onnxtaylor.settings import AnalysisOptions, DataRequest
 
 __all__ = ["CrossCheck", "cross_check"]

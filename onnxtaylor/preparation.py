@@ -1,0 +1,205 @@
+"""What is made before the first batch: the function opened, its engine built, the data judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor import data
+from onnxtaylor.data import EventSource, Survey
+from onnxtaylor.engine.base import Engine
+from onnxtaylor.engine.differences import Differences
+from onnxtaylor.engine.exact import Exact
+from onnxtaylor.engine.mixed import make_mixed
+from onnxtaylor.engine.moves import Moves
+from onnxtaylor.engine.opening import OpenModel, open_model
+from onnxtaylor.engine.promotion import Promotion, promote
+from onnxtaylor.engine.session import choose_provider
+from onnxtaylor.errors import DataError, ModelError, OptionError, printable
+from onnxtaylor.finite import finite_engine, plan
+from onnxtaylor.graph import GraphFunction, LoadedModel, ModelRequest
+from onnxtaylor.hygiene import inspect
+from onnxtaylor.indices import MultiIndices, count
+from onnxtaylor.inputs import Progress, tell
+from onnxtaylor.outcome import feature_summaries
+from onnxtaylor.result import FeatureSummary, Finding
+from onnxtaylor.settings import AnalysisOptions
+from onnxtaylor.statistics.accumulator import ALL
+
+__all__ = ["Prepared", "make_engine", "prepare"]
+
+REPLICATES = 200
+REPLICATE_BYTES = 2**30  # beyond it the default bootstrap has fewer replicates
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that an analysis needs before it runs.
+
+    ``options`` are those asked for, with the number of replicates that memory allows; ``moves`` is
+    None where derivatives are taken; ``reasons`` say why it is not done otherwise.
+    """
+
+    opened: OpenModel
+    found: Survey
+    features: tuple[FeatureSummary, ...]
+    engine: Engine
+    indices: MultiIndices
+    options: AnalysisOptions
+    reasons: Mapping[str, str | None]
+    warnings: Sequence[Finding]
+    moves: Moves | None
+
+    @property
+    def names(self) -> list[str]:
+        """Those of the features."""
+        return [feature.name for feature in self.features]
+
+
+def prepare(
+    model: LoadedModel,
+    request: ModelRequest,
+    source: EventSource,
+    options: AnalysisOptions,
+    progress: Progress | None = None,
+) -> Prepared:
+    """Reads the data once, opens the function, builds the engine. Raises as ``analyze`` does."""
+    found = data.survey(
+        source,
+        missing=options.missing,
+        progress=lambda done: tell(progress, "checking data", done, None),
+    )
+    if ALL in found.classes:
+        raise DataError(f"a class is called '{ALL}', as is the group of all events: rename it")
+    provider = choose_provider(options.provider)
+    first = next(iter(source.batches(min(found.events, 64))))
+    opened = open_model(model, request, first.x, provider=provider)
+    indices = _indices(opened, options.order)
+    # the batch and its first displaced rows must fit in memory before anything is allocated
+    replicates = _replicates(options.bootstrap, opened, indices, max(1, len(found.classes)))
+    options = replace(options, bootstrap=replicates)
+    features = feature_summaries(opened, source, found)
+    names = [feature.name for feature in features]
+    moves = None
+    if options.finite_step is not None:
+        moves = plan(options.finite_step, opened, found, names, options.missing)
+        options = replace(options, check=0)  # there is no other engine to compare with
+    engine: Engine
+    reasons: Mapping[str, str | None] = {}
+    if moves is None:
+        engine, reasons = make_engine(opened, indices, found, options, first.x)
+    else:
+        engine = finite_engine(opened, moves, options, first.x)
+        indices = engine.indices  # not every feature moves
+    warnings = inspect(opened, engine, found, names, options.missing)
+    return Prepared(opened, found, features, engine, indices, options, reasons, warnings, moves)
+
+
+def make_engine(
+    opened: OpenModel,
+    indices: MultiIndices,
+    found: Survey,
+    options: AnalysisOptions,
+    x: npt.NDArray[np.float64],
+) -> tuple[Engine, dict[str, str | None]]:
+    """The engine that the options ask for; why ``auto`` could not take the exact one
+    (``no_exact_engine``) or double precision (``no_float64``).
+
+    x (B, n) are a few events of the data. Raises ModelError where ``exact`` is asked for and the
+    graph cannot be differentiated, or a precision that the model does not have.
+    """
+    function, why = opened.function, None
+    if options.precision != "auto":
+        function = _in_precision(opened, options.precision, x)
+    exact = partial(
+        Exact,
+        indices=indices,
+        x=x,
+        threads=options.threads,
+        provider=opened.provider,
+        groups=max(1, len(found.classes)),
+        replicates=options.bootstrap or 0,
+    )
+    refused: str | None = None
+
+    def differences(function: GraphFunction) -> Differences:
+        nonlocal refused
+        promotion = Promotion(function, None)
+        if options.precision == "auto":
+            promotion = promote(function, x, provider=opened.provider)
+        refused = promotion.refused
+        return Differences(
+            promotion.function,
+            indices,
+            spread=found.spread,
+            largest=found.largest,
+            x=x,
+            accuracy=options.accuracy,
+            mixed=options.mixed,
+            threads=options.threads,
+            provider=opened.provider,
+        )
+
+    engine: Engine | None = None
+    if options.engine != "differences":
+        try:
+            return exact(function), {"no_exact_engine": None, "no_float64": None}
+        except ModelError as error:
+            if options.engine == "exact":
+                raise ModelError(
+                    f"{printable(opened.model.path)}: no exact derivatives: {error}; use"
+                    " --engine differences"
+                ) from None
+            why = str(error)
+        # sums in the graph are of use to an engine that serves all responses alone
+        part = partial(exact, sums="kernel")
+        engine = make_mixed(function, x, opened.response_names, part, differences)
+        why = engine.why if engine else why
+    engine = engine or differences(function)
+    return engine, {"no_exact_engine": why, "no_float64": refused}
+
+
+def _in_precision(opened: OpenModel, precision: str, x: npt.NDArray[np.float64]) -> GraphFunction:
+    """The function in the precision that is asked for. Raises ModelError where it has none such."""
+    where = printable(opened.model.path)
+    if precision == "float64":
+        promotion = promote(opened.function, x, provider=opened.provider)
+        if promotion.refused:
+            raise ModelError(
+                f"{where}: no evaluation in float64: {promotion.refused}; use --precision auto"
+            )
+        return promotion.function
+    if opened.function.precision == "float64":
+        raise ModelError(
+            f"{where}: --precision float32: the model computes in float64: use --precision auto"
+        )
+    return opened.function
+
+
+def _indices(opened: OpenModel, order: int) -> MultiIndices:
+    n = opened.function.n_features
+    size = count(n, order) * len(opened.response_names)
+    if size > 10**8:
+        raise OptionError(
+            f"{count(n, order)} coefficients of {len(opened.response_names)} responses are too"
+            f" many to hold: use --order 1 ({n} coefficients)"
+        )
+    return MultiIndices.full(n, order)
+
+
+def _replicates(wanted: int | None, opened: OpenModel, indices: MultiIndices, groups: int) -> int:
+    """The number of bootstrap replicates: as asked for, or as many of 200 as memory allows."""
+    size = 8 * len(opened.response_names) * len(indices) * groups
+    if wanted is None:
+        affordable = REPLICATE_BYTES // size
+        return min(REPLICATES, affordable) if affordable >= 20 else 0
+    if wanted * size > 16 * REPLICATE_BYTES:
+        raise OptionError(
+            f"--bootstrap {wanted} needs {wanted * size / 2**30:.0f} GiB for {len(indices)}"
+            f" coefficients: use {16 * REPLICATE_BYTES // size} or fewer, or 0"
+        )
+    return wanted
