@@ -19,11 +19,14 @@ The data's path through the package, top to bottom:
 ``analysis``    the wiring of 1 to 6; ``preparation``: all that is made before the first batch;
                 ``summing``: batch by batch; ``outcome``: what is told of it
 ``check``, ``checking``   the two engines against one another
+``comparison``  two results, or two models on the same data
 ``result``      7 TaylorResult: frozen, versioned, saved and loaded; ``summaries``: its parts
 ``derivatives``  value, Jacobian and Hessian as a function and as a file
 ``inspection``  what a model offers, and which engine would take it
-``ranking``, ``plot``   what people do with a result
+``ranking``, ``selection``, ``plot``   what people do with a result
 ``cli``         one thin file per command
+``tables``      rankings as Markdown and LaTeX; ``markup``: untrusted text in these
+``uncertainty``  how many digits a value has
 ``indices``     the convention: order of the coefficients, 1/α!, labels
 ``files``       written whole or not at all
 ``errors``      the exception tree
@@ -39,37 +42,50 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from onnxtaylor.analysis import analyze
     from onnxtaylor.check import CrossCheck, cross_check
+    from onnxtaylor.comparison import Comparison, compare_results
+    from onnxtaylor.comparison.models import compare_models
     from onnxtaylor.derivatives import Derivatives, differentiate
     from onnxtaylor.errors import OnnxTaylorError
     from onnxtaylor.indices import MultiIndices
     from onnxtaylor.result import TaylorResult
     from onnxtaylor.rules import register
+    from onnxtaylor.selection import Selection, select
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "CrossCheck",
     "Derivatives",
     "MultiIndices",
     "OnnxTaylorError",
+    "Selection",
     "TaylorResult",
     "__version__",
     "analyze",
+    "compare_models",
+    "compare_results",
     "cross_check",
     "differentiate",
     "register",
+    "select",
 ]
 
 _HOMES = {
     "MultiIndices": "indices",
     "OnnxTaylorError": "errors",
     "TaylorResult": "result",
+    "Selection": "selection",
     "Derivatives": "derivatives",
     "CrossCheck": "check",
     "analyze": "analysis",
+    "Comparison": "comparison",
+    "compare_models": "comparison.models",
+    "compare_results": "comparison",
     "cross_check": "check",
     "differentiate": "derivatives",
     "register": "rules",
+    "select": "selection",
 }
 
 

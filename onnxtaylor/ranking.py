@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from io import BytesIO
 from math import ceil
@@ -15,13 +16,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.errors import OptionError, listed, printable
 from onnxtaylor.files import write_whole
 
 if TYPE_CHECKING:
     from onnxtaylor.result import TaylorResult
 
-__all__ = ["class_groups", "influential", "influential_count", "ranked_rows", "write_csv"]
+__all__ = [
+    "Column",
+    "class_groups",
+    "influential",
+    "influential_count",
+    "ranked_columns",
+    "ranked_rows",
+    "write_csv",
+]
 
 
 def influential_count(n_coefficients: int, fraction: float) -> int:
@@ -93,20 +102,67 @@ def _matching(pattern: str, features: tuple[str, ...]) -> set[str]:
     return found
 
 
+@dataclass(frozen=True)
+class Column:
+    """The ranking of one response over the events of one group, its ``own`` class or another."""
+
+    output: str
+    group: str
+    rows: list[dict[str, Any]]
+    own: bool = False
+
+
+def ranked_columns(
+    result: TaylorResult,
+    *,
+    count: int | None = None,
+    group: str | None = None,
+    per_class: bool = False,
+    order: int | None = None,
+    feature: str | None = None,
+) -> list[Column]:
+    """The rankings of all responses, for columns of a table; see ``ranked_rows``.
+
+    Each is over the events of ``group``, all by default; with ``per_class`` response c is ranked
+    over the events of class c, as in the CMS convention.
+
+    Raises OptionError as ``ranked_rows`` does, for ``group`` together with ``per_class``, and
+    where responses and classes do not match.
+    """
+    if per_class and group is not None:
+        raise OptionError("per_class chooses the groups itself: leave group out")
+    g = result.position(0, group)[1]
+    groups = class_groups(result) if per_class else [result.groups[g]] * len(result.outputs)
+    return [
+        Column(
+            output,
+            own,
+            ranked_rows(
+                result, count=count, output=output, group=own, order=order, feature=feature
+            ),
+            own=per_class,
+        )
+        for output, own in zip(result.outputs, groups, strict=True)
+    ]
+
+
 def class_groups(result: TaylorResult) -> list[str]:
     """The group of each output's own class, as in the CMS convention; one name per output.
 
-    Outputs find their class by name; where the names differ and there are as many outputs as
-    classes, by order. Raises OptionError where neither fits.
+    Outputs find their class by name; where no name is common and there are as many outputs as
+    classes, by order. Raises OptionError, naming both, where neither fits.
     """
-    classes = result.groups[1:]
-    if classes and set(result.outputs) <= set(classes):
-        return list(result.outputs)
-    if classes and len(classes) == len(result.outputs):
+    outputs, classes = result.outputs, result.groups[1:]
+    common = set(outputs) & set(classes)
+    if classes and common == set(outputs):
+        return list(outputs)
+    # of names that fit in part, the order may be another one
+    if classes and len(classes) == len(outputs) and not common:
         return list(classes)
     raise OptionError(
-        f"{len(result.outputs)} outputs and {len(classes)} classes do not match: analyze with a"
-        " label of one class for each output, or leave the ranking per class out"
+        f"{len(outputs)} outputs and {len(classes)} classes do not match: outputs"
+        f" {listed(outputs)}; classes {listed(classes) or 'none'}: analyze with a label of one"
+        " class for each output, or leave the ranking per class out"
     )
 
 

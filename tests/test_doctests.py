@@ -19,7 +19,7 @@ MODULES = [
 ]
 # modules that are known to have examples: a test that finds nothing proves nothing
 WITH_EXAMPLES = (
-    "onnxtaylor.cli.console",
+    "onnxtaylor.uncertainty",
     "onnxtaylor.errors",
     "onnxtaylor.indices",
     "onnxtaylor.ranking",

@@ -15,12 +15,14 @@ from onnxtaylor import __version__
 from onnxtaylor.cli import console
 from onnxtaylor.cli.analyze import analyze
 from onnxtaylor.cli.check import check
+from onnxtaylor.cli.compare import compare
 from onnxtaylor.cli.demo import demo
 from onnxtaylor.cli.differentiate import differentiate
 from onnxtaylor.cli.inspect import inspect
 from onnxtaylor.cli.operators import operators
 from onnxtaylor.cli.plot import plot
 from onnxtaylor.cli.rank import rank
+from onnxtaylor.cli.schema import schema
 from onnxtaylor.errors import OnnxTaylorError, OnnxTaylorWarning, printable
 
 if TYPE_CHECKING:
@@ -40,15 +42,26 @@ app = typer.Typer(
     "Taylor coefficients of an ONNX model at every event of a data set, and their\n"
     "mean absolute values ⟨t⟩ with uncertainties.\n\n"
     "Example: onnxtaylor analyze model.onnx events.csv --label class -o result.json",
-    epilog="Exit status: 0 fine, 1 the engines differ or `check` was not passed, 2 the input or\n"
-    "the call is wrong (one line says what), 3 a fault of onnxtaylor. Data go to stdout, messages\n"
-    "and progress to stderr.",
+    epilog="Exit status: 0 fine, 1 findings: the engines differ, or `check`, `compare` or `audit` was\n"
+    "not passed, 2 the input or the call is wrong (one line says what), 3 a fault of onnxtaylor.\n"
+    "Data go to stdout, messages and progress to stderr.",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-for command in (analyze, check, rank, plot, inspect, differentiate, operators, demo):
+for command in (
+    analyze,
+    check,
+    compare,
+    rank,
+    plot,
+    inspect,
+    differentiate,
+    operators,
+    schema,
+    demo,
+):
     app.command()(command)
 
 

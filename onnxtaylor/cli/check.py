@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onnxtaylor.cli import console, options
-from onnxtaylor.errors import OptionError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -85,11 +84,7 @@ def check(
     """
     options.writable({"--plot": plot}, inputs=[model, *data])
     if plot is not None:
-        from onnxtaylor.plot.files import FORMATS
-
-        if plot.suffix[1:].lower() not in FORMATS:
-            shown = console.printable(plot)
-            raise OptionError(f"--plot {shown}: its name must end in .{', .'.join(FORMATS)}")
+        options.figure_format("--plot", plot)
     names, fixed = options.parse_features(features), options.parse_fixed(fix)
     with options.data_files(data) as files, console.progress_bar(quiet) as progress:
         # numba, onnx and pyarrow are imported here, so that --help need not wait for them
@@ -121,24 +116,13 @@ def check(
         if found.comparisons is None:
             console.note("no figure: nothing was compared")
         else:
-            _draw(found, plot)
+            from onnxtaylor.plot.files import save_axes
+
+            save_axes(found.plot, plot)
             if not quiet:
                 console.note(f"saved {console.printable(plot)}")
     if not found.passed:
         raise typer.Exit(1)
-
-
-def _draw(found: CrossCheck, path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    from onnxtaylor.files import write_whole
-    from onnxtaylor.plot.files import rendered
-    from onnxtaylor.plot.style import offscreen
-
-    with offscreen():
-        figure = found.plot().figure
-    assert isinstance(figure, Figure)
-    write_whole(path, rendered(figure, path.suffix[1:].lower()))
 
 
 def _print(found: CrossCheck, top: int) -> None:

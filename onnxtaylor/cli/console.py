@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.errors import listed, printable
+from onnxtaylor.uncertainty import uncertain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from onnxtaylor.inputs import Progress
     from onnxtaylor.result import TaylorResult
+    from onnxtaylor.tables import Table as Cells
 
 __all__ = [
     "check_line",
@@ -27,6 +29,7 @@ __all__ = [
     "show",
     "steps",
     "summary",
+    "table_of",
     "title",
     "uncertain",
     "warn",
@@ -100,41 +103,14 @@ def _width(thing: Table | str, console: Console, terminal: int) -> int:
 
 
 @contextmanager
-def progress_bar(quiet: bool) -> Iterator[Progress | None]:
-    """A progress function that draws on stderr, or None where nobody looks."""
+def progress_bar(quiet: bool, unit: str = "events") -> Iterator[Progress | None]:
+    """A progress function that draws on stderr, or None where nobody looks; ``unit`` is counted."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    from rich import progress
-    from rich.console import Console
-    from rich.text import Text
+    from onnxtaylor.bars import terminal_bar
 
-    class Left(progress.TimeRemainingColumn):
-        """Nothing where the end is unknown."""
-
-        def render(self, task: progress.Task) -> Text:
-            return Text("") if task.total is None else super().render(task).append(" left")
-
-    bars = progress.Progress(
-        progress.TextColumn("{task.description:>13}"),
-        progress.BarColumn(bar_width=20),
-        progress.MofNCompleteColumn(),
-        progress.TextColumn("events"),
-        progress.TimeElapsedColumn(),
-        Left(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    stages: dict[str, progress.TaskID] = {}
-
-    def tell(stage: str, done: int, total: int | None) -> None:
-        if stage not in stages:
-            for earlier in stages.values():
-                bars.update(earlier, visible=False)
-            stages[stage] = bars.add_task(stage, total=total)
-        bars.update(stages[stage], completed=done, total=total)
-
-    with bars:
+    with terminal_bar(unit) as tell:
         yield tell
 
 
@@ -212,71 +188,39 @@ def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> 
     Of responses to finite steps the title and the columns say so: ⟨r⟩ in place of ⟨t⟩.
     Where the engine tells how wrong its coefficients may be, the bound of the score's error, too.
     """
+    from onnxtaylor.tables import listing
+
+    finite = any(row.get("method", "derivative") != "derivative" for row in rows)
+    shown = table_of(listing(rows), title=title + (f": {FINITE}" if finite else ""))
+    if len(rows) < total:
+        shown.caption = f"{len(rows)} of {total} {FINITE + 's' if finite else 'coefficients'}"
+        shown.caption_justify = "left"
+    return shown
+
+
+def table_of(cells: Cells, *, title: str | None = None) -> Table:
+    """A table of text for the terminal: columns of names may be folded, numbers never are."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    finite = any(row.get("method", "derivative") != "derivative" for row in rows)
-    title += f": {FINITE}" if finite else ""
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
-    intervals = any(row["rank_low"] is not None for row in rows)
-    table.add_column("rank", justify="right", no_wrap=True)
-    if intervals:
-        table.add_column("68 %", justify="center", no_wrap=True)
-    table.add_column("moved" if finite else "coefficient", overflow="fold")
-    table.add_column("⟨r⟩ ± SEM" if finite else "⟨t⟩ ± SEM", justify="right", no_wrap=True)
-    bounded = any(row.get("numerical_error") is not None for row in rows)
-    if bounded:
-        table.add_column("num. error", justify="right", no_wrap=True)
-    table.add_column("signed mean", justify="right", no_wrap=True)
-    for row in rows:
-        low, high = row["rank_low"], row["rank_high"]
-        interval = [str(low) if low == high else f"{low}–{high}"] if intervals else []
-        table.add_row(
-            str(row["rank"]),
-            *interval,
-            Text(printable(row["label"], limit=400)),
-            uncertain(row["score"], row["sem"]),
-            *([_bound(row["numerical_error"])] if bounded else []),
-            f"{row['signed_mean']:+{_formats(row['score'], row['sem'])[0]}}",
-        )
-    if len(rows) < total:
-        table.caption = f"{len(rows)} of {total} {FINITE + 's' if finite else 'coefficients'}"
-        table.caption_justify = "left"
+    for name, letter in zip(cells.heads, cells.align, strict=True):
+        justify: Any = {"l": "left", "r": "right", "c": "center"}[letter]
+        head = printable(name, limit=400)
+        if letter == "l":
+            table.add_column(head, justify=justify, overflow="fold")
+        else:
+            table.add_column(head, justify=justify, no_wrap=True)
+    for row in cells.rows:
+        pairs = zip(row, cells.align, strict=True)
+        table.add_row(*(Text(printable(t, limit=400)) if at == "l" else t for t, at in pairs))
     return table
-
-
-def _bound(error: float | None) -> str:
-    return "unknown" if error is None or error != error else f"{error:.1e}"
 
 
 def title(output: str, group: str | None) -> str:
     """Which response, and over which events if not over all."""
     return printable(output) + (f", events of {printable(group)}" if group is not None else "")
-
-
-def uncertain(value: float, error: float) -> str:
-    """A value with its uncertainty to two digits: ``0.2354 ± 0.0097``.
-
-    >>> uncertain(0.23537, 0.00974), uncertain(1234.5, 67.0), uncertain(0.5, 0.0)
-    ('0.2354 ± 0.0097', '1234 ± 67', '0.5 ± 0')
-    """
-    shown, and_error = _formats(value, error)
-    return f"{value:{shown}} ± {error:{and_error}}"
-
-
-def _formats(value: float, error: float) -> tuple[str, str]:
-    """How a value is written down to the second digit of its uncertainty, and that itself."""
-    from math import floor, isfinite, log10
-
-    if not (isfinite(value) and isfinite(error)) or error <= 0:
-        return ".6g", ".2g"
-    # of the rounded uncertainty: 0.0996 is 0.10
-    digits = 1 - floor(log10(float(f"{error:.1e}")) + 1e-9)
-    size = max(abs(value), error)
-    if digits > 8 or size >= 1e6 or size < 1e-4:
-        return f".{min(max(0, digits + floor(log10(size))), 12)}e", ".1e"
-    return f".{max(0, digits)}f", f".{max(0, digits)}f"
 
 
 def counted(number: int, noun: str) -> str:

@@ -42,6 +42,7 @@ __all__ = [
     "Top",
     "Weight",
     "data_files",
+    "figure_format",
     "load_result",
     "parse_features",
     "parse_fixed",
@@ -287,6 +288,16 @@ def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) ->
         if place in taken:
             raise OptionError(f"{where}: {taken[place]}: name another file")
         taken[place] = f"is the file of {option}, too"
+
+
+def figure_format(option: str, path: Path) -> None:
+    """Raises OptionError for a figure's file name whose ending is none of the formats."""
+    from onnxtaylor.plot.files import FORMATS
+
+    if path.suffix[1:].lower() not in FORMATS:
+        raise OptionError(
+            f"{option} {printable(path)}: its name must end in .{', .'.join(FORMATS)}"
+        )
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def plot(
     ] = None,
     group: options.Group = None,
 ) -> None:
-    """Draws the bars, the falling curve, the matrix and the first order of all responses.
+    """Draws bars, falling curve and matrix, and the first order and a table of all responses.
 
     Example:
 

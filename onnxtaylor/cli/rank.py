@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json as encoder
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from onnxtaylor.cli import console, options
+from onnxtaylor.errors import OptionError
+
+if TYPE_CHECKING:
+    from onnxtaylor.ranking import Column
+    from onnxtaylor.result import TaylorResult
 
 __all__ = ["rank"]
 
@@ -21,6 +29,26 @@ def rank(
         typer.Option(metavar="NAME", help="Response. Default: the first.", show_default=False),
     ] = None,
     group: options.Group = None,
+    per_class: Annotated[
+        bool,
+        typer.Option(
+            "--per-class",
+            metavar="",
+            help="All responses side by side, response c over the events of class c (CMS"
+            " convention).",
+        ),
+    ] = False,
+    side_by_side: Annotated[
+        bool,
+        typer.Option(
+            "--side-by-side",
+            metavar="",
+            help="All responses side by side, over the events of --group.",
+        ),
+    ] = False,
+    scores: Annotated[
+        bool, typer.Option("--scores", metavar="", help="⟨t⟩ in the tables side by side.")
+    ] = False,
     order: Annotated[
         int | None,
         typer.Option(metavar="N", help="Only this order of derivatives.", show_default=False),
@@ -31,6 +59,15 @@ def rank(
             metavar="NAME",
             help="Only coefficients with this feature; * and ? stand for others.",
             show_default=False,
+        ),
+    ] = None,
+    format: Annotated[
+        str, typer.Option(metavar="NAME", help="text, markdown, or latex (for booktabs).")
+    ] = "text",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="Saves the table, not printed.", show_default=False
         ),
     ] = None,
     csv: Annotated[
@@ -44,20 +81,79 @@ def rank(
     Example:
 
     onnxtaylor rank result.json --top 50 --feature 'DER_mass*'
+
+    onnxtaylor rank result.json --top 50 --per-class --format latex -o top.tex
     """
-    options.writable({"--csv": csv}, inputs=[result])
-    from onnxtaylor.ranking import ranked_rows, write_csv
+    options.writable({"-o": out, "--csv": csv}, inputs=[result])
+    beside = per_class or side_by_side
+    _agree(beside=beside, output=output, scores=scores, json=json, format=format)
+    from onnxtaylor.files import write_whole
+    from onnxtaylor.ranking import Column, ranked_columns, ranked_rows, write_csv
 
     loaded = options.load_result(result)
-    rows = ranked_rows(loaded, count=top, output=output, group=group, order=order, feature=feature)
+    chosen: dict[str, Any] = {"count": top, "order": order, "feature": feature}
+    if beside:
+        columns = ranked_columns(loaded, group=group, per_class=per_class, **chosen)
+    else:
+        c, g = loaded.position(output, group)
+        rows = ranked_rows(loaded, output=output, group=group, **chosen)
+        columns = [Column(loaded.outputs[c], loaded.groups[g], rows)]
     if csv is not None:
         write_csv(loaded, csv)
     if json:
-        console.document(encoder.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        found = [row for column in columns for row in column.rows]
+        text = encoder.dumps(found, indent=1, ensure_ascii=False) + "\n"
     else:
-        c, g = loaded.position(output, group)
-        title = console.title(loaded.outputs[c], loaded.groups[g] if g else None)
-        total = len(loaded.indices)
-        console.show(console.summary(loaded), console.ranking_table(rows, title=title, total=total))
-    if csv is not None:
-        console.note(f"saved {console.printable(csv)}")
+        text = _table(loaded, columns, beside=beside, scores=scores, format=format, shown=not out)
+    if out is not None:
+        write_whole(out, text.encode(errors="backslashreplace"))
+    elif text:
+        console.document(text)
+    for path in filter(None, (out, csv)):
+        console.note(f"saved {console.printable(path)}")
+
+
+def _agree(*, beside: bool, output: str | None, scores: bool, json: bool, format: str) -> None:
+    """Raises OptionError for options that contradict one another."""
+    if beside and output is not None:
+        raise OptionError("--output chooses one response: leave it out of tables side by side")
+    if scores and not beside:
+        raise OptionError("--scores goes with --per-class or --side-by-side: one response alone"
+                          " has its ⟨t⟩ in the table")  # fmt: skip
+    if json and format != "text":
+        raise OptionError(f"--json and --format {console.printable(format)}: choose one of them")
+
+
+def _table(
+    result: TaylorResult,
+    columns: Sequence[Column],
+    *,
+    beside: bool,
+    scores: bool,
+    format: str,
+    shown: bool,
+) -> str:
+    """The table as text; for the terminal it is printed, and nothing is left to print."""
+    from onnxtaylor import tables
+
+    column, total = columns[0], len(result.indices)
+    group = None if column.group == result.groups[0] else column.group
+    title = console.title(column.output, group)
+    if beside:
+        cells = tables.side_by_side(columns, scores=scores)
+    else:
+        cells = tables.listing(column.rows, title)
+    if format != "text":
+        return tables.written(cells, format)
+    above = console.summary(result)
+    if beside:  # above, since the title of a narrow table is folded
+        above += f"\n\n{console.printable(cells.caption, limit=400)}"
+        table = console.table_of(cells)
+    else:
+        table = console.ranking_table(column.rows, title=title, total=total)
+    if shown:
+        console.show(above, table)
+        return ""
+    with redirect_stdout(StringIO()) as text:
+        console.show(above, table)
+    return text.getvalue()

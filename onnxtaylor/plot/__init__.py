@@ -4,6 +4,7 @@
     curve     all coefficients by rank, with a cut             plot_curve
     matrix    second order as a matrix, first order beside it  plot_matrix
     outputs   first order of all outputs side by side          plot_outputs
+    table     the ranked coefficients of all outputs, written  plot_table
 
 Each takes ``ax=None`` and returns the axes that it drew into; see ``style.axes`` for where new
 figures come from, ``text`` for labels, ``files`` for how figures are saved. ``check`` draws a
@@ -24,6 +25,7 @@ from onnxtaylor.plot.files import save_figures
 from onnxtaylor.plot.matrix import plot_matrix
 from onnxtaylor.plot.outputs import plot_outputs
 from onnxtaylor.plot.scores import plot_scores
+from onnxtaylor.plot.table import plot_table
 from onnxtaylor.result import TaylorResult
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "plot_matrix",
     "plot_outputs",
     "plot_scores",
+    "plot_table",
     "save_figures",
 ]
 
@@ -49,9 +52,10 @@ class ResultPlots:
         output: str | int | None = None,
         group: str | None = None,
         top: int = 30,
+        order: int | None = None,
     ) -> Axes:
         """Bars of the highest ranked coefficients: see ``plot_scores``."""
-        return plot_scores(self.result, ax, output=output, group=group, top=top)
+        return plot_scores(self.result, ax, output=output, group=group, top=top, order=order)
 
     def curve(
         self,
@@ -84,6 +88,17 @@ class ResultPlots:
     ) -> Axes:
         """First order of all outputs side by side: see ``plot_outputs``."""
         return plot_outputs(self.result, ax, group=group, top=top, per_class=per_class)
+
+    def table(
+        self,
+        ax: Axes | None = None,
+        *,
+        top: int = 50,
+        group: str | None = None,
+        per_class: bool = False,
+    ) -> Axes:
+        """The highest ranked coefficients of all outputs, side by side: see ``plot_table``."""
+        return plot_table(self.result, ax, top=top, group=group, per_class=per_class)
 
     def save(
         self,

@@ -21,9 +21,10 @@ from onnxtaylor.plot.matrix import plot_matrix
 from onnxtaylor.plot.outputs import class_positions, plot_outputs
 from onnxtaylor.plot.scores import plot_scores
 from onnxtaylor.plot.style import offscreen
+from onnxtaylor.plot.table import MOST, plot_table
 from onnxtaylor.result import TaylorResult
 
-__all__ = ["FORMATS", "save_figures", "slugs"]
+__all__ = ["FORMATS", "save_axes", "save_figures", "slugs"]
 
 # What each format would say of the time and machine it was written on, left out.
 FORMATS: dict[str, dict[str, str | None]] = {
@@ -46,9 +47,10 @@ def save_figures(
     """Writes every figure that makes sense for this result into a folder; returns the paths.
 
     ``scores``, ``curve`` and (from second order) ``matrix`` for each output, as ``scores.png`` or,
-    with several outputs, ``scores-<output>.png``; ``outputs`` for several outputs, and
-    ``outputs-per-class`` where the classes match them. The folder is made if it is missing. Each
-    file is whole or not there, and equal results give equal bytes.
+    with several outputs, ``scores-<output>.png``; ``outputs`` and ``table`` for several outputs (a
+    table of 12 at most), and ``outputs-per-class`` and ``table-per-class`` where the classes match
+    them. The folder is made if it is missing. Each file is whole or not there, and equal results
+    give equal bytes.
 
     Raises OptionError for a format other than png, pdf and svg, a prefix that is no file name, or
     an unknown group; ResultError where a file cannot be written.
@@ -81,6 +83,17 @@ def save_figures(
     return paths
 
 
+def save_axes(draw: Callable[[], Axes], path: str | os.PathLike[str]) -> None:
+    """Draws one figure and writes it in the format of the file's ending, whole or not at all.
+
+    Raises ResultError where the file cannot be written.
+    """
+    with offscreen():
+        figure = draw().figure
+    assert isinstance(figure, Figure)
+    write_whole(path, rendered(figure, Path(path).suffix[1:].lower()))
+
+
 def rendered(figure: Figure, format_name: str) -> bytes:
     """The figure as the bytes of a file; the same figure gives the same bytes."""
     stream = BytesIO()
@@ -104,14 +117,23 @@ def _figures(result: TaylorResult, group: str | None) -> Iterator[tuple[str, Cal
         yield f"curve{end}", partial(plot_curve, result, output=c, group=group)
         if second:
             yield f"matrix{end}", partial(plot_matrix, result, output=c, group=group)
-    if several and bool((result.indices.orders == 1).any()):
+    if not several:
+        return
+    first = bool((result.indices.orders == 1).any())
+    if first:
         yield "outputs", partial(plot_outputs, result, group=group)
-        try:
-            class_positions(result)
-        except OptionError:
-            return
-        if group is None:
+    table = len(result.outputs) <= MOST
+    if table:
+        yield "table", partial(plot_table, result, group=group)
+    try:
+        class_positions(result)
+    except OptionError:
+        return
+    if group is None:
+        if first:
             yield "outputs-per-class", partial(plot_outputs, result, per_class=True)
+        if table:
+            yield "table-per-class", partial(plot_table, result, per_class=True)
 
 
 def slugs(names: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ from onnxtaylor.result import TaylorResult
 __all__ = ["plot_scores"]
 
 ROW = 0.17  # inches a bar
+ORDERS = {1: "First-order", 2: "Second-order", 3: "Third-order"}
 
 
 def plot_scores(
@@ -25,19 +26,27 @@ def plot_scores(
     output: str | int | None = None,
     group: str | None = None,
     top: int = 30,
+    order: int | None = None,
 ) -> Axes:
     """Bars ⟨t_α⟩ ± SEM of the ``top`` largest coefficients, the largest at the top.
 
     First-order coefficients, pairs t_ij and auto-correlations t_ii differ by colour and hatch.
-    ``output`` and ``group`` are the first output and ``all`` by default. Draws into ``ax``, or
-    into a new figure whose height grows with the number of bars; returns the axes.
+    ``output`` and ``group`` are the first output and ``all`` by default; ``order`` shows the
+    coefficients of that order alone. Draws into ``ax``, or into a new figure whose height grows
+    with the number of bars; returns the axes.
 
-    Raises OptionError for an output or group that the result does not have, or ``top`` below 1.
+    Raises OptionError for an output, group or order that the result does not have, or ``top``
+    below 1.
     """
     if top < 1:
         raise OptionError(f"top {top}: ask for one bar at least")
     c, g = result.position(output, group)
-    best = np.argsort(result.rank[c, g], kind="stable")[:top]
+    best = np.argsort(result.rank[c, g], kind="stable")
+    if order is not None:
+        best = best[result.indices.orders[best] == order]
+        if not len(best):
+            raise OptionError(f"the result has no coefficient of order {order}")
+    best = best[:top]
     score, sem = result.score[c, g, best], result.sem[c, g, best]
     kind, looks = kinds(result.indices)[best], kinds_of(result)
     alphas = [result.indices.table[k] for k in best]
@@ -57,16 +66,16 @@ def plot_scores(
         ax.set_axisbelow(True)
         ax.grid(axis="x", color="0.88", linewidth=0.6)
         ax.set_xlabel(axis_label(result))
-        title(
-            ax,
-            f"{quantity(result)} of {response(result, result.outputs[c], 20)}",
-            result.groups[g],
-        )
+        what = quantity(result)
+        if order is not None:
+            what = f"{ORDERS[order]} {what.replace('Finite', 'finite')}"
+        title(ax, f"{what} of {response(result, result.outputs[c], 20)}", result.groups[g])
         present = sorted(set(kind.tolist()))
-        _legend(ax, present, looks)
+        if order != 1:  # one kind alone says the title
+            _legend(ax, present, looks)
         # half of the width beside the last bars belongs to the legend
         beside = float(np.nanmax((score + np.nan_to_num(sem))[-len(present) - 2 :], initial=0.0))
-        ax.set_xlim(right=max(ax.get_xlim()[1], 2 * beside))
+        ax.set_xlim(right=max(ax.get_xlim()[1], 2 * beside * (order != 1)))
     return ax
 
 

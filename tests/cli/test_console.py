@@ -49,7 +49,7 @@ def test_two_digits_of_the_uncertainty(value, error, text):
 
 
 def test_the_signed_mean_has_the_decimals_of_the_score():
-    row = {"rank": 1, "rank_low": None, "rank_high": None, "label": "a"}
+    row = {"rank": 1, "rank_low": None, "rank_high": None, "label": "a", "features": ["a"]}
     row |= {"score": 0.11, "sem": 0.0042, "signed_mean": -0.11}
     table = ranking_table([row], title="y", total=1)
     assert [next(iter(column.cells)) for column in table.columns][-2:] == [
@@ -60,7 +60,7 @@ def test_the_signed_mean_has_the_decimals_of_the_score():
 
 
 def test_the_numerical_error_has_a_column_where_there_is_one():
-    row = {"rank": 1, "rank_low": None, "rank_high": None, "label": "a"}
+    row = {"rank": 1, "rank_low": None, "rank_high": None, "label": "a", "features": ["a"]}
     row |= {"score": 0.11, "sem": 0.0042, "signed_mean": -0.11, "numerical_error": 2.34e-9}
     table = ranking_table([row, row | {"numerical_error": None}], title="y", total=2)
     columns = {column.header: list(column.cells) for column in table.columns}

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from onnxtaylor.plot import plot_curve, plot_matrix, plot_outputs, plot_scores
+from onnxtaylor.plot import plot_curve, plot_matrix, plot_outputs, plot_scores, plot_table
 from onnxtaylor.statistics.ranks import ranks
 
 FIGURES = {
@@ -17,6 +17,7 @@ FIGURES = {
     "curve": plot_curve,
     "matrix": plot_matrix,
     "outputs": plot_outputs,
+    "table": plot_table,
 }
 HIGGS = [
     "DER_mass_MMC", "DER_mass_transverse_met_lep", "DER_mass_vis", "DER_pt_h",

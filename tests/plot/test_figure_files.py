@@ -30,11 +30,11 @@ def test_every_figure_that_makes_sense_is_saved(make_result, tmp_path):
         "first": ["scores.png", "curve.png"],
         "two": [
             "scores-a.png", "curve-a.png", "matrix-a.png",
-            "scores-b-c.png", "curve-b-c.png", "matrix-b-c.png", "outputs.png",
+            "scores-b-c.png", "curve-b-c.png", "matrix-b-c.png", "outputs.png", "table.png",
         ],
         "classes": [
             "scores-a.png", "curve-a.png", "scores-b.png", "curve-b.png",
-            "outputs.png", "outputs-per-class.png",
+            "outputs.png", "table.png", "outputs-per-class.png", "table-per-class.png",
         ],
     }  # fmt: skip
     for name, files in saved.items():

@@ -71,3 +71,16 @@ def test_the_figure_grows_with_the_bars_up_to_a_limit(make_result):
     assert heights[0] < heights[1] < heights[2] <= 60
     with pytest.raises(OptionError, match="top 0"):
         plot_scores(result, top=0)
+
+
+def test_one_order_alone_is_shown_with_its_ranks_and_its_name(make_result):
+    result = make_result(5)
+    ax = plot_scores(result, own_axes(), order=1, top=4)
+    first = [row["label"] for row in result.top(20) if row["order"] == 1][:4]
+    assert [t.get_text() for t in ax.get_yticklabels()] == first
+    assert ax.get_title(loc="left").startswith("First-order Taylor coefficients of y")
+    assert ax.get_legend() is None
+    assert result.plot.scores(own_axes(), order=2).get_title(loc="left").startswith("Second-order ")
+    for missing in (0, 3):
+        with pytest.raises(OptionError, match=f"no coefficient of order {missing}"):
+            plot_scores(result, own_axes(), order=missing)

@@ -1,0 +1,271 @@
+"""``onnxtaylor compare``: two results, or two models on the same data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from onnxtaylor.cli import console, options
+from onnxtaylor.errors import OptionError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from onnxtaylor.comparison import Comparison
+
+__all__ = ["compare"]
+
+UNMOVED = 5  # changes that are shown where none of them counts
+SIDE = "A result of `analyze -o` (.json), or an ONNX file."
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help=SIDE, show_default=False)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Like A.", show_default=False)],
+    data: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="DATA",
+            help="Events, where A and B are models; formats as of `analyze`.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", metavar="FILE", help="Saves the comparison (JSON).", show_default=False),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Draws ⟨t⟩ of B against A (.png, .pdf, .svg).", show_default=False
+        ),
+    ] = None,
+    top: options.Top = 20,
+    significance: Annotated[
+        float,
+        typer.Option(
+            metavar="P", help="Probability of any false alarm among all coefficients (Holm)."
+        ),
+    ] = 0.01,
+    least: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Smaller changes do not count: share of the largest ⟨t⟩ of the output; of"
+            " responses, RMS difference per spread.",
+        ),
+    ] = 0.01,
+    features: options.Features = None,
+    label: options.Label = None,
+    weight: options.Weight = None,
+    exclude: options.Exclude = None,
+    missing: options.Missing = None,
+    events: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Only the first N events.",
+            min=1,
+            rich_help_panel=options.COLUMNS,
+            show_default=False,
+        ),
+    ] = None,
+    input: options.Input = None,
+    fix: options.Fix = None,
+    output: options.Output = None,
+    output_b: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Output of B, where it is called otherwise than in A; may be repeated.",
+            rich_help_panel=options.MODEL,
+            show_default=False,
+        ),
+    ] = None,
+    link: options.Link = "identity",
+    order: Annotated[
+        int,
+        typer.Option(metavar="N", help="1, or 2 with all pairs.", rich_help_panel=options.RUN),
+    ] = 2,
+    scale: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="unit: per unit of the input; sigma: per σ of each feature.",
+            rich_help_panel=options.RUN,
+        ),
+    ] = "unit",
+    finite_step: options.FiniteStep = None,
+    precision: options.Precision = "auto",
+    threads: options.Threads = 0,
+    provider: options.Provider = "auto",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """What changed from A to B, and is it significant?
+
+    Two models on the same data are compared event by event: far more sensitive than two results.
+
+    Exit status 0 where nothing moved, 1 where something did.
+
+    Example:
+
+    onnxtaylor compare before.json after.json
+
+    onnxtaylor compare torch.onnx keras.onnx events.parquet --weight w
+    """
+    files = data or []
+    results = [path == Path("-") or path.suffix.lower() == ".json" for path in (a, b)]
+    if any(results) and not all(results):
+        raise OptionError(
+            f"{console.printable(a)} and {console.printable(b)}: one is a result and the other a"
+            " model: name two of either"
+        )
+    if all(results) and files:
+        raise OptionError("two results hold their numbers: leave DATA out, or name two models")
+    if not any(results) and not files:
+        raise OptionError("two models need events to be compared at: name DATA files behind them")
+    if a == b == Path("-"):
+        raise OptionError("- and -: stdin can be read only once")
+    options.writable({"-o": out, "--plot": plot}, inputs=[a, b, *files])
+    if plot is not None:
+        options.figure_format("--plot", plot)
+    if all(results):
+        from onnxtaylor.comparison import compare_results
+
+        loaded = [options.load_result(path) for path in (a, b)]
+        found = compare_results(*loaded, significance=significance, least=least)
+    else:
+        names, fixed = options.parse_features(features), options.parse_fixed(fix)
+        with options.data_files(files) as paths, console.progress_bar(quiet) as progress:
+            # numba, onnx and pyarrow are imported here, so that --help need not wait for them
+            from onnxtaylor.comparison.models import compare_models
+
+            found = compare_models(
+                a,
+                b,
+                paths,
+                feature_names=names,
+                weights=weight,
+                labels=label,
+                exclude=exclude or (),
+                input=input,
+                output=output,
+                output_b=output_b,
+                fix=fixed,
+                link=link,
+                events=events,
+                significance=significance,
+                least=least,
+                progress=progress,
+                order=order,
+                scale=scale,
+                missing=missing,
+                finite_step=options.parse_steps(finite_step),
+                precision=precision,
+                threads=threads,
+                provider=provider,
+            )
+    if out is not None:
+        from onnxtaylor.files import write_whole
+
+        write_whole(out, found.to_json().encode(errors="backslashreplace"))
+    if plot is not None:
+        from onnxtaylor.plot.comparison import plot_comparison
+        from onnxtaylor.plot.files import save_axes
+
+        save_axes(lambda: plot_comparison(found), plot)
+    if json:
+        console.document(found.to_json())
+    elif not quiet:
+        _print(found, top)
+    if not quiet:
+        for path in filter(None, (out, plot)):
+            console.note(f"saved {console.printable(path)}")
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+def _print(found: Comparison, top: int) -> None:
+    """Both sides, the responses, what moved, and the verdict."""
+    for side, result in (("A", found.a), ("B", found.b)):
+        console.show(
+            f"{side}  {console.printable(result.model.path)}: {result.data.events} events,"
+            f" {console.printable(result.model.engine)} in"
+            f" {console.printable(result.model.precision)}"
+        )
+    for line in found.shared.notes:
+        console.show(f"note: {console.printable(line, limit=400)}")
+    if found.responses:
+        console.show(_responses(found))
+    total, moved = found.change.size, int(found.moved.sum())
+    rows = found.rows(moved=True) or [row for row in found.rows() if row["change"]]
+    title = "coefficients that moved" if moved else "most significant changes, none of which counts"
+    if rows:
+        shown = rows[: top if moved else min(top, UNMOVED)]
+        console.show(_changes(shown, title, len(rows), several=len(found.shared.groups) > 1))
+    how = "event by event" if found.paired else "as independent results"
+    verdict = "MOVED" if moved else "unchanged"
+    console.show(
+        f"{verdict}: {moved} of {total} scores moved, compared {how}: family-wise significance"
+        f" {found.significance:g}, at least {found.least:.3g} of the largest ⟨t⟩"
+    )
+    for r in found.moved_responses:
+        console.show(
+            f"MOVED: response '{console.printable(r.output)}' by {r.rms:.3g} (RMS),"
+            f" {100 * r.rms / r.spread if r.spread else float('inf'):.3g} % of its spread"
+        )
+
+
+def _responses(found: Comparison) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=box.SIMPLE_HEAD, title="responses, B − A", title_justify="left", title_style="bold"
+    )
+    table.add_column("response", overflow="fold")
+    for name in ("mean", "RMS", "spread of A", "largest", "at event"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for r in found.responses:
+        table.add_row(
+            Text(console.printable(r.output, limit=400)),
+            f"{r.mean:+.2g}",
+            f"{r.rms:.2g}",
+            f"{r.spread:.2g}",
+            f"{r.largest:.2g}",
+            str(r.event),
+        )
+    return table
+
+
+def _changes(rows: list[dict[str, object]], title: str, total: int, *, several: bool) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    table.add_column("coefficient", overflow="fold")
+    table.add_column("response", overflow="fold")
+    if several:
+        table.add_column("events", overflow="fold")
+    for name in ("⟨t⟩ A", "⟨t⟩ B", "B − A", "z", "p", "rank"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        names = [row["label"], row["output"], *([row["group"]] if several else [])]
+        z = row["z"]
+        table.add_row(
+            *(Text(console.printable(name, limit=400)) for name in names),
+            f"{row['score_a']:.4g}",
+            f"{row['score_b']:.4g}",
+            console.uncertain(float(str(row["change"])), float(str(row["sigma"]))),
+            "–" if z is None else f"{z:+.1f}",
+            f"{row['p']:.1g}",
+            f"{row['rank_a']} → {row['rank_b']}",
+        )
+    if len(rows) < total:
+        table.caption, table.caption_justify = f"{len(rows)} of {total}", "left"
+    return table

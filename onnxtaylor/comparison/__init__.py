@@ -1,0 +1,16 @@
+"""Two results, or two models on the same data: what changed, and is it significant?
+
+===========  ===================================================================================
+``match``    which outputs, groups and coefficients two results have in common
+``moved``    ``Comparison``: changes of ⟨t⟩, their uncertainties, family-wise significance
+``paired``   sums over events of abs(t_B) − abs(t_A), and of the responses' differences
+``models``   two models on the same data, event by event
+===========  ===================================================================================
+"""
+
+from __future__ import annotations
+
+from onnxtaylor.comparison.moved import Comparison, compare_results, holm
+from onnxtaylor.comparison.paired import ResponseDifference
+
+__all__ = ["Comparison", "ResponseDifference", "compare_results", "holm"]

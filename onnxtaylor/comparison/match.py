@@ -1,0 +1,114 @@
+"""Which outputs, groups and coefficients two results have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.errors import OptionError, ResultError, listed, printable
+from onnxtaylor.indices import MultiIndices
+from onnxtaylor.result import TaylorResult
+
+__all__ = ["Match", "match"]
+
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """What A and B share: pairs of outputs, groups, and the coefficients in the order of A.
+
+    ``a`` and ``b`` hold the places of these outputs, groups and coefficients in either result,
+    fit for ``numpy.ix_``. ``notes`` say what was left out, and what was matched by its place.
+    """
+
+    outputs: tuple[tuple[str, str], ...]
+    groups: tuple[str, ...]
+    features: tuple[str, ...]
+    indices: MultiIndices
+    a: tuple[Places, Places, Places]
+    b: tuple[Places, Places, Places]
+    notes: tuple[str, ...]
+
+
+def match(a: TaylorResult, b: TaylorResult) -> Match:
+    """Outputs by name, or by their place where there are as many; the rest by name alone.
+
+    Raises ResultError where the two do not measure the same thing: coefficients against finite
+    steps, other units, another link, no output or no coefficient in common.
+    """
+    for what, first, second in (
+        ("method", a.method, b.method),
+        ("scale", a.options.get("scale"), b.options.get("scale")),
+        ("link", a.options.get("link"), b.options.get("link")),
+    ):
+        if first != second:
+            raise ResultError(
+                f"the results cannot be compared: their {what} is {printable(first)} in A and"
+                f" {printable(second)} in B: analyze both with the same --{what}"
+            )
+    notes: list[str] = []
+    outputs = _outputs(a.outputs, b.outputs, notes)
+    groups = [name for name in a.groups if name in b.groups]
+    alone = [name for name in (*a.groups, *b.groups) if name not in groups]
+    if alone:
+        notes.append(f"groups that only one of them has: {listed(alone)}")
+    features = {name: i for i, name in enumerate(a.features)}
+    strange = [name for name in b.features if name not in features]
+    strange += [name for name in a.features if name not in b.features]
+    if strange:
+        notes.append(f"features that only one of them has: {listed(strange)}")
+    places = {_key(names): k for k, names in enumerate(b.indices.names(b.features))}
+    rows = [
+        (k, places[key])
+        for k, key in enumerate(map(_key, a.indices.names(a.features)))
+        if key in places
+    ]
+    if not rows:
+        raise ResultError(
+            f"the results cannot be compared: no coefficient is in both; A has features"
+            f" {listed(a.features)}, B has {listed(b.features)}"
+        )
+    if len(rows) < max(len(a.indices), len(b.indices)):
+        notes.append(
+            f"{len(rows)} coefficients are in both, of {len(a.indices)} in A and"
+            f" {len(b.indices)} in B"
+        )
+    in_a, in_b = np.array(rows, np.int64).T
+    return Match(
+        outputs=tuple((a.outputs[i], b.outputs[j]) for i, j in outputs),
+        groups=tuple(groups),
+        features=a.features,
+        indices=MultiIndices(len(a.features), a.indices.table[in_a]),
+        a=(_array([i for i, _ in outputs]), _array([a.groups.index(g) for g in groups]), in_a),
+        b=(_array([j for _, j in outputs]), _array([b.groups.index(g) for g in groups]), in_b),
+        notes=tuple(notes),
+    )
+
+
+def _key(names: Sequence[str]) -> tuple[str, ...]:
+    """A coefficient by its features, whatever their order in the model: t_ij is t_ji."""
+    return tuple(sorted(names))
+
+
+def _outputs(a: Sequence[str], b: Sequence[str], notes: list[str]) -> list[tuple[int, int]]:
+    """Pairs of places. Exports of one model often differ in the names of their outputs."""
+    common = [(i, b.index(name)) for i, name in enumerate(a) if name in b]
+    if len(common) < max(len(a), len(b)) and len(a) == len(b):
+        notes.append(f"outputs are matched by their place: {listed(a)} with {listed(b)}")
+        return [(i, i) for i in range(len(a))]
+    if not common:
+        raise OptionError(
+            f"the outputs do not match: A has {listed(a)}, B has {listed(b)}: choose with --output"
+        )
+    alone = [name for name in (*a, *b) if name not in a or name not in b]
+    if alone:
+        notes.append(f"outputs that only one of them has: {listed(alone)}")
+    return common
+
+
+def _array(values: Sequence[int]) -> Places:
+    return np.array(values, np.int64)

@@ -1,0 +1,83 @@
+r"""Untrusted text made fit for Markdown and LaTeX: it shows as it is, and does nothing.
+
+Names of features, outputs and classes come from files. Behind these functions none of them ends a
+cell, opens a link or a comment, switches to mathematics, or runs a command.
+
+LaTeX gets commands of its own kernel alone, in any font encoding. Letters with accents and Greek
+letters are composed; what the kernel has no command for is written as its code point, so that any
+name compiles. (Libraries that know more letters answer with commands of packages that the document
+may not load.)
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from onnxtaylor.errors import printable
+
+__all__ = ["latex", "markdown"]
+
+LIMIT = 400  # letters of a name
+
+# What CommonMark or GitHub's extension of it could take for markup, mathematics or a link.
+_MARKUP = re.compile(
+    r"[\\`*\[\]<>#|~$&!@]|:(?=\S)"
+    r"|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])"  # within a word it is a letter
+    r"|(?<=www)\.",
+    re.IGNORECASE,
+)
+
+_LATEX = {
+    **{c: f"\\{c}" for c in "{}$&#%_"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"},
+    **{"[": "{[}", "]": "{]}", '"': r"\texttt{\char34}"},
+    **{"–": r"\textendash{}", "—": r"\textemdash{}", "…": r"\dots{}"},
+    **{"⟨": r"\ensuremath{\langle}", "⟩": r"\ensuremath{\rangle}", "±": r"\ensuremath{\pm}"},
+    **{"×": r"\ensuremath{\times}", "−": r"\ensuremath{-}", "µ": r"\ensuremath{\mu}"},
+    **{"ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "œ": r"\oe{}", "Œ": r"\OE{}"},
+    **{"ø": r"\o{}", "Ø": r"\O{}", "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}"},
+}
+# combining grave, acute, circumflex, tilde, macron, breve, dot, diaeresis, ring, double acute,
+# caron, cedilla
+_ACCENTS = dict(
+    zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327", "`'^~=u.\"rHvc",
+        strict=True)
+)  # fmt: skip
+_GREEK = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"  # those that have a command
+_LIGATURES = re.compile(r"[-'`?!](?=[-'`])")
+
+
+def markdown(text: object) -> str:
+    r"""Text for a paragraph or a table cell of Markdown; GitHub's tables, links and mathematics.
+
+    >>> print(markdown("m_vis"), markdown("a|b](x)"), markdown("<b>\n"))
+    m_vis a\|b\](x) \<b\>\\n
+    """
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", printable(text, LIMIT))
+
+
+def latex(text: object) -> str:
+    r"""Text for a paragraph or a table cell of LaTeX.
+
+    >>> print(latex("p_T [GeV]"), latex("50 %}"), latex("é, φ\n"))
+    p\_T {[}GeV{]} 50 \%\} \'{e}, \ensuremath{\phi}\textbackslash{}n
+    """
+    # two of them in a row are one other sign to TeX
+    separate = _LIGATURES.sub(lambda found: f"{found[0]}\0", printable(text, LIMIT))
+    return "".join("{}" if c == "\0" else _letter(c) for c in separate)
+
+
+def _letter(c: str) -> str:
+    if c in _LATEX:
+        return _LATEX[c]
+    if c.isascii():
+        return c
+    parts = unicodedata.normalize("NFD", c)
+    if len(parts) == 2 and parts[0].isascii() and parts[1] in _ACCENTS:
+        return f"\\{_ACCENTS[parts[1]]}{{{parts[0]}}}"
+    if c in _GREEK:
+        name = unicodedata.name(c).split()[-1].lower().replace("lamda", "lambda")
+        return rf"\ensuremath{{\{name.capitalize() if c.isupper() else name}}}"
+    return "".join(_LATEX.get(sign, sign) for sign in ascii(c)[1:-1])

@@ -1,0 +1,33 @@
+"""How a value with an uncertainty is written."""
+
+from __future__ import annotations
+
+from math import floor, isfinite, log10
+
+__all__ = ["formats", "uncertain"]
+
+
+def uncertain(value: float, error: float) -> str:
+    """A value with its uncertainty to two digits: ``0.2354 ± 0.0097``.
+
+    >>> uncertain(0.23537, 0.00974), uncertain(1234.5, 67.0), uncertain(0.5, 0.0)
+    ('0.2354 ± 0.0097', '1234 ± 67', '0.5 ± 0')
+    """
+    shown, and_error = formats(value, error)
+    return f"{value:{shown}} ± {error:{and_error}}"
+
+
+def formats(value: float, error: float) -> tuple[str, str]:
+    """How a value is written down to the second digit of its uncertainty, and that itself.
+
+    >>> format(0.23537, formats(0.23537, 0.00974)[0])
+    '0.2354'
+    """
+    if not (isfinite(value) and isfinite(error)) or error <= 0:
+        return ".6g", ".2g"
+    # of the rounded uncertainty: 0.0996 is 0.10
+    digits = 1 - floor(log10(float(f"{error:.1e}")) + 1e-9)
+    size = max(abs(value), error)
+    if digits > 8 or size >= 1e6 or size < 1e-4:
+        return f".{min(max(0, digits + floor(log10(size))), 12)}e", ".1e"
+    return f".{max(0, digits)}f", f".{max(0, digits)}f"

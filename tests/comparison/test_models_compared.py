@@ -1,0 +1,116 @@
+"""Two models at the same events, against sums written down naively."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import numpy_helper
+
+import onnxtaylor as ot
+from onnxtaylor.comparison import compare_results
+from onnxtaylor.comparison.models import compare_models
+from onnxtaylor.errors import OptionError
+from tests.engine.nets import Net
+
+
+def bent(model, factor):
+    """The model with its first weight matrix multiplied."""
+    other = type(model)()
+    other.CopyFrom(model)
+    for tensor in other.graph.initializer:
+        value = numpy_helper.to_array(tensor)
+        if value.ndim == 2:
+            tensor.CopyFrom(numpy_helper.from_array(value * value.dtype.type(factor), tensor.name))
+            return other
+    raise AssertionError("no matrix")
+
+
+@pytest.fixture(scope="module")
+def case():
+    random = np.random.default_rng(8)
+    model = Net("tanh").model()
+    x = random.normal(size=(300, 6))
+    weights, labels = random.normal(1.0, 1.0, size=300), np.where(x[:, 0] > 0, "s", "b")
+    return model, bent(model, 1.05), x, weights, labels
+
+
+def coefficients(model, x):
+    d = ot.differentiate(model)(x.astype(np.float32))
+    n = x.shape[1]
+    i, j = np.triu_indices(n)
+    second = d.hessian[..., i, j] * np.where(i == j, 0.5, 1.0)
+    return d.value, np.concatenate([d.jacobian, second], axis=2).astype(np.float64)
+
+
+@pytest.mark.parametrize("scale", ["unit", "sigma"])
+def test_changes_and_errors_are_those_of_the_events(case, scale):
+    a, b, x, w, labels = case
+    found = compare_models(a, b, x, weights=w, labels=labels, scale=scale, batch_size=37)
+    (value_a, t_a), (value_b, t_b) = coefficients(a, x), coefficients(b, x)
+    assert found.shared.groups == ("all", "b", "s")
+    mean = w @ x / w.sum()
+    sigma = np.sqrt(w @ (x - mean) ** 2 / w.sum())
+    unit = found.indices.scale(sigma) if scale == "sigma" else 1.0
+    for g, chosen in enumerate((np.full(300, True), labels == "b", labels == "s")):
+        v, d = w[chosen], (np.abs(t_b) - np.abs(t_a))[chosen]
+        change = np.einsum("k,kct->ct", v, d) / v.sum()
+        error = np.sqrt(np.einsum("k,kct->ct", v**2, (d - change) ** 2)) / abs(v.sum())
+        size = np.abs(t_a).mean()
+        np.testing.assert_allclose(found.change[:, g], change * unit, rtol=0, atol=2e-5 * size)
+        np.testing.assert_allclose(found.sigma[:, g], error * unit, rtol=1e-2, atol=2e-5 * size)
+    np.testing.assert_allclose(found.change, found.score_b - found.score_a, rtol=0, atol=1e-6)
+    difference = (value_b - value_a)[:, 0].astype(np.float64)
+    r = found.responses[0]
+    v = np.abs(w)
+    assert r.event == np.abs(difference).argmax()
+    assert r.largest == pytest.approx(np.abs(difference).max(), rel=1e-3)
+    assert r.mean == pytest.approx(v @ difference / v.sum(), rel=1e-3)
+    assert r.rms == pytest.approx(np.sqrt(v @ difference**2 / v.sum()), rel=1e-3)
+    spread = np.sqrt(np.cov(value_a[:, 0], aweights=v, ddof=0))
+    assert r.spread == pytest.approx(float(spread), rel=1e-4)
+
+
+def test_the_same_events_tell_more_than_two_results(case):
+    a, b, x, *_ = case
+    paired = compare_models(a, b, x)
+    alone = ot.analyze(a, x, check=0), ot.analyze(b, x, check=0)
+    apart = compare_results(*alone)
+    assert paired.paired
+    assert not apart.paired
+    assert np.median(paired.sigma / apart.sigma) < 0.2
+    assert paired.moved.sum() > apart.moved.sum()
+
+
+def test_an_export_of_the_same_weights_has_not_moved(case):
+    a, _, x, *_ = case
+    found = compare_models(a, bent(bent(a, 3.0), 1 / 3.0), x)  # rounded twice on the way
+    assert found.change.any()
+    assert found.passed
+
+
+def test_a_response_that_moved_is_found_even_where_no_coefficient_does(case):
+    a, _, x, *_ = case
+    shifted = type(a)()
+    shifted.CopyFrom(a)
+    node = shifted.graph.node[-1]
+    final, node.output[0] = node.output[0], "before"
+    shifted.graph.initializer.append(numpy_helper.from_array(np.float32([0.25]), "shift"))
+    shifted.graph.node.add(op_type="Add", input=["before", "shift"], output=[final])
+    found = compare_models(a, shifted, x)
+    assert not found.moved.any()
+    assert [r.rms for r in found.moved_responses] == pytest.approx(
+        [0.25] * len(found.responses), rel=1e-4
+    )
+    assert not found.passed
+
+
+def test_finite_steps_are_compared_too(case):
+    a, b, x, *_ = case
+    found = compare_models(a, b, x, finite_step="0.5sigma")
+    np.testing.assert_allclose(found.change, found.score_b - found.score_a, rtol=0, atol=1e-6)
+
+
+def test_an_option_that_does_not_exist_is_refused(case):
+    a, b, x, *_ = case
+    with pytest.raises(OptionError, match="no option sede"):
+        compare_models(a, b, x, sede=3)
