@@ -24,61 +24,35 @@ import argparse
 import io
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from validation.demo_export import DemoError, export, verify
 from validation.demo_provenance import DOC_STRING, DOI, provenance
+from validation.higgs_data import (
+    MISSING_BELOW,
+    REPLACEMENT,
+    SOURCE,
+    HiggsEvents,
+    Standardization,
+    feature_names,
+    read_table,
+)
+from validation.study import StudyError
 
 Floats = npt.NDArray[np.floating[Any]]
 
-SOURCE = Path("higgs/atlas-higgs-challenge-2014-v2_first22889.csv.gz")
 OUTPUT = Path(__file__).resolve().parents[1] / "onnxtaylor" / "demo"
-KEPT = ("EventId", "Weight", "Label", "KaggleWeight")
 DEMO_EVENTS = 2000
 VALIDATION_SHARE = 0.2
 SEED = 2018
-MISSING_BELOW, REPLACEMENT = -900.0, -10.0
 LAYERS = ("hidden_1", "hidden_2", "signal")
 WIDTH, L2, LEARNING_RATE, BATCH, PATIENCE, MAX_EPOCHS = 64, 1e-3, 1e-3, 256, 10, 300
-
-
-@dataclass(frozen=True)
-class Events:
-    """x: (events, 30) float32, signal: (events,) of 0 and 1, weight: (events,) KaggleWeight."""
-
-    x: npt.NDArray[np.float32]
-    signal: npt.NDArray[np.float32]
-    weight: npt.NDArray[np.float64]
-
-    @classmethod
-    def of(cls, table: pa.Table) -> Events:
-        """The numbers that the training needs."""
-        x = np.column_stack([table[name].to_numpy() for name in feature_names(table)])
-        signal = np.array([label == "s" for label in table["Label"].to_pylist()])
-        return cls(x.astype("f4"), signal.astype("f4"), table["KaggleWeight"].to_numpy())
-
-    def take(self, rows: npt.NDArray[np.int64]) -> Events:
-        """The events of these rows."""
-        return Events(self.x[rows], self.signal[rows], self.weight[rows])
-
-    def balanced(self) -> npt.NDArray[np.float32]:
-        """w_k · N / (2 Σ w over the class of k): either class has the total N/2."""
-        totals = np.bincount(self.signal.astype(int), self.weight)
-        weight = self.weight / totals[self.signal.astype(int)]
-        return (weight * len(weight) / 2).astype("f4")
-
-
-def feature_names(table: pa.Table) -> list[str]:
-    """The 13 derived and 17 primitive quantities, in the order of the source."""
-    return [name for name in table.column_names if name.startswith(("DER_", "PRI_"))]
 
 
 def read_source(data: str | None) -> pa.Table:
@@ -88,15 +62,7 @@ def read_source(data: str | None) -> pa.Table:
     path = Path(data) / SOURCE
     if not path.is_file():
         raise DemoError(f"{path} is not there: is {data} the folder of the test data?")
-    table = pc.read_csv(path)
-    names = feature_names(table)
-    if len(names) != 30 or not set(KEPT) <= set(table.column_names):
-        raise DemoError(f"{path} does not have the columns of the Higgs challenge")
-    columns = ["EventId", *names, "Weight", "Label", "KaggleWeight"]
-    types = [
-        (name, pa.float64() if name in names else table.schema.field(name).type) for name in columns
-    ]
-    return table.select(columns).cast(pa.schema(types))
+    return read_table(path)
 
 
 def parquet(events: pa.Table) -> bytes:
@@ -130,7 +96,7 @@ def build(mean: Floats, std: Floats) -> Any:
     return keras.Model(x, y, name="higgs")
 
 
-def train(events: Events) -> tuple[Any, int]:
+def train(events: HiggsEvents) -> tuple[Any, int]:
     """The network at its smallest loss on a fifth of the events, and the epochs that were run."""
     import keras
     import tensorflow as tf
@@ -140,8 +106,8 @@ def train(events: Events) -> tuple[Any, int]:
     rows = np.random.default_rng(SEED).permutation(len(events.x))
     cut = int(len(rows) * VALIDATION_SHARE)
     stop, fit = events.take(rows[:cut]), events.take(rows[cut:])
-    replaced = np.where(fit.x < MISSING_BELOW, REPLACEMENT, fit.x)
-    model = build(replaced.mean(axis=0, dtype="f8"), replaced.std(axis=0, dtype="f8"))
+    moments = Standardization.of(fit.x)
+    model = build(moments.mean, moments.std)
     model.compile(keras.optimizers.Adam(LEARNING_RATE), "binary_crossentropy")
     history = model.fit(
         fit.x,
@@ -156,7 +122,7 @@ def train(events: Events) -> tuple[Any, int]:
     return model, len(history.epoch)
 
 
-def auc(model: Any, events: Events) -> str:
+def auc(model: Any, events: HiggsEvents) -> str:
     """Weighted and plain ROC AUC ± the standard deviation over 200 bootstrap replicates."""
     from sklearn.metrics import roc_auc_score
 
@@ -186,7 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         make(options.data, options.output)
-    except DemoError as error:
+    except (DemoError, StudyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -200,8 +166,8 @@ def make(data: str | None, output: Path) -> None:
     os.environ |= {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
     earlier = len(table) - DEMO_EVENTS
     events = table.slice(earlier)
-    demo = Events.of(events)
-    model, epochs = train(Events.of(table.slice(0, earlier)))
+    demo = HiggsEvents.of(events)
+    model, epochs = train(HiggsEvents.of(table.slice(0, earlier)))
     exported = export(model, feature_names(table), DOC_STRING)
     facts = {
         "source": SOURCE,

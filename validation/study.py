@@ -7,6 +7,7 @@ runs a study and writes, into ``validation/`` or the folder that is named,
 ===========================  ======================================================================
 ``measured/NAME.json``       its numbers, and its claims: what was measured, whether they hold
 ``figures/NAME-KEY.png``     its figures
+``measured/NAME-FILE``       texts that belong to it, such as tables in LaTeX
 ``README.md``                its section there, made of the JSON alone, between two marks
 ===========================  ======================================================================
 
@@ -54,11 +55,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a study found: numbers fit for JSON, claims, figures by key."""
+    """What a study found: numbers fit for JSON, claims, figures by key, texts by file name."""
 
     numbers: Mapping[str, Any]
     claims: Sequence[Claim]
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ def perform(study: Study, *, short: bool, output: Path) -> dict[str, Any]:
     for folder in ("measured", "figures"):
         (output / folder).mkdir(parents=True, exist_ok=True)
     (output / "measured" / f"{study.name}.json").write_text(text)
+    for name, content in outcome.texts.items():
+        (output / "measured" / f"{study.name}-{name}").write_text(content)
     for key, figure in outcome.figures.items():
         # no date and no version in the file: the same numbers give the same bytes
         target = output / "figures" / f"{study.name}-{key}.png"
