@@ -24,6 +24,7 @@ The data's path through the package, top to bottom:
 ``derivatives``  value, Jacobian and Hessian as a function and as a file
 ``inspection``  what a model offers, and which engine would take it
 ``ranking``, ``selection``, ``plot``   what people do with a result
+``report``      a result as one HTML page, and as what a notebook shows; ``bars``: progress, seen
 ``cli``         one thin file per command
 ``tables``      rankings as Markdown and LaTeX; ``markup``: untrusted text in these
 ``uncertainty``  how many digits a value has

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from onnxtaylor.bars import showing
 from onnxtaylor.checking import Sample, compare_engines
 from onnxtaylor.data import EventSource
 from onnxtaylor.errors import OptionError, listed
@@ -55,7 +56,7 @@ def analyze(
     scale: str = "unit",
     events: int | None = None,
     sample: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **options: Any,
 ) -> TaylorResult:
     """⟨t_α⟩ = Σ w abs(t_α) / Σ w of every Taylor coefficient of a model over a data set.
@@ -88,7 +89,7 @@ def analyze(
     events, sample
         Only the first, or a random sample, of the events.
     progress
-        Called with (stage, events done, events in all).
+        Called with (stage, events done, events in all); True draws a bar, also in notebooks.
     **options
         ``precision``: ``float64`` evaluates the model in double precision with either engine,
         ``float32`` in its own format; ``auto`` takes double precision for differences where the
@@ -124,24 +125,25 @@ def analyze(
     by_steps = chosen.finite_step is not None
     request = ModelRequest.of(input, output, fix, link, by_steps=by_steps)
     loaded = read_model(model)
-    source = open_data(
-        loaded,
-        request,
-        x,
-        DataRequest(
-            features=None if feature_names is None else tuple(feature_names),
-            label=labels if isinstance(labels, str) else None,
-            weight=weights if isinstance(weights, str) else None,
-            exclude=tuple(exclude),
-            events=events,
-            sample=sample,
-        ),
-        missing=chosen.missing,
-        arrays=(weights, labels),
-        seed=chosen.seed,
-        progress=progress,
-    )
-    return run(loaded, request, source, chosen, progress)
+    with showing(progress) as tell:
+        source = open_data(
+            loaded,
+            request,
+            x,
+            DataRequest(
+                features=None if feature_names is None else tuple(feature_names),
+                label=labels if isinstance(labels, str) else None,
+                weight=weights if isinstance(weights, str) else None,
+                exclude=tuple(exclude),
+                events=events,
+                sample=sample,
+            ),
+            missing=chosen.missing,
+            arrays=(weights, labels),
+            seed=chosen.seed,
+            progress=tell,
+        )
+        return run(loaded, request, source, chosen, tell)
 
 
 def run(

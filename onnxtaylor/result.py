@@ -232,6 +232,18 @@ class TaylorResult:
         # a path that is no Unicode has lone surrogates: JSON can say them, as escapes
         write_whole(path, self.to_json().encode(errors="backslashreplace"))
 
+    def to_html(self, *, title: str | None = None) -> str:
+        """The report of this result, one HTML document that loads nothing: see ``report.html``."""
+        from onnxtaylor.report import html  # templates: only when asked for
+
+        return html(self, title=title)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: see ``report.notebook``."""
+        from onnxtaylor.report.notebook import fragment
+
+        return fragment(self)
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TaylorResult:
         """Reads a saved result. Raises ResultError, naming the file and what is wrong with it."""

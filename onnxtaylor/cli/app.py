@@ -22,6 +22,7 @@ from onnxtaylor.cli.inspect import inspect
 from onnxtaylor.cli.operators import operators
 from onnxtaylor.cli.plot import plot
 from onnxtaylor.cli.rank import rank
+from onnxtaylor.cli.report import report
 from onnxtaylor.cli.schema import schema
 from onnxtaylor.errors import OnnxTaylorError, OnnxTaylorWarning, printable
 
@@ -42,9 +43,9 @@ app = typer.Typer(
     "Taylor coefficients of an ONNX model at every event of a data set, and their\n"
     "mean absolute values ⟨t⟩ with uncertainties.\n\n"
     "Example: onnxtaylor analyze model.onnx events.csv --label class -o result.json",
-    epilog="Exit status: 0 fine, 1 findings: the engines differ, or `check`, `compare` or `audit` was\n"
-    "not passed, 2 the input or the call is wrong (one line says what), 3 a fault of onnxtaylor.\n"
-    "Data go to stdout, messages and progress to stderr.",
+    epilog="Exit status: 0 fine, 1 findings: the engines differ, or `check`, `compare` or `audit`\n"
+    "was not passed, 2 the input or the call is wrong (one line says what), 3 a fault of\n"
+    "onnxtaylor. Data go to stdout, messages and progress to stderr.",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -56,6 +57,7 @@ for command in (
     compare,
     rank,
     plot,
+    report,
     inspect,
     differentiate,
     operators,
