@@ -8,7 +8,8 @@ elements that an event has there:
     H_c,ij += Σ_d (l_id u_cjd + l_jd u_cid)            (halves)
 
 Where the rows do not depend on the event, before the first nonlinearity, the products r_id r_jd are
-constants, and the sum over d is one plain matrix product with the weights of all events. Elsewhere
+constants, and the sum over d is one plain matrix product with the weights of all events (they are
+written as operators, since the graph's weights may be fed). Elsewhere
 it is a product of (C·b, D) by (D, m) for every event and every block of b features, with the m
 features from there on: what lies below the blocks' diagonal is not computed. Rows of small nodes
 are stacked along d and share a product.
@@ -78,11 +79,12 @@ class HessianBuilder:
     def diagonal(self, rows: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd r_d r_dᵀ."""
         e, width = self._c.e, prod(abs(d) for d in rows.shape)
-        constant = None if rows.varies else e.constants.get(self._by_event(rows))
-        if constant is not None and width * len(self._pairs) <= PAIR_LIMIT:
-            matrix = constant[0]
-            products = matrix[self._pairs[:, 0]] * matrix[self._pairs[:, 1]]  # (K, D)
-            part = e.op("MatMul", self._by_event(weights), e.constant(products.T))
+        matrix = "" if rows.varies else self._by_event(rows)
+        if matrix in e.constants and width * len(self._pairs) <= PAIR_LIMIT:
+            whole = e.op("Squeeze", matrix, e.constant([0]))  # (n, D)
+            left, right = (e.op("Gather", whole, e.constant(p), axis=0) for p in self._pairs.T)
+            products = e.op("Transpose", e.op("Mul", left, right), perm=[1, 0])  # (D, K)
+            part = e.op("MatMul", self._by_event(weights), products)
             self._dense.append(part)
             self._dense_varies |= weights.varies
             return

@@ -10,7 +10,7 @@ Order 1 takes the sweep that carries less.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -47,17 +47,26 @@ class DerivativeGraph:
     A loose graph has the tensors of its ``pieces`` instead of ``TERMS``: ∂f_c/∂x_i and
     ∂²f_c/∂x_i∂x_j without 1/α!, to be put together by who runs it. ``kinks`` counts the piecewise
     linear operators on the way: second order does not see the jumps of their slope.
+
+    ``weights`` are further inputs, constants of the original graph that may be fed with other
+    values. It holds for these values alone of the ``frozen`` ones.
     """
 
     proto: onnx.ModelProto
     indices: MultiIndices
     kinks: Mapping[str, int] = field(default_factory=dict)
     pieces: Cover = ()
+    weights: tuple[str, ...] = ()
+    frozen: frozenset[str] = frozenset()
 
 
 def missing_rules(function: GraphFunction) -> list[tuple[str, str]]:
     """(operator, node) for every node on the way from features to responses without a rule."""
-    nodes = [Node.of(proto) for proto in function.proto.graph.node]
+    # a loop or a branch also reads what its graph takes from outside
+    nodes = [
+        replace(Node.of(proto), inputs=tuple(read_names(proto)))
+        for proto in function.proto.graph.node
+    ]
     opset = operator_set(function.proto)
     needed, reached = _needed(nodes, function.response, opset), {function.feed}
     missing = []
@@ -89,11 +98,13 @@ def compile_terms(
     *,
     keep: Sequence[str] = (),
     loose: bool = False,
+    weights: Collection[str] = (),
 ) -> DerivativeGraph:
     """The graph of t_α(x) for all α of ``indices``, up to second order.
 
     ``keep`` are tensors that it goes on to compute though nothing reads them. A ``loose`` graph
-    leaves its coefficients where the products put them.
+    leaves its coefficients where the products put them. ``weights`` are initializers that become
+    inputs.
 
     Raises MissingRuleError naming the first operator and node without a rule, ModelError where a
     rule cannot serve a node.
@@ -105,13 +116,13 @@ def compile_terms(
         if kind in RULES:
             lacks += f" for version {since_version(kind, operator_set(function.proto))}"
         raise MissingRuleError(f"node '{printable(name)}': {lacks}")
-    facts = GraphFacts(function, seen, opset)
+    facts = GraphFacts(function, seen, opset, weights)
     sweep = _Sweeps(facts, indices)
     orders = [sweep.first_order(), sweep.second_order()]
     if loose:
         pieces = tuple(sweep.per_event(p) for covers in orders for cover in covers for p in cover)
         proto = _assemble(facts, dict.fromkeys(p.name for p in pieces), keep)
-        return DerivativeGraph(proto, indices, sweep.kinks, pieces)
+        return _finished(facts, DerivativeGraph(proto, indices, sweep.kinks, pieces))
     e, parts = facts.e, []
     for order, covers in enumerate(orders, start=1):
         slots = np.flatnonzero(indices.orders == order)
@@ -124,7 +135,14 @@ def compile_terms(
             parts.append(sweep.per_event(Piece(whole, len(slots), _NO_RUNS, varies)).name)
     terms = e.op("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
     e.nodes.append(helper.make_node("Identity", [terms], [TERMS], name=TERMS))
-    return DerivativeGraph(_assemble(facts, {TERMS: len(indices)}, keep), indices, sweep.kinks)
+    proto = _assemble(facts, {TERMS: len(indices)}, keep)
+    return _finished(facts, DerivativeGraph(proto, indices, sweep.kinks))
+
+
+def _finished(facts: GraphFacts, graph: DerivativeGraph) -> DerivativeGraph:
+    """The graph with what it has become of the weights."""
+    fed = tuple(i.name for i in graph.proto.graph.input if i.name != facts.function.feed)
+    return replace(graph, weights=fed, frozen=frozenset(facts.e.constants.frozen))
 
 
 class _Sweeps:
@@ -263,6 +281,11 @@ def _assemble(
     graph.node.extend(_sorted([*facts.protos, *e.nodes], facts))
     read = {name for node in graph.node for name in read_names(node)}
     graph.initializer.extend(e.used_constants(read))
+    for tensor in original.graph.initializer:
+        if tensor.name in e.constants.weights and tensor.name in read:
+            graph.input.append(
+                helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+            )
     kind = helper.np_dtype_to_tensor_dtype(e.dtype)
     responses = facts.shape(response)[1]
     graph.output.append(helper.make_tensor_value_info(response, kind, ["N", responses]))
@@ -275,7 +298,8 @@ def _assemble(
 
 def _sorted(nodes: Sequence[onnx.NodeProto], facts: GraphFacts) -> list[onnx.NodeProto]:
     """Nodes in an order in which each finds its inputs: those of the original come first."""
-    known = {facts.function.feed, "", *facts.e.constants}
+    computed = {name for node in nodes for name in node.output}
+    known = {facts.function.feed, "", *facts.e.constants} - (computed - {""})
     waiting, ordered = list(nodes), []
     while waiting:
         later = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from onnx import numpy_helper
 
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
+from onnxtaylor.graph.prune import read_names
 from onnxtaylor.rules.base import Node
 from onnxtaylor.rules.bundle import Bundle, Shape
 from onnxtaylor.rules.emit import Emitter
@@ -59,43 +60,57 @@ class GraphFacts:
     """The context in which rules write: implements ``rules.base.Context``.
 
     Tensors that are the same for all data and any number of events are constants from here on,
-    and the nodes that compute them are left out.
+    and the nodes that compute them are left out. ``weights`` are constants of the graph that are
+    to be fed: what depends on them is computed when the graph runs.
     """
 
-    def __init__(self, function: GraphFunction, seen: Observation, opset: int) -> None:
+    def __init__(
+        self,
+        function: GraphFunction,
+        seen: Observation,
+        opset: int,
+        weights: Collection[str] = (),
+    ) -> None:
         self.function = function
         graph = function.proto.graph
         self.e = Emitter(function.dtype, opset, _unused_stem(graph))
         self._shapes = shapes_from(seen)
         for tensor in graph.initializer:
             value = numpy_helper.to_array(tensor)
-            self.e.adopt(tensor.name, value)
+            own = frozenset({tensor.name}) if tensor.name in weights else frozenset[str]()
+            self.e.adopt(tensor.name, value, own)
             self._shapes[tensor.name] = tuple(value.shape)
         views = [(Node.of(proto), proto) for proto in graph.node]
-        self._adopt_fixed([node for node, _ in views], seen)
-        live = [(n, p) for n, p in views if not all(o in self.e.constants for o in n.outputs if o)]
+        self._adopt_fixed(views, seen)
+        known = self.e.constants.keys() - self.e.constants.weights.keys()
+        live = [(n, p) for n, p in views if not known.issuperset(filter(None, n.outputs))]
         self.nodes = [node for node, _ in live]
         self.protos = [proto for _, proto in live]
         self._check_formats(seen)
 
-    def _adopt_fixed(self, nodes: list[Node], seen: Observation) -> None:
+    def _adopt_fixed(self, views: list[tuple[Node, onnx.NodeProto]], seen: Observation) -> None:
         """Makes constants of what no feature's value reaches; a shape is no value."""
-        varying = {self.function.feed}
-        for node in nodes:
-            read = node.inputs[:1] if node.kind == "CastLike" else node.inputs
-            if node.kind not in ("Shape", "Size") and varying.intersection(read):
-                varying.update(name for name in node.outputs if name)
+        varying, weights = {self.function.feed}, dict(self.e.constants.weights)
+        for node, proto in views:
+            if node.kind in ("Shape", "Size"):
+                continue
+            read = node.inputs[:1] if node.kind == "CastLike" else tuple(read_names(proto))
+            outputs = [name for name in node.outputs if name]
+            if varying.intersection(read):
+                varying.update(outputs)
+            fed = frozenset[str]().union(*(weights.get(name, ()) for name in read))
+            weights.update(dict.fromkeys(outputs, fed) if fed else {})
         for name, value in seen.two.items():
             same = value.shape == seen.three[name].shape and value.size <= FIXED_LIMIT
             if name not in varying and same and np.array_equal(value, seen.three[name]):
-                self.e.adopt(name, value)
+                self.e.adopt(name, value, weights.get(name, frozenset()))
 
     def _check_formats(self, seen: Observation) -> None:
         """A derivative is written in one format; a graph that changes it on the way is refused."""
         for node in self.nodes:
             for name in node.outputs:
                 kind = seen.two[name].dtype if name in seen.two else self.e.dtype
-                if kind.kind == "f" and kind != self.e.dtype:
+                if kind.kind == "f" and kind != self.e.dtype and name not in self.e.constants:
                     raise ModelError(
                         f"node '{printable(node.name)}' computes in {kind}, the features are"
                         f" {self.e.dtype}"
@@ -109,7 +124,8 @@ class GraphFacts:
 
     def value(self, name: str) -> npt.NDArray[Any] | None:
         """The value of a tensor that is the same for all data, None for others."""
-        return self.e.constants.get(name)
+        value: npt.NDArray[Any] | None = self.e.constants.get(name)
+        return value
 
     def repeated(self, bundle: Bundle) -> Bundle:
         """Tiles a bundle along its events."""

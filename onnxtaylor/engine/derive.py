@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -17,7 +19,7 @@ from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
 from onnxtaylor.rules.versions import operator_set
 
-__all__ = ["derive"]
+__all__ = ["derive", "derive_normal", "normal_form"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,14 +36,31 @@ def derive(
     A ``loose`` graph of order 1 or 2 leaves its coefficients in ``pieces``. Raises ModelError,
     naming the operator and node, where that cannot be done.
     """
+    normal = normal_form(function, x)
+    if indices.order <= 2:
+        return _compiled(normal, indices, x, loose=loose)
+    return third_order(normal, indices, lambda f, some, *keep: _compiled(f, some, x, *keep))
+
+
+def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFunction:
+    """The function written in the operators that rules are for.
+
+    Raises ModelError where that cannot be done, and for a fixed batch.
+    """
     if function.fixed_batch:
         raise ModelError(
             f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free one"
         )
-    normal = function.with_proto(simplify(_branched(function, x).proto, RULES))
-    if indices.order <= 2:
-        return _compiled(normal, indices, x, loose=loose)
-    return third_order(normal, indices, lambda f, some, *keep: _compiled(f, some, x, *keep))
+    return function.with_proto(simplify(_branched(function, x).proto, RULES))
+
+
+def derive_normal(
+    normal: GraphFunction, indices: MultiIndices, x: Floats | None, weights: Collection[str]
+) -> DerivativeGraph:
+    """The loose derivative graph, up to order 2, of a function in normal form, whose initializers
+    ``weights`` become inputs. Raises ModelError, naming the operator and node.
+    """
+    return _compiled(normal, indices, x, loose=True, weights=weights)
 
 
 def _branched(function: GraphFunction, x: Floats | None) -> GraphFunction:
@@ -61,10 +80,13 @@ def _compiled(
     x: Floats | None,
     *keep: str,
     loose: bool = False,
+    weights: Collection[str] = (),
 ) -> DerivativeGraph:
     opset, seen = operator_set(function.proto), observe(function, x)
     try:
-        return compile_terms(function, indices, seen, opset, keep=keep, loose=loose)
+        return compile_terms(
+            function, indices, seen, opset, keep=keep, loose=loose, weights=weights
+        )
     except (AssertionError, LookupError, NotImplementedError, TypeError, ValueError) as error:
         # a rule met a form of its operator that it does not know
         raise ModelError(f"the compiler fails: {_said(error)}") from error

@@ -14,7 +14,7 @@ from onnxtaylor.compiler.sums import COUNTS, FIRST, GROUPS, MOMENTS, REPLICATES,
 from onnxtaylor.engine.session import Session, reason
 from onnxtaylor.errors import ModelError
 
-__all__ = ["Lane", "SumLane"]
+__all__ = ["Lane", "SumLane", "first_of_slots"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -87,7 +87,7 @@ class Lane:
         outputs: int,
     ) -> None:
         self._graph = _Compared(compiled, original, events=events, outputs=outputs)
-        self._pieces = list(zip(pieces, _first(pieces), strict=True))
+        self._pieces = list(zip(pieces, first_of_slots(pieces), strict=True))
         self._slots = np.flatnonzero(factors != 1.0)
         self._factors = factors[self._slots]
         # numbers that the kernels know
@@ -159,7 +159,7 @@ class SumLane:
         return {**feeds, COUNTS: self._counts} if self._counts.shape[1] else feeds
 
 
-def _first(pieces: Sequence[Piece]) -> list[bool]:
+def first_of_slots(pieces: Sequence[Piece]) -> list[bool]:
     """Whether each piece is the first of its slots; another one may share none or all of them."""
     seen: set[int] = set()
     first = []

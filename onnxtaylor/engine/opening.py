@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.engine.probes import distinct, probe, require_finite, same
+from onnxtaylor.engine.promotion import session_of
 from onnxtaylor.engine.session import Session
 from onnxtaylor.errors import ModelError, OptionError, ProbeError, nearest, printable
 from onnxtaylor.graph import (
@@ -80,7 +81,7 @@ def open_model(
             if freed:
                 linked = free_batch(replace(linked, fixed_batch=linked.fixed_batch or 1))
             linked = replace(linked, fixed_batch=session.function.fixed_batch)
-            session = Session(linked, provider=provider)
+            session = session_of(linked, sample, provider=provider)
         require_finite(model, session, sample, [name for group in names for name in group])
     function = session.function
     if request.outputs:
@@ -140,7 +141,7 @@ def _with_batch(
     """The session with a free batch if that is the same function, else with the fixed one; in
     words; whether the batch had to be made free.
     """
-    original = Session(function, provider=provider)
+    original = session_of(function, sample, provider=provider)
     few = distinct(sample, whole=whole)
     origin = "fixed in the file"
     if not function.fixed_batch:
@@ -151,7 +152,7 @@ def _with_batch(
         except ModelError:
             # some files declare a free batch and insist on the one event that was traced
             function = replace(function, fixed_batch=1)
-            single = Session(function, provider=provider)
+            single = session_of(function, sample, provider=provider)
             try:
                 single(few)
             except ModelError:
@@ -161,7 +162,7 @@ def _with_batch(
             return original, "free", False
     reference = original(few)
     try:
-        freed = Session(free_batch(function), provider=provider)
+        freed = session_of(free_batch(function), sample, provider=provider)
         if all(same(freed(few[:k]), reference[:k], function.digits) for k in (len(few), 1)):
             return freed, f"{origin}, made free and verified", True
     except ModelError:
@@ -181,7 +182,7 @@ def _response_names(
         for output in function.outputs:
             one = replace(choice, outputs=(output,))
             alone = build_function(model, one, n_columns=function.n_features)
-            widths.append(Session(alone)(sample[:1]).shape[1])
+            widths.append(session_of(alone, sample)(sample[:1]).shape[1])
     if not sum(widths):
         raise ModelError(f"output {', '.join(map(printable, function.outputs))} is empty")
     stored = stored_names(model.proto, OUTPUT_KEYS)

@@ -4,6 +4,10 @@ Finite differences in single precision lose half of their digits to round-off. E
 double precision the same graph is a smooth function to 1e-16, so it is promoted where it can be.
 What the promoted graph is worth is not taken on trust: its responses must be the original's, up to
 the rounding of the original's format.
+
+A model that is in double precision already may hold operators that onnxruntime computes in single
+precision alone. They are written in others, too, and what comes of it is held against the original
+in single precision.
 """
 
 from __future__ import annotations
@@ -13,21 +17,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import onnx
+from onnx import TensorProto
 
 from onnxtaylor.engine.session import Session, reason, start
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.normalize import modernize, settle_branches
-from onnxtaylor.graph.promote import promote_graph
+from onnxtaylor.graph.promote import promote_graph, retyped
 from onnxtaylor.graph.prune import needed_inputs, prune
 
-__all__ = ["Promotion", "on_grid", "promote"]
+__all__ = ["Promotion", "on_grid", "promote", "session_of"]
 
 Floats = npt.NDArray[np.float64]
 
 EVENTS = 64  # at which the two are compared
 ROUNDINGS = 2.0**9  # see _limit
 COARSEST = 2.0**-4
+# of a pass that met a form of its operator that it does not know
+UNKNOWN_FORM = (AssertionError, LookupError, NotImplementedError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,7 @@ def promote(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Pro
     except ModelError as error:
         # what to do about it is said for graphs that do not run at all
         return Promotion(function, str(error).removesuffix(": export the model in float32"))
-    except (AssertionError, LookupError, NotImplementedError, TypeError, ValueError) as error:
-        # a pass met a form of its operator that it does not know
+    except UNKNOWN_FORM as error:
         return Promotion(function, f"the passes fail: {type(error).__name__} {printable(error)}")
     limit = _limit(function.digits)
     if not apart <= limit:
@@ -69,6 +75,44 @@ def promote(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Pro
             f" {function.precision} explains ({limit:.2g})",
         )
     return Promotion(double, None)
+
+
+def session_of(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Session:
+    """A session of a function; in double precision with the operators that onnxruntime has there.
+
+    Where it has not all of them, the graph is written in others, and its responses must be those
+    of the original in single precision, within the limit of ``promote``, at events x (B, n).
+    ``session.function`` is what is evaluated. Raises ModelError where neither can be loaded.
+    """
+    if "float64" not in {function.precision, *function.path.formats}:
+        return Session(function, provider=provider)
+    session = None
+    try:
+        session = Session(function, provider=provider)
+        session(x[:1])  # of some operators it says so only when it runs them
+        # and some it has in one operator set alone, which is not that of the derivatives
+        start(modernize(function.proto), provider=provider, threads=1)
+    except ModelError:
+        found = _session_in_double(function, x, provider) or session
+        if found is None:
+            raise
+        return found
+    return session
+
+
+def _session_in_double(function: GraphFunction, x: Floats, provider: str) -> Session | None:
+    try:
+        double = _promoted(function)
+        session = Session(double, provider=provider)
+        # one at a time: the batch of some files is fixed without their saying so
+        alone = replace(function, fixed_batch=function.fixed_batch or 1)
+        with np.errstate(over="ignore"):
+            proto = retyped(function.proto, {TensorProto.DOUBLE}, TensorProto.FLOAT)
+        single = replace(alone.with_proto(proto), precision="float32")
+        apart = _apart(single, alone.with_proto(double.proto), x[:EVENTS], provider)
+    except (ModelError, *UNKNOWN_FORM):
+        return None
+    return session if apart <= _limit(single.digits) else None
 
 
 def _promoted(function: GraphFunction) -> GraphFunction:

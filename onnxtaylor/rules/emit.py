@@ -2,10 +2,14 @@
 
 What is asked for twice is written once, and what depends on constants alone is computed while the
 graph is written. The second is what makes Jacobian rows before the first nonlinearity constants.
+
+Constants may be weights that are to be fed later, with other values. What depends on them is known
+while the graph is written and computed again when it runs; who looks at a value freezes it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,7 +18,9 @@ import onnx
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-__all__ = ["Emitter"]
+__all__ = ["Constants", "Emitter"]
+
+Array = npt.NDArray[Any]
 
 FOLDED = frozenset(
     {
@@ -38,6 +44,34 @@ FOLDED = frozenset(
 FOLD_LIMIT = 2**24  # numbers that a folded constant may have
 
 
+class Constants(dict[str, Array]):
+    """Values by name. ``weights`` has, for each that will be fed or depends on such, the names of
+    those; ``frozen`` are the weights whose values were looked at.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights: dict[str, frozenset[str]] = {}
+        self.frozen: set[str] = set()
+
+    def __getitem__(self, name: str) -> Array:
+        self.frozen |= self.weights.get(name, frozenset())
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value, which is frozen from now on."""
+        self.frozen |= self.weights.get(name, frozenset())
+        return super().get(name, default)
+
+    def unfrozen(self, name: str) -> Array:
+        """The value, for what is computed again when the graph runs."""
+        return super().__getitem__(name)
+
+    def weights_of(self, names: Iterable[str]) -> frozenset[str]:
+        """The weights that any of these depends on."""
+        return frozenset().union(*(self.weights.get(name, frozenset()) for name in names))
+
+
 class Emitter:
     """Collects the nodes and constants of a graph in ``dtype`` and one opset.
 
@@ -48,7 +82,7 @@ class Emitter:
         self.dtype = np.dtype(dtype)
         self.opset = opset
         self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, npt.NDArray[Any]] = {}
+        self.constants = Constants()
         self._stem = stem
         self._count = 0
         self._written: dict[object, list[str]] = {}
@@ -73,9 +107,14 @@ class Emitter:
         """A scalar in the graph's format."""
         return self.constant(np.float64(value))
 
-    def adopt(self, name: str, value: npt.NDArray[Any]) -> None:
-        """Makes a constant of the original graph known, so that it can be folded."""
+    def adopt(self, name: str, value: Array, weights: frozenset[str] = frozenset()) -> None:
+        """Makes a constant of the original graph known, so that it can be folded.
+
+        What depends on ``weights`` is not written as a constant.
+        """
         self.constants[name] = value
+        if weights:
+            self.constants.weights[name] = weights
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """A node with one output; returns the output's name."""
@@ -93,16 +132,19 @@ class Emitter:
         return self._written[key]
 
     def _fold(self, node: onnx.NodeProto) -> bool:
+        """Whether the node need not be written: its outputs are constants."""
         if node.op_type not in FOLDED or not all(i in self.constants for i in node.input if i):
             return False
-        values = {i: self.constants[i] for i in node.input if i}
+        values = {i: self.constants.unfrozen(i) for i in node.input if i}
         if sum(v.size for v in values.values()) > FOLD_LIMIT:
             return False
         found = evaluate(node, values, self.opset)
         if sum(v.size for v in found) > FOLD_LIMIT:
             return False
-        self.constants.update(zip(node.output, found, strict=True))
-        return True
+        weights = self.constants.weights_of(values)
+        for name, value in zip(node.output, found, strict=True):
+            self.adopt(name, value, weights)
+        return not weights
 
     def _name(self, what: str) -> str:
         self._count += 1
@@ -113,7 +155,7 @@ class Emitter:
         return [
             numpy_helper.from_array(np.asarray(value, order="C"), name)
             for name, value in self.constants.items()
-            if name in names
+            if name in names and name not in self.constants.weights
         ]
 
 

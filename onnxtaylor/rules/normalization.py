@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from onnx import TensorProto, helper
 
 from onnxtaylor.rules.base import Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, scaled
@@ -15,16 +16,19 @@ __all__: list[str] = []
 
 def _normalized(c: Context, node: Node, b: Bundle) -> Bundle:
     """ẏ = s/√(v + ε) ẋ: a diagonal matrix, its own transpose."""
-    scale, variance = c.value(node.inputs[1]), c.value(node.inputs[4])
+    e, scale, variance = c.e, node.inputs[1], node.inputs[4]
     if node.get("training_mode", 0):
         raise refused(node, "it mixes the events of a batch")
-    if scale is None or variance is None:
+    if scale not in e.constants or variance not in e.constants:
         raise refused(node, "its statistics depend on the data")
-    epsilon = float(node.get("epsilon", np.float32(1e-5)))
-    factor = scale.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
-    shape = (-1,) + (1,) * (len(b.shape) - 2)
-    value = factor.reshape(shape)
-    return scaled(c.e, b, c.e.constant(value), value.shape)
+    # in double precision, and as operators: the statistics may be fed
+    epsilon = e.constant(float(node.get("epsilon", np.float32(1e-5))), np.float64)
+    wide, spread = (e.op("Cast", name, to=TensorProto.DOUBLE) for name in (scale, variance))
+    factor = e.op("Div", wide, e.op("Sqrt", e.op("Add", spread, epsilon)))
+    shape = (*c.shape(scale), *(1,) * (len(b.shape) - 2))
+    shaped = e.op("Reshape", factor, e.constant(shape))
+    kind = helper.np_dtype_to_tensor_dtype(e.dtype)
+    return scaled(e, b, e.op("Cast", shaped, to=kind), shape)
 
 
 register(

@@ -120,3 +120,30 @@ def test_shape_inference_finds_the_events_of_einsum(order: int):
     for name in dims.keys() & seen.keys():
         for said, found in zip(dims[name], seen[name].shape, strict=True):
             assert said.dim_value in (0, found), name
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_loop_that_reads_a_feature_from_outside_is_no_constant(beside):
+    """y = [x +] Σ over two trips of tanh(x), where only the body's graph names x."""
+    info, number = onnx.helper.make_tensor_value_info, onnx.TensorProto
+    node = onnx.helper.make_node
+    body = onnx.helper.make_graph(
+        [
+            node("Tanh", ["features"], ["t"]),
+            node("Add", ["sum", "t"], ["more"]),
+            node("Identity", ["go"], ["on"]),
+        ],
+        "body",
+        [
+            info("trip", number.INT64, []),
+            info("go", number.BOOL, []),
+            info("sum", number.DOUBLE, [None, 3]),
+        ],
+        [info("on", number.BOOL, []), info("more", number.DOUBLE, [None, 3])],
+    )
+    g = Graph(np.dtype(np.float64))
+    inputs = [g.constant(np.array(2)), g.constant(np.array(True)), g.constant(np.zeros((1, 3)))]
+    looped = g.op("Loop", *inputs, body=body)
+    total = g.op("Add", "features", looped) if beside else g.op("Neg", looped)
+    with pytest.raises(ModelError, match="operator Loop has no rule"):
+        compiled(fed(g, total, 3), events(3), MultiIndices.full(3, 1))

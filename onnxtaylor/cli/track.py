@@ -1,0 +1,289 @@
+"""``onnxtaylor track``: ⟨t⟩ along a series of checkpoints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from onnxtaylor.cli import console, options
+from onnxtaylor.errors import OnnxTaylorError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from onnxtaylor.inputs import Progress
+    from onnxtaylor.progress import LearningProgress, ProgressResult
+
+__all__ = ["track"]
+
+SHOWN = 6  # steps in the table, and responses
+LINES = 8  # of the figure
+
+
+def track(
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MODEL...",
+            help="ONNX files of one kind of model, such as step-*.onnx.",
+            show_default=False,
+        ),
+    ],
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="DATA",
+            help="Events, as for analyze; - reads CSV from stdin; may be repeated.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="FILE",
+            help="Saves all steps (JSON); what is there is kept when interrupted.",
+            show_default=False,
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Saves the tidy table (CSV).", show_default=False),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Saves the figure (.png, .pdf or .svg) of the first response.",
+            show_default=False,
+        ),
+    ] = None,
+    log: Annotated[
+        bool, typer.Option("--log", metavar="", help="The figure's axis of steps is logarithmic.")
+    ] = False,
+    step_by: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Where steps come from: metadata (the entry step), names (the number in which"
+            " the file names differ), order (as given), or auto: the first that serves.",
+        ),
+    ] = "auto",
+    top: options.Top = 10,
+    sample: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Events that are tracked, drawn at random; 0 takes all.",
+            min=0,
+            rich_help_panel=options.COLUMNS,
+        ),
+    ] = 1000,
+    features: options.Features = None,
+    label: options.Label = None,
+    weight: options.Weight = None,
+    exclude: options.Exclude = None,
+    missing: options.Missing = None,
+    input: options.Input = None,
+    fix: options.Fix = None,
+    output: options.Output = None,
+    link: options.Link = "identity",
+    order: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="1, or 2 with all pairs, or 3.", rich_help_panel=options.RUN
+        ),
+    ] = 2,
+    scale: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="unit: per unit of the input; sigma: per σ of each feature.",
+            rich_help_panel=options.RUN,
+        ),
+    ] = "unit",
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="auto, exact or differences.", rich_help_panel=options.RUN
+        ),
+    ] = "auto",
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Of the sample.", rich_help_panel=options.RUN)
+    ] = 0,
+    threads: options.Threads = 0,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Follows ⟨t⟩ along checkpoints: what does a model learn first?
+
+    A graph with the same structure is compiled once, and only its weights are swapped.
+
+    Example:
+
+    onnxtaylor track step-*.onnx --data events.parquet --label label -o progress.json
+    """
+    options.writable({"-o": out, "--csv": csv, "--plot": plot}, inputs=[*models, *data])
+    if plot is not None:
+        options.figure_format("--plot", plot)
+    names, fixed = options.parse_features(features), options.parse_fixed(fix)
+    with options.data_files(data) as files, console.progress_bar(quiet, "steps") as progress:
+        # numba, onnx and pyarrow are imported here, so that --help need not wait for them
+        from onnxtaylor.progress import LearningProgress
+
+        recorded = LearningProgress(
+            files,
+            feature_names=names,
+            weights=weight,
+            labels=label,
+            exclude=exclude or (),
+            missing=missing,
+            sample=sample or None,
+            order=order,
+            input=input,
+            output=output,
+            fix=fixed,
+            link=link,
+            scale=scale,
+            engine=engine,
+            seed=seed,
+            threads=threads,
+        )
+        spooled = {str(file) for file, given in zip(files, data, strict=True) if file != given}
+        whence = _record(recorded, models, step_by, out, progress, spooled)
+    result = _with_stdin_named(recorded.result(), spooled)
+    if out is not None:
+        result.save(out)
+    if csv is not None:
+        result.write_csv(csv)
+    if plot is not None:
+        from onnxtaylor.plot.files import save_axes
+
+        save_axes(lambda: result.plot(top=min(top, LINES), log=log), plot)
+    if json:
+        console.document(result.to_json())
+    elif not quiet:
+        console.show(_summary(result, whence))
+        for name in result.outputs[:SHOWN]:
+            console.show(_table(result, name, top))
+    if not quiet:
+        _tell_notes(result)
+        for path in filter(None, (out, csv, plot)):
+            console.note(f"saved {console.printable(path)}")
+
+
+def _record(
+    recorded: LearningProgress,
+    models: Sequence[Path],
+    step_by: str,
+    out: Path | None,
+    progress: Progress | None,
+    spooled: set[str],
+) -> str:
+    """Records all checkpoints in the order of their steps; whence those come.
+
+    What was recorded is saved where that is interrupted, or ended by a model that is wrong.
+    """
+    from onnxtaylor.graph import read_model
+    from onnxtaylor.progress.checkpoints import number_steps, step_in_metadata
+
+    stored: list[int | float | None] = [None] * len(models)
+    if step_by in ("auto", "metadata"):
+        stored = [step_in_metadata(read_model(path)) for path in models]
+    found = number_steps([str(path) for path in models], stored, step_by)
+    try:
+        for done, (place, step) in enumerate(zip(found.places, found.steps, strict=True)):
+            if progress is not None:
+                progress("checkpoints", done, len(models))
+            recorded.record(step, models[place])
+    except (KeyboardInterrupt, OnnxTaylorError) as error:
+        kept = len(recorded.steps)
+        if not kept or out is None:
+            if isinstance(error, OnnxTaylorError):
+                raise
+            raise OnnxTaylorError("interrupted: nothing was saved (-o FILE keeps steps)") from None
+        _with_stdin_named(recorded.result(), spooled).save(out)
+        reason = str(error) if isinstance(error, OnnxTaylorError) else "interrupted"
+        raise OnnxTaylorError(
+            f"{reason}: the {console.counted(kept, 'step')} before it of {len(models)} are saved in"
+            f" {printable(out)}"
+        ) from None
+    return found.whence
+
+
+def _with_stdin_named(result: ProgressResult, spooled: set[str]) -> ProgressResult:
+    """The result, without the names of files that stdin was spooled to."""
+    sources = tuple(options.STDIN if name in spooled else name for name in result.data.sources)
+    return replace(result, data=replace(result.data, sources=sources))
+
+
+def _summary(result: ProgressResult, whence: str) -> str:
+    """What was tracked and how, in a few lines."""
+    counts = Counter(step.how for step in result.steps)
+    ways = {
+        "compiled": "{} compiled",
+        "swapped": "{} by new weights in the graph of another",
+        "analyzed": "{} analyzed without swapping",
+    }
+    how = ", ".join(text.format(counts[key]) for key, text in ways.items() if counts[key])
+    first, last = result.steps[0], result.steps[-1]
+    kinds = dict(result.options.get("piecewise_linear") or {})
+    listing = ", ".join(f"{printable(kind)} ×{count}" for kind, count in kinds.items())
+    unseen = kinds and result.options.get("order") != 1
+    kinks = f"\nsecond order does not see the kinks of {listing}" if unseen else ""
+    engines = ", ".join(sorted({f"{printable(s.engine)} in {s.precision}" for s in result.steps}))
+    return (
+        f"{console.counted(len(result.steps), 'step')} from {first.step} ({printable(first.name)})"
+        f" to {last.step} ({printable(last.name)})\n"
+        f"steps are numbered by {whence}\n{how}; {engines}\n"
+        f"{result.data.events} events, Σw = {result.data.sum_weight:.6g},"
+        f" N_eff = {result.data.n_eff:.6g}{kinks}"
+    )
+
+
+def _table(result: ProgressResult, output: str, top: int) -> Table:
+    """The largest coefficients after the last step, and what they were at some steps before."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    last = len(result.steps) - 1
+    shown = sorted({round(last * k / (SHOWN - 1)) for k in range(SHOWN)})
+    table = Table(
+        box=box.SIMPLE_HEAD, title=printable(output), title_justify="left", title_style="bold"
+    )
+    table.add_column("coefficient", overflow="fold")
+    for s in shown[:-1]:
+        table.add_column(f"step {result.steps[s].step}", justify="right", no_wrap=True)
+    table.add_column(f"step {result.steps[last].step}: ⟨t⟩ ± SEM", justify="right", no_wrap=True)
+    table.add_column("signed mean", justify="right", no_wrap=True)
+    for row in result.top(top, output):
+        curve = result.curve(row["features"], output=output)
+        table.add_row(
+            Text(printable(row["label"], limit=400)),
+            *(f"{curve[s]:.4g}" for s in shown[:-1]),
+            console.uncertain(row["score"], row["sem"]),
+            f"{row['signed_mean']:+.4g}",
+        )
+    if top < len(result.indices):
+        table.caption = f"{min(top, len(result.indices))} of {len(result.indices)} coefficients"
+        table.caption_justify = "left"
+    return table
+
+
+def _tell_notes(result: ProgressResult) -> None:
+    """Why steps were not swapped, each reason once."""
+    notes: dict[str, list[str]] = {}
+    for step in result.steps:
+        if step.note:
+            notes.setdefault(step.note, []).append(f"{step.step}")
+    for note, steps in notes.items():
+        of = f"step {steps[0]}" + (f" and {len(steps) - 1} more" if len(steps) > 1 else "")
+        console.note(f"{of}: {printable(note, limit=400)}")
