@@ -7,6 +7,9 @@ too large, as both scores vary together; ``compare_models`` has σ from the even
 hundreds of coefficients some are always 3 σ off: the p of each is corrected by Holm's method, so
 that the probability of any false alarm is at most the significance that is asked for.
 
+Coefficients per σ of the features are compared per σ of A: the σ of either data set is an estimate,
+whose error the SEM of a score does not know, and the same unit on both sides leaves it out.
+
 A coefficient has moved where that p is below the significance, and abs(Δ) is at least ``least`` of
 the largest score of its output and group, and beyond the numerical error of both scores. The second
 is what keeps differences without any consequence out, however significant they are.
@@ -56,12 +59,14 @@ def holm(p: npt.ArrayLike) -> Floats:
 class Comparison:
     """Two results side by side. Arrays have shape (output, group, K), in the order of A.
 
-    ``p`` is family-wise over all of them. ``paired`` tells that σ comes from the same events.
+    ``unit`` (K,) brings the scores of B to the units of A. ``p`` is family-wise over all of them.
+    ``paired`` tells that σ comes from the same events.
     """
 
     a: TaylorResult
     b: TaylorResult
     shared: Match
+    unit: Floats
     change: Floats
     sigma: Floats
     p: Floats
@@ -82,8 +87,18 @@ class Comparison:
 
     @property
     def score_b(self) -> Floats:
-        """⟨t⟩ of B."""
-        return self.b.score[np.ix_(*self.shared.b)]
+        """⟨t⟩ of B, in the units of A."""
+        return self.b.score[np.ix_(*self.shared.b)] * self.unit
+
+    @property
+    def sem_a(self) -> Floats:
+        """The standard errors of ``score_a``."""
+        return self.a.sem[np.ix_(*self.shared.a)]
+
+    @property
+    def sem_b(self) -> Floats:
+        """The standard errors of ``score_b``."""
+        return self.b.sem[np.ix_(*self.shared.b)] * self.unit
 
     @property
     def moved(self) -> npt.NDArray[np.bool_]:
@@ -108,9 +123,10 @@ class Comparison:
     def _rounding(self) -> Floats:
         """The bound of the numerical error of Δ; 0 where the engines have none to tell."""
         total = np.zeros(self.change.shape)
-        for result, places in ((self.a, self.shared.a), (self.b, self.shared.b)):
+        sides = ((self.a, self.shared.a, 1.0), (self.b, self.shared.b, self.unit))
+        for result, places, unit in sides:
             if result.numerical_error is not None:
-                total += np.nan_to_num(result.numerical_error[np.ix_(*places)])
+                total += np.nan_to_num(result.numerical_error[np.ix_(*places)]) * unit
         return total
 
     def rows(self, *, moved: bool = False) -> list[dict[str, Any]]:
@@ -127,8 +143,9 @@ class Comparison:
         sides: dict[str, Any] = {}
         for side, result, places in (("a", self.a, self.shared.a), ("b", self.b, self.shared.b)):
             at = tuple(int(p[i]) for p, i in zip(places, (c, g, k), strict=True))
-            sides[f"score_{side}"] = float(result.score[at])
-            sides[f"sem_{side}"] = float(result.sem[at])
+            unit = 1.0 if side == "a" else float(self.unit[k])
+            sides[f"score_{side}"] = float(result.score[at]) * unit
+            sides[f"sem_{side}"] = float(result.sem[at]) * unit
             sides[f"rank_{side}"] = int(result.rank[at])
             for end in ("low", "high"):
                 ranks = getattr(result, f"rank_{end}")
@@ -190,16 +207,18 @@ def compare_results(
         if not 0 < value < 1:
             raise OptionError(f"{name} {value}: it lies between 0 and 1")
     shared = match(a, b)
-    at_a, at_b = np.ix_(*shared.a), np.ix_(*shared.b)
+    unit = _unit(a, b, shared)
     if change is None:
-        delta = b.score[at_b] - a.score[at_a]
-        sigma = np.hypot(b.sem[at_b], a.sem[at_a])
+        at_a, at_b = np.ix_(*shared.a), np.ix_(*shared.b)
+        delta = b.score[at_b] * unit - a.score[at_a]
+        sigma = np.hypot(b.sem[at_b] * unit, a.sem[at_a])
     else:
         delta, sigma = change
     return Comparison(
         a=a,
         b=b,
         shared=shared,
+        unit=unit,
         change=delta,
         sigma=sigma,
         p=holm(_two_sided(delta, sigma)),
@@ -208,6 +227,22 @@ def compare_results(
         least=least,
         responses=tuple(responses),
     )
+
+
+def _unit(a: TaylorResult, b: TaylorResult, shared: Match) -> Floats:
+    """Π σ_A,i / σ_B,i of every coefficient in σ units, (K,): what takes B to the units of A.
+
+    1 in other units, and for features without a σ.
+    """
+    if a.options.get("scale") != "sigma":
+        return np.ones(len(shared.indices))
+    in_b = {feature.name: feature.std for feature in b.data.features}
+    ratio = np.ones(len(a.data.features))
+    for i, feature in enumerate(a.data.features):
+        std = in_b.get(feature.name, 0.0)
+        if std > 0 and feature.std > 0:
+            ratio[i] = feature.std / std
+    return shared.indices.scale(ratio)
 
 
 def _two_sided(change: Floats, sigma: Floats) -> Floats:

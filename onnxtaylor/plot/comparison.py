@@ -32,16 +32,8 @@ def plot_comparison(
         raise OptionError(f"top {top}: ask for one row at least")
     moved, change = comparison.moved[output, group], comparison.change[output, group]
     chosen = np.lexsort((-np.abs(change), ~moved))[:top]
-    sides = []
-    for result, places in (
-        (comparison.a, comparison.shared.a),
-        (comparison.b, comparison.shared.b),
-    ):
-        at = np.ix_(*places)
-        sides.append(
-            (result.score[at][output, group, chosen], result.sem[at][output, group, chosen])
-        )
-    (a, sem_a), (b, sem_b) = sides
+    a, b = comparison.score_a[output, group, chosen], comparison.score_b[output, group, chosen]
+    sem_a, sem_b = comparison.sem_a[output, group, chosen], comparison.sem_b[output, group, chosen]
     features, table = comparison.shared.features, comparison.indices.table
     labels = [pair_label([features[i] for i in table[k] if i >= 0]) for k in chosen]
     place = np.arange(len(chosen))

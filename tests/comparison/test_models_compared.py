@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from onnx import numpy_helper
@@ -114,3 +116,33 @@ def test_an_option_that_does_not_exist_is_refused(case):
     a, b, x, *_ = case
     with pytest.raises(OptionError, match="no option sede"):
         compare_models(a, b, x, sede=3)
+
+
+@pytest.mark.parametrize("scale", ["unit", "sigma"])
+def test_independent_samples_differ_by_their_uncertainties(scale):
+    """z of 30 pairs of samples: mean square 1, although each has a σ of its own."""
+    random, model = np.random.default_rng(5), Net("tanh").model()
+    squares = []
+    for _ in range(30):
+        pair = [
+            ot.analyze(model, random.exponential(size=(240, 6)), scale=scale, check=0, bootstrap=0)
+            for _ in range(2)
+        ]
+        found = compare_results(*pair)
+        squares.append(np.mean((found.change / found.sigma) ** 2))
+    error = np.std(squares, ddof=1) / np.sqrt(len(squares))
+    # of exponential features the mean and SEM of few hundred events are not quite normal
+    assert np.mean(squares) == pytest.approx(1, abs=3 * error + 0.1)
+
+
+def test_units_are_those_of_the_first(make_result):
+    a = make_result(2, scale="sigma")
+    wider = tuple(replace(f, std=2 * f.std) for f in a.data.features)
+    powers = np.where(a.indices.orders == 1, 2.0, 4.0)
+    b = replace(a, data=replace(a.data, features=wider), score=a.score * powers, sem=a.sem * powers)
+    found = compare_results(a, b)
+    np.testing.assert_allclose(found.change, 0, atol=1e-15)
+    np.testing.assert_allclose(
+        [r["score_b"] for r in found.rows()], [r["score_a"] for r in found.rows()]
+    )
+    np.testing.assert_allclose(found.sigma, np.sqrt(2) * a.sem)
