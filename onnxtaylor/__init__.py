@@ -21,9 +21,12 @@ The data's path through the package, top to bottom:
 ``check``, ``checking``   the two engines against one another
 ``comparison``  two results, or two models on the same data
 ``result``      7 TaylorResult: frozen, versioned, saved and loaded; ``summaries``: its parts
+``progress``    how ⟨t⟩ changes while a model learns: checkpoints, callbacks
 ``derivatives``  value, Jacobian and Hessian as a function and as a file
 ``inspection``  what a model offers, and which engine would take it
 ``ranking``, ``selection``, ``plot``   what people do with a result
+``gof``         goodness of fit of the inputs, and its table joined with ⟨t⟩
+``audit``       pass or fail for a pipeline: policy, checks, formats
 ``report``      a result as one HTML page, and as what a notebook shows; ``bars``: progress, seen
 ``cli``         one thin file per command
 ``tables``      rankings as Markdown and LaTeX; ``markup``: untrusted text in these
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from onnxtaylor.derivatives import Derivatives, differentiate
     from onnxtaylor.errors import OnnxTaylorError
     from onnxtaylor.indices import MultiIndices
+    from onnxtaylor.progress import LearningProgress, ProgressResult
     from onnxtaylor.result import TaylorResult
     from onnxtaylor.rules import register
     from onnxtaylor.selection import Selection, select
@@ -58,8 +62,10 @@ __all__ = [
     "Comparison",
     "CrossCheck",
     "Derivatives",
+    "LearningProgress",
     "MultiIndices",
     "OnnxTaylorError",
+    "ProgressResult",
     "Selection",
     "TaylorResult",
     "__version__",
@@ -83,6 +89,8 @@ _HOMES = {
     "Comparison": "comparison",
     "compare_models": "comparison.models",
     "compare_results": "comparison",
+    "LearningProgress": "progress",
+    "ProgressResult": "progress",
     "cross_check": "check",
     "differentiate": "derivatives",
     "register": "rules",

@@ -14,16 +14,20 @@ import typer
 from onnxtaylor import __version__
 from onnxtaylor.cli import console
 from onnxtaylor.cli.analyze import analyze
+from onnxtaylor.cli.audit import audit
 from onnxtaylor.cli.check import check
 from onnxtaylor.cli.compare import compare
 from onnxtaylor.cli.demo import demo
 from onnxtaylor.cli.differentiate import differentiate
+from onnxtaylor.cli.gof import gof
 from onnxtaylor.cli.inspect import inspect
 from onnxtaylor.cli.operators import operators
 from onnxtaylor.cli.plot import plot
 from onnxtaylor.cli.rank import rank
 from onnxtaylor.cli.report import report
 from onnxtaylor.cli.schema import schema
+from onnxtaylor.cli.select import select
+from onnxtaylor.cli.track import track
 from onnxtaylor.errors import OnnxTaylorError, OnnxTaylorWarning, printable
 
 if TYPE_CHECKING:
@@ -54,8 +58,12 @@ app = typer.Typer(
 for command in (
     analyze,
     check,
+    audit,
     compare,
     rank,
+    select,
+    track,
+    gof,
     plot,
     report,
     inspect,

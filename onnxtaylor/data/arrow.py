@@ -66,7 +66,13 @@ def _floats(file: str, name: str, array: Array, row: int, *, weight: bool) -> Fl
             + ("choose another weight" if weight else "drop it with --exclude")
         )
     cast = array.cast(pa.float64(), safe=False)
-    return np.asarray(cast.to_numpy(zero_copy_only=False), np.float64)
+    return _numbers(cast.fill_null(np.nan) if cast.null_count else cast)
+
+
+def _numbers(array: Array) -> npt.NDArray[Any]:
+    """Numbers without nulls; ``to_numpy`` would import pandas wherever that is installed."""
+    found: npt.NDArray[Any] = np.from_dlpack(array)
+    return found
 
 
 def _labels(
@@ -83,7 +89,7 @@ def _labels(
     if not coded:
         array = array.dictionary_encode()
     filled = array.indices.cast(pa.int64()).fill_null(-1)
-    codes: npt.NDArray[np.int64] = filled.to_numpy(zero_copy_only=False)
+    codes: npt.NDArray[np.int64] = _numbers(filled)
     return decode_labels(
         codes,
         array.dictionary.to_pylist(),

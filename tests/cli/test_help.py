@@ -32,7 +32,7 @@ def test_without_words_the_help_is_shown(cli):
 
 def test_the_help_tells_the_exit_statuses(cli):
     words = " ".join(cli("--help").out.split())
-    assert "Exit status: 0 fine, 1 the engines differ or `check` was not passed, 2 the" in words
+    assert "Exit status: 0 fine, 1 findings: the engines differ, or `check`, `compare`" in words
     assert "3 a fault of onnxtaylor" in words
 
 

@@ -1,0 +1,37 @@
+"""Pass or fail for a pipeline: source → service → outcome → one file per format.
+
+=================  ================================================================================
+``policy``         what is demanded, from TOML; ``schema``: its JSON Schema
+``base``           what a check is; ``checks``: one small file each
+``evidence``       what checks look at, made when first asked for
+``coefficients``   shares of ⟨t⟩; ``wording``: how numbers are told
+``service``        ``audit``: the library call
+``outcome``        ``AuditOutcome``; ``finding``: what, where, how much, how sure, what to do
+``formats``        text, JSON and the others
+``suggestion``     a policy for a given model and data
+=================  ================================================================================
+"""
+
+from __future__ import annotations
+
+from onnxtaylor.audit.base import Check, Looked, NotApplicableError, option
+from onnxtaylor.audit.finding import Finding, Location, Subject
+from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, File
+from onnxtaylor.audit.policy import Policy, read_policy
+from onnxtaylor.audit.service import audit
+
+__all__ = [
+    "AuditOutcome",
+    "Check",
+    "CheckOutcome",
+    "File",
+    "Finding",
+    "Location",
+    "Looked",
+    "NotApplicableError",
+    "Policy",
+    "Subject",
+    "audit",
+    "option",
+    "read_policy",
+]

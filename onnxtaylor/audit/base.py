@@ -1,0 +1,183 @@
+"""What a check is: options with limits, and a look at the evidence.
+
+A check is a frozen dataclass. Its fields are the options that a policy may set, written there with
+dashes (``max_share`` is ``max-share``); ``option`` gives them their default, range and meaning.
+``look`` does the work. A new one needs no more than this:
+
+    @dataclass(frozen=True, kw_only=True)
+    class FewFeatures(Check):
+        '''The model takes no more features than it should.'''
+
+        id: ClassVar[str] = "few-features"
+        most: int = option(50, "the largest number of features", minimum=1)
+
+        def look(self, evidence: Evidence) -> Looked:
+            count = len(evidence.result.features)
+            too_many = self.finding(
+                Subject("model", evidence.model.path),
+                evidence.model_file,
+                f"the model takes {count} features",
+                quantity="number of features", measured=count, relation="≤", limit=self.most,
+                certainty="counted", remedy="leave features out that carry little",
+            )
+            return Looked(1, "model", (too_many,) if count > self.most else (), f"{count} features")
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from onnxtaylor.audit.finding import Finding, Location, Subject
+
+if TYPE_CHECKING:
+    from onnxtaylor.audit.evidence import Evidence
+
+__all__ = [
+    "Check",
+    "CoefficientCheck",
+    "Looked",
+    "NotApplicableError",
+    "ResponseCheck",
+    "key_of",
+    "option",
+]
+
+
+class NotApplicableError(Exception):
+    """A check cannot be run on this evidence; the reason is one line.
+
+    One of the default checks is then skipped; of one that the policy lists it is an error.
+    """
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What came of a look: how many of which noun were compared with the limits, what was found.
+
+    ``notes`` are findings that no one needs to mend. ``summary`` says in a line how much room is
+    left.
+    """
+
+    number: int
+    noun: str
+    findings: tuple[Finding, ...] = ()
+    summary: str = ""
+    notes: tuple[Finding, ...] = ()
+
+
+def option(
+    default: Any,
+    meaning: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    """A field of a check that a policy may set; ``...`` as default makes it one that it must."""
+    known = {"meaning": meaning, "minimum": minimum, "maximum": maximum, "choices": choices}
+    if default is ...:
+        return field(metadata={**known, "required": True})
+    return field(default=default, metadata=known)
+
+
+def key_of(name: str) -> str:
+    """How a policy writes an option: ``max_share`` is ``max-share``."""
+    return name.replace("_", "-")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(ABC):
+    """Base of all checks; see the module's text.
+
+    ``id`` is stable, ``usual_level`` that of a policy that says nothing. ``needs`` are the files
+    beside model and data without which there is nothing to compare with: baseline, reference, gof.
+    ``by_default`` tells whether it runs without a policy. The first line of the docstring is what
+    it demands.
+    """
+
+    id: ClassVar[str]
+    usual_level: ClassVar[str] = "error"
+    needs: ClassVar[tuple[str, ...]] = ()
+    by_default: ClassVar[bool] = True
+
+    name: str = option("", "its name in reports, where the same check occurs several times")
+    level: str = option("", "how grave its findings are", choices=("error", "warning", "note"))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.id)
+        object.__setattr__(self, "level", self.level or self.usual_level)
+
+    @abstractmethod
+    def look(self, evidence: Evidence) -> Looked:
+        """Compares what is there with the limits.
+
+        Raises NotApplicableError where that makes no sense, OptionError where the policy asks for
+        what does not exist.
+        """
+
+    @classmethod
+    def title(cls) -> str:
+        """What it demands, in a line."""
+        return (cls.__doc__ or cls.id).strip().splitlines()[0]
+
+    def options(self) -> Mapping[str, Any]:
+        """Its limits by the policy's keys: all fields but name and level."""
+        return {
+            key_of(f.name): getattr(self, f.name)
+            for f in fields(self)
+            if f.name not in ("name", "level") and getattr(self, f.name) is not None
+        }
+
+    def finding(
+        self,
+        subject: Subject,
+        location: Location,
+        message: str,
+        *,
+        quantity: str,
+        measured: float | str,
+        relation: str,
+        limit: float | str,
+        certainty: str,
+        remedy: str,
+        level: str | None = None,
+    ) -> Finding:
+        """A finding of this check, of its level unless another is given."""
+        return Finding(
+            self.id,
+            level or self.level,
+            subject,
+            location,
+            message,
+            quantity,
+            measured,
+            relation,
+            limit,
+            certainty,
+            remedy,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResponseCheck(Check):
+    """Looks at responses."""
+
+    outputs: tuple[str, ...] = option(("*",), "names or patterns of the responses to look at")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoefficientCheck(ResponseCheck):
+    """Looks at coefficients of responses over groups of events."""
+
+    groups: tuple[str, ...] = option(
+        ("all",), "names or patterns of the groups of events: all, or classes"
+    )
+    features: tuple[str, ...] = option(("*",), "names or patterns of the features to look at")
+
+
+def is_required(one: Any) -> bool:
+    """Whether a field has no default."""
+    return bool(one.default is MISSING)

@@ -1,0 +1,111 @@
+"""The checks, one small file each, and those that users bring.
+
+===================  ==============================================================================
+``primal_agreement``, ``derivative_agreement``, ``finite``   whether the coefficients can be trusted
+``dead_feature``, ``forbidden_feature``, ``dominance``, ``expected_top``   what the model leans on
+``baseline_drift``, ``out_of_range``   against an earlier result
+``reference_agreement``   against another file of the same model
+``mismodelled``      against the goodness of fit of its inputs
+``kinks``, ``saturation``, ``statistics``   how far the method reaches
+``provenance``       whether these are the files that were approved
+===================  ==============================================================================
+
+Another distribution adds checks by entry points of the group ``onnxtaylor.checks``, whose names are
+the ids and whose objects are ``Check`` classes:
+
+    [project.entry-points."onnxtaylor.checks"]
+    few-features = "my_package.checks:FewFeatures"
+
+They run where a policy lists them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from importlib.metadata import EntryPoint, entry_points
+
+from onnxtaylor.audit.base import Check
+from onnxtaylor.audit.checks.baseline_drift import BaselineDrift
+from onnxtaylor.audit.checks.dead_feature import DeadFeature
+from onnxtaylor.audit.checks.derivative_agreement import DerivativeAgreement
+from onnxtaylor.audit.checks.dominance import Dominance
+from onnxtaylor.audit.checks.expected_top import ExpectedTop
+from onnxtaylor.audit.checks.finite import Finite
+from onnxtaylor.audit.checks.forbidden_feature import ForbiddenFeature
+from onnxtaylor.audit.checks.kinks import Kinks
+from onnxtaylor.audit.checks.mismodelled import Mismodelled
+from onnxtaylor.audit.checks.out_of_range import OutOfRange
+from onnxtaylor.audit.checks.primal_agreement import PrimalAgreement
+from onnxtaylor.audit.checks.provenance import Provenance
+from onnxtaylor.audit.checks.reference_agreement import ReferenceAgreement
+from onnxtaylor.audit.checks.saturation import Saturation
+from onnxtaylor.audit.checks.statistics import EnoughStatistics
+from onnxtaylor.errors import OptionError, nearest, printable
+
+__all__ = ["BUILT_IN", "GROUP", "find_check", "known_ids"]
+
+GROUP = "onnxtaylor.checks"
+
+BUILT_IN: dict[str, type[Check]] = {
+    check.id: check
+    for check in (
+        Finite,
+        PrimalAgreement,
+        DerivativeAgreement,
+        EnoughStatistics,
+        ForbiddenFeature,
+        Dominance,
+        DeadFeature,
+        ExpectedTop,
+        BaselineDrift,
+        OutOfRange,
+        ReferenceAgreement,
+        Mismodelled,
+        Kinks,
+        Saturation,
+        Provenance,
+    )
+}
+
+
+def find_check(id: str) -> type[Check]:
+    """The check of an id, built in or another distribution's.
+
+    Raises OptionError for one that does not exist, cannot be loaded, or is no check.
+    """
+    if id in BUILT_IN:
+        return BUILT_IN[id]
+    points = {point.name: point for point in _points()}
+    if id not in points:
+        raise OptionError(f"there is no check '{printable(id)}'{nearest(id, known_ids())}")
+    found = _loaded(points[id])
+    if not (isinstance(found, type) and issubclass(found, Check)) or inspect.isabstract(found):
+        raise OptionError(f"{_whose(points[id])} is no subclass of onnxtaylor.audit.Check")
+    if getattr(found, "id", None) != id:
+        raise OptionError(
+            f"{_whose(points[id])} has the id {printable(getattr(found, 'id', None))}"
+        )
+    return found
+
+
+def known_ids() -> list[str]:
+    """The ids of all checks, the built-in ones first."""
+    return [*BUILT_IN, *sorted(point.name for point in _points() if point.name not in BUILT_IN)]
+
+
+def _points() -> list[EntryPoint]:
+    return list(entry_points(group=GROUP))
+
+
+def _loaded(point: EntryPoint) -> object:
+    try:
+        return point.load()
+    except Exception as error:  # whatever another distribution's import may raise
+        raise OptionError(
+            f"{_whose(point)} cannot be loaded: {type(error).__name__}: {printable(error)}"
+        ) from error
+
+
+def _whose(point: EntryPoint) -> str:
+    source = f" of {printable(point.dist.name)}" if point.dist else ""
+    return f"check '{printable(point.name)}'{source} ({printable(point.value)})"

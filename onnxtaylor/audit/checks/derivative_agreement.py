@@ -1,0 +1,83 @@
+"""``derivative-agreement``: two engines that share no derivative code find the same coefficients.
+
+See ``onnxtaylor.checking.verdicts`` for the criterion. Only agreement is a pass: what is undecided,
+or hidden by kinks, is a finding, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from onnxtaylor.audit.base import Check, Looked
+from onnxtaylor.audit.checks.primal_agreement import cross_check_of
+from onnxtaylor.audit.coefficients import quoted
+from onnxtaylor.audit.evidence import Evidence
+from onnxtaylor.audit.finding import Finding, Subject
+from onnxtaylor.errors import printable
+
+__all__ = ["DerivativeAgreement"]
+
+LISTED = 10
+REASONS = {
+    "undecided": "error estimates exceed the coefficients: a steep or noisy response",
+    "kink": "kinks of the response lie within reach of the stencil",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DerivativeAgreement(Check):
+    """Exact and finite differences find the same coefficients."""
+
+    id: ClassVar[str] = "derivative-agreement"
+
+    def look(self, evidence: Evidence) -> Looked:
+        """The verdict of the cross-check, and the coefficients that differ."""
+        check = cross_check_of(evidence)
+        counts = check["coefficients"]
+        total, events = sum(counts.values()), len(check["events"])
+        summary = f"{counts['agrees']} of {total} coefficients agree at {events} events"
+        differing = check["differing"]
+        if check["verdict"] == "agrees" or (check["verdict"] == "differs" and not differing):
+            return Looked(total, "coefficients", (), summary)  # the responses are another check
+        if check["verdict"] == "differs":
+            findings = [self._differs(evidence, row, counts) for row in differing[:LISTED]]
+        else:
+            findings = [self._unknown(evidence, check["verdict"], counts, total)]
+        return Looked(total, "coefficients", tuple(findings), summary)
+
+    def _differs(
+        self, evidence: Evidence, row: Mapping[str, Any], counts: Mapping[str, int]
+    ) -> Finding:
+        name = printable(row["label"])
+        return self.finding(
+            Subject("coefficient", row["label"], tuple(row["features"]), row["output"]),
+            evidence.model_file,
+            f"the engines differ in the coefficient of {name} of response {quoted(row['output'])}"
+            f" at {row['beyond']} of {row['events']} events ({counts['differs']} coefficients"
+            " differ)",
+            quantity="events beyond the error budget",
+            measured=row["beyond"],
+            relation="≤",
+            limit="what chance explains",
+            certainty="a false alarm in any coefficient has a probability of 1e-6",
+            remedy="run `onnxtaylor check` on the model; trust none of its coefficients until then",
+        )
+
+    def _unknown(
+        self, evidence: Evidence, verdict: str, counts: Mapping[str, int], total: int
+    ) -> Finding:
+        return self.finding(
+            Subject("model", evidence.model.path),
+            evidence.model_file,
+            f"{counts[verdict]} of {total} coefficients could not be compared:"
+            f" {REASONS.get(verdict, verdict)}",
+            quantity="share of the coefficients that agree",
+            measured=counts["agrees"] / max(total, 1),
+            relation="≥",
+            limit=0.5,
+            certainty="nothing was found wrong; nothing was shown to be right",
+            remedy="use --check 512 for more events, --precision float64, or leave this check out"
+            " of the policy with a word why",
+        )

@@ -1,0 +1,69 @@
+"""``dominance``: one coefficient carries too large a part of its order.
+
+What a response of many inputs owes to a single one of them is often a leak of the truth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from onnxtaylor.audit.base import CoefficientCheck, Looked, NotApplicableError, option
+from onnxtaylor.audit.coefficients import ORDERS, Block, blocks, chosen
+from onnxtaylor.audit.evidence import Evidence
+from onnxtaylor.audit.finding import Finding, Subject
+from onnxtaylor.audit.wording import beyond, percent
+
+__all__ = ["Dominance"]
+
+FEWEST = 3  # features: of two, one has half anyway
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dominance(CoefficientCheck):
+    """No single feature or pair carries most of the response."""
+
+    id: ClassVar[str] = "dominance"
+
+    max_share: float = option(
+        0.5,
+        "largest share of ⟨t⟩ of its order that one coefficient may have",
+        minimum=0.0,
+        maximum=1.0,
+    )
+
+    def look(self, evidence: Evidence) -> Looked:
+        """The largest share in every order."""
+        result = evidence.result
+        if len(result.features) < FEWEST:
+            raise NotApplicableError(f"fewer than {FEWEST} features: one of them dominates anyway")
+        wanted = set(chosen(self, "feature", self.features, result.features))
+        listed = np.array([not wanted.isdisjoint(row) for row in result.indices.table.tolist()])
+        findings: list[Finding] = []
+        largest, number = (0.0, ""), 0
+        for block in blocks(result, self):
+            number += int(listed.sum())
+            for k in np.flatnonzero(listed & (block.share >= block.share.max())).tolist():
+                largest = max(largest, (float(block.share[k]), block.label(k)))
+            for k in np.flatnonzero(listed & (block.share > self.max_share)).tolist():
+                findings.append(self._dominates(evidence, block, k))
+        summary = f"largest share: {percent(largest[0])}, of {largest[1]}" if largest[1] else ""
+        return Looked(number, "coefficients", tuple(findings), summary)
+
+    def _dominates(self, evidence: Evidence, block: Block, k: int) -> Finding:
+        names, share = block.names[k], float(block.share[k])
+        order = ORDERS[len(names)]
+        return self.finding(
+            Subject("coefficient", ", ".join(names), names, block.output, block.group),
+            evidence.model_file,
+            f"{block.label(k)} has {percent(share)} of {order}-order ⟨t⟩ {block.of}",
+            quantity=f"share of {order}-order ⟨t⟩",
+            measured=share,
+            relation="≤",
+            limit=self.max_share,
+            certainty=beyond(share, self.max_share, float(block.share_error[k])),
+            remedy="see whether it holds what the model shall predict (a leak), or was not scaled"
+            " as in training",
+        )

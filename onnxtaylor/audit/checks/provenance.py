@@ -1,0 +1,184 @@
+"""``provenance``: the files are those that were approved, made as agreed.
+
+Without any of its options there is nothing to compare with.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import ClassVar
+
+import onnx
+
+from onnxtaylor.audit.base import Check, Looked, NotApplicableError, option
+from onnxtaylor.audit.coefficients import quoted
+from onnxtaylor.audit.evidence import Evidence
+from onnxtaylor.audit.finding import Finding, Location, Subject
+from onnxtaylor.errors import listed
+
+__all__ = ["Provenance", "operators_of"]
+
+HASH = "a SHA-256 in hexadecimal digits, or its beginning"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance(Check):
+    """Model and data are those that were approved."""
+
+    id: ClassVar[str] = "provenance"
+    by_default: ClassVar[bool] = False
+
+    model_sha256: tuple[str, ...] = option(
+        (), f"approved models, and files of their weights: {HASH}"
+    )
+    data_sha256: tuple[str, ...] = option((), f"approved data files: {HASH}")
+    producers: tuple[str, ...] = option((), "patterns of approved exporters, such as pytorch*")
+    operators: tuple[str, ...] = option(
+        (), "patterns of allowed operators: Gemm, ai.onnx.ml.*, com.microsoft.*"
+    )
+    min_opset: int | None = option(None, "least version of the operator set ai.onnx", minimum=1)
+    max_opset: int | None = option(None, "largest version of the operator set", minimum=1)
+
+    def look(self, evidence: Evidence) -> Looked:
+        """Every demand that is made."""
+        demands = [
+            self._hashes("model", "model-sha256", self.model_sha256, evidence.model_hashes),
+            self._hashes("data", "data-sha256", self.data_sha256, evidence.data_hashes),
+            self._producer(evidence),
+            self._operators(evidence),
+            self._opset(evidence),
+        ]
+        made = [found for found in demands if found is not None]
+        if not made:
+            raise NotApplicableError(
+                "it demands nothing: give model-sha256, data-sha256, producers,"
+                " operators, min-opset or max-opset"
+            )
+        findings = tuple(finding for found in made for finding in found)
+        opset = evidence.model.opset.get("ai.onnx", 0)
+        return Looked(
+            len(made),
+            "demands",
+            findings,
+            f"opset {opset}, {len(evidence.files)} data"
+            f" file{'s' if len(evidence.files) > 1 else ''}",
+        )
+
+    def _hashes(
+        self,
+        role: str,
+        key: str,
+        approved: Sequence[str],
+        files: Iterable[tuple[Location, str | None]],
+    ) -> list[Finding] | None:
+        if not approved:
+            return None
+        known = tuple(text.lower() for text in approved)
+        return [
+            self.finding(
+                Subject(role, where.path),
+                where,
+                f"{role} {quoted(where.path)} is not approved: its SHA-256 is"
+                f" {digest or 'unknown, as it is no file'}",
+                quantity="SHA-256",
+                measured=digest or "unknown",
+                relation="one of",
+                limit=", ".join(approved),
+                certainty="exact",
+                remedy=f"audit the approved file, or add the hash to {key} once it is approved",
+            )
+            for where, digest in files
+            if digest is None or not digest.startswith(known)
+        ]
+
+    def _producer(self, evidence: Evidence) -> list[Finding] | None:
+        if not self.producers:
+            return None
+        producer = evidence.model.producer
+        if any(fnmatchcase(producer, pattern) for pattern in self.producers):
+            return []
+        return [
+            self._of_model(
+                evidence,
+                Subject("model", evidence.model.path),
+                f"the model was exported by {quoted(producer or 'an unknown program')}",
+                ("producer", producer, "one of", ", ".join(self.producers)),
+                "export it again with an approved program",
+            )
+        ]
+
+    def _operators(self, evidence: Evidence) -> list[Finding] | None:
+        if not self.operators:
+            return None
+        return [
+            self._of_model(
+                evidence,
+                Subject("operator", name),
+                f"operator {quoted(name)} is not allowed; the model has {count} of it",
+                ("operator", name, "one of", listed(self.operators, 20)),
+                "export the model without it, or allow it in the policy",
+            )
+            for name, count in operators_of(evidence.model.proto).items()
+            if not any(fnmatchcase(name, pattern) for pattern in self.operators)
+        ]
+
+    def _opset(self, evidence: Evidence) -> list[Finding] | None:
+        if self.min_opset is None and self.max_opset is None:
+            return None
+        opset = evidence.model.opset.get("ai.onnx", 0)
+        limits = [("≥", self.min_opset, opset), ("≤", self.max_opset, opset)]
+        return [
+            self._of_model(
+                evidence,
+                Subject("model", evidence.model.path),
+                f"the model uses operator set {opset} of ai.onnx",
+                ("opset", opset, relation, limit),
+                "export it with an operator set that is allowed",
+            )
+            for relation, limit, value in limits
+            if limit is not None and (value < limit if relation == "≥" else value > limit)
+        ]
+
+    def _of_model(
+        self,
+        evidence: Evidence,
+        subject: Subject,
+        message: str,
+        numbers: tuple[str, float | str, str, float | str],
+        remedy: str,
+    ) -> Finding:
+        quantity, measured, relation, limit = numbers
+        return self.finding(
+            subject,
+            evidence.model_file,
+            message,
+            quantity=quantity,
+            measured=measured,
+            relation=relation,
+            limit=limit,
+            certainty="exact",
+            remedy=remedy,
+        )
+
+
+def operators_of(proto: onnx.ModelProto) -> Counter[str]:
+    """How often every operator occurs, subgraphs and functions of the model included."""
+    counts: Counter[str] = Counter()
+    functions = {(f.domain, f.name) for f in proto.functions}
+
+    def count(nodes: Iterable[onnx.NodeProto]) -> None:
+        for node in nodes:
+            if (node.domain, node.op_type) not in functions:
+                plain = node.domain in ("", "ai.onnx")
+                counts[node.op_type if plain else f"{node.domain}.{node.op_type}"] += 1
+            for attribute in node.attribute:
+                for graph in (attribute.g, *attribute.graphs):
+                    count(graph.node)
+
+    count(proto.graph.node)
+    for function in proto.functions:
+        count(function.node)
+    return counts

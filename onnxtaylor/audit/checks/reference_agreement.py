@@ -1,0 +1,146 @@
+"""``reference-agreement``: another file of the same model gives the same responses and ⟨t⟩.
+
+Float against quantized, one framework's export against another's. Both see the same events, so
+that there is nothing statistical about a difference: what is left is rounding, or a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from onnxtaylor.audit.base import CoefficientCheck, Looked, option
+from onnxtaylor.audit.coefficients import ORDERS, matching, quoted
+from onnxtaylor.audit.evidence import Evidence
+from onnxtaylor.audit.finding import Finding, Subject
+from onnxtaylor.audit.wording import percent
+from onnxtaylor.comparison.match import Match, match
+from onnxtaylor.errors import printable
+from onnxtaylor.indices import label
+
+__all__ = ["ReferenceAgreement"]
+
+LISTED = 5  # coefficients of a response, those furthest apart
+REMEDY = (
+    "compare the two files layer by layer (--output takes inner tensors): a matrix that is"
+    " transposed, a scaler left out, or too few bits"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceAgreement(CoefficientCheck):
+    """Responses and coefficients are those of the reference model."""
+
+    id: ClassVar[str] = "reference-agreement"
+    needs: ClassVar[tuple[str, ...]] = ("reference",)
+
+    max_response: float = option(
+        0.01,
+        "largest difference of a response, in units of its spread (σ over the events)",
+        minimum=0.0,
+    )
+    max_score: float = option(
+        0.02, "largest difference of ⟨t⟩, in units of the largest ⟨t⟩ of that order", minimum=0.0
+    )
+
+    def look(self, evidence: Evidence) -> Looked:
+        """All responses at up to 4096 events, and all coefficients."""
+        ours, theirs = evidence.result, evidence.reference.result
+        shared = match(ours, theirs)
+        findings: list[Finding] = []
+        worst = [0.0, 0.0]
+        number = 0
+        for o, (name, _) in enumerate(shared.outputs):
+            if not matching(self.outputs, [name]):
+                continue
+            finding, largest = self._responses(evidence, shared, o)
+            findings += finding
+            worst[0] = max(worst[0], largest)
+            number += len(evidence.responses)
+            for finding_, largest in self._scores(evidence, shared, o):
+                findings += finding_
+                worst[1] = max(worst[1], largest)
+            number += len(shared.indices)
+        summary = f"responses {worst[0]:.2g} σ apart at most, ⟨t⟩ {percent(worst[1])}"
+        return Looked(number, "responses and coefficients", tuple(findings), summary)
+
+    def _responses(self, evidence: Evidence, shared: Match, o: int) -> tuple[list[Finding], float]:
+        f = evidence.responses[:, shared.a[0][o]]
+        g = evidence.reference.responses[:, shared.b[0][o]]
+        spread = float(max(f.std(), g.std())) or 1.0
+        deviation = np.abs(f - g)
+        k = int(deviation.argmax())
+        largest = float(deviation[k]) / spread
+        if largest <= self.max_response:
+            return [], largest
+        name, rms = shared.outputs[o][0], float(np.sqrt(np.mean(deviation**2)))
+        event = int(evidence.sample.numbers[k])
+        return [
+            self.finding(
+                Subject("output", name, output=name),
+                evidence.model_file,
+                f"response {quoted(name)} is {f[k]:.6g} at event {event}, and {g[k]:.6g} of the"
+                f" reference {quoted(evidence.reference.path.name)}",
+                quantity="largest difference in units of the response's σ",
+                measured=largest,
+                relation="≤",
+                limit=self.max_response,
+                certainty=f"the same {len(f)} events; RMS difference {rms / spread:.2g} σ",
+                remedy=REMEDY,
+            )
+        ], largest
+
+    def _scores(
+        self, evidence: Evidence, shared: Match, o: int
+    ) -> Iterator[tuple[list[Finding], float]]:
+        ours, theirs = evidence.result, evidence.reference.result
+        names = shared.indices.names(shared.features)
+        for g, group in enumerate(shared.groups):
+            if not matching(self.groups, [group]):
+                continue
+            a = ours.score[shared.a[0][o], shared.a[1][g], shared.a[2]]
+            b = theirs.score[shared.b[0][o], shared.b[1][g], shared.b[2]]
+            apart = np.zeros(len(names))
+            for order in np.unique(shared.indices.orders):
+                mine = shared.indices.orders == order
+                apart[mine] = np.abs(a - b)[mine] / (max(a[mine].max(), b[mine].max()) or 1.0)
+            apart[[not matching(self.features, row) for row in names]] = 0.0
+            over = [k for k in np.argsort(-apart, kind="stable") if apart[k] > self.max_score]
+            found = [
+                self._apart(
+                    evidence,
+                    names[k],
+                    (shared.outputs[o][0], group),
+                    a[k],
+                    b[k],
+                    (float(apart[k]), len(over)),
+                )
+                for k in over[:LISTED]
+            ]
+            yield found, float(apart.max(initial=0.0))
+
+    def _apart(
+        self,
+        evidence: Evidence,
+        names: tuple[str, ...],
+        of: tuple[str, str],
+        ours: float,
+        theirs: float,
+        apart: tuple[float, int],
+    ) -> Finding:
+        more = f"; {apart[1]} coefficients are beyond the limit" if apart[1] > 1 else ""
+        return self.finding(
+            Subject("coefficient", label(names), names, *of),
+            evidence.model_file,
+            f"⟨t⟩ of {printable(label(names))} of response {quoted(of[0])} is {ours:.4g}, and"
+            f" {theirs:.4g} of the reference{more}",
+            quantity=f"difference in units of the largest {ORDERS[len(names)]}-order ⟨t⟩",
+            measured=apart[0],
+            relation="≤",
+            limit=self.max_score,
+            certainty="the same events: no statistical uncertainty",
+            remedy=REMEDY,
+        )

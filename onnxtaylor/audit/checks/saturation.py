@@ -1,0 +1,75 @@
+"""``saturation``: a response that sits at the end of its range, where it hardly varies.
+
+Of probabilities (all responses between 0 and 1) the ends are 0 and 1, and an event is saturated
+within ``margin`` of them; of others they are the least and largest response that occurs, and it is
+saturated within ``margin`` of the range (a clipped response, a dead ReLU).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from onnxtaylor.audit.base import Looked, ResponseCheck, option
+from onnxtaylor.audit.coefficients import chosen, quoted
+from onnxtaylor.audit.evidence import Evidence
+from onnxtaylor.audit.finding import Finding, Subject
+from onnxtaylor.audit.wording import interval, percent
+
+__all__ = ["Saturation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saturation(ResponseCheck):
+    """Responses vary: they do not sit at the ends of their range."""
+
+    id: ClassVar[str] = "saturation"
+    usual_level: ClassVar[str] = "warning"
+
+    max_share: float = option(
+        0.1, "largest share of the events that may be saturated", minimum=0.0, maximum=1.0
+    )
+    margin: float = option(
+        1e-6, "how near to an end is saturated, in units of the range", minimum=0.0, maximum=0.5
+    )
+
+    def look(self, evidence: Evidence) -> Looked:
+        """The share of saturated events, of every response."""
+        outputs = evidence.result.outputs
+        findings: list[Finding] = []
+        most = (0.0, "")
+        places = chosen(self, "output", self.outputs, outputs)
+        total = len(evidence.responses)
+        for c in places:
+            f = evidence.responses[:, c]
+            probability = f.min() >= 0 and f.max() <= 1
+            low, high = (0.0, 1.0) if probability else (float(f.min()), float(f.max()))
+            margin = self.margin * (high - low)
+            count = int(((f - low <= margin) | (high - f <= margin)).sum())
+            most = max(most, (count / total, outputs[c]))
+            if count > self.max_share * total:
+                findings.append(self._saturated(evidence, outputs[c], count, (low, high)))
+        summary = f"most: {percent(most[0])} of the events" + (
+            f", {quoted(most[1])}" if most[1] else ""
+        )
+        return Looked(total * len(places), "responses", tuple(findings), summary)
+
+    def _saturated(
+        self, evidence: Evidence, output: str, count: int, ends: tuple[float, float]
+    ) -> Finding:
+        total = len(evidence.responses)
+        low, high = interval(count, total)
+        where = f"at {ends[0]:.4g}" if ends[0] == ends[1] else f"at {ends[0]:.4g} or {ends[1]:.4g}"
+        return self.finding(
+            Subject("output", output, output=output),
+            evidence.model_file,
+            f"response {quoted(output)} is saturated {where} at {count} of {total} events",
+            quantity="share of the events that are saturated",
+            measured=count / total,
+            relation="≤",
+            limit=self.max_share,
+            certainty=f"{percent(low)} to {percent(high)} (95 %)"
+            + ("" if total == evidence.result.data.events else ", at events drawn at random"),
+            remedy="look at the logit (--link logit) or at what comes before (--output); see"
+            " whether the features are scaled as in training",
+        )

@@ -1,0 +1,222 @@
+"""What checks look at: model, data, coefficients, baseline, reference; made when first asked for.
+
+A second model, the reference, is another ``Evidence`` over the same events.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from onnxtaylor.analysis import analyze
+from onnxtaylor.audit.finding import Location
+from onnxtaylor.checking import Sample
+from onnxtaylor.data import EventSource
+from onnxtaylor.engine.opening import OpenModel, open_model
+from onnxtaylor.engine.session import Session, choose_provider
+from onnxtaylor.errors import OnnxTaylorError
+from onnxtaylor.gof.outcome import GoodnessOfFit
+from onnxtaylor.graph import LoadedModel, ModelRequest, read_model, stored_names
+from onnxtaylor.graph.external import external_tensors
+from onnxtaylor.inputs import FEATURE_KEYS, Progress, open_data
+from onnxtaylor.result import TaylorResult
+from onnxtaylor.settings import DataRequest
+
+__all__ = ["Evidence", "sha256_of"]
+
+Floats = npt.NDArray[np.float64]
+
+EVALUATED = 4096  # events at which responses are looked at
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Files and options of one audit, and what follows from them.
+
+    ``options`` are the keywords of ``analyze``.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    baseline_path: Path | None = None
+    reference_path: Path | None = None
+    gof_path: Path | None = None
+    progress: Progress | None = None
+    role: str = "model"
+
+    @property
+    def model_file(self) -> Location:
+        """Where findings about the model point to."""
+        return Location(self.role, str(self.path))
+
+    @property
+    def data_file(self) -> Location:
+        """Where findings about the data point to: the first file."""
+        return Location("data", str(self.files[0]))
+
+    def open(self) -> None:
+        """Reads all files but the data. Raises OnnxTaylorError for what cannot be read."""
+        _ = self.model, self.source
+        if self.baseline_path is not None:
+            _ = self.baseline
+        if self.gof_path is not None:
+            _ = self.gof
+
+    @cached_property
+    def model(self) -> LoadedModel:
+        """The model as it is in the file. Raises ModelError."""
+        return read_model(self.path)
+
+    @cached_property
+    def model_hashes(self) -> tuple[tuple[Location, str | None], ...]:
+        """The model's file and those that its weights lie in, if it has such, and their SHA-256."""
+        own = (self.model_file, self.model.sha256)
+        proto = onnx.load(self.path, load_external_data=False)
+        entries = (entry for tensor in external_tensors(proto) for entry in tensor.external_data)
+        beside = sorted({entry.value for entry in entries if entry.key == "location"})
+        paths = [self.path.parent / name for name in beside]
+        return (own, *((Location(self.role, str(path)), sha256_of(path)) for path in paths))
+
+    @cached_property
+    def data_hashes(self) -> tuple[tuple[Location, str | None], ...]:
+        """The data's files and their SHA-256; None of what is no file."""
+        return tuple((Location("data", str(path)), sha256_of(path)) for path in self.files)
+
+    @cached_property
+    def request(self) -> ModelRequest:
+        """Which inputs and outputs of it are analyzed."""
+        get = self.options.get
+        return ModelRequest.of(
+            get("input"),
+            get("output"),
+            get("fix"),
+            get("link", "identity"),
+            by_steps=get("finite_step") is not None,
+        )
+
+    @cached_property
+    def source(self) -> EventSource:
+        """The events. Raises DataError."""
+        get = self.options.get
+        names = get("feature_names")
+        return open_data(
+            self.model,
+            self.request,
+            list(self.files),
+            DataRequest(
+                features=None if names is None else tuple(names),
+                label=get("labels"),
+                weight=get("weights"),
+                exclude=tuple(get("exclude") or ()),
+                events=get("events"),
+                sample=get("sample"),
+            ),
+            missing=get("missing"),
+            seed=get("seed", 0),
+        )
+
+    @cached_property
+    def result(self) -> TaylorResult:
+        """The coefficients. Raises the OnnxTaylorErrors of ``analyze``, once and again."""
+        if isinstance(self._analysis, OnnxTaylorError):
+            raise self._analysis
+        return self._analysis
+
+    @property
+    def failure(self) -> OnnxTaylorError | None:
+        """Why there are no coefficients; None where there are."""
+        return self._analysis if isinstance(self._analysis, OnnxTaylorError) else None
+
+    @cached_property
+    def _analysis(self) -> TaylorResult | OnnxTaylorError:
+        try:
+            return analyze(self.path, list(self.files), progress=self.progress, **self.options)
+        except OnnxTaylorError as error:
+            return error
+
+    @cached_property
+    def sample(self) -> Sample:
+        """4096 events, drawn by the seed, or all where there are fewer."""
+        drawn = Sample(self.result.data.events, EVALUATED, self.options.get("seed", 0))
+        for _ in drawn.watch(self.source.batches(2**16)):
+            pass
+        return drawn
+
+    @cached_property
+    def opened(self) -> OpenModel:
+        """The function that was differentiated."""
+        provider = choose_provider(self.options.get("provider", "auto"))
+        return open_model(self.model, self.request, self.sample.x, provider=provider)
+
+    @cached_property
+    def responses(self) -> Floats:
+        """The model's responses (E, C) at the events of ``sample``."""
+        session = Session(self.opened.function, provider=self.opened.provider)
+        parts = [session(x) for x in np.array_split(self.sample.x, -(-len(self.sample.x) // 256))]
+        return np.concatenate(parts).astype(np.float64)
+
+    @cached_property
+    def baseline(self) -> TaylorResult:
+        """The saved result of an earlier analysis. Raises ResultError."""
+        assert self.baseline_path is not None, "the service asks for it first"
+        return TaylorResult.load(self.baseline_path)
+
+    @property
+    def baseline_file(self) -> Location:
+        """Where findings about the baseline point to."""
+        return Location("baseline", str(self.baseline_path))
+
+    @cached_property
+    def gof(self) -> GoodnessOfFit:
+        """The saved goodness of fit of the inputs. Raises ResultError."""
+        assert self.gof_path is not None, "the service asks for it first"
+        return GoodnessOfFit.load(self.gof_path)
+
+    @property
+    def gof_file(self) -> Location:
+        """Where findings about the goodness of fit point to."""
+        return Location("gof", str(self.gof_path))
+
+    @cached_property
+    def reference(self) -> Evidence:
+        """The other model, over the same events and features.
+
+        Its features are matched by the names that it carries; without them they come in the order
+        of the first model's.
+        """
+        assert self.reference_path is not None, "the service asks for it first"
+        options = {**self.options, "check": 0, "bootstrap": 0}  # its scores are all that is asked
+        names: Sequence[str] | None = self.source.feature_names
+        if names is not None:  # else the columns have no names to be chosen by
+            stored = stored_names(read_model(self.reference_path).proto, FEATURE_KEYS)
+            agree = stored is not None and set(stored) == set(names)
+            options["feature_names"] = list(stored if agree and stored else names)
+        return replace(
+            self,
+            path=self.reference_path,
+            options=options,
+            baseline_path=None,
+            reference_path=None,
+            gof_path=None,
+            role="reference",
+        )
+
+
+def sha256_of(path: Path) -> str | None:
+    """Of a regular file's content; None of a pipe or a folder, and where it cannot be read."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None

@@ -1,0 +1,33 @@
+"""Formats of a report, one file each: ``AuditOutcome`` → text.
+
+A format is a function of the outcome alone. It escapes what its syntax takes for its own: names in
+``Subject`` and ``Location`` are the model's and the data's, to the letter, control characters
+included; messages have lost their control characters and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from onnxtaylor.audit.formats.github import write_github
+from onnxtaylor.audit.formats.html import write_html
+from onnxtaylor.audit.formats.json import write_json
+from onnxtaylor.audit.formats.junit import write_junit
+from onnxtaylor.audit.formats.markdown import write_markdown
+from onnxtaylor.audit.formats.sarif import write_sarif
+from onnxtaylor.audit.formats.text import write_text
+from onnxtaylor.audit.outcome import AuditOutcome
+
+__all__ = ["FORMATS", "Format"]
+
+Format = Callable[[AuditOutcome], str]
+
+FORMATS: dict[str, Format] = {
+    "text": write_text,
+    "json": write_json,
+    "markdown": write_markdown,
+    "junit": write_junit,
+    "sarif": write_sarif,
+    "github": write_github,
+    "html": write_html,
+}

@@ -1,0 +1,123 @@
+"""The outcome for a terminal or a log: what failed and why first, what passed in a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import fill
+
+from onnxtaylor.audit.finding import LEVELS
+from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, Finding
+from onnxtaylor.errors import printable
+
+__all__ = ["write_text"]
+
+WIDTH = 100
+LISTED = 5  # findings of a check; the others are counted
+MARKS = {"pass": "pass", "fail": "FAIL", "error": "FAIL", "skipped": "skip"}
+MILD = {"warning": "warn", "note": "note"}
+
+
+def write_text(outcome: AuditOutcome) -> str:
+    """The verdict, what was audited, the findings, then one line for every other check."""
+    told = [check for check in outcome.checks if check.findings or check.status == "error"]
+    quiet = [check for check in outcome.checks if check not in told]
+    parts = [outcome.verdict, "\n".join(_head(outcome))]
+    parts += ["\n".join(_findings(check, outcome)) for check in sorted(told, key=_gravity)]
+    passed = [check for check in quiet if check.status != "skipped"]
+    wide = max((len(printable(check.name, 40)) for check in passed), default=0)
+    parts += ["\n".join(_line(check, wide) for check in passed)] if passed else []
+    reasons: dict[str, list[str]] = {}
+    for check in quiet:
+        if check.status == "skipped":
+            reasons.setdefault(check.reason or "", []).append(printable(check.name, 60))
+    skipped = [_filled(f"skip  {', '.join(names)}: {why}", 0, 6) for why, names in reasons.items()]
+    parts += ["\n".join(skipped)] if skipped else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _gravity(check: CheckOutcome) -> int:
+    return LEVELS.index(check.level) if check.status in ("error", "fail") else len(LEVELS)
+
+
+def _head(outcome: AuditOutcome) -> Iterator[str]:
+    files = ", ".join(printable(file.path) for file in outcome.data[:3])
+    more = f", … (+{len(outcome.data) - 3} more)" if len(outcome.data) > 3 else ""
+    yield f"model     {printable(outcome.model.path)}"
+    yield f"data      {files}{more}" + _events(outcome)
+    for name in ("baseline", "reference", "gof"):
+        file = getattr(outcome, name)
+        if file is not None:
+            yield f"{name:<9} {printable(file.path)}"
+    yield f"policy    {printable(outcome.policy)}" + (", strict" if outcome.strict else "")
+    analysis = outcome.analysis
+    if "engine" in analysis:
+        per = {"sigma": "per σ of each feature", "unit": "per unit", "step": "per step"}
+        shown = per.get(str(analysis.get("scale")), "")
+        precision = printable(analysis.get("precision"))
+        yield f"⟨t⟩       {printable(analysis['engine'])} in {precision}, {shown}"
+
+
+def _events(outcome: AuditOutcome) -> str:
+    events, n_eff = outcome.analysis.get("events"), outcome.analysis.get("n_eff")
+    return "" if events is None or n_eff is None else f": {events} events, N_eff = {n_eff:.6g}"
+
+
+def _mark(check: CheckOutcome, outcome: AuditOutcome | None = None) -> str:
+    counts = check.level == "error" or (
+        outcome is not None and outcome.strict and check.level == "warning"
+    )
+    if check.status in ("fail", "error") and not counts:
+        return MILD[check.level]
+    return MARKS[check.status]
+
+
+def _findings(check: CheckOutcome, outcome: AuditOutcome) -> Iterator[str]:
+    name = printable(check.name)
+    yield f"{_mark(check, outcome)}  {name}: {printable(check.title, 200)}"
+    if check.status == "error":
+        yield _filled(f"could not be run, so not passed: {check.reason}", 6)
+        return
+    if check.passed and check.summary:
+        yield _filled(check.summary, 6)
+    shown = check.findings[:LISTED]
+    for finding in shown:
+        yield from _finding(finding)
+    if len(check.findings) > LISTED:
+        more = len(check.findings) - LISTED
+        yield f"      … {more} more finding{'s' * (more > 1)}: all are in the JSON report"
+    # said once, however many findings it is true of
+    grave = [finding for finding in shown if finding.level == check.level]
+    for place in dict.fromkeys(finding.location for finding in grave):
+        yield _filled(f"where     {place.role} {printable(place.path)}", 6, 16)
+    for remedy in dict.fromkeys(finding.remedy for finding in grave):
+        yield _filled(f"what now  {remedy}", 6, 16)
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    shown, limit = (
+        f"{value:.4g}" if isinstance(value, float) else printable(value)
+        for value in (finding.measured, finding.limit)
+    )
+    yield _filled(f"- {finding.message}", 6, 8)
+    how_much = f"{finding.quantity}: {shown}, must be {finding.relation} {limit}"
+    if finding.level == "note":
+        return
+    yield _filled(f"{how_much} ({finding.certainty})", 10)
+
+
+def _filled(text: str, first: int, rest: int | None = None) -> str:
+    return fill(
+        printable(text, limit=2000),
+        WIDTH,
+        initial_indent=" " * first,
+        subsequent_indent=" " * (first if rest is None else rest),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _line(check: CheckOutcome, wide: int) -> str:
+    name = f"{printable(check.name, 40):<{wide}}"
+    noun = check.noun.removesuffix("s") if check.looked_at == 1 else check.noun
+    looked = f"{check.looked_at} {noun}"
+    return f"{_mark(check)}  {name}  {check.summary or 'nothing found'} ({looked})"

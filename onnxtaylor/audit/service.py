@@ -1,0 +1,221 @@
+"""The library call: model, data and policy → outcome."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from onnxtaylor.audit.base import Check, Looked, NotApplicableError
+from onnxtaylor.audit.evidence import Evidence, sha256_of
+from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, File
+from onnxtaylor.audit.policy import Policy, find_policy, read_policy
+from onnxtaylor.errors import OnnxTaylorError, OptionError, printable
+from onnxtaylor.inputs import Paths, Progress, tell
+
+__all__ = ["audit", "gather"]
+
+# keys of a policy's table, and what ``analyze`` calls them
+RENAMED = {"features": "feature_names", "label": "labels", "weight": "weights"}
+BESIDE = ("baseline", "reference", "gof")
+
+
+def audit(
+    model: str | os.PathLike[str],
+    data: Paths,
+    policy: str | os.PathLike[str] | Policy | None = None,
+    *,
+    baseline: str | os.PathLike[str] | None = None,
+    reference: str | os.PathLike[str] | None = None,
+    gof: str | os.PathLike[str] | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> AuditOutcome:
+    """Whether a model passes the checks of a policy on a data set.
+
+    Parameters
+    ----------
+    model, data
+        An ONNX file, and one or several files of events.
+    policy
+        A TOML file or a ``Policy``; by default that of the working directory: see
+        ``onnxtaylor.audit.policy``.
+    baseline, reference, gof
+        A saved result, another file of the same model, and a saved goodness of fit, which some
+        checks compare with; in place of those that the policy names.
+    strict
+        Whether warnings count as errors.
+    progress
+        Called with (stage, events done, events in all).
+    **options
+        Those of ``analyze``, in place of those of the policy. ``scale`` is ``sigma`` by default:
+        coefficients of different features are compared with one another.
+
+    Raises OnnxTaylorError for a wrong call and for input that cannot be read or analyzed. What is
+    raised otherwise is a fault of this program, or of a check that another one brought.
+
+    >>> outcome = audit("model.onnx", "events.parquet")    # doctest: +SKIP
+    >>> outcome.passed, outcome.verdict                    # doctest: +SKIP
+    """
+    timestamp = _timestamp()
+    if not isinstance(policy, Policy):
+        policy = find_policy() if policy is None else read_policy(policy)
+    given = {"baseline": baseline, "reference": reference, "gof": gof}
+    beside = {name: _path(given[name] or getattr(policy, name)) for name in BESIDE}
+    _complete(policy, beside, given)
+    evidence = gather(model, data, policy, beside, progress, options)
+    evidence.open()
+    outcomes: dict[str, CheckOutcome] = {}
+    # a model that is not finite has no coefficients, and no other check can say why
+    for check in sorted(policy.checks, key=lambda check: check.id != "finite"):
+        tell(progress, check.name, 0, None)
+        outcomes[check.name] = _outcome(check, evidence, policy, outcomes)
+    result = None if evidence.failure is not None else evidence.result
+    return AuditOutcome(
+        model=File(str(evidence.path), evidence.model.sha256),
+        data=tuple(File(where.path, digest) for where, digest in evidence.data_hashes),
+        policy=policy.origin,
+        strict=strict or policy.strict,
+        analysis=_analysis(evidence),
+        checks=tuple(outcomes[check.name] for check in policy.checks),
+        timestamp=timestamp,
+        version=version("onnxtaylor"),
+        result=result,
+        **{
+            name: None if at is None else File(str(at), sha256_of(at))
+            for name, at in beside.items()
+        },
+    )
+
+
+def gather(
+    model: str | os.PathLike[str],
+    data: Paths,
+    policy: Policy,
+    beside: Mapping[str, Path | None],
+    progress: Progress | None,
+    options: Mapping[str, Any],
+) -> Evidence:
+    """What the checks look at; ``options`` go before those of the policy."""
+    files = [data] if isinstance(data, str | os.PathLike) else list(data)
+    if not files:
+        raise OptionError("no data: name one file at least")
+    kept = {
+        RENAMED.get(key, key.replace("-", "_")): value for key, value in policy.analysis.items()
+    }
+    kept |= {key: value for key, value in options.items() if value is not None}
+    if kept.get("finite_step") is None:
+        kept.setdefault("scale", "sigma")
+    return Evidence(
+        path=Path(model),
+        files=tuple(Path(file) for file in files),
+        options=kept,
+        baseline_path=beside.get("baseline"),
+        reference_path=beside.get("reference"),
+        gof_path=beside.get("gof"),
+        progress=progress,
+    )
+
+
+def _path(path: str | os.PathLike[str] | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _complete(
+    policy: Policy, beside: Mapping[str, Path | None], given: Mapping[str, object]
+) -> None:
+    """Raises OptionError where a check that is asked for lacks a file, or a file lacks a check."""
+    for check in policy.checks if policy.listed else ():
+        for name in check.needs:
+            if beside[name] is None:
+                raise OptionError(
+                    f"{policy.origin}: check '{printable(check.name)}' needs a {name}: name it with"
+                    f' --{name}, or by {name} = "…" in the policy'
+                )
+    for name in BESIDE:
+        if given[name] and not any(name in check.needs for check in policy.checks):
+            raise OptionError(
+                f"--{name} {printable(given[name])}: no check of {policy.origin} uses it: add one"
+                " that does, or leave it out"
+            )
+
+
+def _outcome(
+    check: Check, evidence: Evidence, policy: Policy, before: Mapping[str, CheckOutcome]
+) -> CheckOutcome:
+    """What came of one check."""
+    looked, reason, hidden = Looked(0, ""), None, False
+    lacking = [name for name in check.needs if getattr(evidence, f"{name}_path") is None]
+    try:
+        if lacking:
+            raise NotApplicableError(f"no {lacking[0]} was given (--{lacking[0]})")
+        looked = check.look(evidence)
+        if not looked.number:
+            raise NotApplicableError("there was nothing to look at")
+    except NotApplicableError as error:
+        reason = printable(error, 400)
+    except OnnxTaylorError as error:
+        # what is not finite has been told; anything else is a wrong call or input
+        if error is not evidence.failure or not any(
+            one.id == "finite" and one.status == "fail" for one in before.values()
+        ):
+            raise
+        hidden = True
+        reason = f"no coefficients: {printable(error, 400)}"
+    except Exception as error:
+        error.add_note(f"in check '{printable(check.name)}'")
+        raise
+    status = "fail" if looked.findings else "pass"
+    if reason is not None:
+        status = "error" if policy.listed and not hidden else "skipped"
+    return CheckOutcome(
+        id=check.id,
+        name=check.name,
+        title=check.title(),
+        level=check.level,
+        status=status,
+        reason=reason,
+        findings=(*looked.findings, *looked.notes) if reason is None else (),
+        looked_at=looked.number if reason is None else 0,
+        noun=looked.noun if reason is None else "",
+        summary=looked.summary if reason is None else "",
+        options=check.options(),
+    )
+
+
+def _analysis(evidence: Evidence) -> dict[str, Any]:
+    """How the coefficients were computed, and of what."""
+    if evidence.failure is not None:
+        return {"failed": str(evidence.failure)}
+    result = evidence.result
+    kept = ("order", "scale", "link", "bootstrap", "seed")
+    return {
+        "method": result.method,
+        "engine": result.model.engine,
+        "precision": result.model.precision,
+        **{key: result.options.get(key) for key in kept},
+        "events": result.data.events,
+        "n_eff": result.data.n_eff,
+        "outputs": list(result.outputs),
+        "groups": list(result.groups),
+        "features": list(result.features),
+        "producer": result.model.producer,
+        "opset": dict(result.model.opset),
+    }
+
+
+def _timestamp() -> str:
+    """Now, or what SOURCE_DATE_EPOCH says: UTC, ISO 8601. Raises OptionError."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    try:
+        moment = datetime.fromtimestamp(time.time() if epoch is None else int(epoch), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise OptionError(
+            f"SOURCE_DATE_EPOCH={printable(epoch)}: it must be the seconds since 1970"
+        ) from None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,55 @@
+"""How well σ of a feature is known, which coefficients per σ inherit.
+
+Of N events the estimated σ has the relative variance (κ − 1) / (4 N), κ = ⟨(x − μ)⁴⟩ / σ⁴ being 3
+for a normal distribution. A coefficient in units of Π σ_i^m_i has Σ m_i² (κ_i − 1) / (4 N) beside
+its SEM, which takes every σ as given. N is the effective number of events, (Σw)²/Σw².
+
+Source: M. G. Kendall, A. Stuart, The Advanced Theory of Statistics, vol. 1, ch. 10.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.data import EventSource, is_missing
+from onnxtaylor.result import TaylorResult
+
+__all__ = ["kurtosis", "relative_errors"]
+
+Floats = npt.NDArray[np.float64]
+
+BATCH = 2**16
+NORMAL = 3.0
+
+
+def kurtosis(source: EventSource, result: TaylorResult, missing: float | None) -> Floats:
+    """κ of every feature, shape (n,), about the mean and σ of the result; 3 where σ is 0.
+
+    Where negative weights leave less than 1, the least that there is, it is 1.
+    """
+    features = result.data.features
+    mean = np.array([f.mean for f in features])
+    std = np.array([f.std for f in features])
+    sums, total = np.zeros(len(features)), np.zeros(len(features))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for batch in source.batches(BATCH):
+            z = (batch.x - mean) / std
+            there = ~is_missing(batch.x, missing) & np.isfinite(z)
+            w = batch.weights[:, None] * there
+            sums += (w * np.where(there, z, 0.0) ** 4).sum(axis=0)
+            total += w.sum(axis=0)
+        return np.where(total > 0, np.maximum(sums / total, 1.0), NORMAL)
+
+
+def relative_errors(result: TaylorResult, kappa: Floats) -> Floats:
+    """√(Σ m_i² (κ_i − 1) / (4 N)) of every coefficient, (K,); 0 in other units than σ.
+
+    All groups are in units of the same σ: that of all events.
+    """
+    if result.options.get("scale") != "sigma":
+        return np.zeros(len(result.indices))
+    table, n = result.indices.table, len(kappa)
+    multiplicity = (table[:, :, None] == np.arange(n)).sum(axis=1)  # (K, n)
+    variance = (multiplicity**2 * (kappa - 1) / (4 * max(result.data.n_eff, 1.0))).sum(axis=1)
+    return np.asarray(np.sqrt(variance))

@@ -1,0 +1,263 @@
+"""Tests of every feature and of every pair of features: the wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.data import is_missing
+from onnxtaylor.errors import DataError
+from onnxtaylor.gof.bins import Contents, binned, inner_edges, joined, snake
+from onnxtaylor.gof.distances import anderson_darling, kolmogorov_smirnov
+from onnxtaylor.gof.outcome import (
+    Bin,
+    FeatureFit,
+    GoodnessOfFit,
+    PairFit,
+    SampleSummary,
+    TestResult,
+)
+from onnxtaylor.gof.samples import Sample
+from onnxtaylor.gof.saturated import Bins, p_value
+from onnxtaylor.gof.settings import GofSettings
+
+__all__ = ["SATURATED", "goodness_of_fit"]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+SATURATED, KS, AD = "saturated", "kolmogorov-smirnov", "anderson-darling"
+# what a stream of random numbers is for: tests never share one, whatever else is tested
+FEATURE, FINE, PAIR = range(3)
+
+
+def goodness_of_fit(
+    observed: Sample, expected: Sample, settings: GofSettings | None = None
+) -> GoodnessOfFit:
+    """Tests of the observed events against the expected ones, of the same features.
+
+    Per feature: the saturated likelihood ratio in quantile bins of the expectation (``bins``,
+    ``saturated``), and Kolmogorov–Smirnov and Anderson–Darling in fine bins (``distances``). Per
+    pair: the saturated likelihood ratio in the grid of both features' quantile bins. p-values come
+    from toys, and are the same for the same data, settings and seed.
+
+    Raises DataError where the samples have other features, or the weights are of no use.
+    """
+    settings = settings or GofSettings()
+    if observed.names != expected.names:
+        raise DataError("observed and expected have other features, or in another order")
+    n = len(expected.names)
+    features = tuple(_feature(observed, expected, i, settings) for i in range(n))
+    pairs: tuple[PairFit, ...] = ()
+    if settings.pairs:
+        sides = [_coarse(observed, expected, i, settings.pair_bins) for i in range(n)]
+        pairs = tuple(
+            _pair(observed, expected, i, j, sides[i], sides[j], settings)
+            for i, j in combinations(range(n), 2)
+        )
+    return GoodnessOfFit(
+        method="toys",
+        features=features,
+        pairs=pairs,
+        options={**asdict(settings), "missing": _told(expected.missing)},
+        observed=_summary(observed),
+        expected=_summary(expected),
+        warnings=tuple(_warnings(observed, expected)),
+        version=version("onnxtaylor"),
+    )
+
+
+@dataclass(frozen=True)
+class _Codes:
+    """Bin numbers of both samples' events, and of how many bins."""
+
+    edges: Floats
+    observed: Integers
+    expected: Integers
+
+    @property
+    def bins(self) -> int:
+        return len(self.edges) + 2
+
+
+def _coarse(observed: Sample, expected: Sample, i: int, bins: int) -> _Codes:
+    present = ~is_missing(expected.x[:, i], expected.missing)
+    edges = inner_edges(expected.x[present, i], expected.w[present], bins)
+    codes = (binned(sample.x[:, i], edges, sample.missing) for sample in (observed, expected))
+    return _Codes(edges, *codes)
+
+
+def _contents(
+    observed: Sample,
+    expected: Sample,
+    codes: tuple[Integers, Integers],
+    order: Integers,
+    settings: GofSettings,
+    least: float,
+) -> tuple[Contents, Contents, Integers]:
+    """Sums of both samples in bins that hold enough, and which bins were joined to each."""
+    n = Contents.of(codes[0], observed.w, len(order))
+    nu = Contents.of(codes[1], expected.w, len(order))
+    scale = n.sum.sum() / nu.sum.sum() if settings.shape else 1.0
+    enough = _enough(expected, codes[1], nu, least / scale, settings.min_effective)
+    if observed.weights is not None:  # a weighted sum is like a Poisson number only if it is large
+        enough += _enough(observed, codes[0], n, 0.0, settings.min_effective)
+    groups = joined(enough, order)
+    return n.grouped(groups), nu.grouped(groups), groups
+
+
+def _enough(
+    sample: Sample, codes: Integers, held: Contents, least: float, effective: float
+) -> list[tuple[Floats, Floats, float, float]]:
+    """What each bin of a sample has to hold, for ``joined``.
+
+    With weights of both signs Σw would choose the bins in which it fluctuates up, which makes
+    p-values too large. So r Σ abs(w) is judged, r = Σw / Σ abs(w) over all events, and Σw itself
+    only by a quarter: no more than a fluctuation by 2.5 standard deviations takes away.
+    """
+    w = sample.w
+    if (w >= 0).all():
+        return [(held.sum, held.sum2, least, effective)]
+    size = np.abs(w)
+    purity = w.sum() / size.sum()
+    usual = purity * Contents.of(codes, size, len(held.sum)).sum
+    return [(usual, held.sum2, least, effective), (held.sum, held.sum2, 0.0, effective / 4)]
+
+
+def _feature(observed: Sample, expected: Sample, i: int, settings: GofSettings) -> FeatureFit:
+    codes = _coarse(observed, expected, i, settings.bins)
+    both = codes.observed, codes.expected
+    order = np.arange(codes.bins)
+    n, nu, groups = _contents(observed, expected, both, order, settings, settings.min_expected)
+    test, scale = _saturated(n, nu, settings, (FEATURE, i))
+    fine = _coarse(observed, expected, i, settings.fine_bins)
+    both, order = (fine.observed, fine.expected), np.arange(fine.bins)
+    contents = _contents(observed, expected, both, order, settings, 0.0)
+    shown = _bins(observed.x[:, i], expected.x[:, i], expected.missing, codes, groups)
+    rows = zip(shown, n.sum, n.sum2, scale * nu.sum, scale**2 * nu.sum2, strict=True)
+    bins = tuple(
+        Bin(*ends, float(a), float(np.sqrt(a2)), float(b), float(np.sqrt(b2)))
+        for ends, a, a2, b, b2 in rows
+    )
+    distances = _distances(contents[0], contents[1], settings, (FINE, i))
+    return FeatureFit(expected.names[i], (test, *distances), bins)
+
+
+def _pair(
+    observed: Sample,
+    expected: Sample,
+    i: int,
+    j: int,
+    one: _Codes,
+    other: _Codes,
+    settings: GofSettings,
+) -> PairFit:
+    codes = (
+        one.observed * other.bins + other.observed,
+        one.expected * other.bins + other.expected,
+    )
+    order = snake(one.bins, other.bins)
+    n, nu, _ = _contents(observed, expected, codes, order, settings, settings.min_expected)
+    test, _ = _saturated(n, nu, settings, (PAIR, i, j))
+    return PairFit((expected.names[i], expected.names[j]), (test,), len(n.sum))
+
+
+def _untestable(n: Contents, nu: Contents, shape: bool) -> str | None:
+    if n.sum.sum() <= 0 or (nu.sum <= 0).any():
+        return "a sum of weights is not positive"
+    if len(nu.sum) < 2 and shape:
+        return "one bin only: the feature is constant, or there are too few events for two bins"
+    return None
+
+
+def _saturated(
+    n: Contents, nu: Contents, settings: GofSettings, stream: tuple[int, ...]
+) -> tuple[TestResult, float]:
+    """The saturated test, and the scale of the expectation."""
+    shape = settings.shape
+    if reason := _untestable(n, nu, shape):
+        return TestResult(SATURATED, None, None, None, None, None, 0, reason), 1.0
+    bins = Bins.of(n, nu, shape)
+    q, ndf = float(bins.statistic(shape)), len(nu.sum) - shape
+    random = np.random.default_rng((settings.seed, *stream))
+    p, error = p_value(q, bins.toys(settings.toys, shape, random).statistic(shape))
+    from scipy.special import chdtrc  # slow to import, and an audit does not need it
+
+    asymptotic = float(chdtrc(ndf, max(q, 0.0)))
+    scale = float(bins.fitted(shape)[1][0])
+    return TestResult(SATURATED, q, ndf, p, error, asymptotic, settings.toys), scale
+
+
+def _distances(
+    n: Contents, nu: Contents, settings: GofSettings, stream: tuple[int, ...]
+) -> tuple[TestResult, ...]:
+    kinds: tuple[tuple[str, Callable[[Bins], Floats]], ...] = (
+        (KS, kolmogorov_smirnov),
+        (AD, anderson_darling),
+    )
+    if reason := _untestable(n, nu, shape=True):
+        return tuple(TestResult(name, None, None, None, None, None, 0, reason) for name, _ in kinds)
+    bins = Bins.of(n, nu, shape=True)
+    toys = bins.toys(settings.toys, True, np.random.default_rng((settings.seed, *stream)))
+    found = []
+    for name, distance in kinds:
+        d = float(distance(bins))
+        found.append(TestResult(name, d, None, *p_value(d, distance(toys)), None, settings.toys))
+    return tuple(found)
+
+
+def _bins(
+    observed: Floats, expected: Floats, missing: float | None, codes: _Codes, groups: Integers
+) -> list[tuple[float | None, float | None, bool]]:
+    """Low and high edge of each bin, and whether missing values are in it."""
+    values = [side[~is_missing(side, missing)] for side in (observed, expected)]
+    filled = [side for side in values if len(side)]
+    ends = [
+        *([min(float(side.min()) for side in filled)] if filled else []),
+        *codes.edges.tolist(),
+        *([max(float(side.max()) for side in filled)] if filled else []),
+    ]
+    any_missing = len(observed) + len(expected) > sum(map(len, values))
+    shown: list[tuple[float | None, float | None, bool]] = []
+    for group in range(int(groups.max()) + 1):
+        members = np.flatnonzero(groups == group)
+        real = members[members > 0]
+        low, high = (ends[real[0] - 1], ends[real[-1]]) if len(real) and ends else (None, None)
+        shown.append((low, high, bool(any_missing and 0 in members)))
+    return shown
+
+
+def _warnings(observed: Sample, expected: Sample) -> list[str]:
+    lines = []
+    for i, name in enumerate(expected.names):
+        shares = [is_missing(s.x[:, i], s.missing).mean() for s in (observed, expected)]
+        if shares[0] and not shares[1]:
+            lines.append(
+                f"{name}: missing in {shares[0]:.2%} of the observed events, never in the expected"
+            )
+    if (fewer := expected.n_eff) < observed.n_eff:
+        lines.append(
+            f"the simulation is worth {fewer:.0f} events, the observed data {observed.n_eff:.0f}:"
+            " its uncertainty is the larger one"
+        )
+    return lines
+
+
+def _summary(sample: Sample) -> SampleSummary:
+    return SampleSummary(
+        sample.origins,
+        len(sample.x),
+        float(sample.w.sum()),
+        sample.n_eff,
+        sample.weights is not None,
+    )
+
+
+def _told(missing: float | None) -> float | str | None:
+    """JSON has no NaN."""
+    return "nan" if missing is not None and np.isnan(missing) else missing

@@ -1,0 +1,142 @@
+"""The two data sets that are compared, held in memory: columns that both have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.data import ColumnRequest, EventSource, open_source
+from onnxtaylor.data.values import check_features, check_weights
+from onnxtaylor.errors import DataError, OptionError, listed, nearest, printable
+
+__all__ = ["Sample", "read_samples"]
+
+Floats = npt.NDArray[np.float64]
+Paths = Sequence[str | os.PathLike[str]]
+
+EVENTS = 1 << 16  # read at a time
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Events x (N, n) with weights (N,), or None for weights of 1; names (n,); their origins.
+
+    Raises DataError for shapes that do not fit, for entries that are not finite (NaN may be
+    the ``missing`` value), and for a sum of weights that is not positive.
+    """
+
+    x: Floats
+    weights: Floats | None
+    names: tuple[str, ...]
+    origins: tuple[str, ...] = ("array",)
+    missing: float | None = None
+
+    def __post_init__(self) -> None:
+        where = ", ".join(self.origins)
+        x = np.asarray(self.x, np.float64)
+        object.__setattr__(self, "x", x)
+        if x.ndim != 2 or not len(x) or x.shape[1] != len(self.names) or not len(self.names):
+            shown = "×".join(map(str, x.shape))
+            raise DataError(
+                f"{where}: values of shape {shown} for {len(self.names)} names: one row is needed"
+                " for each event and one column for each name"
+            )
+        check_features(x, self.missing, lambda k, i: f"{where}: {self.names[i]!r}, event {k}")
+        if self.weights is not None:
+            weights = np.asarray(self.weights, np.float64)
+            object.__setattr__(self, "weights", weights)
+            if weights.shape != (len(x),):
+                raise DataError(f"{where}: {weights.size} weights for {len(x)} events")
+            check_weights(weights, lambda k: f"{where}: weight of event {k}")
+            if not weights.sum() > 0:
+                raise DataError(
+                    f"{where}: the weights add up to {weights.sum():g}: a positive sum is needed"
+                )
+
+    @property
+    def w(self) -> Floats:
+        """The weights, shape (N,)."""
+        return np.ones(len(self.x)) if self.weights is None else self.weights
+
+    @property
+    def n_eff(self) -> float:
+        """(Σw)² / Σw²."""
+        return float(self.w.sum() ** 2 / (self.w**2).sum())
+
+
+def read_samples(
+    observed: Paths,
+    expected: Paths,
+    *,
+    features: Sequence[str] | None = None,
+    observed_weight: str | None = None,
+    expected_weight: str | None = None,
+    exclude: Sequence[str] = (),
+    missing: float | None = None,
+) -> tuple[Sample, Sample]:
+    """Observed and expected events of files.
+
+    ``features`` are the columns to compare; by default those that both have, in the order of the
+    expectation, without weights and ``exclude``. A bare array without names is matched by
+    position. Raises DataError where a file or column is missing, and where nothing is shared.
+    """
+    named = None if features is None else tuple(features)
+    if named is None:
+        named = _shared(
+            _columns(observed), _columns(expected), (observed_weight, expected_weight), exclude
+        )
+    elif unknown := [name for name in exclude if name in named]:
+        raise OptionError(f"feature {printable(unknown[0], 60)!r} is excluded, too")
+    found = []
+    for paths, weight in ((observed, observed_weight), (expected, expected_weight)):
+        request = ColumnRequest(None, features=named, weight=weight, missing=missing)
+        source = open_source(paths, request=request)
+        found.append(_read(source, named, weight is not None, missing))
+    return found[0], found[1]
+
+
+def _columns(paths: Paths) -> tuple[str, ...]:
+    return open_source(paths, request=ColumnRequest(None)).columns.features
+
+
+def _shared(
+    observed: Sequence[str],
+    expected: Sequence[str],
+    weights: Sequence[str | None],
+    exclude: Sequence[str],
+) -> tuple[str, ...]:
+    """Columns of both that are neither weight nor excluded, in the order of the expectation."""
+    known = [*expected, *observed]
+    for name in exclude:
+        if name not in known:
+            raise DataError(
+                f"no column {printable(name, 60)!r} to exclude{nearest(name, list(known))}"
+            )
+    taken = {*exclude, *weights}
+    shared = tuple(name for name in expected if name in observed and name not in taken)
+    if not shared:
+        raise DataError(
+            f"observed and expected share no column: observed has {listed(list(observed))},"
+            f" expected {listed(list(expected))}"
+        )
+    return shared
+
+
+def _read(
+    source: EventSource, names: tuple[str, ...], weighted: bool, missing: float | None
+) -> Sample:
+    parts, weights = [], []
+    for batch in source.batches(EVENTS):
+        parts.append(batch.x)
+        weights.append(batch.weights)
+    return Sample(
+        np.concatenate(parts),
+        np.concatenate(weights) if weighted else None,
+        names,
+        tuple(source.origins),
+        missing,
+    )

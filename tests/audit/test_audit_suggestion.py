@@ -1,0 +1,128 @@
+"""``--init``: the policy that is written is valid, is passed, and says what was measured."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+from onnxtaylor.audit import audit, read_policy
+from onnxtaylor.audit.suggestion import _toml, suggest
+from tests.audit.conftest import events, write_events, write_net
+
+HOSTILE = ('"quoted" \\ back', "]\n[[checks]]\nid = 1", "tab\t\x1b[31m", "😀\u202eab")
+
+
+def uncommented(text):
+    """The commented checks as if their comment signs were removed."""
+    lines = text.split("\n")
+    starts = [k for k, line in enumerate(lines) if line == "# [[checks]]"]
+    found = []
+    for k in starts:
+        end = next((j for j in range(k, len(lines)) if not lines[j].startswith("# ")), len(lines))
+        found.append("\n".join(line.removeprefix("# ") for line in lines[k:end]))
+    return found
+
+
+def test_the_model_passes_what_is_suggested_for_it(sound):
+    policy = sound.folder / "audit.toml"
+    policy.write_text(suggest(sound.model, sound.data, seed=3))
+    outcome = audit(sound.model, sound.data, policy)
+    assert outcome.exit_status == 0, outcome.verdict
+    assert outcome.analysis["seed"] == 3
+    named = {check.id: check for check in outcome.checks}
+    assert set(named) == {
+        *("finite", "primal-agreement", "derivative-agreement", "statistics", "dead-feature"),
+        *("dominance", "expected-top", "kinks", "saturation", "provenance"),
+    }
+    largest = max(
+        float(f.measured) for f in audit(sound.model, sound.data, strictest(sound.folder)).findings
+    )
+    assert largest < named["dominance"].options["max-share"] <= 1.6 * largest
+    assert named["expected-top"].findings == ()
+
+
+def strictest(folder):
+    path = folder / "strict.toml"
+    path.write_text('[[checks]]\nid = "dominance"\nmax-share = 0.0')
+    return path
+
+
+def test_what_is_commented_out_is_valid_too(sound, tmp_path):
+    text = suggest(sound.model, sound.data)
+    blocks = uncommented(text)
+    assert len(blocks) == 5
+    for block in blocks:
+        block = block.replace("features = []", 'features = ["d"]')
+        (tmp_path / "p.toml").write_text(block)
+        assert len(read_policy(tmp_path / "p.toml").checks) == 1
+    commented = "\n".join(blocks)
+    for id in ("forbidden-feature", "baseline-drift", "out-of-range", "reference-agreement"):
+        assert f'id = "{id}"' in commented
+    assert "The features are a, b, c, d." in text
+
+
+def test_options_of_the_call_are_in_it(sound):
+    text = suggest(
+        sound.model,
+        sound.data,
+        feature_names=["a", "b", "c", "d"],
+        events=120,
+        missing=-999.0,
+        fix=None,
+        output=["y"],
+    )
+    assert tomllib.loads(text)["analysis"] == {
+        "features": ["a", "b", "c", "d"],
+        "events": 120,
+        "missing": -999.0,
+        "output": ["y"],
+    }
+
+
+def test_finite_steps_have_no_derivatives_to_check(sound):
+    text = suggest(sound.model, sound.data, finite_step={"*": "0.5sigma"})
+    document = tomllib.loads(text)
+    assert document["analysis"]["finite-step"] == "0.5sigma"
+    ids = {check["id"] for check in document["checks"]}
+    assert "dominance" in ids
+    assert "derivative-agreement" not in ids
+    assert "# Not here: responses to finite steps are no derivatives" in text
+
+
+def test_what_does_not_pass_at_present_is_said(sound):
+    text = suggest(sound.model, sound.data)
+    assert "# It does not pass at present: feature 'd' is dead" in text
+
+
+def test_hostile_names_stay_names(sound):
+    data = write_events(sound.folder / "hostile.csv", events(60), HOSTILE)
+    first = np.array([[0.5, -0.4], [0.3, 0.6], [-0.5, 0.2], [0.4, 0.3]])
+    model = write_net(sound.folder / "hostile.onnx", first)
+    text = suggest(model, data, feature_names=list(HOSTILE))
+    assert all(line.isprintable() for line in text.split("\n"))
+    document = tomllib.loads(text)
+    assert document["analysis"]["features"] == list(HOSTILE)
+    (expected,) = (c for c in document["checks"] if c["id"] == "expected-top")
+    assert set(expected["features"]) <= set(HOSTILE)
+    (sound.folder / "p.toml").write_text(text, encoding="utf-8")
+    assert read_policy(sound.folder / "p.toml").listed
+
+
+@pytest.mark.parametrize(
+    "value",
+    [True, 3, -1.5, 1e-12, 'a"b\\c\x7f\x00\u2028é', ["a", "b"], {"a b": [1.0, 2.0], "*": "x"}],
+)
+def test_toml_values_come_back(value):
+    assert tomllib.loads(f"key = {_toml(value)}") == {"key": value}
+
+
+def test_the_demo_passes_what_is_suggested_for_it(tmp_path):
+    demo = files("onnxtaylor") / "demo"
+    paths = str(demo / "higgs.onnx"), str(demo / "higgs.parquet")
+    options = {"labels": "Label", "weights": "KaggleWeight", "missing": -999.0}
+    (tmp_path / "audit.toml").write_text(suggest(*paths, **options))
+    outcome = audit(*paths, tmp_path / "audit.toml", strict=True)
+    assert outcome.exit_status == 0, outcome.verdict

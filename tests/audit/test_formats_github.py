@@ -1,0 +1,96 @@
+"""Workflow commands, read as GitHub's runner reads a step's output."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from onnxtaylor.audit.formats import FORMATS
+from tests.audit.hostile_outcome import NAMES, made
+from tests.audit.test_audit_outcome import check, finding, outcome
+
+write_github = FORMATS["github"]
+
+
+def commands(text):
+    """(name, properties, message) of each line; None of one that is no command.
+
+    By the runner's documented behaviour: a line that begins with ``::``, up to the next ``::``;
+    ``##[`` anywhere in a line; %0D, %0A and %25 (in properties %3A and %2C, too) undone.
+    """
+    found = []
+    for line in re.split(r"\r\n|[\r\n]", text.removesuffix("\n")):
+        assert "##[" not in line
+        assert not re.search(r"##\w+\[", line)
+        match = re.fullmatch(r"::([a-z-]+)(?: (.*?))?::(.*)", line)
+        if match is None:
+            found.append(None)
+            continue
+        name, given, message = match.groups()
+        properties = dict(part.split("=", 1) for part in given.split(","))
+        for code, letter in (("%3A", ":"), ("%2C", ","), ("%25", "%")):
+            properties = {k: v.replace(code, letter) for k, v in properties.items()}
+        assert not re.search(r"%(?!25)", message)  # nothing else to undo: no line ends, above all
+        found.append((name, properties, message.replace("%25", "%")))
+    return found
+
+
+def test_one_line_for_the_verdict_and_each_finding_and_no_other_command():
+    audit = made()
+    found = commands(write_github(audit))
+    hidden = [one for one in audit.checks if one.status == "error"]
+    assert None not in found
+    assert len(found) == 1 + len(audit.findings) + len(hidden)
+    kinds = Counter(name for name, _, _ in found)
+    levels = Counter([f.level for f in audit.findings] + [c.level for c in hidden])
+    assert kinds == {
+        "error": levels["error"],
+        "warning": levels["warning"],
+        "notice": levels["note"] + 1,
+    }
+    assert found[0][0] == "notice"
+    assert found[0][2] == audit.verdict
+    assert all(set(properties) == {"file", "title"} for _, properties, _ in found)
+
+
+@pytest.mark.parametrize("seen", NAMES.values(), ids=ascii)
+def test_names_are_legible(seen):
+    found = commands(write_github(made()))
+    read = re.sub(r"##(?=\w*\[)", r"#\\#", seen)  # what broke the old commands shows
+    assert any(p["file"] == f"models/{read}" for _, p, _ in found)
+    (message,) = (
+        m for kind, _, m in found if kind == "error" and m.startswith(f"feature '{read}' leads.")
+    )
+    assert f"share of {read}: {read}, must be ≤ {read} (± {read})" in message
+    assert message.endswith(f"What to do: drop {read}")
+
+
+def test_control_characters_never_stand_in_a_line():
+    assert all(line.isprintable() for line in write_github(made()).split("\n"))
+
+
+def test_the_first_findings_of_all_checks_come_before_the_second_ones():
+    many = [finding(message=f"a{k}") for k in range(20)]
+    text = write_github(
+        outcome(
+            check("mild", "fail", "warning", [finding("warning", message="w0")]),
+            check("a", "fail", findings=many),
+            check("b", "fail", findings=[finding(message="b0")]),
+        )
+    )
+    told = [message.split(".")[0] for _, _, message in commands(text)]
+    assert told[:5] == ["FAIL: 2 of 3 checks: a, b", "a0", "b0", "w0", "a1"]
+
+
+def test_under_strict_a_warning_is_an_error():
+    warned = check("mild", "fail", "warning", [finding("warning"), finding("note")])
+    kinds = [name for name, _, _ in commands(write_github(outcome(warned, strict=True)))]
+    assert kinds == ["notice", "error", "notice"]
+
+
+def test_without_checks_it_says_so():
+    assert write_github(outcome()) == (
+        "::notice file=model.onnx,title=onnxtaylor audit::FAIL: no check was run\n"
+    )
