@@ -60,10 +60,18 @@ def warn(result: TaylorResult) -> None:
 
 
 def document(text: str) -> None:
-    """Text for machines on stdout: UTF-8, whatever the terminal's encoding, and nothing else."""
+    """Text for machines on stdout: UTF-8, whatever the terminal's encoding, and nothing else.
+
+    What a terminal would obey becomes a JSON escape: JSON has control characters of eight bits and
+    marks of direction as they are, and no other document has any.
+    """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    print(text, end="")
+    print(re.sub(r"[^\n -~]", _inert, text), end="")
+
+
+def _inert(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else encoder.dumps(found[0])[1:-1]
 
 
 def show(*things: Table | str) -> None:

@@ -13,7 +13,8 @@ from onnxtaylor.cli.analyze import print_ranking
 
 __all__ = ["demo"]
 
-MODEL, EVENTS, RESULT = "higgs.onnx", "higgs.parquet", "result.json"
+MODEL, EVENTS, POLICY = "higgs.onnx", "higgs.parquet", "audit.toml"
+RESULT, PAGE = "result.json", "report.html"
 
 
 def demo(
@@ -39,7 +40,7 @@ def demo(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OptionError(f"-o {console.printable(out)}: {error.strerror}") from None
-    for name in (MODEL, EVENTS, "PROVENANCE.md"):
+    for name in (MODEL, EVENTS, POLICY, "PROVENANCE.md"):
         write_whole(out / name, files("onnxtaylor").joinpath("demo", name).read_bytes())
     if not quiet:
         console.note(
@@ -63,16 +64,20 @@ def demo(
 
     result.save(out / RESULT)
     save_figures(result, out, formats=("png",))
+    write_whole(out / PAGE, result.to_html().encode())
     if quiet:
         return
     print_ranking(result, top=top)
     console.warn(result)
     console.note(
-        f"Wrote {RESULT} and scores, curve, matrix (.png) into {console.printable(out)}/."
-        " The same by hand:\n\n"
+        f"Wrote {RESULT}, {PAGE}, and scores, curve, matrix (.png) into"
+        f" {console.printable(out)}/.\nThe same by hand, and what else there is:\n\n"
         f"  cd {console.printable(out)}\n"
         f"  onnxtaylor analyze {MODEL} {EVENTS} --weight KaggleWeight --label Label"
         f" --missing -999 --scale sigma -o {RESULT}\n"
         f"  onnxtaylor plot {RESULT} -o .\n"
-        f"  onnxtaylor rank {RESULT} --group s --feature 'DER_mass*'"
+        f"  onnxtaylor report {RESULT} -o {PAGE}\n"
+        f"  onnxtaylor rank {RESULT} --group s --feature 'DER_mass*'\n"
+        f"  onnxtaylor select {RESULT} --top-fraction 0.05\n"
+        f"  onnxtaylor audit {MODEL} {EVENTS} --policy {POLICY}"
     )

@@ -66,12 +66,15 @@ def _floats(file: str, name: str, array: Array, row: int, *, weight: bool) -> Fl
             + ("choose another weight" if weight else "drop it with --exclude")
         )
     cast = array.cast(pa.float64(), safe=False)
-    return _numbers(cast.fill_null(np.nan) if cast.null_count else cast)
+    return _numbers(cast, null=np.nan)
 
 
-def _numbers(array: Array) -> npt.NDArray[Any]:
-    """Numbers without nulls; ``to_numpy`` would import pandas wherever that is installed."""
-    found: npt.NDArray[Any] = np.from_dlpack(array)
+def _numbers(array: Array, null: float) -> npt.NDArray[Any]:
+    """The numbers of a column, ``null`` where there is none.
+
+    Neither ``to_numpy`` nor a needless ``fill_null``: both import pandas where that is installed.
+    """
+    found: npt.NDArray[Any] = np.from_dlpack(array.fill_null(null) if array.null_count else array)
     return found
 
 
@@ -88,8 +91,7 @@ def _labels(
         )
     if not coded:
         array = array.dictionary_encode()
-    filled = array.indices.cast(pa.int64()).fill_null(-1)
-    codes: npt.NDArray[np.int64] = _numbers(filled)
+    codes: npt.NDArray[np.int64] = _numbers(array.indices.cast(pa.int64()), null=-1)
     return decode_labels(
         codes,
         array.dictionary.to_pylist(),

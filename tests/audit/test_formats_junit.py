@@ -6,12 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from onnxtaylor.audit.formats import FORMATS
 from tests.audit.hostile_outcome import NAMES, made
 from tests.audit.test_audit_outcome import check, finding, outcome
 
-etree = pytest.importorskip("lxml.etree", reason="another XML parser, which knows schemas")
 SCHEMA = Path(__file__).parent / "schemas" / "junit-10.xsd"
 
 

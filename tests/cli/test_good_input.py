@@ -206,8 +206,12 @@ def test_demo_writes_what_it_says(place, cli):
     assert status == 0
     assert "DER_mass_vis" in out
     files = {path.name for path in (place / "here").iterdir()}
-    assert {"higgs.onnx", "higgs.parquet", "result.json", "scores.png", "matrix.png"} <= files
+    assert files == {
+        *("higgs.onnx", "higgs.parquet", "audit.toml", "PROVENANCE.md", "result.json"),
+        *("report.html", "scores.png", "curve.png", "matrix.png"),
+    }
     assert "onnxtaylor analyze higgs.onnx higgs.parquet" in err
+    assert "onnxtaylor audit higgs.onnx higgs.parquet --policy audit.toml" in err
 
 
 class Pipe:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.audit.finding import Finding
 from onnxtaylor.audit.formats.telling import demanded, files, gravest_first, mark, result, value
+from onnxtaylor.audit.formats.telling import shown as line
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Detail:
 
 def write_html(outcome: AuditOutcome) -> str:
     """Verdict, checks, findings with what to do, limits, ranking where there is one, files."""
-    from onnxtaylor.report.page import render, shown
+    from onnxtaylor.report.page import name, render
 
     checks = gravest_first(outcome)
     ranking = None if outcome.result is None else _ranking(outcome.result)
@@ -56,9 +57,10 @@ def write_html(outcome: AuditOutcome) -> str:
         data={},
         file=PurePath(outcome.model.path).name or "model",
         outcome=outcome,
+        line=line,
         moment=outcome.timestamp.replace("T", " ").replace("Z", " UTC"),
         count=outcome.counts(),
-        rows=[Row(BADGES[mark(c, outcome)], shown(c.name), result(c), _beside(c)) for c in checks],
+        rows=[Row(BADGES[mark(c, outcome)], name(c.name), result(c), _beside(c)) for c in checks],
         details=[_detail(check, outcome) for check in checks if check.findings],
         limits=[(c.name, list(_options(c))) for c in outcome.checks if c.options],
         ranking=ranking,
