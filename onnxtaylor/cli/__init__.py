@@ -6,6 +6,7 @@ Exit status: 0 fine, 1 findings, 2 the input or the call is wrong (one line, no 
 
 from __future__ import annotations
 
+import gc
 import sys
 
 __all__ = ["main"]
@@ -24,3 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         return 2
+    finally:
+        if arguments is None:
+            # the interpreter ends: searching all that was imported for cycles once more takes long
+            gc.freeze()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json as encoder
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,7 +69,7 @@ def document(text: str) -> None:
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    print(re.sub(r"[^\n -~]", _inert, text), end="")
+    print(re.sub(r"[^\t\n -~]", _inert, text), end="")
 
 
 def _inert(found: re.Match[str]) -> str:
