@@ -32,7 +32,7 @@ The data's path through the package, top to bottom:
 ``tables``      rankings as Markdown and LaTeX; ``markup``: untrusted text in these
 ``uncertainty``  how many digits a value has
 ``indices``     the convention: order of the coefficients, 1/α!, labels
-``files``       written whole or not at all
+``files``       written whole or not at all; ``documents``: saved JSON, read
 ``errors``      the exception tree
 ==============  ===================================================================================
 

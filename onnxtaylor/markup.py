@@ -1,7 +1,7 @@
 r"""Untrusted text made fit for Markdown and LaTeX: it shows as it is, and does nothing.
 
 Names of features, outputs and classes come from files. Behind these functions none of them ends a
-cell, opens a link or a comment, switches to mathematics, or runs a command.
+cell, opens a link or a comment, calls anybody, switches to mathematics, or runs a command.
 
 LaTeX gets commands of its own kernel alone, in any font encoding. Letters with accents and Greek
 letters are composed; what the kernel has no command for is written as its code point, so that any
@@ -28,6 +28,11 @@ _MARKUP = re.compile(
     re.IGNORECASE,
 )
 
+# What GitHub and GitLab make links and pictures of after they have read the Markdown, so that a
+# backslash does not stop them: @name, #12, !12, ~label, &12, %12, :word:. A space of no width does.
+_CALLS = re.compile(r"(\\[@#!~&$]|%)(?=\\?\w)|\\:(?=[^\s\d])")
+NO_WIDTH = "&#8203;"
+
 _LATEX = {
     **{c: f"\\{c}" for c in "{}$&#%_"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
@@ -52,10 +57,11 @@ _LIGATURES = re.compile(r"[-'`?!](?=[-'`])")
 def markdown(text: object) -> str:
     r"""Text for a paragraph or a table cell of Markdown; GitHub's tables, links and mathematics.
 
-    >>> print(markdown("m_vis"), markdown("a|b](x)"), markdown("<b>\n"))
-    m_vis a\|b\](x) \<b\>\\n
+    >>> print(markdown("m_vis"), markdown("a|b](x)"), markdown("<b>\n"), markdown("@all"))
+    m_vis a\|b\](x) \<b\>\\n \@&#8203;all
     """
-    return _MARKUP.sub(lambda found: f"\\{found[0]}", printable(text, LIMIT))
+    escaped = _MARKUP.sub(lambda found: f"\\{found[0]}", printable(text, LIMIT))
+    return _CALLS.sub(rf"\g<0>{NO_WIDTH}", escaped)
 
 
 def latex(text: object) -> str:

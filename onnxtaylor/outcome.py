@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
-from math import isfinite
 
 from onnxtaylor.data import EventSource, Survey
+from onnxtaylor.documents import told
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.opening import OpenModel
 from onnxtaylor.graph import stored_names
@@ -109,13 +109,13 @@ def make_result(
             "link": options.link,
             "scale": options.scale if options.finite_step is None else "step",
             "precision": options.precision,
-            "missing": _finite(options.missing),
+            "missing": told(options.missing),
             "bootstrap": options.bootstrap,
             "rank_level": 0.68,
             "seed": options.seed,
             "batch": opened.batch,
             "fixed": {
-                p.name: [_finite(x) for x in v.ravel().tolist()] for p, v in opened.choice.fixed
+                p.name: [told(x) for x in v.ravel().tolist()] for p, v in opened.choice.fixed
             },
             **reasons,
             **engine.describe(),
@@ -133,8 +133,3 @@ def make_result(
         version=version("onnxtaylor"),
         warnings=tuple(warnings),
     )
-
-
-def _finite(value: float | None) -> float | str | None:
-    """JSON has no NaN and no infinity: they are written as text."""
-    return value if value is None or isfinite(value) else str(value)

@@ -17,15 +17,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from math import isnan
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.documents import Format, checked, with_nulls
 from onnxtaylor.errors import OptionError, ResultError, printable
 from onnxtaylor.files import write_whole
 from onnxtaylor.indices import MultiIndices, label
@@ -35,12 +34,12 @@ from onnxtaylor.summaries import (
     Finding,
     GroupSummary,
     ModelSummary,
+    place_of,
 )
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
-    from _typeshed import DataclassInstance
 
     from onnxtaylor.plot import ResultPlots
 
@@ -55,11 +54,11 @@ __all__ = [
 ]
 
 SCHEMA = "onnxtaylor.result/1"
+FORMAT = Format(SCHEMA, "onnxtaylor result", "result")
 FINITE_STEP = "finite-step"
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-_Part = TypeVar("_Part", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +116,8 @@ class TaylorResult:
         Raises OptionError naming what there is.
         """
         return (
-            _place(output, self.outputs, "output"),
-            _place(group, self.groups, "group"),
+            place_of(output, self.outputs, "output"),
+            place_of(group, self.groups, "group"),
         )
 
     def vector(self, output: str | int | None = None, group: str | None = None) -> Floats:
@@ -213,7 +212,7 @@ class TaylorResult:
             "model": asdict(self.model),
             "data": {
                 **asdict(self.data),
-                "features": [_nulls(asdict(f)) for f in self.data.features],
+                "features": [with_nulls(asdict(f)) for f in self.data.features],
             },
             "options": dict(self.options),
             "check": None if self.check is None else dict(self.check),
@@ -223,7 +222,7 @@ class TaylorResult:
         # one line per coefficient: small, and good to read and to compare
         head = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
         rows = ",\n  ".join(
-            json.dumps(_nulls(row), ensure_ascii=False, allow_nan=False) for row in self.rows()
+            json.dumps(with_nulls(row), ensure_ascii=False, allow_nan=False) for row in self.rows()
         )
         return head.removesuffix("[]\n}") + f"[\n  {rows}\n ]\n}}\n"
 
@@ -247,47 +246,18 @@ class TaylorResult:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TaylorResult:
         """Reads a saved result. Raises ResultError, naming the file and what is wrong with it."""
-        where = printable(path)
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise ResultError(f"{where}: no such file") from None
-        except (OSError, ValueError) as error:
-            raise ResultError(f"{where}: cannot be read as a result: {_reason(error)}") from None
-        return cls.from_json(text, where)
+        return cls.from_json(FORMAT.read(path), printable(path))
 
     @classmethod
     def from_json(cls, text: str, where: str = "result") -> TaylorResult:
         """The inverse of ``to_json``; ``where`` names the source in error messages."""
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ResultError(f"{where}: no JSON document: {printable(error)}") from None
-        schema = document.get("schema") if isinstance(document, dict) else None
-        if schema != SCHEMA:
-            found = printable(schema)
-            raise ResultError(
-                f"{where}: no onnxtaylor result: its schema is {found!r}, not {SCHEMA!r}"
-            )
-        try:
-            return cls._from_document(document)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise ResultError(
-                f"{where}: the result is damaged ({type(error).__name__}: {printable(error)})"
-            ) from None
+        return FORMAT.parse(text, where, cls._from_document)
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> TaylorResult:
         model = ModelSummary(**{**document["model"], "output": tuple(document["model"]["output"])})
-        data = DataSummary(
-            **{
-                **document["data"],
-                "sources": tuple(document["data"]["sources"]),
-                "groups": tuple(_checked(GroupSummary(**g)) for g in document["data"]["groups"]),
-                "features": tuple(_feature(f) for f in document["data"]["features"]),
-            }
-        )
-        _checked(model), _checked(data)
+        data = DataSummary.from_document(document["data"])
+        checked(model)
         rows = document["coefficients"]
         shape = (len(model.output), len(data.groups), -1)
         place = {f.name: i for i, f in enumerate(data.features)}
@@ -316,8 +286,11 @@ class TaylorResult:
             check=document["check"],
             numerical_error=column("numerical_error", float) if bounded else None,
             version=document["version"],
-            warnings=tuple(_checked(Finding(**row)) for row in document["warnings"]),
+            warnings=tuple(checked(Finding(**row)) for row in document["warnings"]),
         )
+        for numbers in (result.score, result.sem, result.signed_mean):
+            if not np.isfinite(numbers).all():
+                raise ValueError("a number is missing or not finite")
         if document["method"] != result.method:
             raise ValueError(f"method {document['method']!r} of engine {model.engine!r}")
         if result.score.shape[2] != len(indices):
@@ -330,46 +303,4 @@ class TaylorResult:
             if len(set(names)) != len(names):
                 raise ValueError("a name occurs twice")
         dict(result.options), dict(result.check or {})
-        return _checked(result)
-
-
-def _feature(row: Mapping[str, Any]) -> FeatureSummary:
-    known: dict[str, Any] = {k: np.nan if v is None and k != "kinks" else v for k, v in row.items()}
-    return _checked(FeatureSummary(**known))
-
-
-_TYPES: dict[str, Any] = {
-    **{"str": str, "int": int, "float": (int, float)},
-    **{"str | None": (str, type(None)), "float | None": (int, float, type(None))},
-}
-
-
-def _checked(part: _Part) -> _Part:
-    """Raises TypeError where a text or number of a dataclass is something else."""
-    for f in fields(part):
-        value = getattr(part, f.name)
-        if not isinstance(value, _TYPES.get(str(f.type), object)):
-            raise TypeError(f"{f.name} is {value!r}")
-    return part
-
-
-def _nulls(row: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no NaN: what is undefined is null."""
-    return {k: None if isinstance(v, float) and isnan(v) else v for k, v in row.items()}
-
-
-def _reason(error: Exception) -> str:
-    return printable(getattr(error, "strerror", None) or error)
-
-
-def _place(wanted: str | int | None, names: Sequence[str], kind: str) -> int:
-    if wanted is None:
-        return 0
-    if isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < len(names):
-        return wanted
-    if wanted in names:
-        return names.index(str(wanted))
-    raise OptionError(
-        f"the result has no {kind} {printable(wanted)!r}: it has "
-        + ", ".join(printable(n) for n in names)
-    )
+        return checked(result)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
+from typing import Any
 
-__all__ = ["DataSummary", "FeatureSummary", "Finding", "GroupSummary", "ModelSummary"]
+from onnxtaylor.documents import checked
+from onnxtaylor.errors import OptionError, printable
+
+__all__ = [
+    "DataSummary",
+    "FeatureSummary",
+    "Finding",
+    "GroupSummary",
+    "ModelSummary",
+    "place_of",
+]
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,20 @@ class DataSummary:
     groups: tuple[GroupSummary, ...]
     features: tuple[FeatureSummary, ...]
 
+    @classmethod
+    def from_document(cls, row: Mapping[str, Any]) -> DataSummary:
+        """From JSON, in which an undefined moment is null. Raises TypeError, LookupError."""
+        return checked(
+            cls(
+                **{
+                    **row,
+                    "sources": tuple(row["sources"]),
+                    "groups": tuple(checked(GroupSummary(**g)) for g in row["groups"]),
+                    "features": tuple(_feature(f) for f in row["features"]),
+                }
+            )
+        )
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -68,3 +94,25 @@ class ModelSummary:
     engine: str
     precision: str
     provider: str
+
+
+def place_of(wanted: str | int | None, names: Sequence[str], kind: str) -> int:
+    """The place of an output or group, by its name or place; 0 for None.
+
+    Raises OptionError naming what there is; ``kind`` is what the names are of.
+    """
+    if wanted is None:
+        return 0
+    if isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < len(names):
+        return wanted
+    if wanted in names:
+        return names.index(str(wanted))
+    raise OptionError(
+        f"the result has no {kind} {printable(wanted)!r}: it has "
+        + ", ".join(printable(n) for n in names)
+    )
+
+
+def _feature(row: Mapping[str, Any]) -> FeatureSummary:
+    known: dict[str, Any] = {k: nan if v is None and k != "kinks" else v for k, v in row.items()}
+    return checked(FeatureSummary(**known))

@@ -33,6 +33,7 @@ HOSTILE = [
     "",
 ]
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+NO_WIDTH = "\u200b"  # ``printable`` shows such a letter of a name by its number
 
 
 def cell_of(markdown_text):
@@ -49,14 +50,29 @@ def cell_of(markdown_text):
 @example("__a__")
 def test_markdown_shows_text_and_nothing_else(text):
     # a parser trims a cell, and reads blanks of any kind as they are
-    assert cell_of(markdown(text)) == printable(text, 400).strip(" ")
+    assert cell_of(markdown(text)).replace(NO_WIDTH, "") == printable(text, 400).strip(" ")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_inert_in_markdown(text):
-    assert cell_of(markdown(text)) == printable(text)
+    assert cell_of(markdown(text)).replace(NO_WIDTH, "") == printable(text)
     # what GitHub adds to CommonMark
     assert not re.search(r"(?<!\\)[$@]|https?:|(?<!\\):smile|www\.", markdown(text))
+
+
+# What GitHub and GitLab look for in the text that is shown, behind any backslash:
+# https://docs.github.com/en/get-started/writing-on-github and
+# https://docs.gitlab.com/user/markdown/#gitlab-specific-references
+CALLS = re.compile(r"[@#!~&$%]\w|:[a-z0-9+_-]+:")
+
+
+@given(st.text(max_size=30) | st.text("@#!~&$%:_\\ aZ1", max_size=20))
+@example("@all")
+@example("#12 !12 ~bug &12 %12 $12")
+@example(r"\@all :smile: :+1: \\#12")
+@example("a:b:c::d")
+def test_a_name_calls_nobody(text):
+    assert not CALLS.search(cell_of(markdown(text)))
 
 
 def test_usual_names_stay_legible():

@@ -89,13 +89,13 @@ def test_what_is_undefined_comes_back_as_nan(make_result, tmp_path):
     feature = replace(one.data.features[0], mean=float("nan"))
     one = replace(
         one,
-        sem=np.where(one.rank == 1, np.nan, one.sem),
+        rms=np.where(one.rank == 1, np.nan, one.rms),
         data=replace(one.data, features=(feature, one.data.features[1])),
     )
     one.save(tmp_path / "r.json")
     assert "NaN" not in (tmp_path / "r.json").read_text()
     two = TaylorResult.load(tmp_path / "r.json")
-    np.testing.assert_array_equal(two.sem, one.sem)
+    np.testing.assert_array_equal(two.rms, one.rms)
     assert np.isnan(two.data.features[0].mean)
 
 
@@ -214,6 +214,10 @@ DAMAGE = {
     "unknown feature": lambda d: d["coefficients"][0].update(features=["zzz"]),
     "four features": lambda d: d["coefficients"][0].update(features=["eta"] * 4),
     "score is text": lambda d: d["coefficients"][0].update(score="much"),
+    "score is null": lambda d: d["coefficients"][0].update(score=None),
+    "sem is null": lambda d: d["coefficients"][8].update(sem=None),
+    "signed mean is null": lambda d: d["coefficients"][-1].update(signed_mean=None),
+    "group events are true": lambda d: d["data"]["groups"][0].update(events=True),
     "score missing": lambda d: d["coefficients"][5].pop("score"),
     "score too large": lambda d: d["coefficients"][5].update(score=10**400),
     "rank too large": lambda d: d["coefficients"][0].update(rank=10**30),
@@ -258,7 +262,7 @@ def test_a_damaged_document_is_refused_in_one_line(result, tmp_path, damage):
         (b"{", "no JSON document"),
         (b"[" * 100_000, "no JSON document"),
         (b"1" * 10_000, "no JSON document"),
-        (b"\xff\xfe{}", "cannot be read as a result"),
+        (b"\xff\xfe{}", "cannot be read: "),
         (b"[]", "its schema is 'None'"),
         (b"null", "its schema is 'None'"),
         (b'{"schema": "onnxtaylor.result/2"}', "its schema is 'onnxtaylor.result/2', not"),
@@ -273,6 +277,15 @@ def test_a_file_that_is_no_result_is_refused_in_one_line(tmp_path, content, mess
         TaylorResult.load(path)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 250 + len(str(path))
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity", "1e999", "null"])
+def test_a_score_that_is_no_number_is_refused(result, word):
+    row = next(result.rows())
+    text = result.to_json().replace(f'"score": {row["score"]!r}', f'"score": {word}', 1)
+    assert f'"score": {word}' in text
+    with pytest.raises(ResultError, match=r"^r: (no JSON document|the result is damaged)"):
+        TaylorResult.from_json(text, "r")
 
 
 def test_every_truncation_of_a_result_is_refused(make_result):

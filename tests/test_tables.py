@@ -132,7 +132,8 @@ def test_markdown_reads_back_as_the_table(make_result):
     for cells, row in zip(shown, (table.heads, *table.rows), strict=True):
         for name, visible in escaped.items():
             row = [cell.replace(name, visible) for cell in row]
-        assert cells == list(row)
+        # a space of no width keeps GitHub from taking #1 for a link
+        assert [cell.replace("\u200b", "") for cell in cells] == list(row)
 
 
 def test_latex_has_a_row_for_a_row_and_a_cell_for_a_cell(make_result):

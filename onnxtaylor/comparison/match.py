@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,13 +36,14 @@ class Match:
 
 
 def match(a: TaylorResult, b: TaylorResult) -> Match:
-    """Outputs by name, or by their place where there are as many; the rest by name alone.
+    """Outputs by name, or by their place where there are as many and no name says otherwise;
+    the rest by name alone.
 
     Raises ResultError where the two do not measure the same thing: coefficients against finite
-    steps, other units, another link, no output or no coefficient in common.
+    steps, steps of other sizes, other units, another link, no output or no coefficient in common.
     """
     for what, first, second in (
-        ("method", a.method, b.method),
+        ("finite-step", _steps(a), _steps(b)),
         ("scale", a.options.get("scale"), b.options.get("scale")),
         ("link", a.options.get("link"), b.options.get("link")),
     ):
@@ -89,6 +91,12 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
     )
 
 
+def _steps(result: TaylorResult) -> Any:
+    """The finite steps that were asked for; ``none`` for derivatives."""
+    steps = result.options.get("finite_step")
+    return steps.get("asked") if isinstance(steps, Mapping) else "none"
+
+
 def _key(names: Sequence[str]) -> tuple[str, ...]:
     """A coefficient by its features, whatever their order in the model: t_ij is t_ji."""
     return tuple(sorted(names))
@@ -97,7 +105,8 @@ def _key(names: Sequence[str]) -> tuple[str, ...]:
 def _outputs(a: Sequence[str], b: Sequence[str], notes: list[str]) -> list[tuple[int, int]]:
     """Pairs of places. Exports of one model often differ in the names of their outputs."""
     common = [(i, b.index(name)) for i, name in enumerate(a) if name in b]
-    if len(common) < max(len(a), len(b)) and len(a) == len(b):
+    misplaced = any(i != j for i, j in common)
+    if len(common) < len(a) == len(b) and not misplaced:
         notes.append(f"outputs are matched by their place: {listed(a)} with {listed(b)}")
         return [(i, i) for i in range(len(a))]
     if not common:

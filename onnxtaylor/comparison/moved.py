@@ -131,13 +131,15 @@ class Comparison:
 
     def rows(self, *, moved: bool = False) -> list[dict[str, Any]]:
         """Tidy rows, the most significant first; ``moved`` leaves out those that have not."""
-        chosen = np.argwhere(self.moved if moved else np.ones(self.change.shape, bool))
+        which = self.moved
+        chosen = np.argwhere(which if moved else np.ones(self.change.shape, bool))
         z = np.abs(self.change) / np.where(self.sigma > 0, self.sigma, np.inf)
         size = np.abs(self.change)
         order = np.lexsort((-size[tuple(chosen.T)], -z[tuple(chosen.T)], self.p[tuple(chosen.T)]))
-        return [self._row(*map(int, chosen[k])) for k in order]
+        places = (tuple(map(int, chosen[k])) for k in order)
+        return [self._row(*place, moved=bool(which[place])) for place in places]
 
-    def _row(self, c: int, g: int, k: int) -> dict[str, Any]:
+    def _row(self, c: int, g: int, k: int, *, moved: bool) -> dict[str, Any]:
         names = [self.shared.features[i] for i in self.indices.table[k] if i >= 0]
         change, sigma = float(self.change[c, g, k]), float(self.sigma[c, g, k])
         sides: dict[str, Any] = {}
@@ -162,7 +164,7 @@ class Comparison:
             "sigma": sigma,
             "z": change / sigma if sigma > 0 else None,
             "p": float(self.p[c, g, k]),
-            "moved": bool(self.moved[c, g, k]),
+            "moved": moved,
             "ranks_apart": _apart(sides),
         }
 

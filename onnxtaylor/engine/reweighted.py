@@ -153,7 +153,7 @@ class Reweighted:
         self._values = float_constants(normal)
         graph = derive_normal(normal, indices, x, weights)
         self.kinks = dict(graph.kinks)
-        self._frozen = {name: self._values[name].copy() for name in graph.frozen}
+        self.frozen = graph.frozen  # the weights that the compiler read by value
         self._weights = tuple(weights)
         self._feeds = {name: self._values[name] for name in graph.weights}
         self._session = start(graph.proto, threads=1)
@@ -174,11 +174,6 @@ class Reweighted:
         each = 8 * self.outputs * len(indices)
         self._part = int(max(self._chunk * self._threads, PART_BYTES // each))
 
-    @property
-    def frozen(self) -> frozenset[str]:
-        """The weights that the compiler read by value."""
-        return frozenset(self._frozen)
-
     def swap(self, values: Mapping[str, Array]) -> str | None:
         """Gives initializers other values, of the shapes and formats that they have.
 
@@ -186,7 +181,7 @@ class Reweighted:
         is changed.
         """
         for name, value in values.items():
-            fixed = name not in self._weights or name in self._frozen
+            fixed = name not in self._weights or name in self.frozen
             if fixed and not np.array_equal(value, self._values[name], equal_nan=True):
                 return name
         for name in self._feeds:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.data import is_missing
+from onnxtaylor.documents import told
 from onnxtaylor.errors import DataError
 from onnxtaylor.gof.bins import Contents, binned, inner_edges, joined, snake
 from onnxtaylor.gof.distances import anderson_darling, kolmogorov_smirnov
@@ -46,11 +47,17 @@ def goodness_of_fit(
     pair: the saturated likelihood ratio in the grid of both features' quantile bins. p-values come
     from toys, and are the same for the same data, settings and seed.
 
-    Raises DataError where the samples have other features, or the weights are of no use.
+    Raises DataError where the samples have other features or missing values, or the weights are
+    of no use.
     """
     settings = settings or GofSettings()
     if observed.names != expected.names:
         raise DataError("observed and expected have other features, or in another order")
+    if told(observed.missing) != told(expected.missing):  # as text NaN is equal to itself
+        raise DataError(
+            f"the missing value is {told(observed.missing)} in the observed events and"
+            f" {told(expected.missing)} in the expected: give both the same one"
+        )
     n = len(expected.names)
     features = tuple(_feature(observed, expected, i, settings) for i in range(n))
     pairs: tuple[PairFit, ...] = ()
@@ -64,7 +71,7 @@ def goodness_of_fit(
         method="toys",
         features=features,
         pairs=pairs,
-        options={**asdict(settings), "missing": _told(expected.missing)},
+        options={**asdict(settings), "missing": told(expected.missing)},
         observed=_summary(observed),
         expected=_summary(expected),
         warnings=tuple(_warnings(observed, expected)),
@@ -181,7 +188,9 @@ def _saturated(
     """The saturated test, and the scale of the expectation."""
     shape = settings.shape
     if reason := _untestable(n, nu, shape):
-        return TestResult(SATURATED, None, None, None, None, None, 0, reason), 1.0
+        total = nu.sum.sum()
+        scale = float(n.sum.sum() / total) if shape and total > 0 else 1.0
+        return TestResult(SATURATED, None, None, None, None, None, 0, reason), scale
     bins = Bins.of(n, nu, shape)
     q, ndf = float(bins.statistic(shape)), len(nu.sum) - shape
     random = np.random.default_rng((settings.seed, *stream))
@@ -240,6 +249,8 @@ def _warnings(observed: Sample, expected: Sample) -> list[str]:
             lines.append(
                 f"{name}: missing in {shares[0]:.2%} of the observed events, never in the expected"
             )
+        if shares[1] == 1 and shares[0] < 1:
+            lines.append(f"{name}: missing in all expected events, not in all of the observed")
     if (fewer := expected.n_eff) < observed.n_eff:
         lines.append(
             f"the simulation is worth {fewer:.0f} events, the observed data {observed.n_eff:.0f}:"
@@ -256,8 +267,3 @@ def _summary(sample: Sample) -> SampleSummary:
         sample.n_eff,
         sample.weights is not None,
     )
-
-
-def _told(missing: float | None) -> float | str | None:
-    """JSON has no NaN."""
-    return "nan" if missing is not None and np.isnan(missing) else missing

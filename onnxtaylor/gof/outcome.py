@@ -7,17 +7,26 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from onnxtaylor.errors import OptionError, ResultError, nearest, printable
+from onnxtaylor.documents import Format, checked
+from onnxtaylor.errors import OptionError, nearest, printable
 from onnxtaylor.files import write_whole
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = ["SCHEMA", "Bin", "FeatureFit", "GoodnessOfFit", "PairFit", "SampleSummary", "TestResult"]
 
 SCHEMA = "onnxtaylor.gof/1"
+FORMAT = Format(
+    SCHEMA,
+    kind="goodness of fit",
+    name="goodness of fit",
+    hint="; files of combine are read by onnxtaylor gof --combine",
+)
 
-_Kind = TypeVar("_Kind")
+_Kind = TypeVar("_Kind", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,9 @@ class TestResult:
 
 @dataclass(frozen=True)
 class Bin:
-    """Contents of one bin, low ≤ value < high; ``missing`` where missing values are in it.
+    """Contents of one bin, low ≤ value < high; the last one holds its high, too.
+
+    ``missing`` where missing values are in it.
 
     Sums of weights and √Σw²; the expectation is scaled to the observed total if shapes were
     compared. A bin of missing values alone has neither ``low`` nor ``high``.
@@ -156,37 +167,12 @@ class GoodnessOfFit:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> GoodnessOfFit:
         """Reads a saved document. Raises ResultError, naming the file and what is wrong with it."""
-        where = printable(path)
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise ResultError(f"{where}: no such file") from None
-        except (OSError, ValueError) as error:
-            reason = printable(getattr(error, "strerror", None) or error)
-            raise ResultError(f"{where}: cannot be read: {reason}") from None
-        return cls.from_json(text, where)
+        return cls.from_json(FORMAT.read(path), printable(path))
 
     @classmethod
     def from_json(cls, text: str, where: str = "goodness of fit") -> GoodnessOfFit:
         """The inverse of ``to_json``; ``where`` names the source in error messages."""
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ResultError(f"{where}: no JSON document: {printable(error)}") from None
-        schema = document.get("schema") if isinstance(document, dict) else None
-        if schema != SCHEMA:
-            hint = "" if schema else "; files of combine are read by onnxtaylor gof --combine"
-            raise ResultError(
-                f"{where}: no goodness of fit: its schema is {printable(schema)!r}, not"
-                f" {SCHEMA!r}{hint}"
-            )
-        try:
-            return cls._from_document(document)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise ResultError(
-                f"{where}: the goodness of fit is damaged"
-                f" ({type(error).__name__}: {printable(error)})"
-            ) from None
+        return FORMAT.parse(text, where, cls._from_document)
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> GoodnessOfFit:
@@ -241,20 +227,11 @@ def _tests(row: Mapping[str, Any]) -> tuple[TestResult, ...]:
     return tests
 
 
-_TYPES: dict[str, Any] = {
-    **{"str": str, "int": int, "bool": bool, "float": (int, float)},
-    **{"str | None": (str, type(None)), "int | None": (int, type(None))},
-    "float | None": (int, float, type(None)),
-}
-
-
 def _part(kind: type[_Kind], row: Mapping[str, Any], **made: Any) -> _Kind:
     """A dataclass of a JSON object. Raises TypeError where a text or number is something else."""
-    part = kind(**{**row, **made})
-    for f in fields(part):  # type: ignore[arg-type]
+    part = checked(kind(**{**row, **made}))
+    for f in fields(part):
         value = getattr(part, f.name)
-        if not isinstance(value, _TYPES.get(str(f.type), object)):
-            raise TypeError(f"{f.name} is {value!r}")
         if isinstance(value, float) and not isfinite(value):
             raise ValueError(f"{f.name} is {value!r}")
     return part

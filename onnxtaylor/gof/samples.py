@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +25,9 @@ EVENTS = 1 << 16  # read at a time
 class Sample:
     """Events x (N, n) with weights (N,), or None for weights of 1; names (n,); their origins.
 
-    Raises DataError for shapes that do not fit, for entries that are not finite (NaN may be
-    the ``missing`` value), and for a sum of weights that is not positive.
+    Raises DataError for shapes that do not fit, for a name that occurs twice, for text, for
+    entries that are not finite (NaN may be the ``missing`` value), and for a sum of weights that
+    is not positive.
     """
 
     x: Floats
@@ -37,7 +38,7 @@ class Sample:
 
     def __post_init__(self) -> None:
         where = ", ".join(self.origins)
-        x = np.asarray(self.x, np.float64)
+        x = _numbers(self.x, f"{where}: values")
         object.__setattr__(self, "x", x)
         if x.ndim != 2 or not len(x) or x.shape[1] != len(self.names) or not len(self.names):
             shown = "×".join(map(str, x.shape))
@@ -45,9 +46,12 @@ class Sample:
                 f"{where}: values of shape {shown} for {len(self.names)} names: one row is needed"
                 " for each event and one column for each name"
             )
+        if len(set(self.names)) < len(self.names):
+            twice = next(name for name in self.names if self.names.count(name) > 1)
+            raise DataError(f"{where}: two columns are called {printable(twice, 60)!r}")
         check_features(x, self.missing, lambda k, i: f"{where}: {self.names[i]!r}, event {k}")
         if self.weights is not None:
-            weights = np.asarray(self.weights, np.float64)
+            weights = _numbers(self.weights, f"{where}: weights")
             object.__setattr__(self, "weights", weights)
             if weights.shape != (len(x),):
                 raise DataError(f"{where}: {weights.size} weights for {len(x)} events")
@@ -82,15 +86,17 @@ def read_samples(
 
     ``features`` are the columns to compare; by default those that both have, in the order of the
     expectation, without weights and ``exclude``. A bare array without names is matched by
-    position. Raises DataError where a file or column is missing, and where nothing is shared.
+    position. Raises DataError where a file or column is missing, and where nothing is shared;
+    OptionError where one of the features is excluded.
     """
     named = None if features is None else tuple(features)
-    if named is None:
-        named = _shared(
-            _columns(observed), _columns(expected), (observed_weight, expected_weight), exclude
-        )
-    elif unknown := [name for name in exclude if name in named]:
-        raise OptionError(f"feature {printable(unknown[0], 60)!r} is excluded, too")
+    if named is None or exclude:
+        known = _columns(observed), _columns(expected)
+        _check_excluded(exclude, [*known[1], *known[0]])
+        if named is None:
+            named = _shared(*known, {*exclude, observed_weight, expected_weight})
+    if both := [name for name in exclude if name in named]:
+        raise OptionError(f"feature {printable(both[0], 60)!r} is excluded, too")
     found = []
     for paths, weight in ((observed, observed_weight), (expected, expected_weight)):
         request = ColumnRequest(None, features=named, weight=weight, missing=missing)
@@ -103,20 +109,16 @@ def _columns(paths: Paths) -> tuple[str, ...]:
     return open_source(paths, request=ColumnRequest(None)).columns.features
 
 
-def _shared(
-    observed: Sequence[str],
-    expected: Sequence[str],
-    weights: Sequence[str | None],
-    exclude: Sequence[str],
-) -> tuple[str, ...]:
-    """Columns of both that are neither weight nor excluded, in the order of the expectation."""
-    known = [*expected, *observed]
+def _check_excluded(exclude: Sequence[str], known: Sequence[str]) -> None:
     for name in exclude:
         if name not in known:
-            raise DataError(
-                f"no column {printable(name, 60)!r} to exclude{nearest(name, list(known))}"
-            )
-    taken = {*exclude, *weights}
+            raise DataError(f"no column {printable(name, 60)!r} to exclude{nearest(name, known)}")
+
+
+def _shared(
+    observed: Sequence[str], expected: Sequence[str], taken: Set[str | None]
+) -> tuple[str, ...]:
+    """Columns of both that are not taken otherwise, in the order of the expectation."""
     shared = tuple(name for name in expected if name in observed and name not in taken)
     if not shared:
         raise DataError(
@@ -140,3 +142,10 @@ def _read(
         tuple(source.origins),
         missing,
     )
+
+
+def _numbers(values: npt.ArrayLike, what: str) -> Floats:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} are no numbers: {printable(error)}") from None

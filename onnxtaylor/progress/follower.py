@@ -19,6 +19,7 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
+from onnxtaylor.engine.opening import OpenModel
 from onnxtaylor.engine.reweighted import FLOATS
 from onnxtaylor.engine.session import start
 from onnxtaylor.errors import ModelError, OnnxTaylorWarning, listed
@@ -71,6 +72,7 @@ class Follower:
         self._places: Mapping[str, Any] = {}
         self._raw: Mapping[str, Any] = {}
         self._variables: Variables | None = None
+        self._opened: OpenModel | None = None  # what the graph was compiled for or given last
         self._every_time = False
 
     def record(self, step: int | float) -> None:
@@ -87,7 +89,9 @@ class Follower:
         if proved:
             self._prove(flat)
             self._next_proof *= 4
-        quick = self._places and self._tracker.swap(self._variables.constants(self._places, flat))
+        # another model may have been recorded in between: the graph is then no longer this one
+        ours = self._places and self._tracker.opened is self._opened
+        quick = ours and self._tracker.swap(self._variables.constants(self._places, flat))
         if quick:
             assert self._tracker.opened is not None
             reference = self._tracker.opening(read_model(self._now(flat))) if proved else None
@@ -128,8 +132,16 @@ class Follower:
                 return
             except ModelError:
                 # a constant of the graph may happen to be one of the numbers: draw others
-                if seed == ATTEMPTS - 1:
-                    raise
+                if seed < ATTEMPTS - 1:
+                    continue
+                try:
+                    self._prove(self._flat(), self._model.export(None))
+                except ModelError:
+                    pass  # not the map is wrong, but the export
+                else:
+                    self._export_every_time("the exporter folds variables that are used again")
+                    return
+                raise
 
     def _exported(self, seed: int) -> bool:
         """Whether all numbers were found in the graph."""
@@ -159,7 +171,7 @@ class Follower:
     def _follow(self) -> None:
         """From the graph that was compiled to the variables: which of its weights are which."""
         assert self._variables is not None
-        opened = self._tracker.opened
+        opened = self._opened = self._tracker.opened
         if opened is None:
             return
         known = self._variables.constants(self._raw, self._variables.flat)
@@ -173,11 +185,13 @@ class Follower:
         assert self._variables is not None
         return with_constants(self._proto, self._variables.constants(self._raw, flat))
 
-    def _prove(self, flat: Array) -> None:
-        """The exported graph with the weights of the moment against the framework's model."""
+    def _prove(self, flat: Array, proto: onnx.ModelProto | None = None) -> None:
+        """The exported graph with the weights of the moment, or another graph, against the
+        framework's model.
+        """
         x = self._progress.some_events(PROVED)
         expected = np.asarray(self._model.respond(x))
-        session = start(self._now(flat), threads=1)
+        session = start(proto or self._now(flat), threads=1)
         feed = session.get_inputs()[0]
         kind = np.float64 if "double" in feed.type else np.float32
         rows = x.astype(kind).reshape(len(x), *expected_shape(feed.shape))

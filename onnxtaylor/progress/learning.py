@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from onnxtaylor.data import EventSource
+from onnxtaylor.data import ArraySource, EventSource
+from onnxtaylor.documents import told
 from onnxtaylor.errors import DataError, OptionError, printable
 from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
 from onnxtaylor.indices import MultiIndices
@@ -48,8 +49,10 @@ class LearningProgress:
         As for ``analyze``.
     sample
         The number of events that are tracked, drawn at random; None takes all.
-    order, link, scale, input, output, fix, seed, threads
+    order, link, scale, engine, input, output, fix, seed, threads
         As for ``analyze``. Derivatives of order 3 are compiled anew at each step.
+    progress
+        Called with (stage, events done, events in all) while the data are read.
 
     The data are read with the first model that is recorded. Raises as ``analyze`` does.
     """
@@ -174,7 +177,6 @@ class LearningProgress:
             return np.stack([getattr(self._scores[k], name) for k in order])
 
         options = self._options
-        missing = options.missing
         return ProgressResult(
             outputs=self._outputs,
             data=self._summary,
@@ -184,7 +186,7 @@ class LearningProgress:
                 "scale": options.scale,
                 "sample": self._wanted.sample,
                 "seed": options.seed,
-                "missing": missing if missing is None or isfinite(missing) else str(missing),
+                "missing": told(options.missing),
                 "piecewise_linear": dict(self.tracker.kinks),
             },
             indices=MultiIndices.full(n, options.order),
@@ -229,10 +231,9 @@ class LearningProgress:
                 "callbacks need the events as an array or data frame: which columns of a file are"
                 " features is not known before a model is exported"
             )
-        rows = np.asarray(self._x, dtype=np.float64)
-        if rows.ndim != 2:
-            raise DataError(f"x has shape {list(rows.shape)}: (events, features) is needed")
-        return rows[:count]
+        for batch in ArraySource(self._x, missing=self._options.missing).batches(count):
+            return batch.x
+        raise DataError("there are no events to track")
 
     def _begin(self, model: LoadedModel) -> None:
         if self._tracker is not None:

@@ -15,16 +15,17 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
-from pathlib import Path
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.documents import Format, checked, with_nulls
 from onnxtaylor.errors import OptionError, ResultError, listed, nearest, printable
 from onnxtaylor.files import write_whole
 from onnxtaylor.indices import MultiIndices, label
-from onnxtaylor.summaries import DataSummary, FeatureSummary, GroupSummary
+from onnxtaylor.summaries import DataSummary, FeatureSummary, place_of
 
 if TYPE_CHECKING:
     import pandas
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA", "ProgressResult", "TrackedStep"]
 
 SCHEMA = "onnxtaylor.progress/1"
+FORMAT = Format(SCHEMA, "tracked progress", "progress")
 HOWS = ("compiled", "swapped", "analyzed")
 
 Floats = npt.NDArray[np.float64]
@@ -98,7 +100,7 @@ class ProgressResult:
 
         Raises OptionError naming what there is.
         """
-        return _place(output, self.outputs, "output"), _place(group, self.groups, "group")
+        return place_of(output, self.outputs, "output"), place_of(group, self.groups, "group")
 
     def curve(
         self,
@@ -233,47 +235,18 @@ class ProgressResult:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ProgressResult:
         """Reads what was saved. Raises ResultError, naming the file and what is wrong with it."""
-        where = printable(path)
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise ResultError(f"{where}: no such file") from None
-        except (OSError, ValueError) as error:
-            reason = printable(getattr(error, "strerror", None) or error)
-            raise ResultError(f"{where}: cannot be read: {reason}") from None
-        return cls.from_json(text, where)
+        return cls.from_json(FORMAT.read(path), printable(path))
 
     @classmethod
     def from_json(cls, text: str, where: str = "progress") -> ProgressResult:
         """The inverse of ``to_json``; ``where`` names the source in error messages."""
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ResultError(f"{where}: no JSON document: {printable(error)}") from None
-        schema = document.get("schema") if isinstance(document, dict) else None
-        if schema != SCHEMA:
-            raise ResultError(
-                f"{where}: no tracked progress: its schema is {printable(schema)!r}, not {SCHEMA!r}"
-            )
-        try:
-            return cls._from_document(document)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise ResultError(
-                f"{where}: the progress is damaged ({type(error).__name__}: {printable(error)})"
-            ) from None
+        return FORMAT.parse(text, where, cls._from_document)
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> ProgressResult:
-        data = DataSummary(
-            **{
-                **document["data"],
-                "sources": tuple(document["data"]["sources"]),
-                "groups": tuple(GroupSummary(**g) for g in document["data"]["groups"]),
-                "features": tuple(_feature(f) for f in document["data"]["features"]),
-            }
-        )
+        data = DataSummary.from_document(document["data"])
         outputs, rows = tuple(document["outputs"]), document["coefficients"]
-        steps = tuple(TrackedStep(**step) for step in document["steps"])
+        steps = tuple(checked(TrackedStep(**step)) for step in document["steps"])
         shape = (len(steps), len(outputs), len(data.groups), -1)
         place = {f.name: i for i, f in enumerate(data.features)}
         block = len(rows) // (shape[0] * shape[1] * shape[2])
@@ -295,6 +268,10 @@ class ProgressResult:
             signed_mean=column("signed_mean"),
             version=document["version"],
         )
+        if not all(np.isfinite(a).all() for a in (result.score, result.sem, result.signed_mean)):
+            raise ValueError("a number is missing or not finite")
+        if not all(isfinite(s.step) for s in steps):
+            raise ValueError("a step is not finite")
         if result.score.shape[-1] != len(indices):
             raise ValueError("rows are missing or repeated")
         if {step.how for step in steps} - set(HOWS):
@@ -306,26 +283,11 @@ class ProgressResult:
         for names in (result.features, outputs, result.groups, [s.step for s in steps]):
             if len(set(names)) != len(names):
                 raise ValueError("a name or step occurs twice")
-        return result
+        return checked(result)
 
 
 def _feature_row(feature: FeatureSummary) -> dict[str, Any]:
     """JSON has no NaN: what is undefined is null."""
     row = asdict(feature)
     del row["kinks"]  # of stencils: not tracked
-    return {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()}
-
-
-def _feature(row: Mapping[str, Any]) -> FeatureSummary:
-    known: dict[str, Any] = {k: np.nan if v is None else v for k, v in row.items()}
-    return FeatureSummary(**known)
-
-
-def _place(wanted: str | int | None, names: Sequence[str], kind: str) -> int:
-    if wanted is None:
-        return 0
-    if isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < len(names):
-        return wanted
-    if wanted in names:
-        return names.index(str(wanted))
-    raise OptionError(f"there is no {kind} '{printable(wanted)}'{nearest(str(wanted), names)}")
+    return with_nulls(row)

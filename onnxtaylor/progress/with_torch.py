@@ -45,7 +45,7 @@ class TorchModel:
         twin = copy.deepcopy(self._module).eval()
         with torch.no_grad():
             for (_, tensor), value in zip(_floats(twin), values or (), strict=values is not None):
-                tensor.copy_(torch.as_tensor(np.ascontiguousarray(value)))
+                tensor.copy_(torch.as_tensor(np.array(value)))  # 0-d stays 0-d
         stream = io.BytesIO()
         try:
             with warnings.catch_warnings():

@@ -252,7 +252,7 @@ def test_an_option_with_a_slip_brings_the_nearest(refused):
         ("folder", "directory"),
         (b"", "no JSON"),
         (b"a,b\n1,2\n", "no JSON"),
-        (b"\xff\xfe", "cannot be read as a result"),
+        (b"\xff\xfe", "cannot be read: "),
         (b"[1]", "no onnxtaylor result"),
         (b'{"schema": "onnxtaylor.result/2"}', "onnxtaylor.result/2"),
         (b'{"schema": "onnxtaylor.result/1"}', "damaged"),

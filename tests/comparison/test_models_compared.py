@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from onnx import numpy_helper
 
 import onnxtaylor as ot
+from onnxtaylor import bars
 from onnxtaylor.comparison import compare_results
 from onnxtaylor.comparison.models import compare_models
-from onnxtaylor.errors import OptionError
+from onnxtaylor.errors import OptionError, ResultError
 from tests.engine.nets import Net
 
 
@@ -110,6 +112,49 @@ def test_finite_steps_are_compared_too(case):
     a, b, x, *_ = case
     found = compare_models(a, b, x, finite_step="0.5sigma")
     np.testing.assert_allclose(found.change, found.score_b - found.score_a, rtol=0, atol=1e-6)
+
+
+def test_steps_of_other_sizes_are_refused(case):
+    a, _, x, *_ = case
+    options = {"order": 1, "check": 0, "bootstrap": 0}
+    narrow, wide, alike = (
+        ot.analyze(a, x, finite_step=step, **options) for step in ("0.5sigma", "1sigma", "0.5sigma")
+    )
+    assert compare_results(narrow, alike).passed
+    with pytest.raises(ResultError, match=r"finite-step is .*0\.5sigma.* in A and .*1sigma.* in B"):
+        compare_results(narrow, wide)
+    with pytest.raises(ResultError, match=r"finite-step is none in A and .*0\.5sigma.* in B"):
+        compare_results(ot.analyze(a, x, **options), narrow)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_sample_is_that_of_an_analysis(case, seed):
+    a, b, x, w, labels = case
+    options = {"weights": np.abs(w), "labels": labels, "sample": 70, "seed": seed, "order": 1}
+    found = compare_models(a, b, x, **options)
+    assert found.a.data.events == found.b.data.events == 70
+    for model, score in ((a, found.score_a), (b, found.score_b)):
+        alone = ot.analyze(model, x, check=0, **options)
+        np.testing.assert_allclose(score, alone.score, rtol=1e-6)
+    # paired: of the same events
+    np.testing.assert_allclose(found.change, found.score_b - found.score_a, rtol=0, atol=1e-6)
+
+
+def test_progress_is_told_or_drawn(case, monkeypatch):
+    a, b, x, *_ = case
+    told, drawn = [], []
+
+    @contextmanager
+    def bar(unit):
+        yield lambda *state: drawn.append(state)
+
+    monkeypatch.setattr(bars, "terminal_bar", bar)
+    silent = compare_models(a, b, x, order=1, progress=lambda *state: told.append(state))
+    assert told[-1] == ("comparing", 300, 300)
+    assert not drawn
+    seen = compare_models(a, b, x, order=1, progress=True)
+    assert drawn == told
+    assert seen.to_json() == silent.to_json()
 
 
 def test_an_option_that_does_not_exist_is_refused(case):

@@ -121,6 +121,62 @@ def test_outputs_of_another_name_are_matched_by_their_place(make_result):
     assert "matched by their place" in found.shared.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("in_a", "in_b", "pairs"),
+    [
+        (("ggh", "qqh", "ztt"), ("qqh", "ggh", "zll"), [("ggh", "ggh"), ("qqh", "qqh")]),
+        (("a", "b", "c"), ("c", "a"), [("a", "a"), ("c", "c")]),
+        # one of them renamed, the others in their places
+        (("a", "b", "y"), ("a", "b", "z"), [("a", "a"), ("b", "b"), ("y", "z")]),
+    ],
+)
+def test_a_name_that_stands_elsewhere_is_not_matched_by_its_place(make_result, in_a, in_b, pairs):
+    a, b = make_result(3, in_a, bootstrap=False), make_result(3, in_b, seed=1, bootstrap=False)
+    found = compare_results(a, b)
+    assert sorted(found.shared.outputs) == sorted(pairs)
+    alone = {*in_a, *in_b} - {name for pair in pairs for name in pair}
+    said = "; ".join(found.shared.notes)
+    assert all(name in said for name in alone)
+    for row in found.rows():
+        for side, result in (("a", a), ("b", b)):
+            output = row["output"] if side == "a" else row["output_b"]
+            wanted = next(
+                r for r in result.rows() if (r["output"], r["label"]) == (output, row["label"])
+            )
+            assert row[f"score_{side}"] == wanted["score"]
+
+
+def test_rows_are_those_of_the_arrays_and_what_moved_is_found_once(make_result, monkeypatch):
+    """A row each time asked which of all coefficients moved: quadratic in their number."""
+    a, b = make_result(4, ("y", "z"), ("s",)), make_result(4, ("y", "z"), ("s",), seed=1)
+    found, calls = compare_results(a, b), []
+    moved = found.moved
+    assert 0 < moved.sum() < moved.size
+    rows = found.rows()
+    places = {
+        (output, group, tuple(names)): (c, g, k)
+        for c, output in enumerate(a.outputs)
+        for g, group in enumerate(a.groups)
+        for k, names in enumerate(a.indices.names(a.features))
+    }
+    for row in rows:
+        at = places.pop((row["output"], row["group"], tuple(row["features"])))
+        assert row["moved"] == moved[at]
+        assert (row["change"], row["sigma"], row["p"]) == (
+            found.change[at], found.sigma[at], found.p[at],
+        )  # fmt: skip
+    assert not places
+    assert found.rows(moved=True) == [row for row in rows if row["moved"]]
+
+    def counted(comparison):
+        calls.append(1)
+        return moved
+
+    monkeypatch.setattr(type(found), "moved", property(counted))
+    assert found.rows() == rows
+    assert len(calls) == 1
+
+
 def test_what_only_one_of_them_has_is_said(make_result):
     found = compare_results(make_result(["a", "b"], classes=("s",)), make_result(["b", "c"]))
     assert {row["label"] for row in found.rows()} == {"b", "b, b"}

@@ -132,6 +132,30 @@ def test_one_value_and_few_events_are_told_not_tested():
     assert all(f.p is None for f in goodness_of_fit(data, few, FAST).features)
 
 
+@pytest.mark.parametrize("normalize", ["shape", "absolute"])
+def test_a_feature_of_one_bin_is_scaled_as_the_others_are(normalize):
+    data, mc = observed(4), replace(expected(4), weights=3 * expected(4).weights)
+    for sample in (data, mc):
+        sample.x[:, 2] = 7.0
+    settings = replace(FAST, normalize=normalize, pairs=False)
+    (one,) = goodness_of_fit(data, mc, settings).feature("c").bins
+    assert one.observed == len(data.x)
+    total, error = mc.weights.sum(), np.sqrt((mc.weights**2).sum())
+    scale = len(data.x) / total if normalize == "shape" else 1.0
+    assert one.expected == pytest.approx(scale * total)
+    assert one.expected_error == pytest.approx(scale * error)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_a_feature_that_the_expectation_never_has_is_warned_of(share):
+    data, mc = observed(5), expected(5)
+    mc.x[:, 0] = -999.0
+    data.x[: int(share * len(data.x)), 0] = -999.0
+    fit = goodness_of_fit(data, mc, replace(FAST, pairs=False))
+    warned = [line for line in fit.warnings if line.startswith("a: missing in all expected")]
+    assert len(warned) == (share < 1)
+
+
 def test_values_missing_in_the_data_alone_are_warned_of():
     data = observed(5)
     data.x[:50, 0] = -999.0
@@ -160,6 +184,13 @@ def test_samples_of_other_features_are_refused():
     data, mc = observed(0), expected(0)
     with pytest.raises(DataError, match="other features"):
         goodness_of_fit(replace(data, names=("b", "a", "c", "jets", "far")), mc)
+
+
+@pytest.mark.parametrize("other", [None, -1.0, float("nan")])
+def test_samples_of_other_missing_values_are_refused(other):
+    data = replace(observed(0), missing=other)
+    with pytest.raises(DataError, match=r"missing value is .* and -999\.0 in the expected"):
+        goodness_of_fit(data, expected(0), FAST)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def test_further_files_are_the_same_events(files):
         ({"exclude": ["a", "b"]}, DataError, "share no column"),
         ({"exclude": ["q"]}, DataError, "no column 'q' to exclude"),
         ({"features": ["a"], "exclude": ["a"]}, OptionError, "excluded, too"),
+        ({"features": ["a"], "exclude": ["tru"]}, DataError, "'tru' to exclude: did you mean 'tr"),
         ({"expected_weight": "v"}, DataError, "has no column 'v'"),
     ],
 )
@@ -65,6 +66,9 @@ def test_columns_that_do_not_fit_are_named(files, options, error, words):
     [
         (np.ones((3, 2)), None, "shape 3×2 for 1 names"),
         (np.ones((0, 1)), None, "one row is needed"),
+        (np.array([["much"]]), None, "values are no numbers: .*much"),
+        (np.array([[1.0], [None]], object), None, "values are no numbers|'a', event 1"),
+        (np.ones((1, 1)), ["heavy"], "weights are no numbers: .*heavy"),
         (np.array([[np.inf]]), None, "'a', event 0"),
         (np.array([[np.nan]]), None, "'a', event 0"),
         (np.ones((2, 1)), np.ones(3), "3 weights for 2 events"),
@@ -75,3 +79,13 @@ def test_columns_that_do_not_fit_are_named(files, options, error, words):
 def test_arrays_that_make_no_sense_are_refused(x, weights, words):
     with pytest.raises(DataError, match=words):
         Sample(x, weights, ("a",))
+
+
+def test_two_columns_of_one_name_are_refused():
+    with pytest.raises(DataError, match="two columns are called 'b'"):
+        Sample(np.ones((2, 3)), None, ("a", "b", "b"))
+
+
+def test_an_excluded_column_beside_named_features(files):
+    data, _ = read_samples(*files, features=["b"], exclude=["truth", "run"], expected_weight="w")
+    assert data.names == ("b",)

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxtaylor as ot
-from onnxtaylor.errors import ModelError, OnnxTaylorWarning
+from onnxtaylor.errors import DataError, ModelError, OnnxTaylorWarning
 from onnxtaylor.progress import LearningProgress
 from onnxtaylor.progress.follower import Follower
 from onnxtaylor.progress.variables import Variables
@@ -21,7 +21,8 @@ class Net:
     """sigmoid(last · (scale · tanh(x kernel + bias))), exported in one of several ways.
 
     ``turned`` writes the kernel transposed, ``joined`` kernel and bias as one constant, ``folded``
-    multiplies scale and last into one, ``offset`` adds a constant, ``wrong`` responds otherwise.
+    multiplies scale and last into one, ``offset`` adds a constant, ``again`` uses the kernel once
+    more, and doubled by the exporter; ``wrong`` responds otherwise.
     """
 
     name = "net"
@@ -43,7 +44,10 @@ class Net:
 
     def respond(self, x):
         kernel, bias, scale, last = self.values
-        z = np.tanh(x.astype(np.float32) @ kernel + bias) * scale @ last
+        h = np.tanh(x.astype(np.float32) @ kernel + bias)
+        if self.way == "again":
+            h = h + np.tanh(x.astype(np.float32) @ (2 * kernel))
+        z = h * scale @ last
         z = z + (np.float32(OFFSET) if self.way == "offset" else 0)
         return 1 / (1 + np.exp(-z)) + (0.1 if self.way == "wrong" else 0)
 
@@ -72,11 +76,16 @@ class Net:
         nodes += [("MatMul", ["x", weight], ["a"]), ("Add", ["a", "bias"], ["b"])]
         nodes.append(("Tanh", ["b"], ["c"]))
         row = "c"
+        if self.way == "again":
+            constants["doubled"] = 2 * kernel
+            nodes += [("MatMul", ["x", "doubled"], ["g"]), ("Tanh", ["g"], ["h"])]
+            nodes.append(("Add", ["c", "h"], ["i"]))
+            row = "i"
         if self.way == "folded":
             constants["last"] = scale[:, None] * last
             del constants["scale"]
         else:
-            nodes.append(("Mul", ["c", "scale"], ["d"]))
+            nodes.append(("Mul", [row, "scale"], ["d"]))
             row = "d"
         nodes.append(("MatMul", [row, "last"], ["e"]))
         if self.way == "offset":
@@ -127,6 +136,39 @@ def test_what_an_exporter_folds_is_exported_every_time_and_says_so():
     assert net.exports == 7
     assert [step.how for step in result.steps] == ["compiled", *["swapped"] * 5]
     for place, wanted in enumerate(alone):
+        np.testing.assert_allclose(result.score[place], wanted.score, rtol=3e-5, atol=1e-6)
+
+
+def test_a_weight_that_stands_in_the_graph_and_was_folded_too_is_exported_every_time():
+    """All of its numbers are found, and yet a copy that the exporter doubled would stay behind."""
+    net = Net("again")
+    with pytest.warns(OnnxTaylorWarning, match="folds variables that are used again"):
+        result, alone = follow(net)
+    assert net.exports == 9  # twice to find the numbers, once to prove the export, six steps
+    for place, wanted in enumerate(alone):
+        np.testing.assert_allclose(result.score[place], wanted.score, rtol=3e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("way", ["plain", "offset", "joined"])
+def test_another_model_may_be_recorded_in_between(way):
+    """Of the same structure or of another one, whose weights have the same names."""
+    net, other = Net(), Net(way)
+    other.train(100)
+    progress = LearningProgress(X, sample=None, threads=1)
+    follower, alone = Follower(progress, net), []
+    for step in range(6):
+        if step in (3, 5):
+            progress.record(100 + step, other.export())
+        follower.record(step)
+        alone.append(ot.analyze(net.export(), X, bootstrap=0, check=0, threads=1))
+        net.train(step)
+    follower.finish()
+    result = progress.result()
+    assert result.numbers.tolist() == [0, 1, 2, 3, 4, 5, 103, 105]
+    for place, wanted in enumerate(alone):
+        np.testing.assert_allclose(result.score[place], wanted.score, rtol=3e-5, atol=1e-6)
+    wanted = ot.analyze(other.export(), X, bootstrap=0, check=0, threads=1)
+    for place in (6, 7):
         np.testing.assert_allclose(result.score[place], wanted.score, rtol=3e-5, atol=1e-6)
 
 
@@ -209,6 +251,21 @@ def test_files_of_events_need_an_exported_model_first(tmp_path):
         progress = LearningProgress(given, sample=None)
         with pytest.raises(ot.OnnxTaylorError, match="as an array or data frame"):
             Follower(progress, Net()).record(0)
+
+
+def test_what_is_no_number_is_told_by_its_column():
+    frame = pytest.importorskip("pandas").DataFrame(X, columns=["a", "b", "c"])
+    follower = Follower(LearningProgress(frame.assign(b="signal"), sample=None), Net())
+    with pytest.raises(DataError, match="column 'b' of the data frame has type"):
+        follower.record(0)
+
+
+@pytest.mark.parametrize(
+    ("x", "words"), [(X[:0], "no events"), (X[0], "reshape"), (X[:, :0], "no feature")]
+)
+def test_events_that_are_none(x, words):
+    with pytest.raises(DataError, match=words):
+        Follower(LearningProgress(x, sample=None), Net()).record(0)
 
 
 def test_distinct_numbers_are_found_again():

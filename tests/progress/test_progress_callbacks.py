@@ -134,3 +134,37 @@ def test_torch_every_step(kind, tmp_path):
     assert result.numbers.tolist() == [0, 2, 4, 6]
     compare(result, paths)
     assert [step.how for step in result.steps] == ["compiled", *["swapped"] * 3]
+
+
+def test_torch_parameters_of_one_number(tmp_path):
+    """A learned temperature has no dimensions at all."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    torch.manual_seed(2)
+
+    class Tempered(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Tanh())
+            self.last = torch.nn.Linear(5, 1)
+            self.temperature = torch.nn.Parameter(torch.tensor(0.7))
+
+        def forward(self, x):
+            return torch.sigmoid(self.last(self.body(x)) * self.temperature)
+
+    module = Tempered()
+    optimizer = torch.optim.SGD(module.parameters(), 0.5)
+    progress = ot.LearningProgress(X, sample=None, threads=1)
+    hook = progress.torch(module)
+    paths = [tmp_path / "0.onnx"]
+    torch_export(torch, module, paths[0])
+    for step in range(1, 4):
+        optimizer.zero_grad()
+        response = module(torch.as_tensor(X))[:, 0]
+        torch.nn.functional.binary_cross_entropy(response, torch.as_tensor(Y)).backward()
+        optimizer.step()
+        hook.step()
+        paths.append(tmp_path / f"{step}.onnx")
+        torch_export(torch, module, paths[-1])
+    hook.finish()
+    assert module.temperature.shape == ()
+    compare(progress.result(), paths)

@@ -141,6 +141,16 @@ def test_mutations_are_not_valid(validator, result, path, value):
         lambda d: d["steps"].pop(),
         lambda d: d["steps"][1].update(step=0),
         lambda d: d["steps"][1].update(how="guessed"),
+        lambda d: d["steps"][0].update(step=None),
+        lambda d: d["steps"][1].update(step="0.5"),
+        lambda d: d["steps"][1].update(step=True),
+        lambda d: d["steps"][1].update(name=3),
+        lambda d: [row.update(step=None) for row in [d["steps"][0], *d["coefficients"][:54]]],
+        lambda d: d["coefficients"][0].update(score=None),
+        lambda d: d["coefficients"][0].update(sem=None),
+        lambda d: d["coefficients"][-1].update(signed_mean="much"),
+        lambda d: d["data"].update(events="many"),
+        lambda d: d.update(version=None),
         lambda d: d["data"]["features"].pop(),
         lambda d: d["data"].pop("groups"),
         lambda d: d.pop("options"),
@@ -154,6 +164,19 @@ def test_damaged_files_are_refused_in_one_line(result, tmp_path, spoil):
     with pytest.raises(ResultError, match=r"bad\.json: the progress is damaged") as caught:
         ot.ProgressResult.load(tmp_path / "bad.json")
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "1e999"])
+def test_steps_and_scores_are_finite(result, word):
+    text = result.to_json()
+    score = repr(next(result.rows())["score"])
+    for spoilt in (
+        text.replace('"step": 0.5', f'"step": {word}'),
+        text.replace(f'"score": {score}', f'"score": {word}'),
+    ):
+        assert word in spoilt
+        with pytest.raises(ResultError, match=r"^p: (no JSON document|the progress is damaged)"):
+            ot.ProgressResult.from_json(spoilt, "p")
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"schema": "onnxtaylor.result/1"}', "\x00"])

@@ -10,6 +10,7 @@ import onnxtaylor as ot
 from onnxtaylor.errors import ModelError, OptionError
 from onnxtaylor.progress import LearningProgress
 from onnxtaylor.progress import tracker as tracking
+from onnxtaylor.progress.tracker import require_same
 from onnxtaylor.rules import RULES
 from tests.progress.networks import checkpoint
 
@@ -144,6 +145,38 @@ def test_a_graph_that_kept_an_old_weight_is_found(monkeypatch):
     with pytest.raises(ModelError, match="response differs from the model's"):
         progress.record(1, checkpoint(1))
     assert len(progress.steps) == 1
+
+
+SAME = [
+    ([0.5, 2.0], [0.5, 2.0001], "float32"),  # 2¹⁰ roundings of single precision are 1.2e-4
+    ([0.5, 2.0], [0.55, 2.1], "float16"),
+    ([1e-4, 3e-4], [1.005e-4, 3e-4], "float32"),  # 1 − sigmoid is rounded as 1 is
+    ([0.5, np.inf], [0.5, np.inf], "float32"),
+    ([7.0, np.nan], [7.0, np.nan], "float32"),
+    ([7.0, 0.5], [np.nan, 0.5], "float32"),  # where the model has no number, nothing is asked
+    ([], [], "float64"),
+]
+OTHER = [
+    ([0.5, 2.0], [0.5, 2.001], "float32"),
+    ([0.5, 2.0], [0.5, 2.0 + 1e-6], "float64"),
+    ([0.5, 0.0], [0.5, 0.2], "float16"),
+    ([0.0, 0.0], [0.9, -1.0], "float16"),
+    ([1e-4, 5e-5], [0.0, 1e-5], "float32"),
+    ([0.5, 2.0], [0.0, np.inf], "float32"),
+    ([np.nan, 2.0], [1.0, 2.0], "float32"),
+    ([np.inf, 2.0], [1.0, 2.0], "float32"),
+]
+
+
+@pytest.mark.parametrize(("found", "model", "kind"), SAME)
+def test_responses_that_are_the_same(found, model, kind):
+    require_same(np.array(found, np.float64), np.array(model, kind), "off by {}")
+
+
+@pytest.mark.parametrize(("found", "model", "kind"), OTHER)
+def test_responses_that_are_not(found, model, kind):
+    with pytest.raises(ModelError, match=r"^off by (nan|inf|[0-9.e+-]+)$"):
+        require_same(np.array(found, np.float64), np.array(model, kind), "off by {}")
 
 
 def test_other_responses_are_refused():

@@ -1,10 +1,12 @@
-"""What a page holds, read by Python's own parser: tags, text, scripts, names of others."""
+"""What a page holds, read by Python's own parser: tags, text, scripts, names of others; cells."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from html.parser import HTMLParser
+from typing import Any
 
 
 class Page(HTMLParser):
@@ -56,3 +58,13 @@ class Page(HTMLParser):
     def policy(self) -> dict[str, list[str]]:
         (content,) = [m["content"] for m in self.all("meta") if "http-equiv" in m]
         return {part.split()[0]: part.split()[1:] for part in re.split(r";\s*", content or "")}
+
+
+def labels(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """What the table calls the coefficients of tidy rows."""
+    return [", ".join(row["features"]) for row in rows]
+
+
+def numbers(texts: Iterable[str]) -> list[float]:
+    """The values of cells, without their uncertainties."""
+    return [float(text.split(" ± ")[0].replace("−", "-")) for text in texts]

@@ -102,6 +102,16 @@ def test_responses_that_differ_are_an_error(result):
     assert (row.status, row.message) == ("error", "Not equal")
 
 
+def test_responses_that_differ_alone_are_not_told_as_coefficients(result):
+    responses = {"agree": False, "ratio": 3.0}
+    check = {**CHECK, "verdict": "differs", "coefficients": counts(agrees=9)}
+    first, second = checks(replace(result, check={**check, "responses": responses}))[:2]
+    assert first.message == "No coefficient differs at 64 events, but the responses do: see below"
+    assert (first.status, second.status) == ("error", "error")
+    some = {**check, "coefficients": counts(agrees=7, differs=2)}
+    assert checks(replace(result, check=some))[0].message.startswith("2 of 9 coefficients")
+
+
 def test_warnings_are_grouped(result):
     found = (Finding("a", None, "1"), Finding("b", None, "2"), Finding("a", None, "3"))
     grouped = warnings_by_kind(replace(result, warnings=found))
