@@ -163,12 +163,13 @@ def test_an_option_that_does_not_exist_is_refused(case):
         compare_models(a, b, x, sede=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", ["unit", "sigma"])
 def test_independent_samples_differ_by_their_uncertainties(scale):
-    """z of 30 pairs of samples: mean square 1, although each has a σ of its own."""
+    """z of 16 pairs of samples: mean square 1, although each has a σ of its own."""
     random, model = np.random.default_rng(5), Net("tanh").model()
     squares = []
-    for _ in range(30):
+    for _ in range(16):
         pair = [
             ot.analyze(model, random.exponential(size=(240, 6)), scale=scale, check=0, bootstrap=0)
             for _ in range(2)
