@@ -1,15 +1,33 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all, and say when."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
-from onnxtaylor.errors import ResultError, printable
+from onnxtaylor.errors import OptionError, ResultError, printable
 
-__all__ = ["write_whole"]
+__all__ = ["moment", "write_whole"]
+
+
+def moment() -> datetime:
+    """Now, or the time of SOURCE_DATE_EPOCH, in UTC; empty, that is as good as not set.
+
+    Source: https://reproducible-builds.org/specs/source-date-epoch/. Raises OptionError where it is
+    no time.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if not epoch:
+        return datetime.now(UTC)
+    try:
+        return datetime.fromtimestamp(int(epoch), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise OptionError(
+            f"SOURCE_DATE_EPOCH '{printable(epoch)}': it must be the seconds since 1970"
+        ) from None
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:

@@ -25,12 +25,15 @@ dashes (``max_share`` is ``max-share``); ``option`` gives them their default, ra
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from onnxtaylor.audit.finding import Finding, Location, Subject
+from onnxtaylor.errors import OptionError, printable
 
 if TYPE_CHECKING:
     from onnxtaylor.audit.evidence import Evidence
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Check",
     "CoefficientCheck",
+    "FileCheck",
     "Looked",
     "NotApplicableError",
     "ResponseCheck",
@@ -75,9 +79,14 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] | None = None,
+    form: tuple[str, str] | None = None,
 ) -> Any:
-    """A field of a check that a policy may set; ``...`` as default makes it one that it must."""
+    """A field of a check that a policy may set; ``...`` as default makes it one that it must.
+
+    ``form`` is that of each of its texts: a regular expression, and the same in words.
+    """
     known = {"meaning": meaning, "minimum": minimum, "maximum": maximum, "choices": choices}
+    known["form"] = form
     if default is ...:
         return field(metadata={**known, "required": True})
     return field(default=default, metadata=known)
@@ -109,6 +118,22 @@ class Check(ABC):
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.id)
         object.__setattr__(self, "level", self.level or self.usual_level)
+        for f in fields(self):
+            value, form = getattr(self, f.name), f.metadata.get("form")
+            where = f"check '{printable(self.name)}': {key_of(f.name)}"
+            # nothing is above a limit that is no number: the check would pass whatever it sees
+            if isinstance(value, float) and not isfinite(value):
+                raise OptionError(f"{where} = {value}: a limit must be a finite number")
+            pattern, words = form or (".*", "")
+            for text in value if form and isinstance(value, tuple) else ():
+                if not re.fullmatch(pattern, text):
+                    raise OptionError(f"{where}: '{printable(text)}' is not {words}")
+
+    def ready(self, evidence: Evidence) -> None:  # noqa: B027
+        """Finds out before the analysis whether the files beside it fit.
+
+        Raises OnnxTaylorError.
+        """
 
     @abstractmethod
     def look(self, evidence: Evidence) -> Looked:
@@ -159,6 +184,32 @@ class Check(ABC):
             certainty,
             remedy,
         )
+
+    def note(
+        self, subject: Subject, location: Location, message: str, measured: str, limit: str
+    ) -> Finding:
+        """What was not compared, and why: a finding of level note, whatever the check's level."""
+        return self.finding(
+            subject,
+            location,
+            message,
+            quantity="what was compared",
+            measured=measured,
+            relation="=",
+            limit=limit,
+            certainty="by name",
+            remedy="nothing, if it is meant so",
+            level="note",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileCheck(Check):
+    """Compares with a file beside model and data: the one in ``needs``."""
+
+    when_given: bool = option(
+        False, "true: skipped where its file is not given; else that is a wrong call"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,6 +103,14 @@ class Evidence:
             by_steps=get("finite_step") is not None,
         )
 
+    @property
+    def measure(self) -> tuple[str, str, str]:
+        """What the analysis computes, known before it: method, scale and link of the result."""
+        link = str(self.options.get("link", "identity"))
+        if self.options.get("finite_step") is not None:
+            return "finite-step", "step", link
+        return "derivative", str(self.options.get("scale", "unit")), link
+
     @cached_property
     def source(self) -> EventSource:
         """The events. Raises DataError."""

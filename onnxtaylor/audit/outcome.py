@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.audit.finding import LEVELS, Finding, Location, Subject, rounded
-from onnxtaylor.errors import ResultError, printable
+from onnxtaylor.documents import Format
+from onnxtaylor.errors import printable
+from onnxtaylor.summaries import Finding as Warned
 
 if TYPE_CHECKING:
     from onnxtaylor.result import TaylorResult
@@ -24,9 +25,11 @@ __all__ = [
     "Finding",
     "Location",
     "Subject",
+    "Warned",
 ]
 
 SCHEMA = "onnxtaylor.audit/1"
+FORMAT = Format(SCHEMA, "onnxtaylor audit", "audit")
 STATUSES = ("pass", "fail", "error", "skipped")
 
 
@@ -38,7 +41,7 @@ class CheckOutcome:
     ``pass``    it ran, and found nothing but notes
     ``fail``    it has findings of its ``level`` (of level note it fails, too, and harms nobody)
     ``error``   the policy asks for it, and it could not run: ``reason``; no pass
-    ``skipped`` it is one of the default checks and does not apply: ``reason``
+    ``skipped`` it does not apply: ``reason``; a default check, or one that is hidden or excused
     ==========  ==================================================================================
 
     ``name`` is its own among the checks of an audit: the id, or what the policy calls it. ``title``
@@ -107,7 +110,8 @@ class AuditOutcome:
 
     ``policy`` is where the checks were read from, or ``defaults``; ``strict`` makes warnings count.
     ``analysis`` says how the coefficients were computed: engine, precision, scale, link, order,
-    events, n_eff, features, outputs, groups. ``timestamp`` is UTC, ISO 8601.
+    events, n_eff, features, outputs, groups. ``timestamp`` is UTC, ISO 8601. ``warnings`` are those
+    of the analysis about data and responses, which no check judges.
     """
 
     model: File
@@ -121,6 +125,7 @@ class AuditOutcome:
     checks: tuple[CheckOutcome, ...]
     timestamp: str
     version: str
+    warnings: tuple[Warned, ...] = ()
     result: TaylorResult | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -168,9 +173,9 @@ class AuditOutcome:
         if self.failed:
             names = ", ".join(printable(check.name, 60) for check in self.failed)
             return f"FAIL: {len(self.failed)} of {total} checks: {names}{rest}"
-        mild = count["fail"] + count["error"]
-        with_warnings = f", {mild} with findings that do not count" if mild else ""
-        return f"PASS: {count['pass']} of {total} checks{with_warnings}{rest}"
+        mild = f", {count['fail']} with findings that do not count" if count["fail"] else ""
+        mild += f", {count['error']} could not be run" if count["error"] else ""
+        return f"PASS: {count['pass']} of {total} checks{mild}{rest}"
 
     def to_dict(self) -> dict[str, Any]:
         """Numbers and texts, as they stand in the JSON document."""
@@ -196,6 +201,7 @@ class AuditOutcome:
                 for key, value in self.analysis.items()
             },
             "checks": [check.to_dict() for check in self.checks],
+            "warnings": [asdict(one) for one in self.warnings],
         }
 
     def to_json(self) -> str:
@@ -205,50 +211,28 @@ class AuditOutcome:
         return text.encode(errors="backslashreplace").decode() + "\n"
 
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any], where: str = "audit") -> AuditOutcome:
-        """The inverse of ``to_dict``. Raises ResultError; ``where`` names the source."""
-        schema = document.get("schema") if isinstance(document, Mapping) else None
-        if schema != SCHEMA:
-            raise ResultError(
-                f"{where}: no onnxtaylor audit: its schema is {printable(schema)!r}, not {SCHEMA!r}"
-            )
-        try:
-            kept = {f.name: document[f.name] for f in fields(cls) if f.name != "result"}
-            kept["model"] = File(**kept["model"])
-            for name in ("baseline", "reference", "gof"):
-                kept[name] = None if kept[name] is None else File(**kept[name])
-            kept["data"] = tuple(File(**one) for one in kept["data"])
-            kept["checks"] = _checks(kept["checks"])
-            outcome = cls(**kept)
-            if outcome.exit_status != document["exit_status"]:
-                raise ValueError(f"exit status {document['exit_status']!r}")
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise ResultError(
-                f"{where}: the audit is damaged ({type(error).__name__}: {printable(error)})"
-            ) from None
-        return outcome
-
-    @classmethod
     def from_json(cls, text: str, where: str = "audit") -> AuditOutcome:
-        """The inverse of ``to_json``. Raises ResultError."""
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ResultError(f"{where}: no JSON document: {printable(error)}") from None
-        return cls.from_dict(document, where)
+        """The inverse of ``to_json``; ``where`` names the source. Raises ResultError."""
+        return FORMAT.parse(text, where, cls._from_document)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> AuditOutcome:
         """Reads a saved audit. Raises ResultError, naming the file and what is wrong with it."""
-        where = printable(path)
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise ResultError(f"{where}: no such file") from None
-        except (OSError, ValueError) as error:
-            reason = printable(getattr(error, "strerror", None) or error)
-            raise ResultError(f"{where}: cannot be read as an audit: {reason}") from None
-        return cls.from_json(text, where)
+        return cls.from_json(FORMAT.read(path), printable(path))
+
+    @classmethod
+    def _from_document(cls, document: Mapping[str, Any]) -> AuditOutcome:
+        kept = {f.name: document[f.name] for f in fields(cls) if f.name != "result"}
+        kept["model"] = File(**kept["model"])
+        for name in ("baseline", "reference", "gof"):
+            kept[name] = None if kept[name] is None else File(**kept[name])
+        kept["data"] = tuple(File(**one) for one in kept["data"])
+        kept["checks"] = _checks(kept["checks"])
+        kept["warnings"] = tuple(Warned(**one) for one in kept["warnings"])
+        outcome = cls(**kept)
+        if outcome.exit_status != document["exit_status"]:
+            raise ValueError(f"exit status {document['exit_status']!r}")
+        return outcome
 
 
 def _checks(rows: Sequence[Mapping[str, Any]]) -> tuple[CheckOutcome, ...]:

@@ -43,7 +43,8 @@ class Policy:
     """The checks of an audit, and what they need.
 
     ``origin`` is where it was read from, ``listed`` tells whether it lists its checks: what is
-    asked for and cannot be run is an error. ``analysis`` has the keys of the table.
+    asked for and cannot be run is an error. ``analysis`` has the keys of the table, and ``path`` is
+    the file, where there is one.
     """
 
     origin: str
@@ -54,6 +55,13 @@ class Policy:
     baseline: Path | None = None
     reference: Path | None = None
     gof: Path | None = None
+    path: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The policy's own file and those that it names: no report may be written over them."""
+        named = (self.path, self.baseline, self.reference, self.gof)
+        return tuple(path for path in named if path is not None)
 
 
 def default_policy() -> Policy:
@@ -101,6 +109,7 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
         baseline=beside("baseline"),
         reference=beside("reference"),
         gof=beside("gof"),
+        path=path,
     )
 
 
@@ -150,7 +159,10 @@ def _check(row: Mapping[str, Any], where: str) -> Check:
         if key_of(option.name) in row:
             value = row[key_of(option.name)]
             given[option.name] = tuple(value) if isinstance(value, list) else value
-    return kind(**given)
+    try:
+        return kind(**given)
+    except OptionError as error:
+        raise OptionError(f"{where}: {error}") from None
 
 
 def _unique(checks: Sequence[Check], where: str) -> None:
@@ -177,4 +189,7 @@ def _validate(document: Any, schema: Mapping[str, Any], where: str) -> None:
         known = list(error.schema.get("properties", {}))
         key = next(key for key in error.instance if key not in known)
         raise OptionError(f"{at}: unknown key '{printable(key)}'{nearest(key, known)}")
+    if error.validator in ("anyOf", "pattern", "minLength") and "description" in error.schema:
+        given, wanted = printable(repr(error.instance), 80), error.schema["description"]
+        raise OptionError(f"{at}: {given} is not {wanted}")
     raise OptionError(f"{at}: {printable(error.message, 200)}")

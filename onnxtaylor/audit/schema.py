@@ -17,6 +17,8 @@ SCHEMA = "onnxtaylor.policy/1"
 
 NAMES = {"type": "array", "items": {"type": "string"}}
 COUNT = {"type": "integer", "minimum": 0}
+FILE = {"type": "string", "minLength": 1}
+STEP = [{"type": "string"}, {"type": "number", "exclusiveMinimum": 0}]
 
 ANALYSIS: dict[str, dict[str, Any]] = {
     "features": {**NAMES, "description": "columns that are features, in the model's order"},
@@ -30,7 +32,8 @@ ANALYSIS: dict[str, dict[str, Any]] = {
     "fix": {
         "type": "object",
         "additionalProperties": {
-            "anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}}]
+            "anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}}],
+            "description": "a number, or a list of numbers",
         },
         "description": "values of further inputs",
     },
@@ -40,11 +43,9 @@ ANALYSIS: dict[str, dict[str, Any]] = {
     "scale": {"enum": ["sigma", "unit"], "description": "of the features; sigma by default"},
     "engine": {"enum": ["auto", "exact", "differences"]},
     "finite-step": {
-        "anyOf": [
-            {"type": "string"},
-            {"type": "object", "additionalProperties": {"type": "string"}},
-        ],
-        "description": "responses to finite steps, for trees and quantized models: 0.5sigma",
+        "anyOf": [*STEP, {"type": "object", "additionalProperties": {"anyOf": STEP}}],
+        "description": 'a step such as "0.5sigma", or a number above 0 in units of the input, or a'
+        " table of such by feature: responses to finite steps, for trees and quantized models",
     },
     "precision": {"enum": ["auto", "float32", "float64"]},
     "bootstrap": {**COUNT, "description": "replicates for the rank intervals"},
@@ -66,9 +67,9 @@ def policy_schema(checks: Mapping[str, type[Check]]) -> dict[str, Any]:
         "properties": {
             "schema": {"const": SCHEMA},
             "strict": {"type": "boolean", "description": "warnings count as errors"},
-            "baseline": {"type": "string", "description": "a result, beside the policy"},
-            "reference": {"type": "string", "description": "another model, beside the policy"},
-            "gof": {"type": "string", "description": "a goodness of fit, beside the policy"},
+            "baseline": {**FILE, "description": "the file of a result, beside the policy"},
+            "reference": {**FILE, "description": "the file of another model, beside the policy"},
+            "gof": {**FILE, "description": "the file of a goodness of fit, beside the policy"},
             "analysis": {
                 "type": "object",
                 "additionalProperties": False,
@@ -106,6 +107,9 @@ def _property(option: Field[Any], kind: Any) -> dict[str, Any]:
     plain = next((k for k in get_args(kind) or (kind,) if k in kinds), str)
     if tuple in (kind, getattr(kind, "__origin__", None)):
         schema |= {**NAMES, "minItems": 1}
+        if form := known.get("form"):
+            pattern, words = form
+            schema["items"] = {"type": "string", "pattern": f"^{pattern}$", "description": words}
     elif known.get("choices"):
         schema["enum"] = list(known["choices"])
     else:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from onnxtaylor.audit.base import Check, Looked, NotApplicableError
+from onnxtaylor.audit.base import Check, FileCheck, Looked, NotApplicableError
+from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.evidence import Evidence, sha256_of
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, File
 from onnxtaylor.audit.policy import Policy, find_policy, read_policy
 from onnxtaylor.errors import OnnxTaylorError, OptionError, printable
+from onnxtaylor.files import moment
 from onnxtaylor.inputs import Paths, Progress, tell
 
 __all__ = ["audit", "gather"]
@@ -62,7 +62,7 @@ def audit(
     >>> outcome = audit("model.onnx", "events.parquet")    # doctest: +SKIP
     >>> outcome.passed, outcome.verdict                    # doctest: +SKIP
     """
-    timestamp = _timestamp()
+    timestamp = f"{moment():%Y-%m-%dT%H:%M:%SZ}"
     if not isinstance(policy, Policy):
         policy = find_policy() if policy is None else read_policy(policy)
     given = {"baseline": baseline, "reference": reference, "gof": gof}
@@ -70,6 +70,9 @@ def audit(
     _complete(policy, beside, given)
     evidence = gather(model, data, policy, beside, progress, options)
     evidence.open()
+    for check in policy.checks:
+        if not _lacking(check, evidence):
+            check.ready(evidence)
     outcomes: dict[str, CheckOutcome] = {}
     # a model that is not finite has no coefficients, and no other check can say why
     for check in sorted(policy.checks, key=lambda check: check.id != "finite"):
@@ -86,6 +89,7 @@ def audit(
         timestamp=timestamp,
         version=version("onnxtaylor"),
         result=result,
+        warnings=() if result is None else result.warnings,
         **{
             name: None if at is None else File(str(at), sha256_of(at))
             for name, at in beside.items()
@@ -132,17 +136,27 @@ def _complete(
     """Raises OptionError where a check that is asked for lacks a file, or a file lacks a check."""
     for check in policy.checks if policy.listed else ():
         for name in check.needs:
-            if beside[name] is None:
+            if beside[name] is None and not _only_when_given(check):
                 raise OptionError(
                     f"{policy.origin}: check '{printable(check.name)}' needs a {name}: name it with"
                     f' --{name}, or by {name} = "…" in the policy'
                 )
     for name in BESIDE:
         if given[name] and not any(name in check.needs for check in policy.checks):
+            users = [id for id, check in BUILT_IN.items() if name in check.needs]
             raise OptionError(
                 f"--{name} {printable(given[name])}: no check of {policy.origin} uses it: add one"
-                " that does, or leave it out"
+                f" that does ({', '.join(users)}), or leave it out"
             )
+
+
+def _only_when_given(check: Check) -> bool:
+    return isinstance(check, FileCheck) and check.when_given
+
+
+def _lacking(check: Check, evidence: Evidence) -> list[str]:
+    """Which of the files that a check needs are not there."""
+    return [name for name in check.needs if getattr(evidence, f"{name}_path") is None]
 
 
 def _outcome(
@@ -150,7 +164,7 @@ def _outcome(
 ) -> CheckOutcome:
     """What came of one check."""
     looked, reason, hidden = Looked(0, ""), None, False
-    lacking = [name for name in check.needs if getattr(evidence, f"{name}_path") is None]
+    lacking = _lacking(check, evidence)
     try:
         if lacking:
             raise NotApplicableError(f"no {lacking[0]} was given (--{lacking[0]})")
@@ -172,7 +186,8 @@ def _outcome(
         raise
     status = "fail" if looked.findings else "pass"
     if reason is not None:
-        status = "error" if policy.listed and not hidden else "skipped"
+        excused = hidden or (lacking and _only_when_given(check))
+        status = "error" if policy.listed and not excused else "skipped"
     return CheckOutcome(
         id=check.id,
         name=check.name,
@@ -207,15 +222,3 @@ def _analysis(evidence: Evidence) -> dict[str, Any]:
         "producer": result.model.producer,
         "opset": dict(result.model.opset),
     }
-
-
-def _timestamp() -> str:
-    """Now, or what SOURCE_DATE_EPOCH says: UTC, ISO 8601. Raises OptionError."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    try:
-        moment = datetime.fromtimestamp(time.time() if epoch is None else int(epoch), UTC)
-    except (ValueError, OverflowError, OSError):
-        raise OptionError(
-            f"SOURCE_DATE_EPOCH={printable(epoch)}: it must be the seconds since 1970"
-        ) from None
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from math import ceil, floor, inf, log10
+from math import ceil, floor, log10
 from typing import Any
 
 import numpy as np
@@ -23,26 +23,35 @@ from onnxtaylor.audit.schema import SCHEMA
 from onnxtaylor.audit.service import RENAMED, gather
 from onnxtaylor.errors import printable
 from onnxtaylor.inputs import Paths, Progress
+from onnxtaylor.result import TaylorResult
 
 __all__ = ["suggest"]
 
 SUGGESTED = 3  # features that are expected among the first coefficients
 ROOM = 1.5  # of a limit over what was measured
 WIDTH = 100
+WARNINGS = 20  # that are written
 
 Limits = dict[str, tuple[Any, str]]  # of a key, its value and what was measured
 
 
 def suggest(
-    model: str | os.PathLike[str], data: Paths, progress: Progress | None = None, **options: Any
-) -> str:
+    model: str | os.PathLike[str],
+    data: Paths,
+    progress: Progress | None = None,
+    unnamed: Mapping[str, str] | None = None,
+    **options: Any,
+) -> tuple[str, TaylorResult]:
     """The text of an ``audit.toml`` which that model passes on those data, if it is sound.
 
-    ``options`` are those of ``analyze``. Raises as ``analyze`` does.
+    With it comes the result of the analysis behind it: it may have warnings. ``unnamed`` are files
+    without a lasting name, and what stands for them: stdin has no hash to be held to. ``options``
+    are those of ``analyze``. Raises as ``analyze`` does.
     """
+    unnamed = unnamed or {}
     evidence = gather(model, data, default_policy(), {}, progress, options)
     result = evidence.result
-    blocks = [_head(evidence), _analysis(options)]
+    blocks = [_head(evidence, unnamed), _analysis(options, result)]
     for id in ("finite", "primal-agreement", "derivative-agreement"):
         blocks.append(_block(BUILT_IN[id](), evidence, {}))
     blocks.append(_block(EnoughStatistics(), evidence, _statistics(evidence)))
@@ -52,13 +61,13 @@ def suggest(
     blocks.append(_block(Kinks(), evidence, _roomy(Kinks(max_share=0.0), evidence, least=0.25)))
     saturated = Saturation(max_share=0.0)
     blocks.append(_block(Saturation(), evidence, _roomy(saturated, evidence, least=0.1)))
-    blocks += [_provenance(evidence), _forbidden(result.features), *_against_files()]
-    return "\n\n".join(blocks) + "\n"
+    blocks += [_provenance(evidence, unnamed), _forbidden(result.features), *_against_files()]
+    return "\n\n".join(blocks) + "\n", result
 
 
-def _head(evidence: Evidence) -> str:
+def _head(evidence: Evidence, unnamed: Mapping[str, str]) -> str:
     data = evidence.result.data
-    files = ", ".join(printable(path) for path in evidence.files)
+    files = ", ".join(printable(unnamed.get(str(path), path)) for path in evidence.files)
     return "\n".join(
         [
             "# A policy of `onnxtaylor audit`, written by `onnxtaylor audit --init` for",
@@ -69,14 +78,15 @@ def _head(evidence: Evidence) -> str:
             "",
             f"schema = {_toml(SCHEMA)}",
             "strict = false  # true: warnings count as errors",
+            "# Files to compare with, as --baseline, --reference and --gof name them, too:",
             '# baseline = "baseline.json"  # by `onnxtaylor audit MODEL DATA -o baseline.json`',
             '# reference = "float.onnx"  # another file of the same model',
-            '# gof = "gof.json"  # made by `onnxtaylor gof`',
+            '# gof = "gof.json"  # made by `onnxtaylor gof -o`',
         ]
     )
 
 
-def _analysis(options: Mapping[str, Any]) -> str:
+def _analysis(options: Mapping[str, Any], result: TaylorResult) -> str:
     lines = ["# how coefficients are computed, unless the command line says so", "[analysis]"]
     names = {value: key for key, value in RENAMED.items()}
     for key, value in options.items():
@@ -87,6 +97,10 @@ def _analysis(options: Mapping[str, Any]) -> str:
         lines.append(f"{names.get(key, key.replace('_', '-'))} = {_toml(value)}")
     if "scale" not in options or options["scale"] is None:
         lines.append('# scale = "sigma"  # per standard deviation of each feature')
+    told = [printable(one.message, 400) for one in result.warnings]
+    lines += [f"# Warning: {text}" for text in told[:WARNINGS]]
+    if len(told) > WARNINGS:
+        lines.append(f"# … and {len(told) - WARNINGS} more warnings: see `onnxtaylor analyze`")
     return "\n".join(lines)
 
 
@@ -132,11 +146,15 @@ def _roomy(strictest: Check, evidence: Evidence, least: float = 0.0) -> Limits:
 
 def _statistics(evidence: Evidence) -> Limits:
     fewest = min(group.n_eff for group in evidence.result.data.groups)
-    strictest = EnoughStatistics(min_n_eff=-inf, max_rank_interval=-1)
+    strictest = EnoughStatistics(min_n_eff=0.0, max_rank_interval=-1)
+    limits: Limits = {
+        "min-n-eff": (_down(fewest / 2), f"of every group; measured {fewest:.4g} at least")
+    }
+    if evidence.result.rank_low is None:
+        return limits
     widths = [f.measured for f in strictest.look(evidence).findings]
     widest = max((int(width) for width in widths if not isinstance(width, str)), default=0)
-    return {
-        "min-n-eff": (_down(fewest / 2), f"of every group; measured {fewest:.4g} at least"),
+    return limits | {
         "max-rank-interval": (max(5, 2 * widest), f"places, in 68 %; measured {widest} at most"),
         "top": (strictest.top, "of so many coefficients"),
     }
@@ -157,9 +175,9 @@ def _expected(evidence: Evidence) -> str:
     return _block(check, evidence, limits)
 
 
-def _provenance(evidence: Evidence) -> str:
+def _provenance(evidence: Evidence, unnamed: Mapping[str, str]) -> str:
     """What was measured, to be held to: the files' hashes are left to the reader."""
-    hashes = [digest for _, digest in evidence.data_hashes if digest]
+    hashes = [d for where, d in evidence.data_hashes if d and where.path not in unnamed]
     opset = evidence.model.opset.get("ai.onnx")
     check = BUILT_IN["provenance"]()
     lines = [
@@ -195,7 +213,7 @@ def _forbidden(features: Sequence[str]) -> str:
 
 
 def _against_files() -> Iterator[str]:
-    """The checks that need another file, with their limits by default."""
+    """The checks that need another file: skipped without it; their limits by default."""
     for check in BUILT_IN.values():
         if not check.needs:
             continue
@@ -203,13 +221,8 @@ def _against_files() -> Iterator[str]:
         limits = {
             key: (value, "") for key, value in one.options().items() if not isinstance(value, tuple)
         }
-        yield "\n".join(
-            [
-                f"# {check.title()}",
-                f"# Needs a {check.needs[0]}: see above.",
-                *(f"# {line}" for line in _lines(one, limits)),
-            ]
-        )
+        limits["when-given"] = (True, f"false: there must be a {check.needs[0]}")
+        yield "\n".join([f"# {check.title()}", *_lines(one, limits)])
 
 
 def _wrapped(text: str) -> list[str]:

@@ -219,7 +219,7 @@ def analyze(
     elif not quiet:
         print_ranking(result, top=top, per_class=per_class)
     if not quiet:
-        console.warn(result)
+        console.warn(result, saved=out is not None)
         for path in filter(None, (out, csv)):
             console.note(f"saved {console.printable(path)}")
     if result.check is not None and result.check["verdict"] == "differs":

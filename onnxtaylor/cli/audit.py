@@ -13,7 +13,7 @@ from onnxtaylor.cli import console, options
 from onnxtaylor.errors import OptionError, nearest, printable
 
 if TYPE_CHECKING:
-    from onnxtaylor.audit import AuditOutcome
+    from onnxtaylor.audit import AuditOutcome, Policy
 
 __all__ = ["audit"]
 
@@ -21,7 +21,13 @@ BESIDE, STDOUT = "Beside model and data", "-"
 
 
 def _file(metavar: str, text: str, panel: str = BESIDE) -> Any:
-    return typer.Option(metavar=metavar, help=text, rich_help_panel=panel, show_default=False)
+    return typer.Option(
+        metavar=metavar,
+        help=text,
+        rich_help_panel=panel,
+        show_default=False,
+        callback=options.no_stdin if panel == BESIDE else None,
+    )
 
 
 def audit(
@@ -34,6 +40,7 @@ def audit(
             help="What is demanded (TOML). Default: audit.toml, or \\[tool.onnxtaylor] of"
             " pyproject.toml, in the working directory; else sensible checks.",
             show_default=False,
+            callback=options.no_stdin,
         ),
     ] = None,
     report: Annotated[
@@ -65,7 +72,7 @@ def audit(
         ),
     ] = None,
     baseline: Annotated[
-        Path | None, _file("RESULT", "A result of an earlier audit or `analyze`.")
+        Path | None, _file("RESULT", "A result of an earlier audit, or of `analyze --scale sigma`.")
     ] = None,
     reference: Annotated[
         Path | None, _file("MODEL", "Another file of the same model: float of quantized, …")
@@ -146,9 +153,22 @@ def audit(
         out = Path("audit.toml")
         if out.exists():
             raise OptionError("audit.toml is there already: name another file with -o")
+    if init:
+        _refuse(
+            policy=policy,
+            report=report,
+            baseline=baseline,
+            reference=reference,
+            gof=gof,
+            strict=strict,
+            json=json,
+        )
     reports = _reports(report, json)
-    beside = [path for path in (policy, baseline, reference, gof) if path is not None]
-    targets = {"-o": out} | {f"--report {kind}": path for kind, path in reports if path is not None}
+    demanded = None if init else _policy(policy)
+    beside = [path for path in (baseline, reference, gof) if path is not None]
+    beside += [] if demanded is None else demanded.files
+    targets = {"-o": out}
+    targets |= {f"--report {kind}:": path for kind, path in reports if path is not None}
     options.writable(targets, inputs=[model, *data, *beside])
     given: dict[str, Any] = {
         "feature_names": options.parse_features(features),
@@ -176,17 +196,17 @@ def audit(
     with options.data_files(data) as files, console.progress_bar(quiet) as progress:
         # numba, onnx and pyarrow are imported here, so that --help need not wait for them
         if init:
-            _refuse(policy=policy, report=report, baseline=baseline, reference=reference, gof=gof)
             from onnxtaylor.audit.suggestion import suggest
 
-            text = suggest(model, files, progress=progress, **given)
+            spooled = {str(file): options.STDIN for file in files if file not in data}
+            text, result = suggest(model, files, progress, spooled, **given)
         else:
             from onnxtaylor.audit import audit as run
 
             outcome = run(
                 model,
                 files,
-                policy,
+                demanded,
                 baseline=baseline,
                 reference=reference,
                 gof=gof,
@@ -199,19 +219,27 @@ def audit(
         assert out is not None
         _write(out, text)
         if not quiet:
+            console.warn(result, saved=False)
             console.note(f"saved {printable(out)}: read it, and change what does not suit you")
         return
     _tell(outcome, reports, quiet)
     if outcome.result is not None:
         if out is not None:
             outcome.result.save(out)
-        if not quiet:
-            console.warn(outcome.result)
+        if not quiet and any(path is None for _, path in reports):  # else the text has them
+            console.warn(outcome.result, saved=out is not None)
     if out is not None and not quiet:
         saved = outcome.result is not None
         console.note(f"saved {printable(out)}" if saved else "nothing saved: no coefficients")
     if outcome.exit_status:
         raise typer.Exit(outcome.exit_status)
+
+
+def _policy(path: Path | None) -> Policy:
+    """What is demanded: read before the work, so that nothing is written over it or its files."""
+    from onnxtaylor.audit.policy import find_policy, read_policy
+
+    return find_policy() if path is None else read_policy(path)
 
 
 def _refuse(**given: object) -> None:

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
+OF_MODELS = (options.COLUMNS, options.MODEL, options.RUN)  # panels of the help
 UNMOVED = 5  # changes that are shown where none of them counts
 SIDE = "A result of `analyze -o` (.json), or an ONNX file."
 
 
 def compare(
+    ctx: typer.Context,
     a: Annotated[Path, typer.Argument(metavar="A", help=SIDE, show_default=False)],
     b: Annotated[Path, typer.Argument(metavar="B", help="Like A.", show_default=False)],
     data: Annotated[
@@ -34,7 +36,9 @@ def compare(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", metavar="FILE", help="Saves the comparison (JSON).", show_default=False),
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="Saves the comparison (JSON).", show_default=False
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
@@ -125,6 +129,8 @@ def compare(
         )
     if all(results) and files:
         raise OptionError("two results hold their numbers: leave DATA out, or name two models")
+    if all(results):
+        _refuse_options_of_models(ctx)
     if not any(results) and not files:
         raise OptionError("two models need events to be compared at: name DATA files behind them")
     if a == b == Path("-"):
@@ -186,6 +192,15 @@ def compare(
             console.note(f"saved {console.printable(path)}")
     if not found.passed:
         raise typer.Exit(1)
+
+
+def _refuse_options_of_models(ctx: typer.Context) -> None:
+    """Two results say themselves how they were made. Raises OptionError for another word on it."""
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(parameter.name or "")
+        panel = getattr(parameter, "rich_help_panel", None)
+        if panel in OF_MODELS and source is not None and source.name == "COMMANDLINE":
+            raise OptionError(f"{parameter.opts[-1]} is for models: results hold theirs")
 
 
 def _print(found: Comparison, top: int) -> None:

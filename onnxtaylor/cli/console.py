@@ -48,8 +48,11 @@ def note(message: str) -> None:
     print(message, file=sys.stderr)
 
 
-def warn(result: TaylorResult) -> None:
-    """One line on stderr for each warning of a result; of many of a kind the first."""
+def warn(result: TaylorResult, saved: bool = True) -> None:
+    """One line on stderr for each warning of a result; of many of a kind the first.
+
+    ``saved`` tells whether the others can be read in a file.
+    """
     kinds: dict[str, list[str]] = {}
     for finding in result.warnings:
         kinds.setdefault(finding.code, []).append(finding.message)
@@ -58,7 +61,8 @@ def warn(result: TaylorResult) -> None:
             note(f"warning: {printable(message, limit=400)}")
         if len(messages) > SHOWN_WARNINGS:
             more = counted(len(messages) - SHOWN_WARNINGS, "more warning")
-            note(f"warning: {more} of this kind ({printable(code)}): all are in the saved result")
+            where = "all are in the saved result" if saved else "a saved result has all"
+            note(f"warning: {more} of this kind ({printable(code)}): {where}")
 
 
 def document(text: str) -> None:

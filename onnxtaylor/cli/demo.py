@@ -38,6 +38,8 @@ def demo(
 
     try:
         out.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise OptionError(f"-o {console.printable(out)}: is a file: name a folder") from None
     except OSError as error:
         raise OptionError(f"-o {console.printable(out)}: {error.strerror}") from None
     for name in (MODEL, EVENTS, POLICY, "PROVENANCE.md"):

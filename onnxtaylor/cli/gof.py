@@ -34,7 +34,9 @@ def gof(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", metavar="FILE", help="Saves the tests (JSON).", show_default=False),
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="Saves the tests (JSON).", show_default=False
+        ),
     ] = None,
     plot: Annotated[
         Path | None,

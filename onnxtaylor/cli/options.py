@@ -44,6 +44,7 @@ __all__ = [
     "data_files",
     "figure_format",
     "load_result",
+    "no_stdin",
     "parse_features",
     "parse_fixed",
     "parse_steps",
@@ -54,7 +55,20 @@ COLUMNS, MODEL, RUN = "Data", "Model", "Run"
 STDIN = "<stdin>"
 MAX_THREADS = 1024  # each has a session of its own
 
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The ONNX file.", show_default=False)]
+
+def no_stdin(parameter: typer.CallbackParam, path: Path | None) -> Path | None:
+    """Of an option or argument that takes a file. Raises OptionError for ``-``."""
+    if path == Path("-"):
+        long = [word for word in parameter.opts if word.startswith("--")]
+        name = long[0] if long else str(parameter.metavar)
+        raise OptionError(f"{name} -: is no file here: only DATA or RESULT is read from stdin")
+    return path
+
+
+Model = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", help="The ONNX file.", show_default=False, callback=no_stdin),
+]
 Data = Annotated[
     list[Path],
     typer.Argument(
@@ -184,7 +198,7 @@ FiniteStep = Annotated[
         "--finite-step",
         metavar="STEP",
         help="Responses to finite steps in place of derivatives, for trees, quantized and integer"
-        " models: r_i = [f(x+d) − f(x−d)]/2, per step. STEP is 0.5sigma, or a number in units of"
+        " models: r_i = \\[f(x+d) − f(x−d)]/2, per step. STEP is 0.5sigma, or a number in units of"
         " the input; NAME=STEP for one feature; may be repeated. Whole numbers move by whole steps,"
         " one-hot groups do not.",
         rich_help_panel=RUN,
@@ -261,13 +275,14 @@ def parse_steps(texts: Sequence[str] | None) -> dict[str, str] | None:
 def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) -> None:
     """Finds out before the work whether files can be written at its end. Raises OptionError.
 
-    ``targets`` are the files by their option. None of them may be an input, or another of them.
+    ``targets`` are the files by their option, which may end in a colon: ``--report html:``. None of
+    them may be an input, or another of them.
     """
     taken = {os.path.realpath(path): "is read by this call" for path in inputs}
     for option, path in targets.items():
         if path is None:
             continue
-        where = f"{option} {printable(path)}"
+        where = f"{option}{'' if option.endswith(':') else ' '}{printable(path)}"
         folder = printable(path.parent)
         if path == Path("-"):
             raise OptionError(f"{where}: name a file; --json prints to stdout")
@@ -287,7 +302,7 @@ def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) ->
         place = os.path.realpath(path)
         if place in taken:
             raise OptionError(f"{where}: {taken[place]}: name another file")
-        taken[place] = f"is the file of {option}, too"
+        taken[place] = f"is the file of {option.rstrip(':')}, too"
 
 
 def figure_format(option: str, path: Path) -> None:

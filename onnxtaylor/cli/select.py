@@ -82,6 +82,7 @@ def select(
             " drop.",
             rich_help_panel=GOF,
             show_default=False,
+            callback=options.no_stdin,
         ),
     ] = None,
     threshold: Annotated[

@@ -208,7 +208,8 @@ def _record(
         if not kept or out is None:
             if isinstance(error, OnnxTaylorError):
                 raise
-            raise OnnxTaylorError("interrupted: nothing was saved (-o FILE keeps steps)") from None
+            way = "(-o FILE keeps steps)" if out is None else "before the first step was done"
+            raise OnnxTaylorError(f"interrupted: nothing was saved {way}") from None
         _with_stdin_named(recorded.result(), spooled).save(out)
         reason = str(error) if isinstance(error, OnnxTaylorError) else "interrupted"
         raise OnnxTaylorError(

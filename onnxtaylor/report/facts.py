@@ -138,6 +138,8 @@ def checks(result: TaylorResult) -> list[Check]:
     elif verdict == "differs":
         advice = "Trust neither engine here: see onnxtaylor check for the events."
         message = f"{counts.get('differs', 0)} {at} differ{_largest(check)}"
+        if not counts.get("differs"):
+            message = f"No coefficient differs at {events} events, but the responses do: see below"
         rows.append(Check("error", what, message, advice=advice))
     else:
         message = f"{verdict.capitalize()}, so not passed: {counts.get(verdict, 0)} {at}"

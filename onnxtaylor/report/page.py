@@ -10,9 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -20,7 +18,8 @@ import jinja2
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup, escape
 
-from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.errors import printable
+from onnxtaylor.files import moment
 
 __all__ = [
     "LIBRARIES",
@@ -135,14 +134,7 @@ def embedded(data: Mapping[str, Any]) -> Markup:
 
 def written_at() -> str:
     """The time, or that of SOURCE_DATE_EPOCH. Raises OptionError where that is no time."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    try:
-        moment = datetime.now(UTC) if not epoch else datetime.fromtimestamp(int(epoch), UTC)
-    except (ValueError, OverflowError, OSError):
-        raise OptionError(
-            f"SOURCE_DATE_EPOCH {printable(epoch)!r}: it takes the seconds since 1970"
-        ) from None
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{moment():%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _json(data: object, **_: object) -> str:

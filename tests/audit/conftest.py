@@ -118,6 +118,7 @@ features = ["d*"]
 max-share = 0.01
 [[checks]]
 id = "dominance"
+level = "error"
 max-share = 0.6
 [[checks]]
 id = "dead-feature"

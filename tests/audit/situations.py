@@ -68,6 +68,7 @@ max-share = 0.2
 
 [[checks]]
 id = "dominance"
+level = "error"
 max-share = 0.7
 
 [[checks]]

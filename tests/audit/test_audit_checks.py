@@ -296,7 +296,7 @@ def test_hashes_of_model_and_data(sound):
     model, data = (
         hashlib.sha256(path.read_bytes()).hexdigest() for path in (sound.model, sound.data)
     )
-    good = f'model-sha256 = ["{model[:12].upper()}"]\ndata-sha256 = ["00", "{data}"]'
+    good = f'model-sha256 = ["{model[:12].upper()}"]\ndata-sha256 = ["000000000000", "{data}"]'
     assert provenance(sound, good).exit_status == 0
     outcome = provenance(sound, f'model-sha256 = ["{data}"]\ndata-sha256 = ["{model}"]')
     assert [f.location.role for f in outcome.findings] == ["model", "data"]

@@ -155,7 +155,7 @@ def test_damaged_documents_are_refused(validator, path, value):
     else:
         part[path[-1]] = value
     with pytest.raises(ResultError, match="audit"):
-        AuditOutcome.from_dict(changed)
+        AuditOutcome.from_json(json.dumps(changed))
     if path != ("exit_status",):  # a schema cannot count
         assert not validator.is_valid(changed)
 
@@ -172,3 +172,15 @@ def test_what_is_no_audit_is_refused_in_a_line(text, tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ResultError, match=r"missing\.json: no such file"):
         AuditOutcome.load(tmp_path / "missing.json")
+
+
+def test_a_pass_tells_what_did_not_count_from_what_could_not_be_run():
+    mild = check("b", "fail", "warning", [finding("warning")])
+    unknown = check("c", "error", "warning")
+    assert outcome(check(), mild).verdict == (
+        "PASS: 1 of 2 checks, 1 with findings that do not count"
+    )
+    assert outcome(check(), unknown).verdict == "PASS: 1 of 2 checks, 1 could not be run"
+    assert outcome(check(), mild, unknown).verdict == (
+        "PASS: 1 of 3 checks, 1 with findings that do not count, 1 could not be run"
+    )

@@ -9,6 +9,7 @@ from importlib.resources import files
 import jsonschema
 import pytest
 
+from onnxtaylor.audit import audit
 from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.policy import default_policy, find_policy, read_policy
 from onnxtaylor.audit.schema import policy_schema
@@ -78,6 +79,19 @@ def test_values_arrive(tmp_path):
     assert policy.analysis == {"label": "class", "missing": -999}
 
 
+@pytest.mark.parametrize("step", ["1", "0.5", '"0.5sigma"', '{ a = 1, "*" = "0.5sigma" }'])
+def test_finite_steps_are_numbers_or_texts(sound, tmp_path, step):
+    text = f'[analysis]\nfinite-step = {step}\n[[checks]]\nid = "finite"'
+    outcome = audit(sound.model, sound.data, written(tmp_path, text))
+    assert outcome.analysis["method"] == "finite-step"
+
+
+def test_a_policy_knows_its_files(tmp_path):
+    path = written(tmp_path, 'baseline = "b.json"\ngof = "g.json"')
+    assert read_policy(path).files == (path, tmp_path / "b.json", tmp_path / "g.json")
+    assert default_policy().files == ()
+
+
 def test_without_checks_those_by_default_are_run(tmp_path):
     policy = read_policy(written(tmp_path, "strict = true"))
     assert not policy.listed
@@ -138,6 +152,15 @@ def test_where_a_policy_is_sought(tmp_path):
         (
             "[[checks]]\nid = 'finite'\n[[checks]]\nid = 'finite'",
             "two checks are called 'finite': give each a name",
+        ),
+        ("gof = ''", "audit.toml: gof: '' is not the file of a goodness of fit"),
+        ("baseline = ''", "baseline: '' is not the file of a result"),
+        ("[analysis]\nfinite-step = 0", 'finite-step: 0 is not a step such as "0.5sigma"'),
+        ("[analysis]\nfinite-step = {a = true}", "is not a step such as"),
+        ("[analysis]\nfix = {a = 'x'}", "analysis.fix.a: 'x' is not a number, or a list"),
+        (
+            "[[checks]]\nid = 'provenance'\nmin-opset = 17\nmax-opset = 9",
+            "min-opset = 17 is above max-opset = 9: no model passes",
         ),
         ("schema = 'onnxtaylor.policy/2'", "schema: 'onnxtaylor.policy/1' was expected"),
         ("= 3", "audit.toml: no TOML"),

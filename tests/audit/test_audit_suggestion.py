@@ -12,6 +12,7 @@ from onnxtaylor.audit import audit, read_policy
 from onnxtaylor.audit.suggestion import _toml, suggest
 from tests.audit.conftest import events, write_events, write_net
 
+AGAINST_FILES = ("baseline-drift", "out-of-range", "reference-agreement", "mismodelled")
 HOSTILE = ('"quoted" \\ back', "]\n[[checks]]\nid = 1", "tab\t\x1b[31m", "😀\u202eab")
 
 
@@ -28,7 +29,7 @@ def uncommented(text):
 
 def test_the_model_passes_what_is_suggested_for_it(sound):
     policy = sound.folder / "audit.toml"
-    policy.write_text(suggest(sound.model, sound.data, seed=3))
+    policy.write_text(suggest(sound.model, sound.data, seed=3)[0])
     outcome = audit(sound.model, sound.data, policy)
     assert outcome.exit_status == 0, outcome.verdict
     assert outcome.analysis["seed"] == 3
@@ -36,7 +37,9 @@ def test_the_model_passes_what_is_suggested_for_it(sound):
     assert set(named) == {
         *("finite", "primal-agreement", "derivative-agreement", "statistics", "dead-feature"),
         *("dominance", "expected-top", "kinks", "saturation", "provenance"),
+        *AGAINST_FILES,
     }
+    assert {id for id, check in named.items() if check.status == "skipped"} == set(AGAINST_FILES)
     largest = max(
         float(f.measured) for f in audit(sound.model, sound.data, strictest(sound.folder)).findings
     )
@@ -51,21 +54,16 @@ def strictest(folder):
 
 
 def test_what_is_commented_out_is_valid_too(sound, tmp_path):
-    text = suggest(sound.model, sound.data)
-    blocks = uncommented(text)
-    assert len(blocks) == 5
-    for block in blocks:
-        block = block.replace("features = []", 'features = ["d"]')
-        (tmp_path / "p.toml").write_text(block)
-        assert len(read_policy(tmp_path / "p.toml").checks) == 1
-    commented = "\n".join(blocks)
-    for id in ("forbidden-feature", "baseline-drift", "out-of-range", "reference-agreement"):
-        assert f'id = "{id}"' in commented
+    text, _ = suggest(sound.model, sound.data)
+    (block,) = uncommented(text)
+    assert 'id = "forbidden-feature"' in block
+    (tmp_path / "p.toml").write_text(block.replace("features = []", 'features = ["d"]'))
+    assert len(read_policy(tmp_path / "p.toml").checks) == 1
     assert "The features are a, b, c, d." in text
 
 
 def test_options_of_the_call_are_in_it(sound):
-    text = suggest(
+    text, _ = suggest(
         sound.model,
         sound.data,
         feature_names=["a", "b", "c", "d"],
@@ -83,7 +81,7 @@ def test_options_of_the_call_are_in_it(sound):
 
 
 def test_finite_steps_have_no_derivatives_to_check(sound):
-    text = suggest(sound.model, sound.data, finite_step={"*": "0.5sigma"})
+    text, _ = suggest(sound.model, sound.data, finite_step={"*": "0.5sigma"})
     document = tomllib.loads(text)
     assert document["analysis"]["finite-step"] == "0.5sigma"
     ids = {check["id"] for check in document["checks"]}
@@ -93,7 +91,7 @@ def test_finite_steps_have_no_derivatives_to_check(sound):
 
 
 def test_what_does_not_pass_at_present_is_said(sound):
-    text = suggest(sound.model, sound.data)
+    text, _ = suggest(sound.model, sound.data)
     assert "# It does not pass at present: feature 'd' is dead" in text
 
 
@@ -101,7 +99,7 @@ def test_hostile_names_stay_names(sound):
     data = write_events(sound.folder / "hostile.csv", events(60), HOSTILE)
     first = np.array([[0.5, -0.4], [0.3, 0.6], [-0.5, 0.2], [0.4, 0.3]])
     model = write_net(sound.folder / "hostile.onnx", first)
-    text = suggest(model, data, feature_names=list(HOSTILE))
+    text, _ = suggest(model, data, feature_names=list(HOSTILE))
     assert all(line.isprintable() for line in text.split("\n"))
     document = tomllib.loads(text)
     assert document["analysis"]["features"] == list(HOSTILE)
@@ -123,6 +121,45 @@ def test_the_demo_passes_what_is_suggested_for_it(tmp_path):
     demo = files("onnxtaylor") / "demo"
     paths = str(demo / "higgs.onnx"), str(demo / "higgs.parquet")
     options = {"labels": "Label", "weights": "KaggleWeight", "missing": -999.0}
-    (tmp_path / "audit.toml").write_text(suggest(*paths, **options))
+    (tmp_path / "audit.toml").write_text(suggest(*paths, **options)[0])
     outcome = audit(*paths, tmp_path / "audit.toml", strict=True)
     assert outcome.exit_status == 0, outcome.verdict
+
+
+def test_a_policy_of_init_takes_files_when_they_are_given(sound):
+    policy = sound.folder / "audit.toml"
+    policy.write_text(suggest(sound.model, sound.data)[0])
+    for name, ids in (
+        ("baseline", {"baseline-drift", "out-of-range"}),
+        ("reference", {"reference-agreement"}),
+        ("gof", {"mismodelled"}),
+    ):
+        outcome = audit(sound.model, sound.data, policy, **{name: getattr(sound, name)})
+        assert outcome.exit_status == 0, outcome.verdict
+        assert {c.id for c in outcome.checks if c.ran} & set(AGAINST_FILES) == ids
+
+
+def test_warnings_of_the_analysis_stand_in_it(sound):
+    x = events()
+    x[:40, 1] = -999
+    data = write_events(sound.folder / "missing.csv", x)
+    text, result = suggest(sound.model, data)
+    assert [warning.code for warning in result.warnings] == ["sentinel"]
+    assert "# Warning: feature 'b' has -999 at 17% of the events" in text
+    assert "analysis" in tomllib.loads(text)
+    assert "Warning" not in suggest(sound.model, data, missing=-999.0)[0]
+
+
+def test_without_a_bootstrap_no_ranks_are_demanded(sound):
+    text, _ = suggest(sound.model, sound.data, bootstrap=0)
+    assert "max-rank-interval" not in text
+    (sound.folder / "p.toml").write_text(text)
+    assert audit(sound.model, sound.data, sound.folder / "p.toml").exit_status == 0
+
+
+def test_what_has_no_lasting_name_has_no_hash(sound):
+    text, _ = suggest(sound.model, sound.data, unnamed={str(sound.data): "<stdin>"})
+    assert "#   data   <stdin>: 240 events" in text
+    assert str(sound.data) not in text
+    assert "data-sha256" not in text
+    assert "# model-sha256" in text

@@ -8,6 +8,7 @@ import pytest
 
 from onnxtaylor.audit import AuditOutcome
 from onnxtaylor.audit.formats import FORMATS
+from onnxtaylor.audit.outcome import Warned
 from tests.audit.hostile_outcome import made
 from tests.audit.test_audit_outcome import check, outcome
 
@@ -41,6 +42,16 @@ def test_a_saved_outcome_gives_the_same_report(name):
 def test_the_verdict_is_told(name):
     for audit in (outcome(), outcome(check()), outcome(check(status="error"))):
         assert audit.verdict in FORMATS[name](audit)
+
+
+def test_the_warnings_of_the_analysis_are_told(name):
+    told = [Warned("sentinel", f"x{k}", f"feature x{k} has 999") for k in range(12)]
+    told.append(Warned("constant", "c", "feature c is constant"))
+    text = FORMATS[name](replace(outcome(check()), warnings=tuple(told)))
+    for words in ("feature x0 has 999", "feature c is constant"):
+        assert words in text.replace("&#8203;", "")
+    assert "feature x11 has 999" in text or "more of this kind (sentinel)" in text
+    assert "feature x0" not in FORMATS[name](outcome(check()))
 
 
 def test_it_can_be_written_as_utf_8_and_holds_no_control_character(name):

@@ -47,12 +47,12 @@ def test_one_line_for_the_verdict_and_each_finding_and_no_other_command():
     found = commands(write_github(audit))
     hidden = [one for one in audit.checks if one.status == "error"]
     assert None not in found
-    assert len(found) == 1 + len(audit.findings) + len(hidden)
+    assert len(found) == 1 + len(audit.findings) + len(hidden) + len(audit.warnings)
     kinds = Counter(name for name, _, _ in found)
     levels = Counter([f.level for f in audit.findings] + [c.level for c in hidden])
     assert kinds == {
         "error": levels["error"],
-        "warning": levels["warning"],
+        "warning": levels["warning"] + len(audit.warnings),
         "notice": levels["note"] + 1,
     }
     assert found[0][0] == "notice"

@@ -40,7 +40,7 @@ def test_a_test_case_for_each_check_and_nothing_else():
         "testsuites": 1,
         "testsuite": 1,
         "properties": 1,
-        "property": 4 + files + 2 + 4,  # two with a hash; four of the analysis
+        "property": 4 + files + 2 + 4 + len(NAMES),  # two hashes; four of the analysis; warnings
         "testcase": len(audit.checks),
         "failure": 1,
         "error": len(NAMES),

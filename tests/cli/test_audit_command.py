@@ -37,7 +37,7 @@ def test_a_pass_is_status_0_and_a_report_on_stdout(cli, policy):
 
 
 def test_a_finding_is_status_1(cli, policy):
-    policy('[[checks]]\nid = "dominance"\nmax-share = 0.01')
+    policy('[[checks]]\nid = "dominance"\nlevel = "error"\nmax-share = 0.01')
     status, out, err = cli("audit", "model.onnx", *DATA)
     assert (status, err) == (1, "")
     assert out.startswith("FAIL: 1 of 1 checks: dominance\n")
@@ -98,7 +98,7 @@ def test_json_on_stdout_in_place_of_the_text(cli, policy):
 
 
 def test_quiet_says_nothing(cli, policy):
-    policy('[[checks]]\nid = "dominance"\nmax-share = 0.01')
+    policy('[[checks]]\nid = "dominance"\nlevel = "error"\nmax-share = 0.01')
     assert cli("audit", "model.onnx", *DATA, "-q") == (1, "", "")
 
 
@@ -153,7 +153,10 @@ def test_init_does_not_write_over_a_policy(cli, refused, policy):
         (("model.onnx", *DATA, "--gof", "missing.json"), "missing.json: no such file"),
         (("model.onnx", *DATA, "--report", "json"), "--report json: it takes FORMAT:FILE"),
         (("model.onnx", *DATA, "--report", "jsn:a"), "no format 'jsn': did you mean 'json'?"),
-        (("model.onnx", *DATA, "--report", "json:no/a.json"), "there is no folder no"),
+        (
+            ("model.onnx", *DATA, "--report", "json:no/a.json"),
+            "--report json:no/a.json: there is no",
+        ),
         (("model.onnx", *DATA, "--report", "json:model.onnx"), "is read by this call"),
         (("model.onnx", *DATA, "--report", "text:-", "--json"), "only one report can go to stdout"),
         (("model.onnx", *DATA, "--report", "json:a", "--json"), "a second report of this format"),
@@ -161,6 +164,11 @@ def test_init_does_not_write_over_a_policy(cli, refused, policy):
         (("model.onnx", "events.csv", "--label", "nothing"), "nothing"),
         (("--init", "model.onnx", *DATA, "--gof", "g.json"), "--gof is of no use with --init"),
         (("--init", "model.onnx", *DATA, "--report", "json:a"), "--report is of no use"),
+        (("--init", "model.onnx", *DATA, "--json"), "--json is of no use with --init"),
+        (("--init", "model.onnx", *DATA, "--strict"), "--strict is of no use with --init"),
+        (("-", *DATA), "MODEL -: is no file here: only DATA or RESULT is read from stdin"),
+        (("model.onnx", *DATA, "--baseline", "-"), "--baseline -: is no file here"),
+        (("model.onnx", *DATA, "--policy", "-"), "--policy -: is no file here"),
     ],
 )
 def test_wrong_calls_and_broken_inputs_are_status_2(refused, words, message):
@@ -216,3 +224,54 @@ def test_a_drift_without_rank_intervals(cli, policy):
     assert cli("analyze", *words, "--scale", "sigma", "-o", "base.json").status == 0
     policy('baseline = "base.json"\n[[checks]]\nid = "baseline-drift"\ngroups = ["*"]')
     assert cli("audit", *words).status == 0
+
+
+def test_what_the_readme_calls_in_a_row_works(cli, place):
+    """Each with what the one before has left: a policy, a baseline, reports."""
+    (place / "new.onnx").write_bytes((place / "model.onnx").read_bytes())
+    assert cli("audit", "--init", "model.onnx", *DATA).status == 0
+    words = ("audit", "model.onnx", "events.csv")
+    status, out, err = cli(*words, "-o", "baseline.json")
+    assert (status, err) == (0, "saved baseline.json\n")
+    assert "skip  baseline-drift, out-of-range: no baseline was given" in out
+    reports = ("--report", "junit:audit.xml", "--report", "html:audit.html")
+    status, out, _ = cli("audit", "new.onnx", "events.csv", "--baseline", "baseline.json", *reports)
+    assert status == 0, out
+    assert "pass  baseline-drift" in out
+    assert "pass  out-of-range" in out
+    assert Path("audit.xml").exists()
+    assert Path("audit.html").exists()
+
+
+def test_warnings_are_told_once(cli, place, policy):
+    policy('[[checks]]\nid = "finite"')
+    lines = (place / "events.csv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split(",") for line in lines]
+    for row in rows[1:]:
+        row[0] = "1.5"
+    (place / "constant.csv").write_text("\n".join(map(",".join, rows)), encoding="utf-8")
+    words = ("model.onnx", "constant.csv", *DATA[1:])
+    told = "feature 'a' is constant (1.5)"
+    status, out, err = cli("audit", *words)
+    assert (status, err) == (0, "")
+    assert f"warning: {told}" in out
+    status, out, err = cli("audit", *words, "--json")
+    assert told in json.loads(out)["warnings"][0]["message"]
+    assert err.startswith(f"warning: {told}")
+    assert cli("audit", *words, "--json", "-q").err == ""
+    _, _, err = cli("audit", "--init", *words, "-o", "other.toml")
+    assert err.startswith(f"warning: {told}")
+    assert f"# Warning: {told}" in Path("other.toml").read_text(encoding="utf-8")
+
+
+def test_init_of_stdin(cli, place, monkeypatch):
+    import io
+    import sys
+
+    content = (place / "events.csv").read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert cli("audit", "--init", "model.onnx", "-", *DATA[1:]).status == 0
+    text = Path("audit.toml").read_text(encoding="utf-8")
+    assert "#   data   <stdin>: 60 events" in text
+    assert "data-sha256" not in text
+    assert "stdin.csv" not in text

@@ -103,3 +103,21 @@ def test_the_schemas_are_printed(cli, refused):
     status, out, _ = cli("schema", "comparison")
     assert json.loads(out)["$id"] == "onnxtaylor.comparison/1"
     assert refused("schema", "resutl") == "no schema 'resutl': did you mean 'result'?"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--scale", "sigma"), ("--scale", "unit"), ("--label", "Label"), ("--threads", "1"),
+     ("--finite-step", "1"), ("--output-b", "y"), ("--events", "3")],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_two_results_take_no_options_of_models(refused, words):
+    said = refused("compare", "a.json", "b.json", *words)
+    assert said == f"{words[0]} is for models: results hold theirs"
+
+
+def test_out_is_a_word_for_o(other, cli):
+    assert (
+        cli("compare", "model.onnx", "same.onnx", "events.csv", *COLUMNS, "--out", "c.json")[0] == 0
+    )
+    assert (other / "c.json").exists()

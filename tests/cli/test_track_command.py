@@ -130,6 +130,15 @@ def test_an_interrupt_keeps_what_was_recorded(place, cli, steps, monkeypatch):
     assert err == "error: interrupted: nothing was saved (-o FILE keeps steps)\n"
 
 
+def test_an_interrupt_before_the_first_step(cli, steps, monkeypatch):
+    def interrupted(self, step, *words):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LearningProgress, "record", interrupted)
+    err = cli("track", *steps, *DATA, "-o", "p.json").err
+    assert err == "error: interrupted: nothing was saved before the first step was done\n"
+
+
 def test_a_wrong_model_keeps_what_was_recorded_before_it(place, cli, steps):
     (place / "step-20.onnx").write_bytes(b"no model")
     status, out, err = cli("track", *steps, *DATA, "-o", "p.json", "--step-by", "names")

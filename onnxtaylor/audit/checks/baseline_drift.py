@@ -1,12 +1,12 @@
 """``baseline-drift``: ⟨t⟩ and ranks changed since the baseline, beyond their uncertainties.
 
 Scores: Δ = ⟨t⟩ − ⟨t⟩_baseline against σ² = σ_new² + σ_baseline², as of different events; of the
-same events that is cautious. Either has its SEM and, in units of the features' σ, what these are
-uncertain by (see ``onnxtaylor.audit.spread``; the baseline's features are taken to have the shape
-of the new ones).
+same events that is cautious. Either has its SEM. In units of the features' σ both are compared per
+σ of the baseline, whose error is then common to them (see ``onnxtaylor.comparison.moved``).
 
 Ranks: Δ against the widths of both: half the 68 % interval of the bootstrap, half the number of
-coefficients that are nearer than the features' σ tell them apart, and half a place at least. Only
+coefficients that are nearer than the features' σ tell them apart (``onnxtaylor.audit.spread``; the
+baseline's features are taken to have the shape of the new ones), and half a place at least. Only
 the first ``top`` coefficients of either ranking are asked.
 
 Scores and ranks share the significance half and half; among those of either it is corrected by
@@ -25,13 +25,13 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.audit.base import CoefficientCheck, Looked, option
+from onnxtaylor.audit.base import CoefficientCheck, FileCheck, Looked, option
 from onnxtaylor.audit.coefficients import chosen, matching, quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.spread import kurtosis, relative_errors
 from onnxtaylor.comparison import compare_results, holm
-from onnxtaylor.errors import printable
+from onnxtaylor.errors import ResultError, printable
 from onnxtaylor.result import TaylorResult
 from onnxtaylor.uncertainty import uncertain
 
@@ -42,12 +42,13 @@ REMEDY = (
     " it is wanted, make this result the new baseline"
 )
 OLD, NEW = "a", "b"  # sides of a row of a comparison
+FINITE = "finite-step"
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaselineDrift(CoefficientCheck):
+class BaselineDrift(FileCheck, CoefficientCheck):
     """Coefficients and ranks are those of the baseline, within their uncertainties."""
 
     id: ClassVar[str] = "baseline-drift"
@@ -68,12 +69,40 @@ class BaselineDrift(CoefficientCheck):
     min_places: int = option(5, "least change of a rank that matters, in places", minimum=1)
     top: int = option(20, "of which coefficients the ranks matter, of either ranking", minimum=1)
 
+    def ready(self, evidence: Evidence) -> None:
+        """Raises ResultError for a baseline whose coefficients have other units or links."""
+        old, (method, scale, link) = evidence.baseline, evidence.measure
+        theirs, ours = (
+            "responses to finite steps" if one == FINITE else "coefficients"
+            for one in (old.method, method)
+        )
+        per = old.options.get("scale")
+        same = old.options.get("link", "identity")
+        where = f"baseline {printable(evidence.baseline_path)}: it holds"
+        if old.method != method:
+            raise ResultError(
+                f"{where} {theirs}, and the audit computes {ours}: make it with the audit's"
+                " --finite-step, or without"
+            )
+        if per != scale:
+            way = "`analyze --scale sigma`" if scale == "sigma" else f"`analyze --scale {scale}`"
+            raise ResultError(
+                f"{where} {theirs} per {printable(per)}, and the audit computes them per {scale}:"
+                f" make it with `onnxtaylor audit … -o`, or {way}"
+            )
+        if same != link:
+            raise ResultError(
+                f"{where} {theirs} of the link {printable(same)}, and the audit's is {link}: make"
+                f" it with --link {link}"
+            )
+
     def look(self, evidence: Evidence) -> Looked:
         """All coefficients that both have, and features and responses that only one has."""
         new, old = evidence.result, evidence.baseline
-        chosen(self, "group", self.groups, new.groups)
-        chosen(self, "output", self.outputs, new.outputs)
         compared = compare_results(old, new)
+        chosen(self, "output", self.outputs, new.outputs)
+        chosen(self, "group", self.groups, compared.shared.groups)
+        chosen(self, "feature", self.features, list(dict.fromkeys((*new.features, *old.features))))
         findings = list(self._lost(evidence, "feature", new.features, old.features))
         if len(compared.shared.outputs) < max(len(old.outputs), len(new.outputs)):
             findings += self._lost(evidence, "output", new.outputs, old.outputs)
@@ -123,7 +152,7 @@ class BaselineDrift(CoefficientCheck):
             change = abs(row["change"]) / max(row["score_a"], floor, 1e-300)
             if chance >= self.significance / 2 or change <= self.min_change:
                 continue
-            before, after = (uncertain(row[f"score_{s}"], row[f"error_{s}"]) for s in (OLD, NEW))
+            before, after = (uncertain(row[f"score_{s}"], row[f"sem_{s}"]) for s in (OLD, NEW))
             z = "" if row["z"] is None else f"{abs(row['z']):.1f} σ; "
             yield self.finding(
                 _subject(row),
@@ -170,7 +199,7 @@ class BaselineDrift(CoefficientCheck):
 
 
 def _with_errors(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
-    """The rows with the errors of scores and ranks on both sides, and z of their change."""
+    """The rows with the errors of the ranks on both sides."""
     new, old = evidence.result, evidence.baseline
     kappa = dict(
         zip(
@@ -182,20 +211,14 @@ def _with_errors(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
     relative = {}
     for side, result in ((OLD, old), (NEW, new)):
         known = np.array([kappa.get(name, 3.0) for name in result.features])
-        keys = map(frozenset, result.indices.names(result.features))
-        orders = result.indices.orders.tolist()
-        relative[side] = dict(
-            zip(zip(keys, orders, strict=True), relative_errors(result, known), strict=True)
-        )
+        keys = (tuple(sorted(names)) for names in result.indices.names(result.features))
+        relative[side] = dict(zip(keys, relative_errors(result, known), strict=True))
     made = []
     for row in rows:
         more: Row = {}
         for side, result in ((OLD, old), (NEW, new)):
-            share = float(relative[side][frozenset(row["features"]), row["order"]])
-            more[f"error_{side}"] = hypot(row[f"sem_{side}"], share * row[f"score_{side}"])
+            share = float(relative[side][tuple(sorted(row["features"]))])
             more[f"places_{side}"] = _places(row, side, result, share)
-        sigma = hypot(more["error_a"], more["error_b"])
-        more["sigma"], more["z"] = sigma, row["change"] / sigma if sigma > 0 else None
         made.append({**row, **more})
     return made
 
@@ -205,8 +228,11 @@ def _places(row: Row, side: str, result: TaylorResult, share: float) -> float:
     if row[f"rank_low_{side}"] is None:
         return 0.0
     output = row["output"] if side == OLD else row["output_b"]
-    scores: npt.NDArray[np.float64] = result.score[result.position(output, row["group"])]
-    near = np.abs(scores - row[f"score_{side}"]) <= share * row[f"score_{side}"]
+    c, g = result.position(output, row["group"])
+    scores: npt.NDArray[np.float64] = result.score[c, g]
+    # in the result's own units, in which it was ranked: those of the row are the baseline's
+    own = scores[result.rank[c, g] == row[f"rank_{side}"]][0]
+    near = np.abs(scores - own) <= share * own
     return max(
         hypot((row[f"rank_high_{side}"] - row[f"rank_low_{side}"]) / 2, (int(near.sum()) - 1) / 2),
         0.5,

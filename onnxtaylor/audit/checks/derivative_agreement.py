@@ -21,7 +21,8 @@ __all__ = ["DerivativeAgreement"]
 
 LISTED = 10
 REASONS = {
-    "undecided": "error estimates exceed the coefficients: a steep or noisy response",
+    "undecided": "error estimates exceed the coefficients: a steep or noisy response, or one that"
+    " does not vary: see dead-feature",
     "kink": "kinks of the response lie within reach of the stencil",
 }
 
@@ -39,12 +40,11 @@ class DerivativeAgreement(Check):
         total, events = sum(counts.values()), len(check["events"])
         summary = f"{counts['agrees']} of {total} coefficients agree at {events} events"
         differing = check["differing"]
-        if check["verdict"] == "agrees" or (check["verdict"] == "differs" and not differing):
-            return Looked(total, "coefficients", (), summary)  # the responses are another check
-        if check["verdict"] == "differs":
-            findings = [self._differs(evidence, row, counts) for row in differing[:LISTED]]
-        else:
-            findings = [self._unknown(evidence, check["verdict"], counts, total)]
+        # not the verdict of the whole: that speaks of the responses, too, which are another check
+        findings = [self._differs(evidence, row, counts) for row in differing[:LISTED]]
+        if not findings and 2 * counts["agrees"] < total:
+            hidden = "kink" if counts["kink"] > counts["undecided"] else "undecided"
+            findings = [self._unknown(evidence, hidden, counts, total)]
         return Looked(total, "coefficients", tuple(findings), summary)
 
     def _differs(

@@ -26,6 +26,7 @@ class Dominance(CoefficientCheck):
     """No single feature or pair carries most of the response."""
 
     id: ClassVar[str] = "dominance"
+    usual_level: ClassVar[str] = "warning"
 
     max_share: float = option(
         0.5,

@@ -22,6 +22,7 @@ from onnxtaylor.errors import nearest
 __all__ = ["ForbiddenFeature"]
 
 LISTED = 3  # pairs of a feature, the largest ones
+MEANT = ": did you mean "  # of errors.nearest, where a name is much like another
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +40,17 @@ class ForbiddenFeature(CoefficientCheck):
         minimum=0.0,
         maximum=1.0,
     )
+    may_be_absent: bool = option(
+        False,
+        "true: the model may lack a forbidden feature even where it has one with a similar name;"
+        " else that is taken for a slip",
+    )
 
     def look(self, evidence: Evidence) -> Looked:
-        """The shares of every feature that matches. A model without it passes, with a note."""
+        """The shares of every feature that matches.
+
+        A model without it passes, with a note; one with a name much like it does not.
+        """
         names = evidence.result.features
         findings: list[Finding] = []
         most, number = (0.0, ""), 0
@@ -54,13 +63,16 @@ class ForbiddenFeature(CoefficientCheck):
                     if share > self.max_share:
                         findings.append(self._leans(evidence, block, i, (share, error, what), ks))
         findings.sort(key=lambda finding: -float(finding.measured))
+        absent = list(self._absent(evidence))
+        findings += [finding for slip, finding in absent if slip]
+        notes = tuple(finding for slip, finding in absent if not slip)
         summary = f"largest: {most[1]}, {percent(most[0])}" if number else "the model has none"
         return Looked(
             number or len(names),
             "shares" if number else "features",
             tuple(findings),
             summary,
-            self._absent(evidence),
+            notes,
         )
 
     def _leans(
@@ -92,24 +104,32 @@ class ForbiddenFeature(CoefficientCheck):
             " `onnxtaylor rank --feature`",
         )
 
-    def _absent(self, evidence: Evidence) -> tuple[Finding, ...]:
+    def _absent(self, evidence: Evidence) -> Iterator[tuple[bool, Finding]]:
+        """Patterns that match nothing, and whether that looks like a slip of the policy."""
         names = evidence.result.features
-        return tuple(
-            self.finding(
-                Subject("feature", pattern),
-                evidence.model_file,
-                f"the model has no feature {quoted(pattern)}{nearest(pattern, names)}",
-                quantity="features that match",
-                measured=0,
-                relation="≥",
-                limit=0,
-                certainty="by name",
-                remedy="nothing, unless the name is misspelt",
-                level="note",
+        for pattern in self.features:
+            if matching([pattern], names):
+                continue
+            meant = nearest(pattern, names)
+            slip = meant.startswith(MEANT) and not self.may_be_absent
+            yield (
+                slip,
+                self.finding(
+                    Subject("feature", pattern),
+                    evidence.model_file,
+                    f"the model has no feature {quoted(pattern)}{meant}",
+                    quantity="features that match",
+                    measured=0,
+                    relation="≥",
+                    limit=int(slip),
+                    certainty="by name",
+                    remedy="correct the name in the policy, or write may-be-absent = true if the"
+                    " model is meant to be without it"
+                    if slip
+                    else "nothing, unless the name is misspelt",
+                    level=None if slip else "note",
+                ),
             )
-            for pattern in self.features
-            if not matching([pattern], names)
-        )
 
 
 def _influences(block: Block, i: int) -> Iterator[tuple[float, float, str, tuple[int, ...]]]:

@@ -33,7 +33,8 @@ class Kinks(Check):
 
     max_share: float = option(
         0.25,
-        "largest share of the events with a kink within reach",
+        "largest share of the events, or of the cross-check's comparisons, with a kink within"
+        " reach",
         minimum=0.0,
         maximum=1.0,
     )

@@ -2,7 +2,8 @@
 
 The rule is that of ``onnxtaylor.gof.join``: a feature is badly modelled by its own p-value or by
 those of its pairs, and it matters if it is in one of the ``top-fraction`` most influential
-coefficients. What is badly modelled and does not matter is noted.
+coefficients. What is badly modelled and does not matter is noted. What matters and was not tested
+has not passed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from onnxtaylor.audit.base import CoefficientCheck, Looked, option
+from onnxtaylor.audit.base import CoefficientCheck, FileCheck, Looked, option
 from onnxtaylor.audit.coefficients import chosen, quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
@@ -20,11 +21,11 @@ from onnxtaylor.selection import select
 
 __all__ = ["Mismodelled"]
 
-CHECK, DROP = "check", "drop"  # verdicts of the joined table
+CHECK, DROP, UNTESTED = "check", "drop", "not tested"  # verdicts of the joined table
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mismodelled(CoefficientCheck):
+class Mismodelled(FileCheck, CoefficientCheck):
     """No influential input is badly modelled."""
 
     id: ClassVar[str] = "mismodelled"
@@ -41,14 +42,15 @@ class Mismodelled(CoefficientCheck):
     )
 
     def look(self, evidence: Evidence) -> Looked:
-        """Every feature that was tested, of every response and group asked for."""
+        """Every feature that was tested or matters, of every response and group asked for."""
         result, fit = evidence.result, evidence.gof
         features = {
             result.features[i] for i in chosen(self, "feature", self.features, result.features)
         }
         findings: dict[str, Finding] = {}
         notes: dict[str, Finding] = {}
-        tested: set[str] = set()
+        untested: dict[str, Finding] = {}
+        looked: set[str] = set()
         for c in chosen(self, "output", self.outputs, result.outputs):
             for g in chosen(self, "group", self.groups, result.groups):
                 selection = select(
@@ -65,19 +67,37 @@ class Mismodelled(CoefficientCheck):
                     max_bad_pairs=self.max_bad_pairs,
                 )
                 for row in table.rows:
-                    if row.feature not in features or row.verdict == "not tested":
+                    if row.feature not in features:
                         continue
-                    tested.add(row.feature)
+                    output, group = result.outputs[c], result.groups[g]
+                    if row.verdict != UNTESTED or row.important:
+                        looked.add(row.feature)
+                    if row.verdict == UNTESTED and row.important:
+                        untested.setdefault(row.feature, self._untested(evidence, row, output))
                     if row.verdict in (CHECK, DROP):
                         found = findings if row.verdict == CHECK else notes
-                        output, group = result.outputs[c], result.groups[g]
                         found.setdefault(row.feature, self._badly(evidence, row, output, group))
         quiet = {name: note for name, note in notes.items() if name not in findings}
         summary = (
             f"{len(findings) + len(quiet)} badly modelled, {len(findings)} of them influential"
+            + (f"; {len(untested)} influential and not tested" if untested else "")
         )
-        return Looked(
-            len(tested), "features", tuple(findings.values()), summary, tuple(quiet.values())
+        told = (*findings.values(), *untested.values())
+        return Looked(len(looked), "features", told, summary, tuple(quiet.values()))
+
+    def _untested(self, evidence: Evidence, row: JoinedRow, output: str) -> Finding:
+        return self.finding(
+            Subject("feature", row.feature, output=output),
+            evidence.gof_file,
+            f"feature {quoted(row.feature)} is influential (rank {row.best_rank} of response"
+            f" {quoted(output)}) and was not tested: {printable(row.reason, 400)}",
+            quantity="p-value of its own distribution",
+            measured="none",
+            relation="≥",
+            limit=self.threshold,
+            certainty="nothing was found wrong; nothing was shown to be right",
+            remedy="run `onnxtaylor gof` on it, or name the features to look at in the policy"
+            " (features = […]) and say why this one is left out",
         )
 
     def _badly(self, evidence: Evidence, row: JoinedRow, output: str, group: str) -> Finding:

@@ -1,16 +1,19 @@
 """``out-of-range``: features take values that the baseline's data never took.
 
-There the model extrapolates, and the ranking says nothing of what it was validated on.
+There the model extrapolates, and the ranking says nothing of what it was validated on. A range
+that was made with missing entries taken for values (−999) ends there, and nothing lies outside of
+it: that is a finding of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from onnxtaylor.audit.base import Check, Looked, NotApplicableError, option
+from onnxtaylor.audit.base import FileCheck, Looked, NotApplicableError, option
 from onnxtaylor.audit.coefficients import chosen, quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
@@ -24,7 +27,7 @@ BATCH = 2**16
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutOfRange(Check):
+class OutOfRange(FileCheck):
     """Features stay within the range of the baseline's data."""
 
     id: ClassVar[str] = "out-of-range"
@@ -52,6 +55,7 @@ class OutOfRange(Check):
         low, high = low - margin, high + margin
         outside, present = np.zeros(len(shared), np.int64), np.zeros(len(shared), np.int64)
         missing = evidence.options.get("missing")
+        blind = dict(self._blind(evidence, [names[i] for i in shared]))
         for batch in evidence.source.batches(BATCH):
             x = batch.x[:, shared]
             there = ~is_missing(x, missing)
@@ -65,9 +69,55 @@ class OutOfRange(Check):
             for j, i in enumerate(shared)
             if share[j] > self.max_share
         ]
+        findings += blind.values()
+        notes = tuple(
+            self.note(
+                Subject("feature", names[i]),
+                evidence.baseline_file,
+                f"the baseline has no range of feature {quoted(names[i])}",
+                "not looked at",
+                "looked at",
+            )
+            for i in wanted
+            if i not in shared
+        )
         most = int(share.argmax())
         summary = f"most: {percent(share[most])} of the events, {quoted(names[shared[most]])}"
-        return Looked(len(shared), "features", tuple(findings), summary)
+        return Looked(len(shared), "features", tuple(findings), summary, notes)
+
+    def _blind(self, evidence: Evidence, names: Sequence[str]) -> Iterator[tuple[str, Finding]]:
+        """Features whose range in the baseline ends at what stands for a missing entry."""
+        baseline = evidence.baseline
+        missing, before = evidence.options.get("missing"), baseline.options.get("missing")
+        suspected = {w.feature for w in baseline.warnings if w.code == "sentinel"}
+        for known in baseline.data.features:
+            if known.name not in names:
+                continue
+            ends = [known.min, known.max]
+            if missing is not None and missing != before and np.isclose(ends, missing).any():
+                why, sure = f"{missing:g} stands for a missing entry", "by the audit's --missing"
+            elif known.name in suspected:
+                why = "one end seems to stand for a missing entry"
+                sure = "it comes often, and far from all other values"
+            else:
+                continue
+            yield (
+                known.name,
+                self.finding(
+                    Subject("feature", known.name),
+                    evidence.baseline_file,
+                    f"the baseline's range of feature {quoted(known.name)} ({known.min:.6g} …"
+                    f" {known.max:.6g}) tells nothing: {why}",
+                    quantity="end of the baseline's range",
+                    measured="a missing entry",
+                    relation="=",
+                    limit="a value",
+                    certainty=sure,
+                    remedy="make the baseline again with --missing, which the policy may hold as"
+                    " well ([analysis] missing = …); if it is a value after all, leave the feature"
+                    " out of this check (features = […])",
+                ),
+            )
 
     def _outside(
         self,

@@ -17,11 +17,12 @@ from onnxtaylor.audit.base import Check, Looked, NotApplicableError, option
 from onnxtaylor.audit.coefficients import quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Location, Subject
-from onnxtaylor.errors import listed
+from onnxtaylor.errors import OptionError, listed, printable
 
 __all__ = ["Provenance", "operators_of"]
 
-HASH = "a SHA-256 in hexadecimal digits, or its beginning"
+HASH = "a SHA-256 in hexadecimal digits, or its beginning, 12 of them at least"
+FORM = ("[0-9a-fA-F]{12,64}", HASH)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +33,23 @@ class Provenance(Check):
     by_default: ClassVar[bool] = False
 
     model_sha256: tuple[str, ...] = option(
-        (), f"approved models, and files of their weights: {HASH}"
+        (), f"approved models, and files of their weights: {HASH}", form=FORM
     )
-    data_sha256: tuple[str, ...] = option((), f"approved data files: {HASH}")
+    data_sha256: tuple[str, ...] = option((), f"approved data files: {HASH}", form=FORM)
     producers: tuple[str, ...] = option((), "patterns of approved exporters, such as pytorch*")
     operators: tuple[str, ...] = option(
         (), "patterns of allowed operators: Gemm, ai.onnx.ml.*, com.microsoft.*"
     )
     min_opset: int | None = option(None, "least version of the operator set ai.onnx", minimum=1)
     max_opset: int | None = option(None, "largest version of the operator set", minimum=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_opset and self.max_opset and self.min_opset > self.max_opset:
+            raise OptionError(
+                f"check '{printable(self.name)}': min-opset = {self.min_opset} is above max-opset ="
+                f" {self.max_opset}: no model passes"
+            )
 
     def look(self, evidence: Evidence) -> Looked:
         """Every demand that is made."""

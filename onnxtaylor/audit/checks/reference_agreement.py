@@ -12,8 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from onnxtaylor.audit.base import CoefficientCheck, Looked, option
-from onnxtaylor.audit.coefficients import ORDERS, matching, quoted
+from onnxtaylor.audit.base import CoefficientCheck, FileCheck, Looked, option
+from onnxtaylor.audit.coefficients import ORDERS, chosen, matching, quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.wording import percent
@@ -31,7 +31,7 @@ REMEDY = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReferenceAgreement(CoefficientCheck):
+class ReferenceAgreement(FileCheck, CoefficientCheck):
     """Responses and coefficients are those of the reference model."""
 
     id: ClassVar[str] = "reference-agreement"
@@ -47,9 +47,15 @@ class ReferenceAgreement(CoefficientCheck):
     )
 
     def look(self, evidence: Evidence) -> Looked:
-        """All responses at up to 4096 events, and all coefficients."""
+        """All responses at up to 4096 events, and all coefficients that both have."""
         ours, theirs = evidence.result, evidence.reference.result
         shared = match(ours, theirs)
+        names = shared.indices.names(shared.features)
+        present = [name for name in shared.features if any(name in row for row in names)]
+        chosen(self, "output", self.outputs, [name for name, _ in shared.outputs])
+        chosen(self, "group", self.groups, shared.groups)
+        chosen(self, "feature", self.features, present)
+        kept = sum(bool(matching(self.features, row)) for row in names)
         findings: list[Finding] = []
         worst = [0.0, 0.0]
         number = 0
@@ -63,9 +69,15 @@ class ReferenceAgreement(CoefficientCheck):
             for finding_, largest in self._scores(evidence, shared, o):
                 findings += finding_
                 worst[1] = max(worst[1], largest)
-            number += len(shared.indices)
+                number += kept
         summary = f"responses {worst[0]:.2g} σ apart at most, ⟨t⟩ {percent(worst[1])}"
-        return Looked(number, "responses and coefficients", tuple(findings), summary)
+        notes = tuple(self._in_part(evidence, text) for text in shared.notes)
+        return Looked(number, "responses and coefficients", tuple(findings), summary, notes)
+
+    def _in_part(self, evidence: Evidence, text: str) -> Finding:
+        subject = Subject("model", evidence.model.path)
+        message = printable(text, 400)
+        return self.note(subject, evidence.reference.model_file, message, "in part", "all")
 
     def _responses(self, evidence: Evidence, shared: Match, o: int) -> tuple[list[Finding], float]:
         f = evidence.responses[:, shared.a[0][o]]

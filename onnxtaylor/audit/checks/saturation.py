@@ -2,13 +2,17 @@
 
 Of probabilities (all responses between 0 and 1) the ends are 0 and 1, and an event is saturated
 within ``margin`` of them; of others they are the least and largest response that occurs, and it is
-saturated within ``margin`` of the range (a clipped response, a dead ReLU).
+saturated within ``margin`` of the range (a clipped response, a dead ReLU). There the one event
+that makes the end does not count. A response that is the same at every event is saturated at all.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
 
 from onnxtaylor.audit.base import Looked, ResponseCheck, option
 from onnxtaylor.audit.coefficients import chosen, quoted
@@ -42,13 +46,10 @@ class Saturation(ResponseCheck):
         total = len(evidence.responses)
         for c in places:
             f = evidence.responses[:, c]
-            probability = f.min() >= 0 and f.max() <= 1
-            low, high = (0.0, 1.0) if probability else (float(f.min()), float(f.max()))
-            margin = self.margin * (high - low)
-            count = int(((f - low <= margin) | (high - f <= margin)).sum())
+            count, ends = _saturated(f, self.margin)
             most = max(most, (count / total, outputs[c]))
             if count > self.max_share * total:
-                findings.append(self._saturated(evidence, outputs[c], count, (low, high)))
+                findings.append(self._saturated(evidence, outputs[c], count, ends))
         summary = f"most: {percent(most[0])} of the events" + (
             f", {quoted(most[1])}" if most[1] else ""
         )
@@ -73,3 +74,17 @@ class Saturation(ResponseCheck):
             remedy="look at the logit (--link logit) or at what comes before (--output); see"
             " whether the features are scaled as in training",
         )
+
+
+def _saturated(f: npt.NDArray[np.float64], margin: float) -> tuple[int, tuple[float, float]]:
+    """How many of the responses (E,) are saturated, and the ends of their range."""
+    ends = float(f.min()), float(f.max())
+    if ends[0] == ends[1]:
+        return (len(f) if len(f) > 1 else 0), ends  # of one event nothing can be said
+    probability = ends[0] >= 0 and ends[1] <= 1
+    low, high = (0.0, 1.0) if probability else ends
+    within = margin * (high - low)
+    near = (f - low <= within), (high - f <= within)
+    if probability:
+        return int((near[0] | near[1]).sum()), (low, high)
+    return min(len(f), sum(max(0, int(side.sum()) - 1) for side in near)), (low, high)

@@ -6,9 +6,9 @@ coefficients.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from onnxtaylor.indices import label
 
 __all__ = ["EnoughStatistics"]
 
+WIDEST = 5  # places
+
 
 @dataclass(frozen=True, kw_only=True)
 class EnoughStatistics(ResponseCheck):
@@ -30,21 +32,30 @@ class EnoughStatistics(ResponseCheck):
     usual_level: ClassVar[str] = "warning"
 
     min_n_eff: float = option(100.0, "least effective number of events of every group", minimum=0.0)
-    max_rank_interval: int = option(
-        5, "most places by which a rank may vary in 68 % of the replicates", minimum=0
+    max_rank_interval: int | None = option(
+        None,
+        "most places by which a rank may vary in 68 % of the replicates: by default 5, where there"
+        " is a bootstrap; where it is given, there must be one",
+        minimum=0,
     )
     top: int = option(5, "how many coefficients are asked for stable ranks", minimum=1)
 
     def look(self, evidence: Evidence) -> Looked:
         """All groups, and the first coefficients over all events."""
         groups = evidence.result.data.groups
-        widths = list(self._widths(evidence))
+        outputs = chosen(self, "output", self.outputs, evidence.result.outputs)
+        ranked = evidence.result.rank_low is not None
+        widths = list(self._widths(evidence, outputs)) if ranked else []
         findings = [f for f in (self._few(evidence, k) for k in range(len(groups))) if f]
+        if not ranked and self.max_rank_interval is not None:
+            findings.append(self._no_bootstrap(evidence))
         findings += [found for _, found in widths if found]
         fewest = min(groups, key=lambda group: group.n_eff)
         summary = f"N_eff {fewest.n_eff:.4g} of {quoted(fewest.name)}"
         if widths:
             summary += f"; the first ranks vary by up to {max(w for w, _ in widths)} places"
+        elif not ranked:
+            summary += "; rank intervals were not looked at: no bootstrap"
         return Looked(len(groups) + len(widths), "numbers", tuple(findings), summary)
 
     def _few(self, evidence: Evidence, k: int) -> Finding | None:
@@ -64,17 +75,42 @@ class EnoughStatistics(ResponseCheck):
             remedy="use more events, or see why few of them carry nearly all of the weight",
         )
 
-    def _widths(self, evidence: Evidence) -> Iterator[tuple[int, Finding | None]]:
+    def _no_bootstrap(self, evidence: Evidence) -> Finding:
+        return self.finding(
+            Subject("data", evidence.data_file.path),
+            evidence.data_file,
+            "rank intervals were not looked at, though the policy limits them: no bootstrap was"
+            " made",
+            quantity="bootstrap replicates",
+            measured=0,
+            relation="≥",
+            limit=1,
+            certainty="exact",
+            remedy="ask for replicates (--bootstrap 200), or leave max-rank-interval out",
+        )
+
+    def options(self) -> Mapping[str, Any]:
+        """Its limits by the policy's keys, that by default among them."""
+        return {**super().options(), "max-rank-interval": self.widest}
+
+    @property
+    def widest(self) -> int:
+        """The limit of rank intervals."""
+        return WIDEST if self.max_rank_interval is None else self.max_rank_interval
+
+    def _widths(
+        self, evidence: Evidence, outputs: Sequence[int]
+    ) -> Iterator[tuple[int, Finding | None]]:
         result = evidence.result
-        if result.rank_low is None or result.rank_high is None:
-            return
-        for c in chosen(self, "output", self.outputs, result.outputs):
+        assert result.rank_low is not None
+        assert result.rank_high is not None
+        for c in outputs:
             for k in np.argsort(result.rank[c, 0])[: self.top].tolist():
                 low, high = int(result.rank_low[c, 0, k]), int(result.rank_high[c, 0, k])
                 yield high - low, self._unstable(evidence, c, k, low, high)
 
     def _unstable(self, evidence: Evidence, c: int, k: int, low: int, high: int) -> Finding | None:
-        if high - low <= self.max_rank_interval:
+        if high - low <= self.widest:
             return None
         result = evidence.result
         names = result.indices.names(result.features)[k]
@@ -86,7 +122,7 @@ class EnoughStatistics(ResponseCheck):
             quantity="width of the 68 % interval of the rank",
             measured=high - low,
             relation="≤",
-            limit=self.max_rank_interval,
+            limit=self.widest,
             certainty=f"{result.options.get('bootstrap')} bootstrap replicates",
             remedy="use more events",
         )

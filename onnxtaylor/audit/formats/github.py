@@ -15,16 +15,27 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from onnxtaylor.audit.finding import Finding
-from onnxtaylor.audit.formats.telling import demanded, gravest_first, mark, result, shown, value
+from onnxtaylor.audit.formats.telling import (
+    demanded,
+    gravest_first,
+    mark,
+    result,
+    shown,
+    value,
+    warned,
+)
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome
 
 __all__ = ["write_github"]
 
+LISTED = 3  # warnings of a kind
 COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
 def write_github(outcome: AuditOutcome) -> str:
     """The verdict as a notice, then a line for each finding and each check that could not be run.
+
+    The warnings of the analysis, which no check judges, come last.
 
     GitHub shows the first ten of each kind in a step: the verdict comes first for that, then the
     first finding of every check, the gravest check first, then the second ones.
@@ -32,6 +43,8 @@ def write_github(outcome: AuditOutcome) -> str:
     lines = [_command("notice", outcome.model.path, "onnxtaylor audit", outcome.verdict)]
     for place in zip_longest(*(_lines(check, outcome) for check in gravest_first(outcome))):
         lines += [line for line in place if line is not None]
+    at = outcome.data[0].path if outcome.data else outcome.model.path
+    lines += [_command("warning", at, "onnxtaylor audit", text) for text in warned(outcome, LISTED)]
     return "\n".join(lines) + "\n"
 
 

@@ -8,7 +8,15 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.audit.finding import Finding
-from onnxtaylor.audit.formats.telling import demanded, files, gravest_first, mark, result, value
+from onnxtaylor.audit.formats.telling import (
+    demanded,
+    files,
+    gravest_first,
+    mark,
+    result,
+    value,
+    warned,
+)
 from onnxtaylor.audit.formats.telling import shown as line
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome
 
@@ -21,17 +29,6 @@ __all__ = ["write_html"]
 OPEN = 10  # findings of a check in sight; the others are folded
 TOP = 20  # rows of the ranking
 BADGES = {"fail": "error", "warning": "warning", "note": "note", "pass": "pass", "skipped": "none"}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A check in the table of checks, as the macro ``checks_table`` wants it."""
-
-    status: str
-    check: str
-    message: str
-    subject: str | None
-    advice: None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,7 @@ class Detail:
 
 def write_html(outcome: AuditOutcome) -> str:
     """Verdict, checks, findings with what to do, limits, ranking where there is one, files."""
+    from onnxtaylor.report.facts import Check as Row
     from onnxtaylor.report.page import name, render
 
     checks = gravest_first(outcome)
@@ -64,6 +62,7 @@ def write_html(outcome: AuditOutcome) -> str:
         details=[_detail(check, outcome) for check in checks if check.findings],
         limits=[(c.name, list(_options(c))) for c in outcome.checks if c.options],
         ranking=ranking,
+        warnings=warned(outcome),
         files=files(outcome),
         how=list(_how(outcome)),
     )

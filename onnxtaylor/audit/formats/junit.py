@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from onnxtaylor.audit.finding import Finding
-from onnxtaylor.audit.formats.telling import demanded, files, mark, result, shown, value
+from onnxtaylor.audit.formats.telling import demanded, files, mark, result, shown, value, warned
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome
 
 __all__ = ["write_junit"]
@@ -66,6 +66,8 @@ def _properties(outcome: AuditOutcome) -> Iterator[tuple[str, str]]:
     for key in ("engine", "precision", "order", "scale", "link", "events", "n_eff"):
         if (known := outcome.analysis.get(key)) is not None:
             yield key, value(known)
+    for text in warned(outcome):
+        yield "warning", text
 
 
 def _case(suite: ET.Element, check: CheckOutcome, outcome: AuditOutcome) -> None:

@@ -1,13 +1,7 @@
-"""Markdown, as a comment on a merge request or the summary of a job shows it.
-
-GitHub and GitLab make links of ``@name``, ``#12``, ``!12`` and pictures of ``:word:`` after they
-have read the Markdown, so that a backslash does not stop them and a name in a file could call
-people together. A space of no width behind the sign does.
-"""
+"""Markdown, as a comment on a merge request or the summary of a job shows it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from onnxtaylor.audit.finding import Finding
@@ -19,6 +13,7 @@ from onnxtaylor.audit.formats.telling import (
     result,
     shown,
     value,
+    warned,
 )
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome
 from onnxtaylor.markup import markdown
@@ -33,22 +28,25 @@ SIGNS |= {"pass": "✅ pass", "skipped": "➖ skipped"}
 def write_markdown(outcome: AuditOutcome) -> str:
     """The verdict, all checks in a table, what was found, and what was audited."""
     sign = SIGNS["pass" if outcome.passed else "fail"].split()[0]
-    parts = [f"### {sign} Audit of {_text(_file_name(outcome.model.path))}"]
-    parts.append(f"**{_text(outcome.verdict)}**")
+    parts = [f"### {sign} Audit of {markdown(_file_name(outcome.model.path))}"]
+    parts.append(f"**{markdown(outcome.verdict)}**")
     ordered = gravest_first(outcome)
     if ordered:
-        rows = [(SIGNS[mark(c, outcome)], _text(c.name), _text(result(c))) for c in ordered]
+        rows = [(SIGNS[mark(c, outcome)], markdown(c.name), markdown(result(c))) for c in ordered]
         parts.append(_table(("Outcome", "Check", "Result"), rows))
     for check in ordered:
         if check.findings:
             parts += _found(check, outcome)
+    if outcome.warnings:
+        parts.append("Warnings of the analysis, which no check judges:")
+        parts.append("\n".join(f"- {markdown(line)}" for line in warned(outcome, LISTED)))
     parts.append(_table(("What was audited", ""), list(_audited(outcome))))
     return "\n\n".join(parts) + "\n"
 
 
 def _found(check: CheckOutcome, outcome: AuditOutcome) -> Iterator[str]:
-    yield f"#### {SIGNS[mark(check, outcome)]}: {_text(check.name)}"
-    yield f"Demanded: {_text(check.title)}"
+    yield f"#### {SIGNS[mark(check, outcome)]}: {markdown(check.name)}"
+    yield f"Demanded: {markdown(check.title)}"
     listed = check.findings[:LISTED]
     yield _table(
         ("Found", "How much", "Must be", "How sure"), [_cells(finding) for finding in listed]
@@ -59,29 +57,29 @@ def _found(check: CheckOutcome, outcome: AuditOutcome) -> Iterator[str]:
     grave = [finding for finding in listed if finding.level == check.level]
     places = dict.fromkeys((f.location.role, f.location.path) for f in grave)
     if places:
-        yield "Where: " + "; ".join(f"{role} {_text(path)}" for role, path in places)
+        yield "Where: " + "; ".join(f"{role} {markdown(path)}" for role, path in places)
     for remedy in dict.fromkeys(finding.remedy for finding in grave):
-        yield f"What to do: {_text(remedy)}"
+        yield f"What to do: {markdown(remedy)}"
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:
     much = f"{finding.quantity}: {value(finding.measured)}"
     texts = (finding.message, much, demanded(finding), finding.certainty)
-    return tuple(_text(text) for text in texts)
+    return tuple(markdown(text) for text in texts)
 
 
 def _audited(outcome: AuditOutcome) -> Iterator[tuple[str, str]]:
     for role, file in files(outcome):
         digest = "" if file.sha256 is None else f" `sha256 {shown(file.sha256).strip('`')}`"
-        yield role, _text(file.path) + digest
-    yield "policy", _text(outcome.policy) + (", strict" if outcome.strict else "")
+        yield role, markdown(file.path) + digest
+    yield "policy", markdown(outcome.policy) + (", strict" if outcome.strict else "")
     known = outcome.analysis
     if known.get("engine") is not None:
         told = [f"{known['engine']} engine"]
         told += [f"in {known['precision']}"] if known.get("precision") else []
         told += [f"over {known['events']} events"] if known.get("events") is not None else []
-        yield "⟨t⟩", _text(" ".join(told))
-    yield "by", _text(f"onnxtaylor {outcome.version}, {outcome.timestamp}")
+        yield "⟨t⟩", markdown(" ".join(told))
+    yield "by", markdown(f"onnxtaylor {outcome.version}, {outcome.timestamp}")
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
@@ -91,12 +89,3 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 def _file_name(path: str) -> str:
     return path.rstrip("/").rsplit("/", 1)[-1] or path
-
-
-def _text(text: object) -> str:
-    r"""Text for a paragraph or a cell that is not even a link after all.
-
-    >>> print(_text("@all: a|b"))
-    \@&#8203;all: a\|b
-    """
-    return re.sub(r"(\\[@#!~&$]|%)(?=\w)|\\:(?=[^\s\d])", r"\g<0>&#8203;", markdown(text))

@@ -24,7 +24,7 @@ from urllib.parse import quote
 from onnxtaylor.audit.base import key_of
 from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.finding import Finding, Subject
-from onnxtaylor.audit.formats.telling import demanded, files, mark, result, shown, value
+from onnxtaylor.audit.formats.telling import demanded, files, mark, result, shown, value, warned
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome
 
 __all__ = ["write_sarif"]
@@ -105,6 +105,7 @@ def _invocation(outcome: AuditOutcome) -> Json:
             rule = {"id": shown(check.name), "index": k}
             told = _message(f"{shown(check.name)}: {result(check)}")
             notes.append({"level": level, "message": told, "associatedRule": rule})
+    notes += [{"level": "warning", "message": _message(text)} for text in warned(outcome)]
     if not outcome.passed and not outcome.failed:  # no check was run
         notes.append({"level": "error", "message": _message(shown(outcome.verdict))})
     return {

@@ -6,7 +6,17 @@ from onnxtaylor.audit.finding import Finding
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, File
 from onnxtaylor.errors import printable
 
-__all__ = ["LIMIT", "demanded", "files", "gravest_first", "mark", "result", "shown", "value"]
+__all__ = [
+    "LIMIT",
+    "demanded",
+    "files",
+    "gravest_first",
+    "mark",
+    "result",
+    "shown",
+    "value",
+    "warned",
+]
 
 LIMIT = 2000  # letters of a sentence
 MARKS = ("fail", "warning", "note", "pass", "skipped")
@@ -45,6 +55,20 @@ def result(check: CheckOutcome) -> str:
 def value(number: float | str) -> str:
     """A measured value or a limit."""
     return f"{number:.4g}" if isinstance(number, float) else shown(number)
+
+
+def warned(outcome: AuditOutcome, limit: int | None = None) -> list[str]:
+    """The warnings of the analysis; of more than ``limit`` of a kind, how many there are."""
+    kinds: dict[str, list[str]] = {}
+    for one in outcome.warnings:
+        kinds.setdefault(one.code, []).append(shown(one.message))
+    lines: list[str] = []
+    for code, messages in kinds.items():
+        lines += messages[:limit]
+        if limit is not None and len(messages) > limit:
+            more = len(messages) - limit
+            lines.append(f"{more} more of this kind ({shown(code)}): all are in the JSON report")
+    return lines
 
 
 def demanded(finding: Finding) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from textwrap import fill
 
 from onnxtaylor.audit.finding import LEVELS
+from onnxtaylor.audit.formats.telling import LIMIT, demanded, mark, result, value, warned
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, Finding
 from onnxtaylor.errors import printable
 
@@ -13,8 +14,7 @@ __all__ = ["write_text"]
 
 WIDTH = 100
 LISTED = 5  # findings of a check; the others are counted
-MARKS = {"pass": "pass", "fail": "FAIL", "error": "FAIL", "skipped": "skip"}
-MILD = {"warning": "warn", "note": "note"}
+SIGNS = {"fail": "FAIL", "warning": "warn", "note": "note", "pass": "pass", "skipped": "skip"}
 
 
 def write_text(outcome: AuditOutcome) -> str:
@@ -25,13 +25,16 @@ def write_text(outcome: AuditOutcome) -> str:
     parts += ["\n".join(_findings(check, outcome)) for check in sorted(told, key=_gravity)]
     passed = [check for check in quiet if check.status != "skipped"]
     wide = max((len(printable(check.name, 40)) for check in passed), default=0)
-    parts += ["\n".join(_line(check, wide) for check in passed)] if passed else []
+    lines = [f"pass  {printable(c.name, 40):<{wide}}  {result(c)}" for c in passed]
+    parts += ["\n".join(lines)] if passed else []
     reasons: dict[str, list[str]] = {}
     for check in quiet:
         if check.status == "skipped":
             reasons.setdefault(check.reason or "", []).append(printable(check.name, 60))
     skipped = [_filled(f"skip  {', '.join(names)}: {why}", 0, 6) for why, names in reasons.items()]
     parts += ["\n".join(skipped)] if skipped else []
+    told_beside = [_filled(f"warning: {text}", 0, 9) for text in warned(outcome, LISTED)]
+    parts += ["\n".join(told_beside)] if told_beside else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -62,20 +65,11 @@ def _events(outcome: AuditOutcome) -> str:
     return "" if events is None or n_eff is None else f": {events} events, N_eff = {n_eff:.6g}"
 
 
-def _mark(check: CheckOutcome, outcome: AuditOutcome | None = None) -> str:
-    counts = check.level == "error" or (
-        outcome is not None and outcome.strict and check.level == "warning"
-    )
-    if check.status in ("fail", "error") and not counts:
-        return MILD[check.level]
-    return MARKS[check.status]
-
-
 def _findings(check: CheckOutcome, outcome: AuditOutcome) -> Iterator[str]:
     name = printable(check.name)
-    yield f"{_mark(check, outcome)}  {name}: {printable(check.title, 200)}"
+    yield f"{SIGNS[mark(check, outcome)]}  {name}: {printable(check.title, 200)}"
     if check.status == "error":
-        yield _filled(f"could not be run, so not passed: {check.reason}", 6)
+        yield _filled(result(check), 6)
         return
     if check.passed and check.summary:
         yield _filled(check.summary, 6)
@@ -94,30 +88,19 @@ def _findings(check: CheckOutcome, outcome: AuditOutcome) -> Iterator[str]:
 
 
 def _finding(finding: Finding) -> Iterator[str]:
-    shown, limit = (
-        f"{value:.4g}" if isinstance(value, float) else printable(value)
-        for value in (finding.measured, finding.limit)
-    )
     yield _filled(f"- {finding.message}", 6, 8)
-    how_much = f"{finding.quantity}: {shown}, must be {finding.relation} {limit}"
     if finding.level == "note":
         return
+    how_much = f"{finding.quantity}: {value(finding.measured)}, must be {demanded(finding)}"
     yield _filled(f"{how_much} ({finding.certainty})", 10)
 
 
 def _filled(text: str, first: int, rest: int | None = None) -> str:
     return fill(
-        printable(text, limit=2000),
+        printable(text, LIMIT),
         WIDTH,
         initial_indent=" " * first,
         subsequent_indent=" " * (first if rest is None else rest),
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _line(check: CheckOutcome, wide: int) -> str:
-    name = f"{printable(check.name, 40):<{wide}}"
-    noun = check.noun.removesuffix("s") if check.looked_at == 1 else check.noun
-    looked = f"{check.looked_at} {noun}"
-    return f"{_mark(check)}  {name}  {check.summary or 'nothing found'} ({looked})"
