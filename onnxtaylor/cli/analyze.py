@@ -47,26 +47,8 @@ def analyze(
     weight: options.Weight = None,
     exclude: options.Exclude = None,
     missing: options.Missing = None,
-    events: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Only the first N events.",
-            min=1,
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
-    sample: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Only N events drawn at random.",
-            min=1,
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
+    events: options.Events = None,
+    sample: options.Sample = None,
     input: options.Input = None,
     fix: options.Fix = None,
     output: options.Output = None,
@@ -79,14 +61,7 @@ def analyze(
             rich_help_panel=options.RUN,
         ),
     ] = 2,
-    scale: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="unit: per unit of the input; sigma: per σ of each feature.",
-            rich_help_panel=options.RUN,
-        ),
-    ] = "unit",
+    scale: options.Scale = "unit",
     engine: Annotated[
         str,
         typer.Option(

@@ -83,26 +83,8 @@ def audit(
     weight: options.Weight = None,
     exclude: options.Exclude = None,
     missing: options.Missing = None,
-    events: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Only the first N events.",
-            min=1,
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
-    sample: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Only N events drawn at random.",
-            min=1,
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
+    events: options.Events = None,
+    sample: options.Sample = None,
     input: options.Input = None,
     fix: options.Fix = None,
     output: options.Output = None,

@@ -22,6 +22,7 @@ __all__ = [
     "STDIN",
     "Check",
     "Data",
+    "Events",
     "Exclude",
     "Features",
     "FiniteStep",
@@ -38,6 +39,8 @@ __all__ = [
     "Provider",
     "Quiet",
     "Result",
+    "Sample",
+    "Scale",
     "Threads",
     "Top",
     "Weight",
@@ -170,6 +173,34 @@ Link = Annotated[
     str,
     typer.Option(
         metavar="NAME", help="identity, or logit or log of the response.", rich_help_panel=MODEL
+    ),
+]
+Events = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Only the first N events.",
+        min=1,
+        rich_help_panel=COLUMNS,
+        show_default=False,
+    ),
+]
+Sample = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Only N events drawn at random.",
+        min=1,
+        rich_help_panel=COLUMNS,
+        show_default=False,
+    ),
+]
+Scale = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="unit: per unit of the input; sigma: per σ of each feature.",
+        rich_help_panel=RUN,
     ),
 ]
 Threads = Annotated[

@@ -101,14 +101,7 @@ def track(
             metavar="N", help="1, or 2 with all pairs, or 3.", rich_help_panel=options.RUN
         ),
     ] = 2,
-    scale: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="unit: per unit of the input; sigma: per σ of each feature.",
-            rich_help_panel=options.RUN,
-        ),
-    ] = "unit",
+    scale: options.Scale = "unit",
     engine: Annotated[
         str,
         typer.Option(
