@@ -39,7 +39,7 @@ LIBRARIES = ("numpy", "onnx", "onnxruntime", "numba", "pyarrow")
 FORMATS = ("json", "markdown", "junit", "sarif", "github", "html")
 # stages of an audit: what it is called in the table, and the functions, where they are called from
 STAGES = {
-    "policy": ("onnxtaylor.audit.service:find_policy", "onnxtaylor.audit.service:read_policy"),
+    "policy": ("onnxtaylor.audit.policy:find_policy", "onnxtaylor.audit.policy:read_policy"),
     "reading the model": ("onnxtaylor.audit.evidence:read_model", "onnxtaylor.analysis:read_model"),
     "reading the data": (
         "onnxtaylor.audit.evidence:open_data",
