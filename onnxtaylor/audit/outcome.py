@@ -210,6 +210,12 @@ class AuditOutcome:
         # a path that is no Unicode has lone surrogates: JSON can say them, as escapes
         return text.encode(errors="backslashreplace").decode() + "\n"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: see ``audit.notebook``."""
+        from onnxtaylor.audit.notebook import fragment  # templates: only when asked for
+
+        return fragment(self)
+
     @classmethod
     def from_json(cls, text: str, where: str = "audit") -> AuditOutcome:
         """The inverse of ``to_json``; ``where`` names the source. Raises ResultError."""
