@@ -25,14 +25,14 @@ from onnxtaylor.finite import describe_moves
 from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
 from onnxtaylor.inputs import Paths, Progress, open_data
 from onnxtaylor.outcome import checkpoint_facts, make_result, with_kinks
-from onnxtaylor.preparation import make_engine, prepare
+from onnxtaylor.preparation import Prepared, make_engine, prepare
 from onnxtaylor.result import TaylorResult
 from onnxtaylor.settings import AnalysisOptions, DataRequest
 from onnxtaylor.statistics import Accumulator
 from onnxtaylor.statistics.checkpoint import Checkpoint
 from onnxtaylor.summing import accumulate
 
-__all__ = ["analyze", "run"]
+__all__ = ["analyze", "run", "run_prepared"]
 
 CHECK_EVALUATIONS = 2**18  # of the model that the cross-check may take
 
@@ -154,7 +154,13 @@ def run(
     progress: Progress | None = None,
 ) -> TaylorResult:
     """The analysis of one function on one source of events."""
-    made = prepare(model, request, source, options, progress)
+    return run_prepared(prepare(model, request, source, options, progress), source, progress)
+
+
+def run_prepared(
+    made: Prepared, source: EventSource, progress: Progress | None = None
+) -> TaylorResult:
+    """The analysis of what was prepared for this source of events."""
     opened, found, engine, options = made.opened, made.found, made.engine, made.options
     indices, names = made.indices, made.names
     sums = Accumulator(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 __all__ = [
+    "UNKNOWN_FORM",
     "DataError",
     "ModelError",
     "OnnxTaylorError",
@@ -22,6 +23,10 @@ __all__ = [
     "nearest",
     "printable",
 ]
+
+
+# what a pass or a rule raises that meets a form of its operator that it does not know
+UNKNOWN_FORM = (AssertionError, LookupError, NotImplementedError, TypeError, ValueError)
 
 
 class OnnxTaylorError(Exception):

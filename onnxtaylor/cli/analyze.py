@@ -229,8 +229,7 @@ def _with_stdin_named(
     result: TaylorResult, files: Sequence[Path], data: Sequence[Path]
 ) -> TaylorResult:
     """The result, without the name of the file that stdin was spooled to."""
-    spooled = {str(file) for file, given in zip(files, data, strict=True) if file != given}
-    sources = tuple(options.STDIN if s in spooled else s for s in result.data.sources)
+    sources = options.sources_named(result.data.sources, options.spooled(files, data))
     return replace(result, data=replace(result.data, sources=sources))
 
 

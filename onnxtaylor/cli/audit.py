@@ -180,7 +180,7 @@ def audit(
         if init:
             from onnxtaylor.audit.suggestion import suggest
 
-            spooled = {str(file): options.STDIN for file in files if file not in data}
+            spooled = dict.fromkeys(options.spooled(files, data), options.STDIN)
             text, result = suggest(model, files, progress, spooled, **given)
         else:
             from onnxtaylor.audit import audit as run
@@ -280,7 +280,7 @@ def _with_stdin_named(
     outcome: AuditOutcome, files: Sequence[Path], data: Sequence[Path]
 ) -> AuditOutcome:
     """The outcome, without the name of the file that stdin was spooled to."""
-    spooled = {str(file) for file, given in zip(files, data, strict=True) if file != given}
+    spooled = options.spooled(files, data)
     if not spooled:
         return outcome
     name = options.STDIN
@@ -299,6 +299,6 @@ def _with_stdin_named(
     )
     result = outcome.result
     if result is not None:
-        sources = tuple(name if s in spooled else s for s in result.data.sources)
+        sources = options.sources_named(result.data.sources, spooled)
         result = replace(result, data=replace(result.data, sources=sources))
     return replace(outcome, data=tuple(map(named, outcome.data)), checks=checks, result=result)

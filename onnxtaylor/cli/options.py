@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,6 +51,8 @@ __all__ = [
     "parse_features",
     "parse_fixed",
     "parse_steps",
+    "sources_named",
+    "spooled",
     "writable",
 ]
 
@@ -367,6 +369,16 @@ def data_files(data: Sequence[Path]) -> Iterator[list[Path]]:
             yield [spool if path == Path("-") else path for path in data]
         except OnnxTaylorError as error:
             raise type(error)(str(error).replace(printable(spool), STDIN)) from error
+
+
+def spooled(files: Sequence[Path], data: Sequence[Path]) -> frozenset[str]:
+    """Of the files of ``data_files``, those that stdin was spooled to."""
+    return frozenset(str(f) for f, given in zip(files, data, strict=True) if f != given)
+
+
+def sources_named(sources: Sequence[str], spooled: Collection[str]) -> tuple[str, ...]:
+    """The sources of a result, ``<stdin>`` in place of the file that it was spooled to."""
+    return tuple(STDIN if name in spooled else name for name in sources)
 
 
 def load_result(path: Path) -> TaylorResult:

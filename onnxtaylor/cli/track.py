@@ -13,7 +13,7 @@ from onnxtaylor.cli import console, options
 from onnxtaylor.errors import OnnxTaylorError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rich.table import Table
 
@@ -149,7 +149,7 @@ def track(
             seed=seed,
             threads=threads,
         )
-        spooled = {str(file) for file, given in zip(files, data, strict=True) if file != given}
+        spooled = options.spooled(files, data)
         whence = _record(recorded, models, step_by, out, progress, spooled)
     result = _with_stdin_named(recorded.result(), spooled)
     if out is not None:
@@ -178,7 +178,7 @@ def _record(
     step_by: str,
     out: Path | None,
     progress: Progress | None,
-    spooled: set[str],
+    spooled: Collection[str],
 ) -> str:
     """Records all checkpoints in the order of their steps; whence those come.
 
@@ -212,9 +212,9 @@ def _record(
     return found.whence
 
 
-def _with_stdin_named(result: ProgressResult, spooled: set[str]) -> ProgressResult:
+def _with_stdin_named(result: ProgressResult, spooled: Collection[str]) -> ProgressResult:
     """The result, without the names of files that stdin was spooled to."""
-    sources = tuple(options.STDIN if name in spooled else name for name in result.data.sources)
+    sources = options.sources_named(result.data.sources, spooled)
     return replace(result, data=replace(result.data, sources=sources))
 
 

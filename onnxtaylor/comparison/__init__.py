@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from onnxtaylor.comparison.moved import Comparison, compare_results, holm
+from onnxtaylor.comparison.moved import Comparison, compare_results, holm, two_sided
 from onnxtaylor.comparison.paired import ResponseDifference
 
-__all__ = ["Comparison", "ResponseDifference", "compare_results", "holm"]
+__all__ = ["Comparison", "ResponseDifference", "compare_results", "holm", "two_sided"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.analysis import ModelSource, run
+from onnxtaylor.analysis import ModelSource, run_prepared
 from onnxtaylor.bars import showing
 from onnxtaylor.comparison.match import Match, match
 from onnxtaylor.comparison.moved import LEAST, SIGNIFICANCE, Comparison, compare_results
@@ -102,7 +102,7 @@ def compare_models(
 
 @dataclass(frozen=True)
 class _Side:
-    """One of the models: what it gave alone, its engine once more, and its view of the events."""
+    """One of the models: what it gave alone, its engine, and its view of the events."""
 
     result: TaylorResult
     made: Prepared
@@ -116,10 +116,8 @@ def _analyzed(
     options: AnalysisOptions,
     progress: Progress | None,
 ) -> _Side:
-    result = run(model, request, source, options, progress)
-    # for the way through the events side by side: without replicates
-    made = prepare(model, request, source, replace(options, bootstrap=0), None)
-    return _Side(result, made, source)
+    made = prepare(model, request, source, options, progress)
+    return _Side(run_prepared(made, source, progress), made, source)
 
 
 def _side_by_side(

@@ -33,7 +33,7 @@ from onnxtaylor.errors import OptionError
 from onnxtaylor.indices import MultiIndices, label
 from onnxtaylor.result import TaylorResult
 
-__all__ = ["SCHEMA", "Comparison", "compare_results", "holm"]
+__all__ = ["SCHEMA", "Comparison", "compare_results", "holm", "two_sided"]
 
 SCHEMA = "onnxtaylor.comparison/1"
 SIGNIFICANCE, LEAST = 0.01, 0.01
@@ -223,7 +223,7 @@ def compare_results(
         unit=unit,
         change=delta,
         sigma=sigma,
-        p=holm(_two_sided(delta, sigma)),
+        p=holm(two_sided(delta, sigma)),
         paired=change is not None,
         significance=significance,
         least=least,
@@ -247,12 +247,12 @@ def _unit(a: TaylorResult, b: TaylorResult, shared: Match) -> Floats:
     return shared.indices.scale(ratio)
 
 
-def _two_sided(change: Floats, sigma: Floats) -> Floats:
+def two_sided(change: npt.ArrayLike, sigma: npt.ArrayLike) -> Floats:
     """erfc(abs(Δ)/(√2 σ)); without any variance a change is certain, and no change is none."""
     from scipy.special import erfc
 
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.abs(change) / sigma
+        z = np.abs(change) / np.asarray(sigma, np.float64)
     return np.asarray(erfc(np.where(np.isnan(z), 0.0, z) / np.sqrt(2.0)))
 
 

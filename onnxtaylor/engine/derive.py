@@ -12,7 +12,7 @@ from onnxtaylor.compiler import DerivativeGraph, compile_terms
 from onnxtaylor.compiler.facts import GraphFacts
 from onnxtaylor.compiler.third import third_order
 from onnxtaylor.engine.observe import observe
-from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.errors import UNKNOWN_FORM, ModelError, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.normalize import OPSET, modernize, settle_branches, simplify
 from onnxtaylor.indices import MultiIndices
@@ -87,8 +87,7 @@ def _compiled(
         return compile_terms(
             function, indices, seen, opset, keep=keep, loose=loose, weights=weights
         )
-    except (AssertionError, LookupError, NotImplementedError, TypeError, ValueError) as error:
-        # a rule met a form of its operator that it does not know
+    except UNKNOWN_FORM as error:
         raise ModelError(f"the compiler fails: {_said(error)}") from error
 
 

@@ -20,7 +20,7 @@ import onnx
 from onnx import TensorProto
 
 from onnxtaylor.engine.session import Session, reason, start
-from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.errors import UNKNOWN_FORM, ModelError, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.normalize import modernize, settle_branches
 from onnxtaylor.graph.promote import promote_graph, retyped
@@ -33,8 +33,6 @@ Floats = npt.NDArray[np.float64]
 EVENTS = 64  # at which the two are compared
 ROUNDINGS = 2.0**9  # see _limit
 COARSEST = 2.0**-4
-# of a pass that met a form of its operator that it does not know
-UNKNOWN_FORM = (AssertionError, LookupError, NotImplementedError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import erfc, hypot, sqrt
+from math import hypot
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,7 +30,7 @@ from onnxtaylor.audit.coefficients import chosen, matching, quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.spread import kurtosis, relative_errors
-from onnxtaylor.comparison import compare_results, holm
+from onnxtaylor.comparison import compare_results, holm, two_sided
 from onnxtaylor.errors import ResultError, printable
 from onnxtaylor.result import TaylorResult
 from onnxtaylor.uncertainty import uncertain
@@ -146,8 +146,8 @@ class BaselineDrift(FileCheck, CoefficientCheck):
         for row in rows:
             key = (row["output"], row["group"], row["order"])
             largest[key] = max(largest.get(key, 0.0), row["score_a"], row["score_b"])
-        family = holm([_two_sided(row["change"], row["sigma"]) for row in rows] or [1.0])
-        for row, chance in zip(rows, family, strict=False):
+        family = holm(two_sided([row["change"] for row in rows], [row["sigma"] for row in rows]))
+        for row, chance in zip(rows, family, strict=True):
             floor = self.negligible * largest[row["output"], row["group"], row["order"]]
             change = abs(row["change"]) / max(row["score_a"], floor, 1e-300)
             if chance >= self.significance / 2 or change <= self.min_change:
@@ -178,8 +178,8 @@ class BaselineDrift(FileCheck, CoefficientCheck):
         ]
         sigma = [hypot(row["places_a"], row["places_b"]) for row in first]
         places = [row["rank_b"] - row["rank_a"] for row in first]
-        family = holm([_two_sided(d, s) for d, s in zip(places, sigma, strict=True)] or [1.0])
-        for row, by, error, chance in zip(first, places, sigma, family, strict=False):
+        family = holm(two_sided(places, sigma))
+        for row, by, error, chance in zip(first, places, sigma, family, strict=True):
             if chance >= self.significance / 2 or abs(by) < self.min_places:
                 continue
             yield self.finding(
@@ -242,10 +242,3 @@ def _places(row: Row, side: str, result: TaylorResult, share: float) -> float:
 def _subject(row: Row) -> Subject:
     names = tuple(row["features"])
     return Subject("coefficient", row["label"], names, row["output_b"], row["group"])
-
-
-def _two_sided(change: float, sigma: float) -> float:
-    """erfc(abs(Δ)/(√2 σ)): the p-value of a change; without variance any change is certain."""
-    if change == 0:
-        return 1.0
-    return erfc(abs(change) / sigma / sqrt(2)) if sigma > 0 else 0.0
