@@ -104,7 +104,8 @@ def differentiate(
     chosen = choose_provider(provider)
     opened = open_model(loaded, request, x, provider=chosen)
     try:
-        graph = derive(opened.function, MultiIndices.full(n, order), x)
+        # the branch that is not taken may have no finite slope
+        graph = derive(opened.function, MultiIndices.full(n, order), x, strong=None)
     except ModelError as error:
         raise ModelError(f"{printable(loaded.path)}: no exact derivatives: {error}") from None
     return Derivatives(export(graph), provider=chosen, threads=threads)

@@ -8,10 +8,12 @@ import numpy.typing as npt
 
 from onnxtaylor_kernels.jit import kernel
 
-__all__ = ["collect", "multiply"]
+__all__ = ["collect", "flag_not_finite", "multiply"]
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+
+_LARGEST = np.finfo(np.float64).max
 
 
 @kernel
@@ -53,3 +55,16 @@ def multiply(slots: Integers, factors: Floats, out: Floats) -> None:
         target = out[e, job - e * outputs]
         for k in range(len(slots)):
             target[slots[k]] *= factors[k]
+
+
+@kernel
+def flag_not_finite(terms: Floats, flags: npt.NDArray[np.bool_]) -> None:
+    """flags[e] = whether any of terms[e] is infinite or NaN: terms (E, C, K), flags (E,)."""
+    events, outputs, count = terms.shape
+    for e in numba.prange(events):
+        strange = 0
+        for c in range(outputs):
+            row = terms[e, c]
+            for k in range(count):
+                strange |= 1 - int(abs(row[k]) <= _LARGEST)  # so written, it runs in vectors
+        flags[e] = strange != 0

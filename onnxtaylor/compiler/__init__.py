@@ -3,6 +3,8 @@
 ``facts``       shapes, values, what depends on the features
 ``curvature``   Σ_k Jᵀ (ā · D²φ) J as matrix products
 ``derivative``  the sweeps, and the graph that they write
+``joints``      which events lie where pieces of an operator meet
+``singular``    whether slopes may be infinite
 ``pieces``      where coefficients lie in what the products leave
 ``third``       third order: the derivative graph, differentiated again
 ``export``      value, Jacobian and Hessian as outputs of one file

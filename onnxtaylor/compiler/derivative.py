@@ -19,7 +19,9 @@ from onnx import helper
 
 from onnxtaylor.compiler.curvature import HessianBuilder
 from onnxtaylor.compiler.facts import GraphFacts, Observation
+from onnxtaylor.compiler.joints import JOINT_EVENTS, joint_events
 from onnxtaylor.compiler.pieces import Cover, Piece, gathered, runs
+from onnxtaylor.compiler.singular import has_singular_slopes
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.prune import prune, read_names
@@ -48,6 +50,9 @@ class DerivativeGraph:
     ∂²f_c/∂x_i∂x_j without 1/α!, to be put together by who runs it. ``kinks`` counts the piecewise
     linear operators on the way: second order does not see the jumps of their slope.
 
+    ``joints`` says whether the graph has the output ``JOINT_EVENTS`` (N, 1): more than 0 for events
+    at which an operator lies exactly where its pieces meet.
+
     ``weights`` are further inputs, constants of the original graph that may be fed with other
     values. It holds for these values alone of the ``frozen`` ones.
     """
@@ -56,6 +61,7 @@ class DerivativeGraph:
     indices: MultiIndices
     kinks: Mapping[str, int] = field(default_factory=dict)
     pieces: Cover = ()
+    joints: bool = False
     weights: tuple[str, ...] = ()
     frozen: frozenset[str] = frozenset()
 
@@ -99,12 +105,15 @@ def compile_terms(
     keep: Sequence[str] = (),
     loose: bool = False,
     weights: Collection[str] = (),
+    joints: bool = False,
+    strong: bool | None = False,
 ) -> DerivativeGraph:
     """The graph of t_α(x) for all α of ``indices``, up to second order.
 
     ``keep`` are tensors that it goes on to compute though nothing reads them. A ``loose`` graph
     leaves its coefficients where the products put them. ``weights`` are initializers that become
-    inputs.
+    inputs. With ``joints`` the graph says which events lie on one. ``strong`` zeros make products 0
+    whatever the other factor is; None: where a slope may not be finite.
 
     Raises MissingRuleError naming the first operator and node without a rule, ModelError where a
     rule cannot serve a node.
@@ -116,13 +125,17 @@ def compile_terms(
         if kind in RULES:
             lacks += f" for version {since_version(kind, operator_set(function.proto))}"
         raise MissingRuleError(f"node '{printable(name)}': {lacks}")
-    facts = GraphFacts(function, seen, opset, weights)
+    facts = GraphFacts(function, seen, opset, weights, strong=bool(strong))
+    if strong is None and has_singular_slopes(facts):
+        facts = GraphFacts(function, seen, opset, weights, strong=True)
     sweep = _Sweeps(facts, indices)
+    flagged = joints and joint_events(facts)
     orders = [sweep.first_order(), sweep.second_order()]
     if loose:
         pieces = tuple(sweep.per_event(p) for covers in orders for cover in covers for p in cover)
-        proto = _assemble(facts, dict.fromkeys(p.name for p in pieces), keep)
-        return _finished(facts, DerivativeGraph(proto, indices, sweep.kinks, pieces))
+        outputs = dict.fromkeys(p.name for p in pieces)
+        proto = _assemble(facts, outputs, keep, flagged=flagged)
+        return _finished(facts, DerivativeGraph(proto, indices, sweep.kinks, pieces, flagged))
     e, parts = facts.e, []
     for order, covers in enumerate(orders, start=1):
         slots = np.flatnonzero(indices.orders == order)
@@ -135,8 +148,8 @@ def compile_terms(
             parts.append(sweep.per_event(Piece(whole, len(slots), _NO_RUNS, varies)).name)
     terms = e.op("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
     e.nodes.append(helper.make_node("Identity", [terms], [TERMS], name=TERMS))
-    proto = _assemble(facts, {TERMS: len(indices)}, keep)
-    return _finished(facts, DerivativeGraph(proto, indices, sweep.kinks))
+    proto = _assemble(facts, {TERMS: len(indices)}, keep, flagged=flagged)
+    return _finished(facts, DerivativeGraph(proto, indices, sweep.kinks, joints=flagged))
 
 
 def _finished(facts: GraphFacts, graph: DerivativeGraph) -> DerivativeGraph:
@@ -265,11 +278,12 @@ class _Sweeps:
 
 
 def _assemble(
-    facts: GraphFacts, outputs: Mapping[str, int | None], keep: Sequence[str]
+    facts: GraphFacts, outputs: Mapping[str, int | None], keep: Sequence[str], *, flagged: bool
 ) -> onnx.ModelProto:
     """The original nodes, those of the derivative, and the constants that either reads.
 
-    ``outputs`` (N, C, size) come behind the response; None for another shape.
+    ``outputs`` (N, C, size) come behind the response; None for another shape. ``flagged`` graphs
+    have ``JOINT_EVENTS`` behind these.
     """
     original, e = facts.function.proto, facts.e
     response = facts.function.response
@@ -292,7 +306,11 @@ def _assemble(
     for name, size in outputs.items():
         shape: list[str | int | None] | None = None if size is None else ["N", responses, size]
         graph.output.append(helper.make_tensor_value_info(name, kind, shape))
-    prune(graph, [response, *outputs, *keep])
+    flags = [JOINT_EVENTS] * flagged
+    graph.output.extend(
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", 1]) for name in flags
+    )
+    prune(graph, [response, *outputs, *flags, *keep])
     return proto
 
 

@@ -17,10 +17,27 @@ from onnxtaylor.graph.prune import read_names
 from onnxtaylor.rules.base import Node
 from onnxtaylor.rules.bundle import Bundle, Shape
 from onnxtaylor.rules.emit import Emitter
+from onnxtaylor.rules.strong import StrongZeros
 
 __all__ = ["GraphFacts", "Observation", "shapes_from"]
 
 FIXED_LIMIT = 2**24  # numbers in a tensor that is made a constant
+
+CARRYING = frozenset(
+    [
+        "Reshape",
+        "Transpose",
+        "Flatten",
+        "Identity",
+        "Squeeze",
+        "Unsqueeze",
+        "Slice",
+        "Gather",
+        "MaxPool",
+        "ReduceMax",
+    ]
+)
+FLAT_AT_ZERO = frozenset({"Relu", "ThresholdedRelu", "HardSigmoid"})
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -61,7 +78,8 @@ class GraphFacts:
 
     Tensors that are the same for all data and any number of events are constants from here on,
     and the nodes that compute them are left out. ``weights`` are constants of the graph that are
-    to be fed: what depends on them is computed when the graph runs.
+    to be fed: what depends on them is computed when the graph runs. ``strong`` zeros make products
+    0 whatever the other factor is: see ``rules.strong``.
     """
 
     def __init__(
@@ -70,10 +88,13 @@ class GraphFacts:
         seen: Observation,
         opset: int,
         weights: Collection[str] = (),
+        *,
+        strong: bool = False,
     ) -> None:
         self.function = function
         graph = function.proto.graph
-        self.e = Emitter(function.dtype, opset, _unused_stem(graph))
+        emitter = StrongZeros if strong else Emitter
+        self.e = emitter(function.dtype, opset, _unused_stem(graph))
         self._shapes = shapes_from(seen)
         for tensor in graph.initializer:
             value = numpy_helper.to_array(tensor)
@@ -87,6 +108,8 @@ class GraphFacts:
         self.nodes = [node for node, _ in live]
         self.protos = [proto for _, proto in live]
         self._check_formats(seen)
+        self._formats = {name: value.dtype for name, value in seen.two.items()}
+        self._makers = {name: node for node in self.nodes for name in node.outputs if name}
 
     def _adopt_fixed(self, views: list[tuple[Node, onnx.NodeProto]], seen: Observation) -> None:
         """Makes constants of what no feature's value reaches; a shape is no value."""
@@ -121,6 +144,21 @@ class GraphFacts:
         if name not in self._shapes:
             raise ModelError(f"the shape of tensor '{name}' changes in an unknown way")
         return self._shapes[name]
+
+    def format(self, name: str) -> np.dtype[Any]:
+        """The format of a tensor's numbers; raises ModelError where it is not known."""
+        if name in self.e.constants:
+            return self.e.constants.unfrozen(name).dtype
+        if name not in self._formats:
+            raise ModelError(f"the format of tensor '{name}' is not known")
+        return self._formats[name]
+
+    def floor(self, name: str) -> float | None:
+        """The value at which a tensor is flat, such as 0 behind Relu; None where it has none."""
+        node = self._makers.get(name)
+        while node is not None and node.kind in CARRYING:
+            node = self._makers.get(node.inputs[0])
+        return 0.0 if node is not None and node.kind in FLAT_AT_ZERO else None
 
     def value(self, name: str) -> npt.NDArray[Any] | None:
         """The value of a tensor that is the same for all data, None for others."""

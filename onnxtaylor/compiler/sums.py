@@ -22,6 +22,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph
+from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.compiler.pieces import Cover, Piece, gathered, runs
 from onnxtaylor.rules.emit import Emitter
 from onnxtaylor.rules.versions import operator_set
@@ -62,7 +63,8 @@ def sums_graph(graph: DerivativeGraph, *, groups: int, replicates: int = 0) -> o
     Beside the features it takes ``WEIGHTS`` (G, N) float64; ``GROUPS`` (N,) int64, each event's
     group; ``FIRST`` (G,) int64, the first event of each group, any for a group without events; and
     ``COUNTS`` (N, R) uint8. The five rows of moments are those named above; of a group whose Σw² is
-    0 the last two mean nothing. Numbers that are not finite make sums that are not.
+    0 the last two mean nothing. Numbers that are not finite make sums that are not. A graph that
+    says which events lie on a joint goes on to do so.
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(graph.proto)
@@ -85,9 +87,10 @@ def sums_graph(graph: DerivativeGraph, *, groups: int, replicates: int = 0) -> o
         inputs.append(helper.make_tensor_value_info(COUNTS, TensorProto.UINT8, ["N", replicates]))
         found.append(helper.make_tensor_value_info(REPLICATES, DOUBLE, [groups, replicates, size]))
 
-    kept = response.__class__.FromString(response.SerializeToString())
+    flags = [info for info in proto.graph.output if info.name == JOINT_EVENTS]
+    kept = [info.__class__.FromString(info.SerializeToString()) for info in (response, *flags)]
     del proto.graph.output[:]
-    proto.graph.output.extend([kept, *found])
+    proto.graph.output.extend([*kept, *found])
     proto.graph.input.extend(inputs)
     proto.graph.node.extend(e.nodes)
     read = {name for node in e.nodes for name in node.input}

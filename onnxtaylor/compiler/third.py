@@ -24,6 +24,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph, MissingRuleError
+from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.prune import all_names
 from onnxtaylor.indices import MultiIndices
@@ -34,20 +35,23 @@ Alpha = tuple[int, ...]
 
 
 class Compile(Protocol):
-    """Compiles coefficients up to second order; ``keep`` are tensors that nothing reads."""
+    """Compiles coefficients up to second order; ``keep`` are tensors that nothing reads. With
+    ``joints`` the graph says which events lie on one.
+    """
 
     def __call__(
-        self, function: GraphFunction, indices: MultiIndices, *keep: str
+        self, function: GraphFunction, indices: MultiIndices, *keep: str, joints: bool = False
     ) -> DerivativeGraph:
         """The graph of t_α(x) for all α of ``indices``."""
 
 
 def third_order(
-    function: GraphFunction, indices: MultiIndices, compiled: Compile
+    function: GraphFunction, indices: MultiIndices, compiled: Compile, *, joints: bool = False
 ) -> DerivativeGraph:
     """The graph of t_α(x) for all α of ``indices``, of which some have third order.
 
-    ``compiled`` makes graphs up to second order, and its errors are passed on. Raises
+    ``compiled`` makes graphs up to second order, and its errors are passed on. With ``joints`` the
+    graph says which events lie on one. Raises
     MissingRuleError where an operator of the model or of its Jacobian graph has no rule.
     """
     plan, stem = _plan(indices), _unused_stem(function.proto.graph)
@@ -61,11 +65,11 @@ def third_order(
     jacobian = function.with_proto(_as_responses(once.proto, len(rows), stem))
     pairs = MultiIndices.of(indices.n_features, plan.pairs)
     try:
-        twice = compiled(jacobian, pairs, function.response, *keep)
+        twice = compiled(jacobian, pairs, function.response, *keep, joints=joints)
     except MissingRuleError as error:
         raise MissingRuleError(f"third order: in the Jacobian's graph, {error}") from None
     proto = _collected(twice.proto, once.proto.graph.output[0], plan, stem)
-    return DerivativeGraph(proto, indices, once.kinks)
+    return DerivativeGraph(proto, indices, once.kinks, joints=twice.joints)
 
 
 @dataclass(frozen=True)
@@ -164,11 +168,12 @@ def _collected(
     write("Mul", f"{stem}/picked", f"{stem}/factors", last)
     if plan.low:
         write("Concat", f"{stem}/low", last, TERMS, axis=2)
+    flags = [info for info in graph.output if info.name == JOINT_EVENTS]
     del graph.output[:]
     graph.output.append(response)
     count = len(plan.low) + len(plan.places)
     terms = helper.make_tensor_value_info(TERMS, info.elem_type, ["N", responses, count])
-    graph.output.append(terms)
+    graph.output.extend([terms, *flags])
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.engine.joints import Apart
 from onnxtaylor.indices import MultiIndices
 
 __all__ = ["BatchCoefficients", "Engine"]
@@ -20,14 +21,16 @@ class BatchCoefficients:
     The K coefficients are those of the engine's ``indices``, 1/α! included, per unit of the
     model's input. ``errors`` (B, C, K) are upper estimates of abs(t − true), ``kinks`` (B, n) is
     true where a kink or step of a response lies within reach of the stencil along that feature;
-    both are None where the engine has none to tell. The arrays may be reused by the engine's next
-    batch.
+    both are None where the engine has none to tell. ``apart`` says at which events no derivative
+    exists because they lie exactly where pieces of the response meet. The arrays may be reused by
+    the engine's next batch.
     """
 
     responses: npt.NDArray[np.float64]
     terms: npt.NDArray[np.float64]
     errors: npt.NDArray[np.float64] | None = None
     kinks: npt.NDArray[np.bool_] | None = None
+    apart: Apart | None = None
 
 
 class Engine(Protocol):

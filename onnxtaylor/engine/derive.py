@@ -30,16 +30,26 @@ def derive(
     x: Floats | None = None,
     *,
     loose: bool = False,
+    joints: bool = False,
+    strong: bool | None = False,
 ) -> DerivativeGraph:
     """Normalizes a function's graph, observes it and compiles its derivative graph.
 
-    A ``loose`` graph of order 1 or 2 leaves its coefficients in ``pieces``. Raises ModelError,
-    naming the operator and node, where that cannot be done.
+    A ``loose`` graph of order 1 or 2 leaves its coefficients in ``pieces``. With ``joints`` the
+    graph says which events lie on one; ``strong`` zeros make products 0 whatever the other factor
+    is; None: where a slope may not be finite. Raises ModelError, naming the operator and node,
+    where that cannot be done.
     """
     normal = normal_form(function, x)
     if indices.order <= 2:
-        return _compiled(normal, indices, x, loose=loose)
-    return third_order(normal, indices, lambda f, some, *keep: _compiled(f, some, x, *keep))
+        return _compiled(normal, indices, x, loose=loose, joints=joints, strong=strong)
+
+    def compiled(
+        function: GraphFunction, indices: MultiIndices, *keep: str, joints: bool = False
+    ) -> DerivativeGraph:
+        return _compiled(function, indices, x, *keep, joints=joints, strong=strong)
+
+    return third_order(normal, indices, compiled, joints=joints)
 
 
 def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFunction:
@@ -58,9 +68,10 @@ def derive_normal(
     normal: GraphFunction, indices: MultiIndices, x: Floats | None, weights: Collection[str]
 ) -> DerivativeGraph:
     """The loose derivative graph, up to order 2, of a function in normal form, whose initializers
-    ``weights`` become inputs. Raises ModelError, naming the operator and node.
+    ``weights`` become inputs; it says which events lie on a joint. Raises ModelError, naming the
+    operator and node.
     """
-    return _compiled(normal, indices, x, loose=True, weights=weights)
+    return _compiled(normal, indices, x, loose=True, weights=weights, joints=True)
 
 
 def _branched(function: GraphFunction, x: Floats | None) -> GraphFunction:
@@ -81,11 +92,21 @@ def _compiled(
     *keep: str,
     loose: bool = False,
     weights: Collection[str] = (),
+    joints: bool = False,
+    strong: bool | None = False,
 ) -> DerivativeGraph:
     opset, seen = operator_set(function.proto), observe(function, x)
     try:
         return compile_terms(
-            function, indices, seen, opset, keep=keep, loose=loose, weights=weights
+            function,
+            indices,
+            seen,
+            opset,
+            keep=keep,
+            loose=loose,
+            weights=weights,
+            joints=joints,
+            strong=strong,
         )
     except UNKNOWN_FORM as error:
         raise ModelError(f"the compiler fails: {_said(error)}") from error

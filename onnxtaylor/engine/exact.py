@@ -2,7 +2,8 @@
 
 Every thread has a lane of its own, whose batch has the size that was fastest in a short
 measurement. The response that the derivative graph computes on its way is compared with the
-original model's, on every batch.
+original model's, on every batch. Events on a joint, and those at which a coefficient is not finite,
+are looked at from both sides (``engine.joints``).
 
 Where the coefficients would have to come back from a GPU, ``sums`` makes their sums there. On a CPU
 the kernels do that, on the coefficients that are in the cache.
@@ -20,9 +21,11 @@ import numpy.typing as npt
 from onnxtaylor.compiler.sums import loose_pieces, sums_graph
 from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.engine.derive import derive
-from onnxtaylor.engine.lane import Lane, SumLane
+from onnxtaylor.engine.joints import Apart, Sides
+from onnxtaylor.engine.lane import Lane, Reader, SumLane
 from onnxtaylor.engine.session import Session, available_threads, start
 from onnxtaylor.engine.sharing import share
+from onnxtaylor.engine.sides import two_sides
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
 
@@ -68,16 +71,18 @@ class Exact:
             raise ValueError(f"sums {sums!r}: {', '.join(SUMS)} are offered")
         self.indices = indices
         self.precision = function.precision
-        self.graph = derive(function, indices, x, loose=True)
-        self._function = function
+        self.graph = derive(function, indices, x, loose=True, joints=True)
+        self._function, self._provider = function, provider
         self._threads = threads or available_threads()
+        self._observed = x
+        self._sides: Sides | None = None  # made when an event asks for it
         original = Session(function, provider=provider, threads=1)
         self._outputs = original(x[:1]).shape[1]
         compiled = start(self.graph.proto, provider=provider, threads=1)
-        pieces, factors = loose_pieces(self.graph)
+        reader = Reader(*loose_pieces(self.graph), function.dtype)
 
         def lane(events: int) -> Lane:
-            return Lane(compiled, original, pieces, factors, events=events, outputs=self._outputs)
+            return Lane(compiled, original, reader, events=events, outputs=self._outputs)
 
         self._groups, self._replicates = groups, replicates
         self._sums: SumLane | None = None
@@ -127,12 +132,31 @@ class Exact:
     def coefficients(self, x: npt.NDArray[np.float64]) -> BatchCoefficients:
         """t_α at the events x (B, n). Raises ModelError where the responses disagree."""
         responses, terms = np.empty((len(x), self._outputs)), np.empty(self._shape(len(x)))
+        odd = np.empty(len(x), np.bool_)
 
         def worker(lane: Lane) -> Callable[[slice], None]:
-            return lambda chunk: lane.run(x[chunk], responses[chunk], terms[chunk])
+            return lambda chunk: lane.run(x[chunk], responses[chunk], terms[chunk], odd[chunk])
 
         share(len(x), self._size, [worker(lane) for lane in self._lanes])
-        return BatchCoefficients(responses, terms)
+        return BatchCoefficients(responses, terms, apart=self._settle(x, terms, odd))
+
+    def _settle(self, x: Floats, terms: Floats, odd: npt.NDArray[np.bool_]) -> Apart | None:
+        """Takes the limit of both sides at ``odd`` events; returns where there is none."""
+        events = np.flatnonzero(odd)
+        if not len(events):
+            return None
+        if self._sides is None:
+            self._sides = two_sides(
+                self._function,
+                self.indices,
+                self._observed,
+                provider=self._provider,
+                threads=self._threads,
+            )
+        limits = terms[events]
+        mask = self._sides.settle(x[events], limits)
+        terms[events] = limits
+        return Apart(events, mask)
 
     def sums(
         self,
@@ -152,8 +176,8 @@ class Exact:
 
     def _trial(self, lane: Lane, size: int) -> Callable[[Floats], object]:
         shape = self._shape(size)
-        responses, terms = np.empty(shape[:2]), np.empty(shape)
-        return lambda x: lane.run(x, responses, terms)
+        responses, terms, odd = np.empty(shape[:2]), np.empty(shape), np.empty(size, np.bool_)
+        return lambda x: lane.run(x, responses, terms, odd)
 
     def _sum_trial(self, lane: SumLane, size: int) -> Callable[[Floats], object]:
         groups = np.arange(size) % self._groups

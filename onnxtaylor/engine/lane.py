@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnxtaylor_kernels.collect import collect, multiply
+from onnxtaylor_kernels.collect import collect, flag_not_finite, multiply
 
+from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.compiler.pieces import Piece
 from onnxtaylor.compiler.sums import COUNTS, FIRST, GROUPS, MOMENTS, REPLICATES, WEIGHTS
 from onnxtaylor.engine.session import Session, reason
 from onnxtaylor.errors import ModelError
 
-__all__ = ["Lane", "SumLane", "first_of_slots"]
+__all__ = ["Lane", "Reader", "SumLane", "first_of_slots"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -68,43 +69,55 @@ class _Compared:
             )
 
 
-class Lane:
-    """Coefficients of ``events`` events at a time.
+class Reader:
+    """Puts the tensors of a derivative graph together as coefficients.
 
-    ``compiled`` is a session of a derivative graph, ``pieces`` are its outputs behind the response,
-    and ``factors`` (K,) what the coefficients are multiplied by. ``original`` is the model that was
-    differentiated. Sessions may be shared by lanes.
+    ``pieces`` are its outputs behind the response, ``factors`` (K,) what the coefficients are
+    multiplied by, ``dtype`` the format of the graph.
     """
 
-    def __init__(
-        self,
-        compiled: Any,
-        original: Session,
-        pieces: Sequence[Piece],
-        factors: Floats,
-        *,
-        events: int,
-        outputs: int,
-    ) -> None:
-        self._graph = _Compared(compiled, original, events=events, outputs=outputs)
+    def __init__(self, pieces: Sequence[Piece], factors: Floats, dtype: npt.DTypeLike) -> None:
         self._pieces = list(zip(pieces, first_of_slots(pieces), strict=True))
         self._slots = np.flatnonzero(factors != 1.0)
         self._factors = factors[self._slots]
         # numbers that the kernels know
-        self._dtype = np.float64 if original.function.dtype == np.float64 else np.float32
+        self._dtype = np.float64 if dtype == np.float64 else np.float32
 
-    def run(self, x: Floats, responses: Floats, terms: Floats) -> None:
-        """Fills responses (E, C) and terms (E, C, K) at x (E, n), E at most ``events``.
-
-        Raises ModelError where a graph fails, or the two disagree on the responses.
-        """
-        count, found = len(x), self._graph.run(x)
-        responses[:] = found[self._graph.response][:count]
+    def read(self, found: Mapping[str, npt.NDArray[Any]], terms: Floats) -> None:
+        """Fills the coefficients (E, C, K) of the first E events that a graph has answered."""
+        count = len(terms)
         for piece, first in self._pieces:
             part = found[piece.name][:count].astype(self._dtype, copy=False)
             flat = part.reshape(count, terms.shape[1], -1)
             collect.alone(flat, piece.runs, first, terms)
         multiply.alone(self._slots, self._factors, terms)
+
+
+class Lane:
+    """Coefficients of ``events`` events at a time.
+
+    ``compiled`` is a session of a derivative graph, whose answers ``reader`` puts together.
+    ``original`` is the model that was differentiated. Sessions may be shared by lanes.
+    """
+
+    def __init__(
+        self, compiled: Any, original: Session, reader: Reader, *, events: int, outputs: int
+    ) -> None:
+        self._graph = _Compared(compiled, original, events=events, outputs=outputs)
+        self._reader = reader
+
+    def run(self, x: Floats, responses: Floats, terms: Floats, odd: npt.NDArray[np.bool_]) -> None:
+        """Fills responses (E, C) and terms (E, C, K) at x (E, n), E at most ``events``; ``odd``
+        (E,) is set for events on a joint, and where a coefficient is not finite.
+
+        Raises ModelError where a graph fails, or the two disagree on the responses.
+        """
+        count, found = len(x), self._graph.run(x)
+        responses[:] = found[self._graph.response][:count]
+        self._reader.read(found, terms)
+        flag_not_finite.alone(terms, odd)
+        if JOINT_EVENTS in found:
+            odd |= found[JOINT_EVENTS][:count, 0] > 0
 
 
 class SumLane:
@@ -136,7 +149,7 @@ class SumLane:
         counts: npt.NDArray[np.uint8],
     ) -> tuple[Floats, Floats] | None:
         """Moments (5, G, D) and replicates (G, R, D) of the events x (E, n), E at most ``events``;
-        None where one of them, or a response, is not finite.
+        None where one of them, or a response, is not finite, and where an event lies on a joint.
 
         Raises ModelError where a graph fails, or the two disagree on the responses.
         """
@@ -146,6 +159,8 @@ class SumLane:
         self._groups[:count], self._groups[count:] = groups, groups[-1]
         self._counts[:count], self._counts[count:] = counts, 0
         found = self._graph.run(x, **self._feeds(groups))
+        if JOINT_EVENTS in found and (found[JOINT_EVENTS][:count] > 0).any():
+            return None
         moments = found[MOMENTS]
         replicates = found.get(REPLICATES, np.empty((len(self._weights), 0, moments.shape[2])))
         sums = (found[self._graph.response], moments, replicates)

@@ -5,11 +5,12 @@
 ``reductions``   ``convolution``  ``separable``  ``extremes``  ``normalization``  ``einsum``
 ``structure``    ``joins``  ``places``  ``selection``: operators that move and join elements
 ``steps``        operators that vary in steps or not at all
+``joints``       where the pieces of an operator meet
 ``contraction``  sums of products of tensors, which several rules write
 ``base``         what a rule is, and the table ``RULES``
 ``versions``     which versions of an operator its rule serves
 ``bundle``       tangents and adjoints, and how they broadcast
-``emit``         writes nodes
+``emit``         writes nodes; ``strong``: with zeros that no infinity spoils
 """
 
 from onnxtaylor.rules import (
@@ -20,6 +21,7 @@ from onnxtaylor.rules import (
     elementwise,
     extremes,
     joins,
+    joints,
     normalization,
     piecewise,
     places,
@@ -44,6 +46,7 @@ __all__ = [
     "elementwise",
     "extremes",
     "joins",
+    "joints",
     "normalization",
     "piecewise",
     "places",

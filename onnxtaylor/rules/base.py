@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import helper
@@ -77,6 +78,12 @@ class Context(Protocol):
 
     def shape(self, name: str) -> Shape:
         """The shape of a tensor."""
+
+    def format(self, name: str) -> np.dtype[Any]:
+        """The format of a tensor's numbers."""
+
+    def floor(self, name: str) -> float | None:
+        """The value at which a tensor is flat, such as 0 behind Relu; None where it has none."""
 
     def value(self, name: str) -> npt.NDArray[Any] | None:
         """The value of a tensor that is the same for all data, None for others."""

@@ -1,0 +1,212 @@
+"""Derivatives at events that lie on a joint: the limit of both sides, if they have one.
+
+At a joint, where the pieces of an operator meet, a rule gives the derivative of one piece, or of
+none: sign(0) = 0. So the derivative graph is asked at x ± δ instead, next to the event, in two
+directions of random signs. Where all four answers agree, their mean is the limit, and the
+derivative of the response wherever that is smooth. Where they do not, the response has a **kink**
+there: no derivative exists, and the coefficient of the piece that the graph took stands.
+
+    δ_i = v_i · (2⁻⁶⁰ u_i where x_i = 0, else 2^(8−d) abs(x_i)),  1 ≤ abs(v_i) < 2
+
+with d the binary digits of the format and u_i a typical size of the feature. Zeros, of padding, are
+where most joints are; there δ may be tiny, so that limits such as max(‖x‖, 10⁻¹²) hold. The mean of
+x + δ and x − δ is off by δ² only.
+
+A response may also **jump**: a sentinel that a Where replaces is a point of its own. It jumps if it
+is as far from f(x) at x ± δ/16 as at x ± δ. Then features that make it jump alone stay where they
+are, and coefficients of those count as kinks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.indices import MultiIndices
+
+__all__ = ["Apart", "Sides", "typical_size"]
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Evaluate = Callable[[Floats], Floats]
+
+PAIRS = 2  # directions, each with both sides
+NEAR = 1 / 16  # of δ
+TINY = 2.0**-60
+PART_BYTES = 2**26  # of coefficients at all sides that are held
+WIDEST = 512  # features of which it is asked which one makes a response jump
+ROWS = 2**13  # at which responses are evaluated at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Apart:
+    """Events (F,) at which no derivative exists, and of which coefficients, (F, C, K)."""
+
+    events: npt.NDArray[np.int64]
+    mask: Flags
+
+
+def typical_size(x: Floats) -> Floats:
+    """The median of abs(x) over events x (B, n) where it is not 0; 1 for features that are 0."""
+    size = np.where((x != 0) & np.isfinite(x), np.abs(x), np.nan)
+    known = np.isfinite(size).any(axis=0)
+    filled = np.where(known, size, 1.0)
+    return np.asarray(np.nanmedian(filled, axis=0))
+
+
+class Sides:
+    """Looks at both sides of events.
+
+    ``respond`` maps points (R, n) to responses (R, C), ``differentiate`` to coefficients (R, C, K)
+    of ``indices``, in a format of so many ``digits``. ``unit`` (n,) is the typical size of each
+    feature.
+    """
+
+    def __init__(
+        self,
+        indices: MultiIndices,
+        unit: Floats,
+        digits: int,
+        respond: Evaluate,
+        differentiate: Evaluate,
+    ) -> None:
+        self._indices, self._unit, self._digits = indices, unit, digits
+        self._respond, self._differentiate = respond, differentiate
+        random = np.random.default_rng(0)
+        n = indices.n_features
+        self._odd = random.integers(0, 2**63, n, dtype=np.uint64) * 2 + 1
+        self._salts = random.integers(0, 2**64, (PAIRS, n), dtype=np.uint64)
+        self._below = _lower_terms(indices)
+
+    def settle(self, x: Floats, terms: Floats) -> Flags:
+        """Puts the limits at events x (F, n) into their coefficients ``terms`` (F, C, K).
+
+        Returns where there is none, (F, C, K): a kink, or a jump.
+        """
+        apart = np.empty(terms.shape, np.bool_)
+        size = max(1, PART_BYTES // (8 * 2 * PAIRS * max(1, terms[:1].size)))
+        for start in range(0, len(x), size):
+            part = slice(start, start + size)
+            apart[part] = self._settle(x[part], terms[part])
+        return apart
+
+    def _settle(self, x: Floats, terms: Floats) -> Flags:
+        moves = self._moves(x)
+        jumps = self._jumps(x, moves)
+        moves[:, jumps.any(axis=1)] = 0.0
+        points = [x + side * move for move in moves for side in (1, -1)]
+        sides = np.stack([self._differentiate(point) for point in points])
+        with np.errstate(invalid="ignore", over="ignore"):
+            agree = np.ptp(sides, axis=0) <= self._tolerance(np.abs(sides).max(axis=0))
+            limit = sides.mean(axis=0)
+        agree &= np.isfinite(limit)
+        agree &= ~_of_features(jumps, self._indices)
+        apart = self._with_higher(~agree)
+        np.copyto(terms, limit, where=~apart)
+        return apart
+
+    def _moves(self, x: Floats) -> Floats:
+        """δ (PAIRS, F, n); which signs, the event says alone."""
+        size = np.where(x == 0, TINY * self._unit, 2.0 ** (8 - self._digits) * np.abs(x))
+        bits = np.ascontiguousarray(x + 0.0).view(np.uint64)  # −0 is 0
+        with np.errstate(over="ignore"):
+            event = (bits * self._odd).sum(axis=1, dtype=np.uint64)
+            mixed = (event[None, :, None] ^ self._salts[:, None, :]) * np.uint64(0x9E3779B97F4A7C15)
+            mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+        stretch = 1.0 + (mixed >> np.uint64(12) & np.uint64(0xFFFFF)) / 2.0**20
+        sign = np.where(mixed >> np.uint64(63), 1.0, -1.0)
+        return np.asarray(size * stretch * sign)
+
+    def _jumps(self, x: Floats, moves: Floats) -> Flags:
+        """Which features make which responses jump, (F, C, n)."""
+        centre = self._responses(x)
+        jumping = self._is_jump(x, moves, centre)
+        found = np.zeros((*centre.shape, x.shape[1]), np.bool_)
+        events = np.flatnonzero(jumping.any(axis=1))
+        if not len(events):
+            return found
+        if x.shape[1] <= WIDEST:
+            for i in range(x.shape[1]):
+                alone = np.zeros_like(moves[:, events])
+                alone[..., i] = moves[:, events, i]
+                found[events, :, i] = self._is_jump(x[events], alone, centre[events])
+            rest = np.where(found[events].any(axis=1), 0.0, moves[:, events])
+            jumping = self._is_jump(x[events], rest, centre[events])
+        else:
+            jumping = jumping[events]
+        found[events] |= jumping[..., None]  # together only, or nobody asked
+        return found
+
+    def _is_jump(self, x: Floats, moves: Floats, centre: Floats) -> Flags:
+        """Whether responses (F, C) jump between x and a point next to it."""
+        jumps = np.zeros(centre.shape, np.bool_)
+        for move in moves:
+            for side in (1, -1):
+                far, near = (self._responses(x + side * k * move) for k in (1, NEAR))
+                with np.errstate(invalid="ignore", over="ignore"):
+                    change = np.abs(far - centre)
+                    least = 2.0 ** (11 - self._digits) * (np.abs(far) + np.abs(centre))
+                    jumps |= (change > least) & ~(np.abs(near - centre) <= 0.5 * change)
+                    jumps |= ~np.isfinite(change) & np.isfinite(centre)
+        return jumps
+
+    def _responses(self, x: Floats) -> Floats:
+        parts = [self._respond(x[k : k + ROWS]) for k in range(0, len(x), ROWS)]
+        return np.concatenate(parts).astype(np.float64)
+
+    def _tolerance(self, size: Floats) -> Floats:
+        """How far the sides of coefficients of a size (F, C, K) may be apart and still agree.
+
+        Half of the digits of the coefficient, or of the largest one of its order in units of the
+        features: what cancels has the rounding of its terms.
+        """
+        units, orders = self._indices.scale(self._unit), self._indices.orders
+        own = 2.0 ** -((self._digits - 2) // 2) * size
+        for order in np.unique(orders):
+            mine = orders == order
+            largest = (size[..., mine] * units[mine]).max(axis=-1, keepdims=True)
+            own[..., mine] += 2.0 ** -(2 * self._digits // 3) * largest / units[mine]
+        return np.asarray(own)
+
+    def _with_higher(self, apart: Flags) -> Flags:
+        """A coefficient that jumps has no derivative by a feature that crosses the joint."""
+        for order in range(2, self._indices.order + 1):
+            crosses = features_of(apart, self._indices)  # (F, C, n)
+            slots, lower, feature = self._below[order]
+            meets = apart[..., lower] & crosses[..., feature]
+            for slot in np.unique(slots[meets.any(axis=(0, 1))]):
+                apart[..., slot] |= meets[..., slots == slot].any(axis=-1)
+        return apart
+
+
+def features_of(mask: Flags, indices: MultiIndices) -> Flags:
+    """Which features the coefficients of a mask (…, K) have, (…, n)."""
+    found = np.zeros((*mask.shape[:-1], indices.n_features + 1), np.bool_)
+    for slot in np.flatnonzero(mask.any(axis=tuple(range(mask.ndim - 1)))):
+        for i in indices.table[slot]:
+            found[..., i] |= mask[..., slot]  # index -1 is the last place
+    return found[..., :-1]
+
+
+def _of_features(mask: Flags, indices: MultiIndices) -> Flags:
+    """Which coefficients (…, K) have a feature of a mask (…, n)."""
+    padded = np.concatenate((mask, np.zeros((*mask.shape[:-1], 1), np.bool_)), axis=-1)
+    return np.asarray(padded[..., indices.table].any(axis=-1))  # index -1 finds the False
+
+
+def _lower_terms(
+    indices: MultiIndices,
+) -> dict[int, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """For each order: slots of coefficients, of those one order lower, and the feature between."""
+    slot_of = {alpha: k for k, alpha in enumerate(indices.tuples())}
+    rows: dict[int, list[tuple[int, int, int]]] = {k: [] for k in range(2, indices.order + 1)}
+    for alpha, slot in slot_of.items():
+        for place in range(len(alpha)) if len(alpha) > 1 else ():
+            lower = slot_of.get(alpha[:place] + alpha[place + 1 :])
+            if lower is not None:
+                rows[len(alpha)].append((slot, lower, alpha[place]))
+    tables = {k: np.array(some, np.int64).reshape(-1, 3).T for k, some in rows.items()}
+    return {k: (table[0], table[1], table[2]) for k, table in tables.items()}

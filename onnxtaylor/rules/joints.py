@@ -1,0 +1,258 @@
+"""Where the pieces of an operator meet: there its slope, or its value, may jump.
+
+A rule's derivative is that of one piece. At a joint another piece begins, and a response that is
+written in pieces may still be smooth there: abs(x)·abs(x), x·log 3 where x ≠ 0 and 0 elsewhere.
+So events on a joint are found here, and the engine looks at both sides of them.
+
+An entry of ``JOINTS`` tells of each element of a node whether it lies exactly on a joint. A new
+operator of pieces needs one line, such as ``on_joint("Abs", at(0.0))``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from onnxtaylor.rules.base import Context, Node
+from onnxtaylor.rules.bundle import Shape, broadcast_shape
+from onnxtaylor.rules.reductions import reduced_axes
+
+__all__ = ["JOINTS", "Flags", "JointTest", "on_joint"]
+
+
+@dataclass(frozen=True)
+class Flags:
+    """A Boolean tensor, true where an element lies on a joint, and its shape."""
+
+    name: str
+    shape: Shape
+
+
+JointTest = Callable[[Context, Node], Flags | None]
+
+JOINTS: dict[str, JointTest] = {}
+
+
+def on_joint(kinds: str | Iterable[str], test: JointTest) -> None:
+    """Registers where operators have their joints."""
+    for kind in kinds.split() if isinstance(kinds, str) else kinds:
+        JOINTS[kind] = test
+
+
+def at(*places: float | Callable[[Node], float]) -> JointTest:
+    """x lies on one of these places: numbers, or numbers that attributes of the node tell."""
+
+    def test(c: Context, node: Node) -> Flags | None:
+        x = node.inputs[0]
+        numbers = [place(node) if callable(place) else place for place in places]
+        return _any(c, [_equals(c, x, _number(c, x, number)) for number in numbers], c.shape(x))
+
+    return test
+
+
+def _number(c: Context, like: str, value: float) -> str:
+    """A number in the format of a tensor."""
+    return c.e.constant(np.float64(value), c.format(like))
+
+
+def _equals(c: Context, a: str, b: str) -> str:
+    return c.e.op("Equal", a, b)
+
+
+def _any(c: Context, tests: list[str], shape: Shape) -> Flags:
+    name = tests[0]
+    for other in tests[1:]:
+        name = c.e.op("Or", name, other)
+    return Flags(name, shape)
+
+
+def _inputs_equal(c: Context, node: Node) -> Flags | None:
+    """Both inputs are equal; whole numbers are so inside of a piece, not at its end."""
+    a, b = node.inputs[:2]
+    if c.format(a).kind != "f":
+        return None
+    return Flags(_equals(c, a, b), broadcast_shape(c.shape(a), c.shape(b)))
+
+
+def _clip(c: Context, node: Node) -> Flags | None:
+    """x is the lower or upper limit."""
+    x, limits = node.inputs[0], [name for name in node.inputs[1:3] if name]
+    return _any(c, [_equals(c, x, limit) for limit in limits], c.shape(x)) if limits else None
+
+
+def _hard_sigmoid(c: Context, node: Node) -> Flags:
+    """αx + β is 0 or 1."""
+    x, shape = node.inputs[0], c.shape(node.inputs[0])
+    alpha, beta = float(node.get("alpha", np.float32(0.2))), float(node.get("beta", 0.5))
+    line = c.e.op("Add", c.e.op("Mul", x, _number(c, x, alpha)), _number(c, x, beta))
+    return _any(c, [_equals(c, line, _number(c, x, end)) for end in (0.0, 1.0)], shape)
+
+
+def _whole(offset: float) -> JointTest:
+    """x + offset is a whole number."""
+
+    def test(c: Context, node: Node) -> Flags | None:
+        x = node.inputs[0]
+        if c.format(x).kind != "f":
+            return None
+        moved = c.e.op("Add", x, _number(c, x, offset)) if offset else x
+        return Flags(_equals(c, moved, c.e.op("Floor", moved)), c.shape(x))
+
+    return test
+
+
+def _cast(c: Context, node: Node) -> Flags | None:
+    """A number that is cut to a whole one jumps there, and to true or false at 0."""
+    x, y = node.inputs[0], node.outputs[0]
+    if c.format(x).kind != "f" or c.format(y).kind == "f":
+        return None
+    zero = _equals(c, x, _number(c, x, 0.0))
+    if c.format(y).kind == "b":
+        return Flags(zero, c.shape(x))
+    whole = _equals(c, x, c.e.op("Floor", x))
+    return Flags(c.e.op("And", whole, c.e.op("Not", zero)), c.shape(x))
+
+
+def _remainder(c: Context, node: Node) -> Flags | None:
+    """x is a multiple of y."""
+    z = node.outputs[0]
+    return Flags(_equals(c, z, _number(c, z, 0.0)), c.shape(z)) if c.format(z).kind == "f" else None
+
+
+def _axes(c: Context, node: Node) -> list[int]:
+    """The axes along which a node looks for the largest or smallest element."""
+    rank = len(c.shape(node.inputs[0]))
+    if node.kind == "GlobalMaxPool":
+        return list(range(2, rank))
+    if node.kind in ("ArgMax", "ArgMin", "Hardmax"):
+        return [int(node.get("axis", -1 if node.kind == "Hardmax" else 0)) % rank]
+    return reduced_axes(c, node)
+
+
+def _ties(c: Context, node: Node) -> Flags | None:
+    """Several elements share the largest (or smallest) value; a common floor is no joint."""
+    x, e = node.inputs[0], c.e
+    if c.format(x).kind != "f":
+        return None
+    shape, axes = c.shape(x), _axes(c, node)
+    if prod(shape[k] for k in axes) < 2:
+        return None
+    kind = "ReduceMin" if node.kind in ("ReduceMin", "ArgMin") else "ReduceMax"
+    places = e.constant(axes)
+    extreme = e.op(kind, x, places, keepdims=1)
+    equal = e.op("Cast", _equals(c, x, extreme), to=1)
+    several = e.op("Greater", e.op("ReduceSum", equal, places, keepdims=1), e.constant(1.5, "f4"))
+    kept = tuple(1 if k in axes else d for k, d in enumerate(shape))
+    return _above_floor(c, node, Flags(several, kept), extreme)
+
+
+def _above_floor(c: Context, node: Node, ties: Flags, value: str) -> Flags:
+    """Without the ties at a value where all that feeds the node is flat, such as 0 behind Relu."""
+    floor = c.floor(node.inputs[0])
+    if floor is None:
+        return ties
+    off = c.e.op("Not", _equals(c, value, _number(c, value, floor)))
+    return Flags(c.e.op("And", ties.name, off), ties.shape)
+
+
+def _top_k(c: Context, node: Node) -> Flags | None:
+    """Two of the elements that were taken are equal, or the last one and one that was not."""
+    x, y, e = node.inputs[0], node.outputs[0], c.e
+    if c.format(x).kind != "f":
+        return None
+    shape, taken = c.shape(x), c.shape(y)
+    axis = int(node.get("axis", -1)) % len(shape)
+    if taken[axis] < 1:
+        return None
+    kind = "ReduceMin" if int(node.get("largest", 1)) else "ReduceMax"
+    place = e.constant([axis])
+    last = e.op(kind, y, place, keepdims=1)
+
+    def count(name: str) -> str:
+        return e.op("ReduceSum", e.op("Cast", _equals(c, name, last), to=1), place, keepdims=1)
+
+    cut = e.op("Greater", count(x), count(y))
+    shape = tuple(1 if k == axis else d for k, d in enumerate(shape))
+    if taken[axis] > 1:
+        ends = (
+            (e.constant([0]), e.constant([taken[axis] - 1])),
+            (
+                e.constant([1]),
+                e.constant([taken[axis]]),
+            ),
+        )
+        first, second = (e.op("Slice", y, *end, place) for end in ends)
+        same = e.op("Cast", _equals(c, first, second), to=1)
+        total = e.op("ReduceMax", same, place, keepdims=1)
+        cut = e.op("Or", cut, e.op("Greater", total, e.constant(0.5, "f4")))
+    return _above_floor(c, node, Flags(cut, shape), last)
+
+
+def _max_pool(c: Context, node: Node) -> Flags | None:
+    """Several elements of a window share the largest value."""
+    x, y, e = node.inputs[0], node.outputs[0], c.e
+    sizes = [int(k) for k in node.get("kernel_shape", ())]
+    if prod(sizes) < 2 or int(node.get("ceil_mode", 0)):
+        return None if prod(sizes) < 2 else Flags(e.constant([[True]]), (1, 1))
+    rank = len(sizes)
+    strides = [int(k) for k in node.get("strides", [1] * rank)]
+    spread = [int(k) for k in node.get("dilations", [1] * rank)]
+    pads = _pads(c, node, sizes, strides, spread)
+    low = _number(c, x, -np.inf)
+    wide = e.op("Pad", x, e.constant([0, 0, *pads[:rank], 0, 0, *pads[rank:]]), low)
+    steps, axes = c.shape(y)[2:], e.constant(list(range(2, rank + 2)))
+    total = ""
+    for place in product(*map(range, sizes)):
+        start = [p * d for p, d in zip(place, spread, strict=True)]
+        end = [a + (n - 1) * s + 1 for a, n, s in zip(start, steps, strides, strict=True)]
+        part = e.op("Slice", wide, e.constant(start), e.constant(end), axes, e.constant(strides))
+        equal = e.op("Cast", _equals(c, part, y), to=1)
+        total = e.op("Add", total, equal) if total else equal
+    several = e.op("Greater", total, e.constant(1.5, "f4"))
+    return _above_floor(c, node, Flags(several, c.shape(y)), y)
+
+
+def _pads(
+    c: Context, node: Node, sizes: list[int], strides: list[int], spread: list[int]
+) -> list[int]:
+    """Padding before and after each axis of an image."""
+    rank, auto = len(sizes), node.get("auto_pad", b"NOTSET")
+    if auto in (b"NOTSET", b"VALID"):
+        return (
+            [int(k) for k in node.get("pads", [0] * 2 * rank)]
+            if auto == b"NOTSET"
+            else ([0] * 2 * rank)
+        )
+    before, after = [], []
+    images = zip(
+        c.shape(node.inputs[0])[2:],
+        c.shape(node.outputs[0])[2:],
+        sizes,
+        strides,
+        spread,
+        strict=True,
+    )
+    for size, steps, kernel, stride, dilation in images:
+        total = max(0, (steps - 1) * stride + (kernel - 1) * dilation + 1 - size)
+        small = total // 2
+        before.append(total - small if auto == b"SAME_LOWER" else small)
+        after.append(small if auto == b"SAME_LOWER" else total - small)
+    return before + after
+
+
+on_joint("Abs Sign Relu LeakyRelu PRelu Elu Softsign", at(0.0))
+on_joint("ThresholdedRelu", at(lambda node: float(node.get("alpha", 1.0))))
+on_joint("HardSigmoid", _hard_sigmoid)
+on_joint("Clip", _clip)
+on_joint("Max Min Equal Less Greater LessOrEqual GreaterOrEqual", _inputs_equal)
+on_joint("ReduceMax ReduceMin GlobalMaxPool ArgMax ArgMin Hardmax", _ties)
+on_joint("MaxPool", _max_pool)
+on_joint("TopK", _top_k)
+on_joint("Mod", _remainder)
+on_joint("Floor Ceil", _whole(0.0))
+on_joint("Round", _whole(0.5))
+on_joint("Cast CastLike", _cast)

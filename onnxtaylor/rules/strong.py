@@ -1,0 +1,67 @@
+"""Products in which zero is stronger than what is not finite: 0 · ∞ = 0 · NaN = 0.
+
+Where takes √x above 0 and x below: below, the slope of √x is no number, and its adjoint is 0. The
+product of both must be 0, not NaN, wherever a derivative is written as a product. With ordinary
+zeros a graph is faster; so this is for events at which a coefficient is not finite.
+
+At a point in general position a factor that is exactly 0 stays 0 around it, so the product is
+right. On a joint it may be 0 by accident (√s squared, at s = 0): there ``engine.joints`` looks at
+both sides, which are in general position.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from onnxtaylor.rules.emit import Emitter
+
+__all__ = ["StrongZeros"]
+
+
+class StrongZeros(Emitter):
+    """Writes nodes as ``Emitter`` does, products and quotients with strong zeros."""
+
+    def ops(self, kind: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
+        """A node with several outputs; returns their names."""
+        if all(name in self.constants for name in inputs):
+            return super().ops(kind, outputs, *inputs, **attributes)
+        if kind == "Mul":
+            return [self._where_zero(inputs, super().ops(kind, 1, *inputs)[0])]
+        if kind == "Div":
+            return [self._where_zero(inputs[:1], super().ops(kind, 1, *inputs)[0])]
+        if kind in ("MatMul", "Einsum") and len(inputs) == 2:
+            return [self._contracted(kind, inputs, attributes)]
+        return super().ops(kind, outputs, *inputs, **attributes)
+
+    def _where_zero(self, factors: tuple[str, ...], product: str) -> str:
+        """The product, 0 where a factor is 0."""
+        zeros = [super(StrongZeros, self).op("Equal", f, self._zero(f)) for f in factors]
+        zero = zeros[0] if len(zeros) == 1 else super().op("Or", *zeros)
+        return super().op("Where", zero, self._zero(product), product)
+
+    def _contracted(self, kind: str, inputs: tuple[str, ...], attributes: dict[str, Any]) -> str:
+        """Σ_k a_k b_k; NaN if one of them is not finite where the other is not 0."""
+        write = super().ops
+        clean, strange, present = [], [], []
+        for name in inputs:
+            finite = write("Equal", 1, write("Sub", 1, name, name)[0], self._zero(name))[0]
+            clean.append(write("Where", 1, finite, name, self._zero(name))[0])
+            strange.append(self._indicator(write("Not", 1, finite)[0]))
+            is_zero = write("Equal", 1, name, self._zero(name))[0]
+            present.append(self._indicator(write("Not", 1, is_zero)[0]))
+        total = write(kind, 1, *clean, **attributes)[0]
+        left = write(kind, 1, strange[0], present[1], **attributes)[0]
+        right = write(kind, 1, present[0], strange[1], **attributes)[0]
+        met = write("Greater", 1, write("Add", 1, left, right)[0], self.number(0.5))[0]
+        return write("Where", 1, met, self.number(np.nan), total)[0]
+
+    def _indicator(self, condition: str) -> str:
+        """1 where a condition holds, else 0."""
+        return super().ops("Where", 1, condition, self.number(1.0), self.number(0.0))[0]
+
+    def _zero(self, like: str) -> str:
+        value = self.constants.get(like)
+        whole = value is not None and value.dtype.kind in "iu"
+        return self.constant(np.zeros((), value.dtype), value.dtype) if whole else self.number(0.0)
