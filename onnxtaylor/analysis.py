@@ -23,6 +23,7 @@ from onnxtaylor.data import EventSource
 from onnxtaylor.errors import OptionError, listed
 from onnxtaylor.finite import describe_moves
 from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
+from onnxtaylor.hygiene import inspect_joints
 from onnxtaylor.inputs import Paths, Progress, open_data
 from onnxtaylor.outcome import checkpoint_facts, make_result, with_kinks
 from onnxtaylor.preparation import Prepared, make_engine, prepare
@@ -181,8 +182,9 @@ def run_prepared(
     sigma = np.array([f.std for f in features])
     scale = indices.scale(np.nan_to_num(sigma)) if options.scale == "sigma" else None
     steps, numbers = describe_moves(made.moves, options.finite_step, names), sums.finalize(scale)
+    warnings = [*made.warnings, *inspect_joints(sums.joints, sums.events, names)]
     result = make_result(
-        opened, engine, made.reasons, source, features, numbers, options, steps, made.warnings
+        opened, engine, made.reasons, source, features, numbers, options, steps, warnings
     )
     if options.check:
         check = compare_engines(

@@ -6,6 +6,7 @@
 ``sentinel``    a value far from all others, at many events, such as −999: a missing entry?
 ``range``       the steps of a feature leave the range of its data at many events
 ``saturated``   a probability is 0 or 1 at many events: its logit has more to tell
+``joint``       many events lie exactly where the response has a kink, or jumps
 ``weights``     few events carry nearly all of the weight: N_eff = (Σw)² / Σw² is small
 ==============  ==================================================================================
 
@@ -25,11 +26,18 @@ from onnxtaylor.data.values import is_missing
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.opening import OpenModel
 from onnxtaylor.engine.session import Session
-from onnxtaylor.errors import printable
+from onnxtaylor.errors import listed, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.result import Finding
 
-__all__ = ["inspect", "inspect_data", "inspect_responses", "inspect_steps", "sentinels"]
+__all__ = [
+    "inspect",
+    "inspect_data",
+    "inspect_joints",
+    "inspect_responses",
+    "inspect_steps",
+    "sentinels",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,6 +50,7 @@ DISTINCT = 8  # values that a column needs to have, else each of them may stand 
 MARGIN = 0.01  # of a feature's range, by which a step may leave it
 SATURATED = 1e-6
 FEW = 0.1  # N_eff per event
+ON_JOINT = 0.01  # share of the events
 EVALUATED = 256  # events of the sample
 
 PASSING = frozenset({"Identity", "Cast", "Flatten", "Reshape", "Squeeze", "Gather", "Slice"})
@@ -183,6 +192,24 @@ def inspect_responses(
             f" {share[c]:.0%} of the events, where it hardly varies: use --link logit",
         )
         for c in np.flatnonzero(share > MANY).tolist()
+    ]
+
+
+def inspect_joints(joints: Floats, events: int, names: Sequence[str]) -> list[Finding]:
+    """Features by which no derivative exists at many events; ``joints`` (n,) says at how many."""
+    many = [i for i in np.argsort(-joints, kind="stable").tolist() if joints[i] > ON_JOINT * events]
+    if not many:
+        return []
+    share = joints[many[0]] / events
+    which = listed([names[i] for i in many])
+    return [
+        Finding(
+            "joint",
+            names[many[0]] if len(many) == 1 else None,
+            f"at up to {share:.0%} of the events the response has a kink, or jumps, exactly where"
+            f" the event is: there is no derivative by {which} there, and that of one side is"
+            " taken: leave these events out, or use --finite-step",
+        )
     ]
 
 

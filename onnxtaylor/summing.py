@@ -86,6 +86,7 @@ def _from_coefficients(
         batch.labels,
         errors=answer.errors,
         kinks=answer.kinks,
+        joints=None if answer.apart is None else answer.apart.by_feature(engine.indices),
     )
 
 

@@ -4,8 +4,10 @@ The differences engine estimates its own error. The exact engine rounds: in a fo
 every node of the derivative graph adds about ε of its result, large terms that cancel leave the ε
 of the terms, and how much of it arrives at a coefficient no formula tells without the graph. So it
 is measured, as ECnoise measures a function's. The coefficients are computed at nine points on a
-line through the event; their differences of order k = 4, 5, 6 are free of all that is smooth,
-faults of rules included, and what is left is round-off, of the variance σ² binomial(2k, k).
+line next to the event; their differences of order k = 4, 5, 6 are free of all that is smooth,
+faults of rules included, and what is left is round-off, of the variance σ² binomial(2k, k). The
+event itself is not among the points, and all lie on one side of it: a fault that shows exactly
+there, where pieces of a response meet, must not pass for round-off.
 
     allowance = 4 σ + min(4 σ′, mean abs(t) / 1000) + 16 ε abs(t) + 2 ε m
 
@@ -72,8 +74,8 @@ def round_off(
     units = np.append(exact.indices.scale(spread), 1.0)
     groups = np.append(exact.indices.orders, 0)
     values = np.abs(centre) * units
-    allowance = SIGMAS * _noise(exact, x, short * grid * sign, centre, SHORT_ORDERS)
-    further = SIGMAS * _noise(exact, x, long * grid * sign, centre, LONG_ORDERS)
+    allowance = SIGMAS * _noise(exact, x, short * grid * sign, SHORT_ORDERS)
+    further = SIGMAS * _noise(exact, x, long * grid * sign, LONG_ORDERS)
     mean = np.where(np.isfinite(centre), np.abs(centre), 0.0).mean(axis=0)
     allowance += np.minimum(further, LONG_MOST * mean)
     values = np.maximum(values, values.mean(axis=0))
@@ -99,16 +101,11 @@ def _joined(answer: BatchCoefficients) -> Floats:
     return np.concatenate((answer.terms, answer.responses[..., None]), axis=2)
 
 
-def _noise(
-    exact: Engine, x: Floats, step: Floats, centre: Floats, orders: tuple[int, ...]
-) -> Floats:
+def _noise(exact: Engine, x: Floats, step: Floats, orders: tuple[int, ...]) -> Floats:
     """σ of terms and responses (E, C, K + 1): the largest of the estimates by each order."""
-    half = POINTS // 2
-    part = np.stack(
-        # the engine may reuse its arrays
-        [_joined(exact.coefficients(x + k * step)) if k else centre for k in range(-half, half + 1)]
-    )
-    found = np.zeros(centre.shape)
+    # the engine may reuse its arrays
+    part = np.stack([_joined(exact.coefficients(x + k * step)) for k in range(1, POINTS + 1)])
+    found = np.zeros(part.shape[1:])
     for order in range(1, max(orders) + 1):
         part = np.diff(part, axis=0)
         if order in orders:

@@ -62,7 +62,8 @@ class CrossCheck:
     ``verdict`` is ``agrees``, ``differs``, ``undecided``, ``kink`` or ``not run``, with the
     ``reason``. ``codes`` (C, K) are the verdicts of the coefficients as places in ``VERDICTS``;
     they, ``comparisons`` and ``responses`` are None where nothing ran. ``notes`` say what was left
-    out: events, or the third order.
+    out: events, or the third order. ``on_joints`` (C, K) counts the events at which a coefficient
+    does not exist, where these are many.
     """
 
     verdict: str
@@ -80,6 +81,7 @@ class CrossCheck:
     comparisons: Comparisons | None = None
     responses: Responses | None = None
     notes: tuple[str, ...] = ()
+    on_joints: npt.NDArray[np.int64] | None = None
 
     @property
     def passed(self) -> bool:
@@ -153,6 +155,22 @@ class CrossCheck:
             for o, k in places[order].tolist()
         ]
 
+    def joints(self) -> list[dict[str, Any]]:
+        """The coefficients that do not exist at many events, those first that do so at most."""
+        if self.on_joints is None or self.indices is None:
+            return []
+        names, places = self.indices.names(self.features), np.argwhere(self.on_joints)
+        order = np.argsort(-self.on_joints[tuple(places.T)], kind="stable")
+        return [
+            {
+                "output": self.outputs[o],
+                "label": label(names[k]),
+                "features": list(names[k]),
+                "events": int(self.on_joints[o, k]),
+            }
+            for o, k in places[order].tolist()
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """What goes into ``check`` of a saved result: numbers and texts, no arrays."""
         c, r = self.comparisons, self.responses
@@ -167,6 +185,7 @@ class CrossCheck:
             "comparisons": {name: pair[1] for name, pair in counts.items()},
             "worst": self.worst(),
             "differing": self.differing()[:LISTED],
+            "joints": self.joints()[:LISTED],
             "responses": None
             if r is None
             else {

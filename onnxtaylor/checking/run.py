@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,20 @@ import numpy.typing as npt
 from onnxtaylor.checking.budget import round_off, scale_of
 from onnxtaylor.checking.outcome import Comparisons, CrossCheck, Responses, not_run
 from onnxtaylor.checking.sample import Sample
-from onnxtaylor.checking.verdicts import at_events, of_coefficients, overall
+from onnxtaylor.checking.second_look import confirmed_ratio
+from onnxtaylor.checking.verdicts import (
+    AGREES,
+    DIFFERS,
+    KINK,
+    OFTEN,
+    at_events,
+    of_coefficients,
+    overall,
+)
 from onnxtaylor.data import Survey
 from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.engine.differences import Differences
+from onnxtaylor.engine.joints import Apart
 from onnxtaylor.engine.mixed import Mixed
 from onnxtaylor.engine.opening import OpenModel
 from onnxtaylor.engine.promotion import on_grid
@@ -113,13 +124,23 @@ class _Both:
     terms: Floats
     responses: Floats
     precision: str
+    again: Callable[[Floats, npt.NDArray[np.bool_]], Floats]
 
     def of(self, columns: list[int]) -> _Both:
         """Only these responses."""
 
+        def again(ratio: Floats, telling: npt.NDArray[np.bool_]) -> Floats:
+            whole = np.zeros(self.terms.shape)
+            whole[:, columns] = ratio
+            also = np.zeros(whole.shape, np.bool_)
+            also[:, columns] = telling
+            return self.again(whole, also)[:, columns]
+
         def narrow(answer: BatchCoefficients) -> BatchCoefficients:
+            apart = answer.apart  # of all coefficients, one order more perhaps
             return replace(
                 answer,
+                apart=None if apart is None else Apart(apart.events, apart.mask[:, columns]),
                 responses=answer.responses[:, columns],
                 terms=answer.terms[:, columns],
                 errors=None if answer.errors is None else answer.errors[:, columns],
@@ -131,6 +152,7 @@ class _Both:
             differences=narrow(self.differences),
             terms=self.terms[:, columns],
             responses=self.responses[:, columns],
+            again=again,
         )
 
 
@@ -173,7 +195,8 @@ def _evaluate(
         digits=_digits(narrow.precision),
         seed=seed,
     )
-    return _Both(ours, theirs, terms, responses, exact.precision)
+    again = partial(confirmed_ratio, differences, x, ours.terms, terms)
+    return _Both(ours, theirs, terms, responses, exact.precision, again)
 
 
 def _lengths(differences: Differences, spread: Floats) -> Floats:
@@ -199,7 +222,9 @@ class _UpTo:
         """Those of the engine, in arrays of their own."""
         answer = self._engine.coefficients(x)
         return BatchCoefficients(
-            answer.responses.copy(), answer.terms[..., : len(self.indices)].copy()
+            answer.responses.copy(),
+            answer.terms[..., : len(self.indices)].copy(),
+            apart=answer.apart,
         )
 
     def describe(self) -> dict[str, object]:
@@ -230,14 +255,22 @@ def _judged(
     assert both.differences.kinks is not None
     order = np.argsort(numbers[: len(ours)])
     budget = both.differences.errors + both.terms
-    codes, ratio = at_events(ours, theirs, budget, both.differences.kinks, indices, spread)
+    apart = both.exact.apart
+    joints = None if apart is None else apart.among(len(ours), len(indices))
+    codes, ratio = at_events(ours, theirs, budget, both.differences.kinks, indices, spread, joints)
     mean = np.where(np.isfinite(theirs), np.abs(theirs), 0.0).mean(axis=0)
-    verdicts = of_coefficients(codes, ratio, budget, scale_of(mean, indices.scale(spread)))
+    sure = both.again(ratio, (codes == AGREES) | (codes == DIFFERS))
+    scale = scale_of(mean, indices.scale(spread))
+    verdicts = of_coefficients(codes, ratio, budget, scale, sure)
+    on_joints = np.zeros(verdicts.shape, np.int64) if joints is None else joints.sum(axis=0)
+    often = on_joints >= max(2, OFTEN * len(ours))
+    verdicts[often & (verdicts != DIFFERS)] = KINK
     responses = _responses(both, numbers)
     return {
-        "verdict": overall(verdicts, responses_agree=responses.agree),
+        "verdict": overall(verdicts, responses_agree=responses.agree, on_joints=bool(often.any())),
         "reason": None,
         "codes": verdicts,
+        "on_joints": np.where(often, on_joints, 0),
         "responses": responses,
         "comparisons": Comparisons(
             numbers[order],

@@ -168,12 +168,15 @@ def _collected(
     write("Mul", f"{stem}/picked", f"{stem}/factors", last)
     if plan.low:
         write("Concat", f"{stem}/low", last, TERMS, axis=2)
-    flags = [info for info in graph.output if info.name == JOINT_EVENTS]
+    flagged = any(info.name == JOINT_EVENTS for info in proto.graph.output)
     del graph.output[:]
     graph.output.append(response)
     count = len(plan.low) + len(plan.places)
     terms = helper.make_tensor_value_info(TERMS, info.elem_type, ["N", responses, count])
-    graph.output.extend([terms, *flags])
+    graph.output.append(terms)
+    if flagged:
+        flags = helper.make_tensor_value_info(JOINT_EVENTS, onnx.TensorProto.FLOAT, ["N", 1])
+        graph.output.append(flags)
     return found
 
 

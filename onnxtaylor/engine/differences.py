@@ -79,7 +79,7 @@ class Differences:
         if accuracy is None:
             accuracy = 6 if errors else 2 if function.precision == "float64" else 4
         self._accuracy = accuracy
-        self._parallel = provider != "cpu"
+        self._parallel, self._largest = provider != "cpu", largest
         if steps is not None:
             steps = np.array(np.broadcast_to(steps, (2, function.n_features)), np.float64)
         # before the model is asked anything: what is not offered is refused
@@ -93,7 +93,7 @@ class Differences:
             if pilot is None
             else measure_noise(self._session, pilot, spread, digits=function.digits)
         )
-        self.steps = self._choose_steps(spread, largest, pilot) if steps is None else steps
+        self.steps = self._choose_steps(spread, pilot) if steps is None else steps
         self._pipelines = self._make(self._stencil, self.steps)
 
     @property
@@ -137,8 +137,17 @@ class Differences:
         """t_α at the events x (B, n), B as large as the caller likes. One call at a time."""
         return self._evaluate(self._stencil, self._pipelines, x)
 
-    def _choose_steps(self, spread: Floats, largest: Floats, pilot: Floats | None) -> Floats:
+    def with_other_steps(self, x: Floats, factor: float) -> BatchCoefficients:
+        """t_α at the events x (B, n) by steps that are ``factor`` times as wide."""
+        steps = self._widen(self.steps * factor)
+        return self._evaluate(self._stencil, self._make(self._stencil, steps), x)
+
+    def _widen(self, steps: Floats) -> Floats:
         digits, reach = self._session.function.digits, self._stencil.formula.reach
+        return wide_enough(steps, self._largest, reach=reach, digits=digits)
+
+    def _choose_steps(self, spread: Floats, pilot: Floats | None) -> Floats:
+        digits = self._session.function.digits
         orders = (1, 2) if self._errors else (self.indices.order,) * 2
         start = np.stack(
             [
@@ -146,9 +155,6 @@ class Differences:
                 for order in orders
             ]
         )
-
-        def widen(steps: Floats) -> Floats:
-            return wide_enough(steps, largest, reach=reach, digits=digits)
 
         def trial(indices: MultiIndices, steps: Floats) -> Floats:
             assert pilot is not None
@@ -161,8 +167,8 @@ class Differences:
                 return np.asarray((answer.errors / noise).reshape(-1, len(indices)))
 
         if pilot is None:
-            return widen(start)
-        return adapt_steps(trial, self.indices, start, widen)
+            return self._widen(start)
+        return adapt_steps(trial, self.indices, start, self._widen)
 
     def _build(self, indices: MultiIndices, *, apart: bool, pooled: bool = True) -> Stencil:
         return build_stencil(

@@ -1,16 +1,24 @@
 """Derivatives at events that lie on a joint: the limit of both sides, if they have one.
 
 At a joint, where the pieces of an operator meet, a rule gives the derivative of one piece, or of
-none: sign(0) = 0. So the derivative graph is asked at x ± δ instead, next to the event, in two
-directions of random signs. Where all four answers agree, their mean is the limit, and the
-derivative of the response wherever that is smooth. Where they do not, the response has a **kink**
-there: no derivative exists, and the coefficient of the piece that the graph took stands.
+none: sign(0) = 0. So the derivative graph is asked at both sides of the event instead, in two
+directions of random signs.
 
-    δ_i = v_i · (2⁻⁶⁰ u_i where x_i = 0, else 2^(8−d) abs(x_i)),  1 ≤ abs(v_i) < 2
+**Across.** Along a direction δ, abs(δ_i) about 2⁻¹¹ of the feature's spread, a coefficient T has
 
-with d the binary digits of the format and u_i a typical size of the feature. Zeros, of padding, are
-where most joints are; there δ may be tiny, so that limits such as max(‖x‖, 10⁻¹²) hold. The mean of
-x + δ and x − δ is off by δ² only.
+    D(δ) = T(x + δ) − T(x − δ)        M(δ) = ½ [T(x + δ) + T(x − δ)]
+
+Where T is smooth D halves with δ, so J = 2 D(δ) − D(2δ) vanishes, to δ³; where T jumps J is the
+jump. The limit is (4 M(δ) − M(2δ)) / 3, to δ⁴, and must be the same in both directions. That also
+serves what cancels next to the event, such as sin(x)/x.
+
+**Beside.** What jumps across so wide a step may be smooth next to the event, as max(‖x‖, 10⁻¹²) is
+at 0. So the other coefficients are asked again at δ_i of 2⁻⁶⁰ of the feature's size where x_i = 0,
+and 2^(8−d) abs(x_i) elsewhere, d the binary digits of the format. All sides must agree, and with
+the limit across where that was nearly one.
+
+Where they do not, the response has a **kink** there: no derivative exists, and the coefficient of
+the piece that the graph took stands.
 
 A response may also **jump**: a sentinel that a Where replaces is a point of its own. It jumps if it
 is as far from f(x) at x ± δ/16 as at x ± δ. Then features that make it jump alone stay where they
@@ -34,8 +42,12 @@ Flags = npt.NDArray[np.bool_]
 Evaluate = Callable[[Floats], Floats]
 
 PAIRS = 2  # directions, each with both sides
+WIDE = 2.0**-11  # of the spread of a feature
+NEARLY = 2.0**6  # tolerances; in double precision 2⁻¹⁴ of a coefficient
+CLOSE = 2.0**-6  # of a limit
 NEAR = 1 / 16  # of δ
 TINY = 2.0**-60
+SMALL = 0.1  # quantile
 PART_BYTES = 2**26  # of coefficients at all sides that are held
 WIDEST = 512  # features of which it is asked which one makes a response jump
 ROWS = 2**13  # at which responses are evaluated at a time
@@ -48,33 +60,55 @@ class Apart:
     events: npt.NDArray[np.int64]
     mask: Flags
 
+    def by_feature(self, indices: MultiIndices) -> Floats:
+        """At how many of the events no derivative by each feature exists, (n,).
+
+        A pair's features count where neither alone is to blame.
+        """
+        pure = self.mask & (np.ptp(_filled(indices.table), axis=1) == 0)
+        alone = pure.any(axis=(1, 2), keepdims=True)
+        found = features_of(np.where(alone, pure, self.mask), indices)
+        return found.any(axis=1).sum(axis=0, dtype=np.float64)
+
+    def among(self, events: int, coefficients: int) -> Flags:
+        """The mask of the first coefficients for all events of a batch, (B, C, K)."""
+        whole = np.zeros((events, self.mask.shape[1], coefficients), np.bool_)
+        whole[self.events] = self.mask[..., :coefficients]
+        return whole
+
 
 def typical_size(x: Floats) -> Floats:
-    """The median of abs(x) over events x (B, n) where it is not 0; 1 for features that are 0."""
+    """Of abs(x) over events x (B, n) where it is not 0, the size below which a tenth is, (n,).
+
+    So sentinels do not count, however many there are. 1 for columns that are 0.
+    """
     size = np.where((x != 0) & np.isfinite(x), np.abs(x), np.nan)
     known = np.isfinite(size).any(axis=0)
     filled = np.where(known, size, 1.0)
-    return np.asarray(np.nanmedian(filled, axis=0))
+    return np.asarray(np.nanquantile(filled, SMALL, axis=0))
 
 
 class Sides:
     """Looks at both sides of events.
 
     ``respond`` maps points (R, n) to responses (R, C), ``differentiate`` to coefficients (R, C, K)
-    of ``indices``, in a format of so many ``digits``. ``unit`` (n,) is the typical size of each
-    feature.
+    of ``indices``, in a format of so many ``digits``. x (B, n) are events that tell the typical
+    sizes of features and responses.
     """
 
     def __init__(
         self,
         indices: MultiIndices,
-        unit: Floats,
+        x: Floats,
         digits: int,
         respond: Evaluate,
         differentiate: Evaluate,
     ) -> None:
-        self._indices, self._unit, self._digits = indices, unit, digits
+        self._indices, self._unit, self._digits = indices, typical_size(x), digits
         self._respond, self._differentiate = respond, differentiate
+        self._scale = typical_size(self._responses(x))
+        around = np.nanmedian(x, axis=0)
+        self._spread = np.minimum(typical_size(x - around), self._unit)
         random = np.random.default_rng(0)
         n = indices.n_features
         self._odd = random.integers(0, 2**63, n, dtype=np.uint64) * 2 + 1
@@ -87,38 +121,70 @@ class Sides:
         Returns where there is none, (F, C, K): a kink, or a jump.
         """
         apart = np.empty(terms.shape, np.bool_)
-        size = max(1, PART_BYTES // (8 * 2 * PAIRS * max(1, terms[:1].size)))
+        size = max(1, PART_BYTES // (8 * 4 * PAIRS * max(1, terms[:1].size)))
         for start in range(0, len(x), size):
             part = slice(start, start + size)
             apart[part] = self._settle(x[part], terms[part])
         return apart
 
     def _settle(self, x: Floats, terms: Floats) -> Flags:
-        moves = self._moves(x)
-        jumps = self._jumps(x, moves)
-        moves[:, jumps.any(axis=1)] = 0.0
-        points = [x + side * move for move in moves for side in (1, -1)]
-        sides = np.stack([self._differentiate(point) for point in points])
-        with np.errstate(invalid="ignore", over="ignore"):
-            agree = np.ptp(sides, axis=0) <= self._tolerance(np.abs(sides).max(axis=0))
-            limit = sides.mean(axis=0)
+        directions = self._directions(x)
+        tiny = np.where(x == 0, TINY * self._unit, 2.0 ** (8 - self._digits) * np.abs(x))
+        jumps = self._jumps(x, directions * tiny)
+        directions = np.where(jumps.any(axis=1), 0.0, directions)
+        jump, limit = self._across(x, directions * WIDE * self._spread)
+        agree = jump <= 1
+        events = np.flatnonzero(~agree.all(axis=(1, 2)))
+        if len(events):
+            also, beside = self._beside(x[events], directions[:, events] * tiny[events])
+            # next to a point where much cancels all sides may agree on nothing at all
+            nearly = jump[events] <= NEARLY
+            also &= ~nearly | (np.abs(beside - limit[events]) <= CLOSE * np.abs(limit[events]))
+            limit[events] = np.where(agree[events] | ~also, limit[events], beside)
+            agree[events] |= also | nearly
         agree &= np.isfinite(limit)
         agree &= ~_of_features(jumps, self._indices)
         apart = self._with_higher(~agree)
         np.copyto(terms, limit, where=~apart)
         return apart
 
-    def _moves(self, x: Floats) -> Floats:
-        """δ (PAIRS, F, n); which signs, the event says alone."""
-        size = np.where(x == 0, TINY * self._unit, 2.0 ** (8 - self._digits) * np.abs(x))
+    def _across(self, x: Floats, moves: Floats) -> tuple[Floats, Floats]:
+        """By how much coefficients jump across x in units of the tolerance, and their limits."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            jumps, limits, size = [], [], np.zeros(1)
+            for move in moves:
+                near, far = self._both(x, move), self._both(x, 2 * move)
+                jumps.append(np.abs(2 * (near[0] - near[1]) - (far[0] - far[1])))
+                limits.append((4 * (near[0] + near[1]) - (far[0] + far[1])) / 6)
+                size = np.maximum(size, np.maximum(np.abs(near[0]), np.abs(near[1])))
+            jump = np.maximum(np.max(jumps, axis=0), np.ptp(limits, axis=0))
+            limit = np.mean(limits, axis=0)
+            found = np.where(jump == 0, 0.0, jump / self._tolerance(size))
+        return np.where(np.isfinite(found), found, np.inf), limit
+
+    def _beside(self, x: Floats, moves: Floats) -> tuple[Flags, Floats]:
+        """Which coefficients are the same on all sides next to x, and these limits."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            sides = np.stack([side for move in moves for side in self._both(x, move)])
+            nearer = self._differentiate(x + 0.5 * moves[0])  # as far as cancellation lets it be
+            all_ = np.concatenate((sides, nearer[None]))
+            agree = np.ptp(all_, axis=0) <= self._tolerance(np.abs(all_).max(axis=0))
+            limit = sides.mean(axis=0)
+        return agree & np.isfinite(limit), limit
+
+    def _both(self, x: Floats, move: Floats) -> tuple[Floats, Floats]:
+        """Coefficients at both sides of x."""
+        return self._differentiate(x + move), self._differentiate(x - move)
+
+    def _directions(self, x: Floats) -> Floats:
+        """Numbers between 1 and 2 of either sign, (PAIRS, F, n); which, the event says alone."""
         bits = np.ascontiguousarray(x + 0.0).view(np.uint64)  # −0 is 0
         with np.errstate(over="ignore"):
             event = (bits * self._odd).sum(axis=1, dtype=np.uint64)
             mixed = (event[None, :, None] ^ self._salts[:, None, :]) * np.uint64(0x9E3779B97F4A7C15)
             mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
         stretch = 1.0 + (mixed >> np.uint64(12) & np.uint64(0xFFFFF)) / 2.0**20
-        sign = np.where(mixed >> np.uint64(63), 1.0, -1.0)
-        return np.asarray(size * stretch * sign)
+        return np.asarray(np.where(mixed >> np.uint64(63), stretch, -stretch))
 
     def _jumps(self, x: Floats, moves: Floats) -> Flags:
         """Which features make which responses jump, (F, C, n)."""
@@ -160,14 +226,16 @@ class Sides:
     def _tolerance(self, size: Floats) -> Floats:
         """How far the sides of coefficients of a size (F, C, K) may be apart and still agree.
 
-        Half of the digits of the coefficient, or of the largest one of its order in units of the
-        features: what cancels has the rounding of its terms.
+        A third of the digits of the coefficient, and two of those of the response, or of the
+        largest coefficient of its order, in units of the features: what cancels has the rounding of
+        its terms, and beside a limit of 0 all is small.
         """
         units, orders = self._indices.scale(self._unit), self._indices.orders
-        own = 2.0 ** -((self._digits - 2) // 2) * size
+        own = 2.0 ** -(self._digits // 3 + 3) * size
         for order in np.unique(orders):
             mine = orders == order
             largest = (size[..., mine] * units[mine]).max(axis=-1, keepdims=True)
+            largest = np.maximum(largest, self._scale[:, None])
             own[..., mine] += 2.0 ** -(2 * self._digits // 3) * largest / units[mine]
         return np.asarray(own)
 
@@ -180,6 +248,11 @@ class Sides:
             for slot in np.unique(slots[meets.any(axis=(0, 1))]):
                 apart[..., slot] |= meets[..., slots == slot].any(axis=-1)
         return apart
+
+
+def _filled(table: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Multi-indices (K, order) with their first feature behind the end of a lower order."""
+    return np.where(table < 0, table[:, :1], table)
 
 
 def features_of(mask: Flags, indices: MultiIndices) -> Flags:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from onnxtaylor.compiler.facts import shapes_from
 from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.engine.derive import derive
+from onnxtaylor.engine.joints import Apart
 from onnxtaylor.engine.observe import observe
 from onnxtaylor.errors import ModelError, listed
 from onnxtaylor.graph import GraphFunction
@@ -175,4 +176,9 @@ class Mixed:
         if rest.errors is not None:
             errors = np.full(terms.shape, np.nan)
             errors[:, self._others] = rest.errors
-        return BatchCoefficients(responses, terms, errors, rest.kinks)
+        apart = None
+        if exact.apart is not None:
+            mask = np.zeros((len(exact.apart.events), *terms.shape[1:]), np.bool_)
+            mask[:, self._columns] = exact.apart.mask
+            apart = Apart(exact.apart.events, mask)
+        return BatchCoefficients(responses, terms, errors, rest.kinks, apart)

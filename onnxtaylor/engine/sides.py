@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from onnxtaylor.compiler.sums import loose_pieces
 from onnxtaylor.engine.derive import derive
-from onnxtaylor.engine.joints import Sides, typical_size
+from onnxtaylor.engine.joints import Sides
 from onnxtaylor.engine.lane import Reader
 from onnxtaylor.engine.promotion import promote
 from onnxtaylor.engine.session import Session, reason, start
@@ -63,4 +63,4 @@ def two_sides(
             reader.read(dict(zip(names, answers, strict=True)), terms[k : k + size])
         return terms
 
-    return Sides(indices, typical_size(x), DIGITS[str(fine.dtype)], session, differentiate)
+    return Sides(indices, x, DIGITS[str(fine.dtype)], session, differentiate)

@@ -84,6 +84,7 @@ class Accumulator:
         self._bootstrap = [Replicates(replicates, size) for _ in range(parts)]
         self._errors = [np.zeros(size) for _ in range(parts)]  # Σ abs(w) error; NaN: not known
         self.kinks: Floats = np.zeros(0)  # events with a kink within reach, (n,) once it is known
+        self.joints: Floats = np.zeros(0)  # events exactly on a kink, (n,) once there is one
 
     @property
     def events(self) -> int:
@@ -98,15 +99,18 @@ class Accumulator:
         labels: npt.NDArray[np.str_] | None = None,
         errors: Floats | None = None,
         kinks: npt.NDArray[np.bool_] | None = None,
+        joints: Floats | None = None,
     ) -> None:
         """Adds events: terms (B, C, K), weights (B,), event numbers (B,), labels (B,) of classes.
 
         ``errors`` (B, C, K) bound abs(t − true); what is not known of some events is not known of
-        their sums. ``kinks`` (B, n) tell of each feature whether one is within reach, likewise.
+        their sums. ``kinks`` (B, n) tell of each feature whether one is within reach, likewise;
+        ``joints`` (n,) at how many of the events there is no derivative by it.
         Raises DataError for a label that is none of the classes.
         """
         if len(terms):
             self._count(np.zeros(0) if kinks is None else kinks.sum(axis=0, dtype=np.float64))
+        self._count_joints(np.zeros(0) if joints is None else joints)
         for start in range(0, len(terms), BLOCK):
             part = slice(start, start + BLOCK)
             own = None if labels is None else labels[part]
@@ -119,6 +123,11 @@ class Accumulator:
             self.kinks = kinks
         else:
             self.kinks = self.kinks + kinks if len(self.kinks) and len(kinks) else np.zeros(0)
+
+    def _count_joints(self, joints: Floats) -> None:
+        """Adds those of further events; an empty array: none."""
+        if len(joints):
+            self.joints = self.joints + joints if len(self.joints) else joints
 
     def _add(
         self,
@@ -193,6 +202,7 @@ class Accumulator:
             raise ValueError("accumulators of different make cannot be merged")
         if other.events:
             self._count(other.kinks)
+        self._count_joints(other.joints)
         for part, moments in enumerate(other._moments):
             self._moments[part].merge(moments)
             self._bootstrap[part].merge(other._bootstrap[part])
@@ -254,7 +264,7 @@ class Accumulator:
 
     def state(self) -> dict[str, Floats]:
         """All sums as named arrays, to be saved and continued from."""
-        arrays: dict[str, Floats] = {"kinks": self.kinks}
+        arrays: dict[str, Floats] = {"kinks": self.kinks, "joints": self.joints}
         for part, moments in enumerate(self._moments):
             arrays |= {f"moments/{part}/{name}": a for name, a in moments.state().items()}
             arrays[f"replicates/{part}/absolute"] = self._bootstrap[part].absolute
@@ -264,7 +274,7 @@ class Accumulator:
 
     def restore(self, arrays: Mapping[str, Floats]) -> None:
         """The inverse of ``state``, into an accumulator of the same make. Raises KeyError."""
-        self.kinks = np.array(arrays["kinks"])
+        self.kinks, self.joints = np.array(arrays["kinks"]), np.array(arrays["joints"])
         for part in range(len(self._moments)):
             stem = f"moments/{part}/"
             own = {name: arrays[stem + name] for name in self._moments[part].state()}

@@ -23,8 +23,10 @@ __all__ = ["coefficients", "compiled"]
 def compiled(proto: onnx.ModelProto, x: Array, indices: MultiIndices) -> DerivativeGraph:
     """The derivative graph of a model, normalized first."""
 
-    def up_to_second(f: GraphFunction, some: MultiIndices, *keep: str) -> DerivativeGraph:
-        return compile_terms(f, some, observed(f, x), OPSET, keep=keep)
+    def up_to_second(
+        f: GraphFunction, some: MultiIndices, *keep: str, joints: bool = False
+    ) -> DerivativeGraph:
+        return compile_terms(f, some, observed(f, x), OPSET, keep=keep, joints=joints)
 
     function = function_of(proto)
     normal = function.with_proto(normalize(function.proto, RULES))

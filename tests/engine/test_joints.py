@@ -1,0 +1,204 @@
+"""Events exactly on joints: the limit where both sides agree, a kink where they do not."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+
+import onnxtaylor as ot
+from onnxtaylor.engine import exact
+from onnxtaylor.engine.exact import Exact
+from onnxtaylor.engine.opening import open_model
+from onnxtaylor.graph import ModelRequest, read_model
+from onnxtaylor.indices import MultiIndices
+from onnxtaylor.rules import RULES, joints
+from tests.engine.pieced import PIECES, Writer, pieced_models
+from tests.rules.sample import helper
+
+
+@pytest.fixture(autouse=True)
+def untimed(monkeypatch):
+    monkeypatch.setattr(exact, "TRIAL_SECONDS", 0.0)
+
+
+def parsed(text: str) -> onnx.ModelProto:
+    return onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]>\n{text}')
+
+
+def engine(model: onnx.ModelProto, x: np.ndarray, order: int = 2) -> Exact:
+    opened = open_model(read_model(model), ModelRequest(), x)
+    return Exact(opened.function, MultiIndices.full(x.shape[1], order), x=x)
+
+
+def coefficients(model: onnx.ModelProto, x: np.ndarray, order: int = 2) -> np.ndarray:
+    found = engine(model, x, order).coefficients(x)
+    assert found.apart is None or not found.apart.mask.any()
+    return found.terms
+
+
+def one_piece(name: str, side: int, dtype: type = np.float64) -> onnx.ModelProto:
+    w = Writer(dtype)
+    model = w.g.model(w.op("Mul", PIECES[name](w, "features")[side], 1.5), 21)
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("features", kind, ["N", 2]))
+    return model
+
+
+ON_JOINTS = np.array(
+    [
+        [0.0, 0.0],
+        [0.5, 0.5],
+        [-0.5, -0.5],
+        [0.0, 0.5],
+        [0.5, -0.5],
+        [0.3, 0.0],
+        [0.3, 0.3],
+        [0.2, -0.7],
+    ]
+)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", PIECES)
+def test_a_smooth_function_in_pieces_has_the_derivatives_of_its_smooth_form(name, dtype):
+    in_pieces, smooth = (coefficients(one_piece(name, side, dtype), ON_JOINTS) for side in range(2))
+    near = 1e-11 if dtype == np.float64 else 2e-6
+    if name == "sinc_by_where":
+        # its second derivative loses ε/x²: 2⁻⁵³ at 2⁻¹¹ of a spread of 0.05, 2⁻²⁴ at 0.2
+        near = 1e-6 if dtype == np.float64 else 3e-5
+    np.testing.assert_allclose(in_pieces, smooth, rtol=near, atol=near)
+
+
+def test_third_order_on_joints_is_the_limit_too():
+    for name in ("cube_by_abs_and_sign", "softplus_by_relu"):
+        in_pieces, smooth = (
+            coefficients(one_piece(name, side), ON_JOINTS, order=3) for side in range(2)
+        )
+        np.testing.assert_allclose(in_pieces, smooth, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_functions_in_pieces_agree_with_differences_on_joints(seed):
+    in_pieces_agrees(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12, 300))
+def test_many_random_functions_in_pieces(seed):
+    in_pieces_agrees(seed)
+
+
+def in_pieces_agrees(seed: int) -> None:
+    dtype = (np.float64, np.float32)[seed % 2]
+    in_pieces, smooth, x = pieced_models(seed, dtype)
+    wanted = coefficients(smooth, x)
+    near = 1e-10 if dtype == np.float64 else 4e-6
+    np.testing.assert_allclose(coefficients(in_pieces, x), wanted, rtol=near, atol=near)
+    check = ot.cross_check(in_pieces, x)
+    counts = check.counts()
+    assert check.verdict == "agrees"
+    assert counts["undecided"][1] == counts["kink"][1] == counts["differs"][0] == 0
+
+
+# operator → response of a and b at a = 0 (or where its pieces meet), its slopes below and above
+KINKS = {
+    "Abs": ("y = Abs(x)", 0.0, -1.0, 1.0),
+    "Relu": ("y = Relu(x)", 0.0, 0.0, 1.0),
+    "LeakyRelu": ("y = LeakyRelu<alpha: float = 0.25>(x)", 0.0, 0.25, 1.0),
+    "PRelu": ("k = Constant<value_float: float = 0.5>() y = PRelu(x, k)", 0.0, 0.5, 1.0),
+    "Clip": ("k = Constant<value_float: float = 0.5>() y = Clip(x, k)", 0.5, 0.0, 1.0),
+    "Max": ("k = Constant<value_float: float = 0.5>() y = Max(x, k)", 0.5, 0.0, 1.0),
+    "Min": ("k = Constant<value_float: float = 0.5>() y = Min(x, k)", 0.5, 1.0, 0.0),
+    "HardSigmoid": ("y = HardSigmoid<alpha: float = 0.5, beta: float = 0.5>(x)", -1.0, 0.0, 0.5),
+    "HardSwish": ("y = HardSwish(x)", 3.0, 1.5, 1.0),
+    "Elu": ("y = Elu<alpha: float = 0.5>(x)", 0.0, 0.5, 1.0),
+    "Celu": ("y = Celu<alpha: float = 0.5>(x)", 0.0, 1.0, 1.0),
+    "Selu": ("y = Selu<alpha: float = 2.0, gamma: float = 1.0>(x)", 0.0, 2.0, 1.0),
+    "Where": (
+        "k = Constant<value_float: float = 0.5>() c = Less(x, k) d = Sub(x, k) e = Mul(d, d)"
+        " f = Sub(e, d) y = Where(c, f, e)",
+        0.5,
+        -1.0,
+        0.0,
+    ),
+    "ReduceMax": (
+        "a = Constant<value_ints: ints = [2]>() n = Neg(x) u = Unsqueeze(x, a) v = Unsqueeze(n, a)"
+        " w = Concat<axis: int = 2>(u, v) y = ReduceMax<axes: ints = [2], keepdims: int = 0>(w)",
+        0.0,
+        -1.0,
+        1.0,
+    ),
+    "Mod": ("k = Constant<value_float: float = 0.5>() y = Mod<fmod: int = 1>(x, k)", 0.5, 1.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("kind", KINKS)
+def test_on_a_kink_no_derivative_exists_and_the_check_says_so(kind):
+    text, place, below, above = KINKS[kind]
+    model = parsed(f"m (float[N, 2] x) => (float[N, 2] y) {{ {text} }}")
+    x = np.random.default_rng(1).uniform(-1, 1, (40, 2))
+    x[:13, 0] = place
+    found = engine(model, x).coefficients(x)
+    assert found.apart is not None
+    np.testing.assert_array_equal(found.apart.events, np.arange(13))
+    slopes = 0 if below != above else 2  # t_0 has no limit, or t_00 alone
+    if kind != "Mod":  # a sawtooth jumps
+        assert found.apart.mask[:, 0, slopes].all()
+    assert not found.apart.mask[:, 0, 1].any()  # the other feature is none the worse
+    assert not found.apart.mask[:, 1].any()
+    check = ot.cross_check(model, x)
+    assert check.verdict == "kink"
+    row = check.to_dict()["joints"][0]
+    assert (row["output"], row["events"]) == ("y[0]", 13)
+    result = ot.analyze(model, x, bootstrap=0)
+    warning = next(w for w in result.warnings if w.code == "joint")
+    assert "x0" in warning.message
+    assert "32%" in warning.message.replace(" ", "")
+
+
+def test_every_operator_of_pieces_has_joints():
+    pieces = {kind for kind, rule in RULES.items() if rule.kind == "piecewise_linear"}
+    bent = {"Elu", "Softsign"}  # of their second derivative
+    steps = {"Sign", "Floor", "Ceil", "Round", "ArgMax", "ArgMin", "Hardmax", "Cast"}
+    compared = {"Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"}
+    # Where has none of its own: its condition has
+    assert pieces - {"Where"} | bent | steps | compared <= joints.JOINTS.keys()
+
+
+def test_a_sentinel_is_a_point_of_its_own_and_other_joints_are_seen_beside_it():
+    model = parsed(
+        "m (float[N, 2] x) => (float[N, 1] y) <float s = {-999.0}, float z = {0.0},"
+        " float[2, 1] w = {1.0, 0.5}> { c = Equal(x, s) r = Where(c, z, x) a = Abs(r)"
+        " q = Mul(a, r) d = Equal(q, z) e = Mul(q, q) f = Sin(x) g = Where(c, z, f)"
+        " h = Add(e, g) y = MatMul(h, w) }"
+    )
+    x = np.array([[-999.0, 0.0], [-999.0, 1.0], [0.0, -999.0], [0.5, 0.25], [1.0, 0.0]])
+    found = engine(model, x).coefficients(x)
+    inside = x != -999
+    slopes = np.where(inside, 4 * x**3 + np.cos(x), 0.0) * [1.0, 0.5]
+    bends = np.where(inside, 6 * x**2 - np.sin(x) / 2, 0.0) * [1.0, 0.5]
+    np.testing.assert_allclose(found.terms[:, 0, :2], slopes, rtol=2e-6, atol=2e-6)
+    np.testing.assert_allclose(found.terms[:, 0, [2, 4]], bends, rtol=2e-6, atol=2e-6)
+    features = ot.MultiIndices.full(2, 2)
+    assert found.apart is not None
+    counts = found.apart.by_feature(features)
+    np.testing.assert_array_equal(counts, [2, 1])
+
+
+def test_limits_do_not_depend_on_how_events_are_cut():
+    model, _, x = pieced_models(3, np.float32)
+    made = engine(model, x)
+    whole = made.coefficients(x).terms.copy()
+    for size in (1, 7):
+        parts = [made.coefficients(x[k : k + size]).terms.copy() for k in range(0, len(x), size)]
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_an_event_off_all_joints_is_not_touched():
+    x = np.random.default_rng(2).normal(size=(20, 2))
+    model = parsed("m (float[N, 2] x) => (float[N, 2] y) { a = Relu(x) y = Mul(a, x) }")
+    made = engine(model, x)
+    assert made.coefficients(x).apart is None
+    assert made._sides is None  # nothing was compiled for it
