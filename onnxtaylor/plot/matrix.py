@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 
 from onnxtaylor.plot.style import axes, every, title
-from onnxtaylor.plot.text import LITERAL, axis_label, literal, number, quantity, response
+from onnxtaylor.plot.text import LITERAL, axis_label, literals, number, quantity, response
 from onnxtaylor.result import TaylorResult
 
 __all__ = ["color_norm", "plot_matrix"]
@@ -39,7 +39,7 @@ def plot_matrix(
     second = np.ma.masked_invalid(result.matrix(c, result.groups[g]))
     first = np.ma.masked_invalid(result.vector(c, result.groups[g])[:, np.newaxis])
     n = len(first)
-    names = [literal(name) for name in result.features]
+    names = literals(result.features)
     wide = max(1.0, n / 25)  # width of the strip, in cells
     strip = -0.5 - 1.3 * wide, -0.5 - 0.3 * wide
     norm, extend = color_norm(np.concatenate([first.compressed(), second.compressed()]))
@@ -71,7 +71,7 @@ def plot_matrix(
         bar.set_label(axis_label(result))
         what = f"{quantity(result)} of {response(result, result.outputs[c], 20)}"
         grey = "" if not second.mask.any() else " (grey: not computed)"
-        title(ax, what + grey, result.groups[g])
+        title(ax, what + grey, result.groups, g)
     return ax
 
 

@@ -8,7 +8,7 @@ and axes that the caller passes keep the caller's style.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.plot.text import LITERAL, is_finite_step, literal
+from onnxtaylor.plot.text import LITERAL, is_finite_step, literals
 from onnxtaylor.result import TaylorResult
 
 __all__ = [
@@ -131,7 +131,7 @@ def every(n: int, room: float) -> slice:
     return slice(None, None, max(1, int(np.ceil(n / max(room, 1.0)))))
 
 
-def title(ax: Axes, what: str, group: str) -> None:
-    """A title of two lines: what is shown, and over which events."""
-    events = "all events" if group == "all" else f"events of {literal(group)}"
+def title(ax: Axes, what: str, groups: Sequence[str], g: int) -> None:
+    """A title of two lines: what is shown, and over the events of which of the groups."""
+    events = "all events" if groups[g] == "all" else f"events of {literals(groups)[g]}"
     ax.set_title(f"{what}\n{events}", loc="left", **LITERAL)

@@ -79,8 +79,8 @@ def test_other_commands_take_the_names(cli):
 
 
 def test_a_policy_names_the_classes(cli, place):
-    words = ("audit", "--init", "softmax.onnx", "named.csv", *CALL[3:7], "--classes", "tth,ggh,bkg", "-q", "-o", "a.toml")
-    assert cli(*words).status == 0
+    given = ("softmax.onnx", "named.csv", *CALL[3:7], "--classes", "tth,ggh,bkg")
+    assert cli("audit", "--init", *given, "-q", "-o", "a.toml").status == 0
     assert 'classes = ["tth", "ggh", "bkg"]' in (place / "a.toml").read_text()
     found = cli("audit", "softmax.onnx", "named.csv", "--policy", "a.toml", "--json")
     assert json.loads(found.out)["analysis"]["outputs"] == ["tth", "ggh", "bkg"]

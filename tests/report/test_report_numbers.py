@@ -91,3 +91,13 @@ def test_the_response_stands_behind_its_link(make_result):
 )
 def test_units(make_result, scale, units):
     assert payload(make_result(2, scale=scale))["units"] == units
+
+
+def test_names_of_the_page_stay_different(make_result):
+    names = [f"jets_leading_constituent_{k}_transverse_momentum_over_jet_pt" for k in range(12)]
+    names += ["a\n", "a\\n", "z" * 500, "z" * 501]
+    page = payload(make_result(names, ("o" * 500, "o" * 501), ("g" * 500, "g" * 501)))
+    for listed in (page["features"], page["outputs"], page["groups"], *page["short"].values()):
+        assert len(set(listed)) == len(listed)
+    for limit, short in page["short"].items():
+        assert max(map(len, short)) <= int(limit) + 4
