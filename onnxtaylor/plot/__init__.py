@@ -1,4 +1,4 @@
-"""Figures of a result: ``result.plot.scores()`` and its siblings, or all of them as files.
+"""Figures of a result: ``result.plot.scores()`` and its siblings, or as files.
 
     scores    the highest ranked coefficients as bars          plot_scores
     curve     all coefficients by rank, with a cut             plot_curve
@@ -74,9 +74,10 @@ class ResultPlots:
         *,
         output: str | int | None = None,
         group: str | None = None,
+        top: int | None = None,
     ) -> Axes:
         """Second order as a matrix, first order beside it: see ``plot_matrix``."""
-        return plot_matrix(self.result, ax, output=output, group=group)
+        return plot_matrix(self.result, ax, output=output, group=group, top=top)
 
     def outputs(
         self,
@@ -107,6 +108,20 @@ class ResultPlots:
         formats: Sequence[str] = ("png", "pdf"),
         prefix: str = "",
         group: str | None = None,
+        what: str | Sequence[str] | None = None,
+        output: str | int | Sequence[str | int] | None = None,
+        top: int | None = None,
+        per_class: bool = False,
     ) -> list[Path]:
-        """All figures as files: see ``save_figures``."""
-        return save_figures(self.result, folder, formats=formats, prefix=prefix, group=group)
+        """Figures as files: see ``save_figures``."""
+        return save_figures(
+            self.result,
+            folder,
+            formats=formats,
+            prefix=prefix,
+            group=group,
+            what=what,
+            output=output,
+            top=top,
+            per_class=per_class,
+        )

@@ -185,4 +185,5 @@ def _legend(ax: Axes, looks: Sequence[Kind], beside: int) -> None:
 
 
 def _write(ax: Axes, x: float, y: float, text: str, **look: Any) -> None:
-    ax.text(x, y, text, fontsize=SIZE, va="center_baseline", **look, **LITERAL)
+    # within the axes: to measure hundreds of texts for the layout would take most of the time
+    ax.text(x, y, text, fontsize=SIZE, va="center_baseline", in_layout=False, **look, **LITERAL)

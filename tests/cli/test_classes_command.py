@@ -61,6 +61,21 @@ def test_where_labels_are_classes_must_be_those(refused, words):
     assert "--output-names a: 1 name for 3" in refused(*words, "--output-names", "a")
 
 
+def test_figures_per_class(cli, place, refused):
+    assert cli(*CALL, *FAST, "-o", "r.json", "-q").status == 0
+    words = ("plot", "r.json", "--format", "svg", "-o", "f", "--per-class")
+    assert "with --classes A,B,C" in refused(*words)
+    found = cli(*words, "--classes", "tth,ggh,bkg")
+    assert found.out.split() == ["f/outputs-per-class.svg", "f/table-per-class.svg"]
+    assert found.err.startswith("3 responses side by side; scores, curve and matrix of one: --out")
+    found = cli(*words, "--classes", "tth,ggh,bkg", "--output", "ggh", "--what", "scores")
+    assert (found.out, found.err) == ("f/scores-ggh-per-class.svg\n", "")
+    assert "did you mean 'ggh'?" in refused(*words, "--classes", "tth,gghh,bkg")
+    assert "what 'table': it shows all" in refused(
+        *words[:-1], "--output", "y[0]", "--what", "table"
+    )
+
+
 def test_names_come_from_a_file_too(cli, place):
     (place / "names.txt").write_text("gluon, fused\nVBF\nrest\n")
     words = (*CALL, *FAST, "--output-names", "@names.txt", "-o", "r.json", "-q")
