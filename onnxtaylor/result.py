@@ -32,7 +32,7 @@ from onnxtaylor.classes import (
     words_of,
 )
 from onnxtaylor.documents import Format, checked, with_nulls
-from onnxtaylor.errors import OptionError, ResultError, printable
+from onnxtaylor.errors import OptionError, ResultError, listed, printable
 from onnxtaylor.files import write_whole
 from onnxtaylor.indices import MultiIndices, label
 from onnxtaylor.summaries import (
@@ -43,6 +43,7 @@ from onnxtaylor.summaries import (
     ModelSummary,
     place_of,
 )
+from onnxtaylor.uncertainty import uncertain
 
 if TYPE_CHECKING:
     import pandas
@@ -63,6 +64,7 @@ __all__ = [
 SCHEMA = "onnxtaylor.result/1"
 FORMAT = Format(SCHEMA, "onnxtaylor result", "result")
 FINITE_STEP = "finite-step"
+SHOWN = 3  # coefficients in a repr
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -275,6 +277,24 @@ class TaylorResult:
         from onnxtaylor.report import html  # templates: only when asked for
 
         return html(self, title=title)
+
+    def __repr__(self) -> str:
+        """What was analyzed, the verdict of the check, and the head of the first ranking."""
+        finite = self.method != "derivative"
+        what, mean = ("finite-step responses", "⟨r⟩") if finite else ("coefficients", "⟨t⟩")
+        check = "none" if self.check is None else printable(self.check.get("verdict"))
+        lines = [
+            f"TaylorResult of {printable(self.model.path)}: {len(self.indices)} {what} of"
+            f" {len(self.features)} features at {self.data.events} events",
+            f"responses {listed(self.outputs)}; events of {listed(self.groups)}; scale"
+            f" {printable(self.options.get('scale'))}; engine {printable(self.model.engine)}; check"
+            f" {check}; {len(self.warnings)} warnings",
+            f"highest ranked of {printable(self.outputs[0], 40)}, {mean} ± SEM:",
+        ]
+        for row in self.top(SHOWN):
+            value = uncertain(row["score"], row["sem"])
+            lines.append(f"{row['rank']:>4}  {printable(row['label'], 60)}: {value}")
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: see ``report.notebook``."""

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
+from onnxtaylor.errors import printable
 from onnxtaylor.plot.curve import plot_curve
-from onnxtaylor.plot.files import save_figures
+from onnxtaylor.plot.files import WHAT, save_figures
 from onnxtaylor.plot.matrix import plot_matrix
 from onnxtaylor.plot.outputs import plot_outputs
 from onnxtaylor.plot.scores import plot_scores
@@ -44,6 +45,10 @@ class ResultPlots:
     """The figures of one result: ``result.plot``."""
 
     result: TaylorResult
+
+    def __repr__(self) -> str:
+        """What can be drawn."""
+        return f"Figures of {printable(self.result.model.path)}: {', '.join(WHAT)}, and save"
 
     def scores(
         self,

@@ -114,6 +114,12 @@ class LearningProgress:
         self._recorded: set[int | float] = set()
         self._scores: list[Scores] = []
 
+    def __repr__(self) -> str:
+        """How many steps of what."""
+        if not self._steps:
+            return "LearningProgress: nothing was recorded yet"
+        return repr(self.result()).replace("ProgressResult", "LearningProgress", 1)
+
     @property
     def steps(self) -> tuple[TrackedStep, ...]:
         """What has been recorded, in this order."""
