@@ -28,8 +28,8 @@ def plot_outputs(
 
     Features stand in the order of their largest score; ``top`` keeps the first of them. Outputs
     differ by colour and marker. The events are those of ``group``, all by default; with
-    ``per_class`` output c is shown over the events of class c (the CMS convention), classes and
-    outputs matched by name where their names are equal, else by their order.
+    ``per_class`` each output is shown over the events of its own class (the CMS convention); which
+    that is, ``onnxtaylor.classes`` tells.
 
     Raises OptionError for a group that the result does not have, ``top`` below 1, ``group``
     together with ``per_class``, classes that do not match the outputs, or a result without
