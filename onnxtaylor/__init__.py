@@ -30,6 +30,7 @@ The data's path through the package, top to bottom:
 ``report``      a result as one HTML page, and as what a notebook shows; ``bars``: progress, seen
 ``cli``         one thin file per command
 ``tables``      rankings as Markdown and LaTeX; ``markup``: untrusted text in these
+``classes``     which response belongs to which class; ``abbreviation``: long names cut
 ``uncertainty``  how many digits a value has
 ``indices``     the convention: order of the coefficients, 1/α!, labels
 ``files``       written whole or not at all; ``documents``: saved JSON, read

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,6 +53,8 @@ def analyze(
     input: str | Sequence[str] | None = None,
     output: str | Sequence[str] | None = None,
     fix: Mapping[str, npt.ArrayLike] | None = None,
+    output_names: Iterable[object] | None = None,
+    classes: Iterable[object] | None = None,
     link: str = "identity",
     scale: str = "unit",
     events: int | None = None,
@@ -83,6 +85,11 @@ def analyze(
     input, output, fix
         Inputs that hold features; output tensors, inner tensors or response nodes to analyze;
         values for further inputs.
+    output_names, classes
+        Names of the response nodes, and the labels of the classes that they are the scores of: one
+        for each node of the outputs, in the order of the model. Each may stand alone: classes name
+        the nodes, too. Needed where rankings per class are asked for and neither the model's names
+        nor labels 0 … C−1 tell which node belongs to which class: see ``onnxtaylor.classes``.
     link
         ``identity``, or ``logit`` / ``log`` of the response.
     scale
@@ -99,6 +106,8 @@ def analyze(
         stencil, ``bootstrap`` (number of replicates), ``seed``, ``missing`` (the value of missing
         entries), ``batch_size``, ``threads``, ``provider`` (auto, cpu, cuda), ``resume`` (a
         folder).
+        ``per_class``: True refuses the run before it starts where it is not known which response
+        belongs to which class.
         ``check``: the number of events, 64 by default, at which the two engines are compared once
         the sums are made; fewer, but eight at least, where that would take more than 2¹⁸
         evaluations of the model; 0 for none. What came of it is in ``result.check``: see
@@ -124,7 +133,15 @@ def analyze(
         raise OptionError(f"analyze has no option {listed(unknown)}")
     chosen = AnalysisOptions(order=order, engine=engine, link=link, scale=scale, **options)
     by_steps = chosen.finite_step is not None
-    request = ModelRequest.of(input, output, fix, link, by_steps=by_steps)
+    request = ModelRequest.of(
+        input,
+        output,
+        fix,
+        link,
+        by_steps=by_steps,
+        output_names=output_names,
+        classes=classes,
+    )
     loaded = read_model(model)
     with showing(progress) as tell:
         source = open_data(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -36,6 +36,7 @@ def cross_check(
     input: str | Sequence[str] | None = None,
     output: str | Sequence[str] | None = None,
     fix: Mapping[str, npt.ArrayLike] | None = None,
+    output_names: Iterable[object] | None = None,
     link: str = "identity",
     progress: Progress | None = None,
     **options: Any,
@@ -70,7 +71,7 @@ def cross_check(
     if events < 1:
         raise OptionError(f"{events} events: one at least is needed")
     chosen = AnalysisOptions(order=order, link=link, **options)
-    request = ModelRequest.of(input, output, fix, link)
+    request = ModelRequest.of(input, output, fix, link, output_names=output_names)
     loaded = read_model(model)
     columns = None if feature_names is None else tuple(feature_names)
     source = open_data(

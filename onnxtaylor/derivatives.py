@@ -54,6 +54,12 @@ class Derivatives:
         double = info.type.tensor_type.elem_type == onnx.TensorProto.DOUBLE
         self._dtype = np.dtype(np.float64 if double else np.float32)
 
+    def __repr__(self) -> str:
+        """What a call takes and gives."""
+        names = ", ".join(output.name for output in self.proto.graph.output)
+        n = self.n_features
+        return f"Derivatives of {n} features: called on x (events, {n}) it gives {names}"
+
     def __call__(self, x: npt.ArrayLike) -> DerivativeValues:
         """∂f_c/∂x_i, ∂²f_c/∂x_i∂x_j, … at x (B, n). Raises DataError for another shape."""
         rows = np.ascontiguousarray(x, dtype=self._dtype)

@@ -54,7 +54,7 @@ def checkpoint_facts(
 ) -> dict[str, object]:
     """Everything that the sums depend on: what a checkpoint is valid for."""
     kept = {k: getattr(options, k) for k in AnalysisOptions.__dataclass_fields__}
-    for name in ("threads", "resume", "scale", "batch_size", "check"):
+    for name in ("threads", "resume", "scale", "batch_size", "check", "per_class"):
         del kept[name]
     return {
         "version": version("onnxtaylor"),
@@ -95,6 +95,7 @@ def make_result(
             engine=engine.name,
             precision=engine.precision,
             provider=opened.provider,
+            nodes=opened.nodes,
         ),
         data=DataSummary(
             sources=tuple(source.origins),

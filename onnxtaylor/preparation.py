@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor import data
+from onnxtaylor.classes import agree_with_labels, classes_of
 from onnxtaylor.data import EventSource, Survey
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.differences import Differences
@@ -78,6 +79,9 @@ def prepare(
     provider = choose_provider(options.provider)
     first = next(iter(source.batches(min(found.events, 64))))
     opened = open_model(model, request, first.x, provider=provider)
+    agree_with_labels(opened.nodes, list(found.classes))
+    if options.per_class:  # before the work, not after it
+        classes_of(opened.nodes, opened.response_names, list(found.classes))
     indices = _indices(opened, options.order)
     # the batch and its first displaced rows must fit in memory before anything is allocated
     replicates = _replicates(options.bootstrap, opened, indices, max(1, len(found.classes)))

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, listed, printable
+from onnxtaylor.classes import classes_of
+from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.files import write_whole
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def ranked_columns(
     over the events of class c, as in the CMS convention.
 
     Raises OptionError as ``ranked_rows`` does, for ``group`` together with ``per_class``, and
-    where responses and classes do not match.
+    where it is not known which class a response belongs to.
     """
     if per_class and group is not None:
         raise OptionError("per_class chooses the groups itself: leave group out")
@@ -149,21 +150,10 @@ def ranked_columns(
 def class_groups(result: TaylorResult) -> list[str]:
     """The group of each output's own class, as in the CMS convention; one name per output.
 
-    Outputs find their class by name; where no name is common and there are as many outputs as
-    classes, by order. Raises OptionError, naming both, where neither fits.
+    Which that is, the model or the user has said: see ``classes``. Raises OptionError, which says
+    what to do, where nobody has.
     """
-    outputs, classes = result.outputs, result.groups[1:]
-    common = set(outputs) & set(classes)
-    if classes and common == set(outputs):
-        return list(outputs)
-    # of names that fit in part, the order may be another one
-    if classes and len(classes) == len(outputs) and not common:
-        return list(classes)
-    raise OptionError(
-        f"{len(outputs)} outputs and {len(classes)} classes do not match: outputs"
-        f" {listed(outputs)}; classes {listed(classes) or 'none'}: analyze with a label of one"
-        " class for each output, or leave the ranking per class out"
-    )
+    return classes_of(result.nodes, result.outputs, result.groups[1:])
 
 
 def write_csv(result: TaylorResult, path: str | os.PathLike[str]) -> None:

@@ -17,15 +17,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.classes import (
+    ResponseNode,
+    agree_with_labels,
+    name_nodes,
+    nodes_of_names,
+    words_of,
+)
 from onnxtaylor.documents import Format, checked, with_nulls
-from onnxtaylor.errors import OptionError, ResultError, printable
+from onnxtaylor.errors import OptionError, ResultError, listed, printable
 from onnxtaylor.files import write_whole
 from onnxtaylor.indices import MultiIndices, label
 from onnxtaylor.summaries import (
@@ -36,6 +43,7 @@ from onnxtaylor.summaries import (
     ModelSummary,
     place_of,
 )
+from onnxtaylor.uncertainty import uncertain
 
 if TYPE_CHECKING:
     import pandas
@@ -56,6 +64,7 @@ __all__ = [
 SCHEMA = "onnxtaylor.result/1"
 FORMAT = Format(SCHEMA, "onnxtaylor result", "result")
 FINITE_STEP = "finite-step"
+SHOWN = 3  # coefficients in a repr
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -100,6 +109,38 @@ class TaylorResult:
     def groups(self) -> tuple[str, ...]:
         """``all``, then the classes."""
         return tuple(g.name for g in self.data.groups)
+
+    @property
+    def nodes(self) -> tuple[ResponseNode, ...]:
+        """The nodes of the model's outputs that were asked for, with their names and classes."""
+        return self.model.nodes or nodes_of_names(self.outputs)
+
+    def renamed(
+        self,
+        *,
+        output_names: Iterable[object] | None = None,
+        classes: Iterable[object] | None = None,
+    ) -> TaylorResult:
+        """The same numbers with other names of the responses, or with their classes.
+
+        ``output_names`` and ``classes`` are those of ``analyze``: one for each node of the model's
+        outputs, in their order. Raises OptionError as ``analyze`` does, and where the classes are
+        not the labels of the data.
+        """
+        names, labels = words_of(output_names), words_of(classes)
+        if not names and not labels:
+            return self
+        old = self.nodes
+        stored = [node.name for node in old]
+        made = name_nodes(
+            [node.node or node.name for node in old], stored, names=names, classes=labels
+        )
+        if not labels:
+            made = tuple(replace(m, label=node.label) for m, node in zip(made, old, strict=True))
+        agree_with_labels(made, self.groups[1:])
+        new = dict(zip(stored, (node.name for node in made), strict=True))
+        output = tuple(new[name] for name in self.outputs)
+        return replace(self, model=replace(self.model, output=output, nodes=made))
 
     @property
     def plot(self) -> ResultPlots:
@@ -237,6 +278,24 @@ class TaylorResult:
 
         return html(self, title=title)
 
+    def __repr__(self) -> str:
+        """What was analyzed, the verdict of the check, and the head of the first ranking."""
+        finite = self.method != "derivative"
+        what, mean = ("finite-step responses", "⟨r⟩") if finite else ("coefficients", "⟨t⟩")
+        check = "none" if self.check is None else printable(self.check.get("verdict"))
+        lines = [
+            f"TaylorResult of {printable(self.model.path)}: {len(self.indices)} {what} of"
+            f" {len(self.features)} features at {self.data.events} events",
+            f"responses {listed(self.outputs)}; events of {listed(self.groups)}; scale"
+            f" {printable(self.options.get('scale'))}; engine {printable(self.model.engine)}; check"
+            f" {check}; {len(self.warnings)} warnings",
+            f"highest ranked of {printable(self.outputs[0], 40)}, {mean} ± SEM:",
+        ]
+        for row in self.top(SHOWN):
+            value = uncertain(row["score"], row["sem"])
+            lines.append(f"{row['rank']:>4}  {printable(row['label'], 60)}: {value}")
+        return "\n".join(lines)
+
     def _repr_html_(self) -> str:
         """What a notebook shows: see ``report.notebook``."""
         from onnxtaylor.report.notebook import fragment
@@ -255,9 +314,8 @@ class TaylorResult:
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> TaylorResult:
-        model = ModelSummary(**{**document["model"], "output": tuple(document["model"]["output"])})
+        model = ModelSummary.from_document(document["model"])
         data = DataSummary.from_document(document["data"])
-        checked(model)
         rows = document["coefficients"]
         shape = (len(model.output), len(data.groups), -1)
         place = {f.name: i for i, f in enumerate(data.features)}

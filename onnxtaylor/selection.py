@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError
+from onnxtaylor.errors import OptionError, listed
 from onnxtaylor.ranking import class_groups, influential_count
 
 if TYPE_CHECKING:
@@ -82,6 +82,15 @@ class Selection:
     features: tuple[FeatureInfluence, ...]
     names: tuple[str, ...]
     not_ranked: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """What was chosen, and behind which cut."""
+        first, of = self.cuts[0], listed([cut.output for cut in self.cuts])
+        side = "not behind" if self.inverted else "behind"
+        return (
+            f"Selection: {len(self.names)} of {len(self.features)} features {side} the {first.kept}"
+            f" highest ranked of {first.total} coefficients of {of}: {listed(self.names, 10)}"
+        )
 
     @property
     def influential(self) -> tuple[FeatureInfluence, ...]:

@@ -38,6 +38,7 @@ class AnalysisOptions:
     resume: str | os.PathLike[str] | None = None
     finite_step: FiniteSteps | None = None
     check: int = 64
+    per_class: bool = False
 
     def __post_init__(self) -> None:
         check_order(self.order)

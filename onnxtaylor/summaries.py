@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import nan
 from typing import Any
 
+from onnxtaylor.classes import ResponseNode
 from onnxtaylor.documents import checked
 from onnxtaylor.errors import OptionError, printable
 
@@ -84,7 +85,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """Which function was analyzed, and by which engine."""
+    """Which function was analyzed, and by which engine.
+
+    ``nodes`` are those of all outputs that were asked for, of which ``output`` names those that
+    were chosen; empty where a result of an earlier version does not tell.
+    """
 
     path: str
     sha256: str
@@ -94,6 +99,17 @@ class ModelSummary:
     engine: str
     precision: str
     provider: str
+    nodes: tuple[ResponseNode, ...] = ()
+
+    @classmethod
+    def from_document(cls, row: Mapping[str, Any]) -> ModelSummary:
+        """From JSON; earlier versions wrote no nodes. Raises TypeError, ValueError, LookupError."""
+        nodes = tuple(checked(ResponseNode(**node)) for node in row.get("nodes", ()))
+        made = checked(cls(**{**row, "output": tuple(row["output"]), "nodes": nodes}))
+        names = [node.name for node in nodes]
+        if nodes and (len(set(names)) < len(names) or set(made.output) - set(names)):
+            raise ValueError("model.output and model.nodes do not agree")
+        return made
 
 
 def place_of(wanted: str | int | None, names: Sequence[str], kind: str) -> int:

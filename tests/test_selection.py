@@ -228,5 +228,5 @@ def test_what_the_result_does_not_have_is_refused_in_one_line(result, wrong, mes
 
 
 def test_per_class_needs_classes_that_match(make_result):
-    with pytest.raises(OptionError, match="do not match"):
+    with pytest.raises(OptionError, match=r"2 responses .a, b. and 1 label .c. do not agree"):
         select(make_result(NAMES, ("a", "b"), ("c",)), per_class=True)

@@ -80,7 +80,9 @@ def test_filters_leave_places_in_place_of_ranks(result):
 
 
 def test_columns_of_other_classes_say_so(make_result):
-    result = make_result(2, ("p0", "p1"), ("sig", "bkg"))
+    result = make_result(2, ("p0", "p1"), ("bkg", "sig")).renamed(classes=["sig", "bkg"])
+    assert result.outputs == ("sig", "bkg")
+    result = result.renamed(output_names=["p0", "p1"])
     table = side_by_side(ranked_columns(result, per_class=True))
     assert table.heads == ("rank", "p0 over sig", "p1 over bkg")
 
@@ -88,10 +90,12 @@ def test_columns_of_other_classes_say_so(make_result):
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        ((), "2 outputs and 0 classes do not match: outputs s, b; classes none: "),
-        (("s", "c", "d"), "2 outputs and 3 classes .* outputs s, b; classes s, c, d: "),
+        ((), "needs the classes of the events: analyze with --label"),
+        (("s", "c", "d"), "no response is called 'c' or 'd' and no label is called 'b': correct"),
         # by order b would be shown over the events of another class
-        (("s", "c"), "2 outputs and 2 classes .* outputs s, b; classes s, c: "),
+        (("s", "c"), "no response is called 'c' and no label is called 'b': .* --classes"),
+        (("t", "c"), "nothing says which of the responses s, b belongs to .* labels t, c: "),
+        (("t", "c", "d"), r"2 responses \(s, b\) and 3 labels \(t, c, d\) do not agree"),
     ],
 )
 def test_what_does_not_match_is_named(make_result, classes, message):

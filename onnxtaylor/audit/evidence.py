@@ -101,6 +101,8 @@ class Evidence:
             get("fix"),
             get("link", "identity"),
             by_steps=get("finite_step") is not None,
+            output_names=get("output_names"),
+            classes=get("classes"),
         )
 
     @property

@@ -128,6 +128,13 @@ class AuditOutcome:
     warnings: tuple[Warned, ...] = ()
     result: TaylorResult | None = field(default=None, compare=False, repr=False)
 
+    def __repr__(self) -> str:
+        """The verdict, and what made it."""
+        made = ", ".join(printable(check.name, 40) for check in self.failed)
+        return f"AuditOutcome of {printable(self.model.path)}: {self.verdict}" + (
+            f"; failed: {made}" if made else ""
+        )
+
     @property
     def exit_status(self) -> int:
         """0 where all is well, 1 where it is not.

@@ -38,6 +38,8 @@ ANALYSIS: dict[str, dict[str, Any]] = {
         "description": "values of further inputs",
     },
     "output": {**NAMES, "description": "outputs, inner tensors or response nodes"},
+    "output-names": {**NAMES, "description": "names of the response nodes, in the model's order"},
+    "classes": {**NAMES, "description": "labels of their classes, in the model's order"},
     "link": {"enum": ["identity", "logit", "log"], "description": "of the response"},
     "order": {"enum": [1, 2, 3], "description": "of the derivatives"},
     "scale": {"enum": ["sigma", "unit"], "description": "of the features; sigma by default"},

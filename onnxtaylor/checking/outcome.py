@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.checking.verdicts import AGREES, DIFFERS, VERDICTS
+from onnxtaylor.errors import printable
 from onnxtaylor.indices import MultiIndices, label
 
 if TYPE_CHECKING:
@@ -82,6 +83,21 @@ class CrossCheck:
     responses: Responses | None = None
     notes: tuple[str, ...] = ()
     on_joints: npt.NDArray[np.int64] | None = None
+
+    def __repr__(self) -> str:
+        """The verdict, and of how many coefficients."""
+        of = f" of {printable(self.model)}" if self.model else ""
+        if self.comparisons is None:
+            return f"CrossCheck{of}: {self.verdict}: {printable(self.reason, 400)}"
+        counts = {name: pair[0] for name, pair in self.counts().items()}
+        worst = self.worst(1)
+        ratio = worst[0]["ratio"] if worst else None
+        far = "" if ratio is None else f"; largest deviation {ratio:.2g} of its budget"
+        listing = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        return (
+            f"CrossCheck{of}: {self.verdict}: {sum(counts.values())} coefficients at"
+            f" {self.events} of {self.total} events: {listing}{far}"
+        )
 
     @property
     def passed(self) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console, options, responses
 from onnxtaylor.errors import OnnxTaylorError, OptionError
 
 if TYPE_CHECKING:
@@ -34,14 +34,7 @@ def analyze(
         typer.Option(metavar="FILE", help="Saves the tidy table (CSV).", show_default=False),
     ] = None,
     top: options.Top = 20,
-    per_class: Annotated[
-        bool,
-        typer.Option(
-            "--per-class",
-            metavar="",
-            help="Ranks response c over the events of class c (CMS convention).",
-        ),
-    ] = False,
+    per_class: responses.PerClass = False,
     features: options.Features = None,
     label: options.Label = None,
     weight: options.Weight = None,
@@ -52,6 +45,8 @@ def analyze(
     input: options.Input = None,
     fix: options.Fix = None,
     output: options.Output = None,
+    output_names: responses.Names = None,
+    classes: responses.Classes = None,
     link: options.Link = "identity",
     order: Annotated[
         int,
@@ -160,6 +155,7 @@ def analyze(
                 precision=precision,
                 input=input,
                 output=output,
+                **responses.parsed(output_names, classes),
                 fix=fixed,
                 link=link,
                 scale=scale,
@@ -176,6 +172,7 @@ def analyze(
                 threads=threads,
                 provider=provider,
                 resume=resume,
+                per_class=per_class,
             )
             result = _with_stdin_named(result, files, data)
     except KeyboardInterrupt:
@@ -208,11 +205,7 @@ def print_ranking(result: TaylorResult, *, top: int, per_class: bool = False) ->
 
     groups = [result.groups[0]] * len(result.outputs)
     if per_class:
-        try:
-            groups = class_groups(result)
-        except OptionError as error:
-            # the work is done: the table of all events is better than none
-            console.note(f"warning: --per-class shows all events: {error}")
+        groups = class_groups(result)
     console.show(console.summary(result))
     for c, group in list(enumerate(groups))[:SHOWN_OUTPUTS]:
         title = console.title(result.outputs[c], group if group != result.groups[0] else None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console, options, responses
 from onnxtaylor.errors import OptionError, nearest, printable
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ def audit(
     input: options.Input = None,
     fix: options.Fix = None,
     output: options.Output = None,
+    output_names: responses.Names = None,
+    classes: responses.Classes = None,
     link: Annotated[
         str | None,
         _file("NAME", "identity, or logit or log of the response.", options.MODEL),
@@ -163,6 +165,7 @@ def audit(
         "input": input,
         "fix": options.parse_fixed(fix) or None,
         "output": output,
+        **responses.parsed(output_names, classes),
         "link": link,
         "order": order,
         "scale": scale,

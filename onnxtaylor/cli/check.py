@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console, options, responses
+from onnxtaylor.cli.names import parse_names
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -60,6 +61,7 @@ def check(
     input: options.Input = None,
     fix: options.Fix = None,
     output: options.Output = None,
+    output_names: responses.Names = None,
     link: options.Link = "identity",
     order: Annotated[
         int,
@@ -99,6 +101,7 @@ def check(
             order=order,
             input=input,
             output=output,
+            output_names=parse_names("--output-names", output_names),
             fix=fixed,
             link=link,
             progress=progress,

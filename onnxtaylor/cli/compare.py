@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console, options, responses
 from onnxtaylor.errors import OptionError
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def compare(
     input: options.Input = None,
     fix: options.Fix = None,
     output: options.Output = None,
+    output_names: responses.Names = None,
+    classes: responses.Classes = None,
     output_b: Annotated[
         list[str] | None,
         typer.Option(
@@ -145,6 +147,7 @@ def compare(
                 input=input,
                 output=output,
                 output_b=output_b,
+                **responses.parsed(output_names, classes),
                 fix=fixed,
                 link=link,
                 events=events,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console, options, responses
 from onnxtaylor.errors import OnnxTaylorError
 
 __all__ = ["inspect"]
@@ -32,6 +32,8 @@ def inspect(
     input: options.Input = None,
     fix: options.Fix = None,
     output: options.Output = None,
+    output_names: responses.Names = None,
+    classes: responses.Classes = None,
     link: options.Link = "identity",
     json: options.Json = False,
 ) -> None:
@@ -52,7 +54,13 @@ def inspect(
         report = inspect_model(
             model,
             files,
-            ModelRequest(tuple(input or ()), tuple(output or ()), options.parse_fixed(fix), link),
+            ModelRequest.of(
+                input,
+                output,
+                options.parse_fixed(fix),
+                link,
+                **responses.parsed(output_names, classes),
+            ),
             DataRequest(
                 features=None if names is None else tuple(names),
                 label=label,

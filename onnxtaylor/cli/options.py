@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from onnxtaylor.cli.names import parse_names
 from onnxtaylor.errors import OnnxTaylorError, OptionError, ResultError, printable
 
 if TYPE_CHECKING:
@@ -255,23 +256,8 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", metavar="", help="No progr
 
 
 def parse_features(text: str | None) -> list[str] | None:
-    """``a,b,c``, or ``@FILE`` with one name a line, to the letter. Raises OptionError."""
-    if text is None:
-        return None
-    where = f"--features {printable(text)}"
-    if text.startswith("@"):
-        try:
-            content = Path(text[1:]).read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            raise OptionError(f"{where}: is not UTF-8 text") from None
-        except OSError as error:
-            raise OptionError(f"{where}: {printable(error.strerror or error)}") from None
-        names = [line for line in content.split("\n") if line.strip()]
-    else:
-        names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise OptionError(f"{where}: no name in it")
-    return names
+    """The names of ``--features``: see ``parse_names``."""
+    return parse_names("--features", text)
 
 
 def parse_fixed(pairs: Sequence[str] | None) -> dict[str, list[float]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console, options, responses
 
 __all__ = ["plot"]
 
@@ -20,6 +20,36 @@ def plot(
             "-o", "--out", metavar="FOLDER", help="Folder for the figures; made if missing."
         ),
     ] = Path("figures"),
+    what: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="scores (bars), curve (all by rank) and matrix, a file for each response; outputs"
+            " (first order) and table (all orders) of all responses side by side; all. May be"
+            " repeated. Default: scores, curve and matrix of one response, outputs and table of"
+            " several.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Response whose scores, curve and matrix are drawn; may be repeated. Default: all"
+            " responses.",
+            show_default=False,
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Coefficients in scores (default: 30) and table (50), features in matrix and"
+            " outputs (all).",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
     format: Annotated[
         list[str] | None,
         typer.Option(
@@ -29,15 +59,34 @@ def plot(
         ),
     ] = None,
     group: options.Group = None,
+    per_class: responses.PerClass = False,
+    output_names: responses.Names = None,
+    classes: responses.Classes = None,
 ) -> None:
     """Draws bars, falling curve and matrix, and the first order and a table of all responses.
 
     Example:
 
     onnxtaylor plot result.json -o figures --format pdf --format png
+
+    onnxtaylor plot result.json --output ggh --what scores --top 20
     """
     from onnxtaylor.plot import save_figures
 
-    loaded = options.load_result(result)
-    for path in save_figures(loaded, out, formats=tuple(format or ("png",)), group=group):
+    loaded = responses.load_named(result, output_names, classes)
+    for path in save_figures(
+        loaded,
+        out,
+        formats=tuple(format or ("png",)),
+        group=group,
+        what=what,
+        output=output,
+        top=top,
+        per_class=per_class,
+    ):
         print(console.printable(path, limit=4096))
+    if len(loaded.outputs) > 1 and not what and not output:
+        console.note(
+            f"{len(loaded.outputs)} responses side by side; scores, curve and matrix of one:"
+            " --output NAME, of each: --what all"
+        )

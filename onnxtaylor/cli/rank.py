@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console, options, responses
 from onnxtaylor.errors import OptionError
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def rank(
         typer.Option(
             "--per-class",
             metavar="",
-            help="All responses side by side, response c over the events of class c (CMS"
-            " convention).",
+            help="All responses side by side, each over the events of its own class (CMS"
+            " convention). Which that is, the result or --classes must tell.",
         ),
     ] = False,
     side_by_side: Annotated[
@@ -49,6 +49,8 @@ def rank(
     scores: Annotated[
         bool, typer.Option("--scores", metavar="", help="⟨t⟩ in the tables side by side.")
     ] = False,
+    output_names: responses.Names = None,
+    classes: responses.Classes = None,
     order: Annotated[
         int | None,
         typer.Option(metavar="N", help="Only this order of derivatives.", show_default=False),
@@ -90,7 +92,7 @@ def rank(
     from onnxtaylor.files import write_whole
     from onnxtaylor.ranking import Column, ranked_columns, ranked_rows, write_csv
 
-    loaded = options.load_result(result)
+    loaded = responses.load_named(result, output_names, classes)
     chosen: dict[str, Any] = {"count": top, "order": order, "feature": feature}
     if beside:
         columns = ranked_columns(loaded, group=group, per_class=per_class, **chosen)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console, options, responses
 
 __all__ = ["report"]
 
@@ -24,6 +24,8 @@ def report(
             metavar="TEXT", help="Heading. Default: it names the model's file.", show_default=False
         ),
     ] = None,
+    output_names: responses.Names = None,
+    classes: responses.Classes = None,
 ) -> None:
     """Writes a page to read and to hand on: summary, figures, tables, matrix, checks.
 
@@ -38,6 +40,6 @@ def report(
     from onnxtaylor.files import write_whole
     from onnxtaylor.report import html
 
-    loaded = options.load_result(result)
+    loaded = responses.load_named(result, output_names, classes)
     write_whole(out, html(loaded, title=title).encode(errors="backslashreplace"))
     print(console.printable(out, limit=4096))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console, options, responses
 from onnxtaylor.errors import OptionError, printable
 
 if TYPE_CHECKING:
@@ -54,9 +54,12 @@ def select(
         typer.Option(
             "--per-class",
             metavar="",
-            help="Each response over the events of its own class, and the union of all.",
+            help="Each response over the events of its own class, and the union of all. Which that"
+            " is, the result or --classes must tell.",
         ),
     ] = False,
+    output_names: responses.Names = None,
+    classes: responses.Classes = None,
     order: Annotated[
         int | None,
         typer.Option(metavar="N", help="Only this order of derivatives.", show_default=False),
@@ -128,7 +131,7 @@ def select(
         raise OptionError("--names and --gof exclude one another: the verdicts are in --json")
     from onnxtaylor import selection
 
-    loaded = options.load_result(result)
+    loaded = responses.load_named(result, output_names, classes)
     found = selection.select(
         loaded,
         selection.FRACTION if top_fraction is None else top_fraction,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console, options, responses
 from onnxtaylor.errors import OnnxTaylorError, printable
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ def track(
     input: options.Input = None,
     fix: options.Fix = None,
     output: options.Output = None,
+    output_names: responses.Names = None,
+    classes: responses.Classes = None,
     link: options.Link = "identity",
     order: Annotated[
         int,
@@ -142,6 +144,7 @@ def track(
             order=order,
             input=input,
             output=output,
+            **responses.parsed(output_names, classes),
             fix=fixed,
             link=link,
             scale=scale,

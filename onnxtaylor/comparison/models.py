@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,6 +39,8 @@ def compare_models(
     output: str | Sequence[str] | None = None,
     output_b: str | Sequence[str] | None = None,
     fix: Mapping[str, npt.ArrayLike] | None = None,
+    output_names: Iterable[object] | None = None,
+    classes: Iterable[object] | None = None,
     link: str = "identity",
     events: int | None = None,
     sample: int | None = None,
@@ -50,9 +52,9 @@ def compare_models(
     """Δ_α = Σ w (abs(t_α) of B − abs(t_α) of A) / Σ w, with its standard error, and f_B − f_A.
 
     Both models are analyzed, then they go through the events together. ``output_b`` are the
-    outputs of B where they are called otherwise than those of A; the other arguments are those of
-    ``analyze``, but for ``check``: nothing is cross-checked. Raises as ``analyze`` and
-    ``compare_results`` do.
+    outputs of B where they are called otherwise than those of A; ``output_names`` and ``classes``
+    are those of both models. The other arguments are those of ``analyze``, but for ``check``:
+    nothing is cross-checked. Raises as ``analyze`` and ``compare_results`` do.
     """
     unknown = sorted(set(options) - set(AnalysisOptions.__dataclass_fields__))
     if unknown:
@@ -70,7 +72,15 @@ def compare_models(
         sides = []
         for model, nodes in ((a, output), (b, output if output_b is None else output_b)):
             by_steps = chosen.finite_step is not None
-            request = ModelRequest.of(input, nodes, fix, link, by_steps=by_steps)
+            request = ModelRequest.of(
+                input,
+                nodes,
+                fix,
+                link,
+                by_steps=by_steps,
+                output_names=output_names,
+                classes=classes,
+            )
             loaded = read_model(model)
             source = open_data(
                 loaded,

@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from onnxtaylor.comparison.match import Match, match
 from onnxtaylor.comparison.paired import ResponseDifference
-from onnxtaylor.errors import OptionError
+from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.indices import MultiIndices, label
 from onnxtaylor.result import TaylorResult
 
@@ -74,6 +74,14 @@ class Comparison:
     significance: float
     least: float
     responses: tuple[ResponseDifference, ...] = ()
+
+    def __repr__(self) -> str:
+        """Both sides, and how much moved."""
+        sides = " and ".join(printable(side.model.path) for side in (self.a, self.b))
+        how = "event by event" if self.paired else "as independent results"
+        moved = f"{int(self.moved.sum())} of {self.change.size} scores"
+        responses = f", {len(self.moved_responses)} responses" if self.responses else ""
+        return f"Comparison of {sides}, {how}: {moved}{responses} moved"
 
     @property
     def indices(self) -> MultiIndices:

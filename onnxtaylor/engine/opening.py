@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.classes import ResponseNode, name_nodes
 from onnxtaylor.engine.probes import distinct, probe, require_finite, same
 from onnxtaylor.engine.promotion import session_of
 from onnxtaylor.engine.session import Session
@@ -38,13 +39,15 @@ OUTPUT_KEYS = ("output_names", "class_names", "classes", "labels")
 class OpenModel:
     """A function whose responses have names, and how it came about.
 
-    ``batch`` says in words how the graph takes its events.
+    ``nodes`` are those of all outputs that were asked for, ``response_names`` the names of those
+    that were chosen of them; ``batch`` says in words how the graph takes its events.
     """
 
     model: LoadedModel
     choice: Choice
     function: GraphFunction
     response_names: tuple[str, ...]
+    nodes: tuple[ResponseNode, ...]
     batch: str
     provider: str
 
@@ -84,15 +87,20 @@ def open_model(
             session = session_of(linked, sample, provider=provider)
         require_finite(model, session, sample, [name for group in names for name in group])
     function = session.function
+    flat = [name for group in names for name in group]
+    places = [
+        place
+        for output, group in zip(function.outputs, names, strict=True)
+        for place in _numbered(output, len(group))
+    ]
+    nodes = name_nodes(places, flat, names=request.output_names, classes=request.classes)
+    columns = list(range(len(nodes)))
     if request.outputs:
-        columns = _columns(choice, function.outputs, names, model)
-        if columns != list(range(sum(map(len, names)))):
+        columns = _columns(choice, function.outputs, names, nodes, model)
+        if columns != list(range(len(nodes))):
             function = select_responses(function, columns)
-        flat = [name for group in names for name in group]
-        chosen = tuple(flat[c] for c in columns)
-    else:
-        chosen = tuple(names[0])
-    return OpenModel(model, choice, function, chosen, batch, provider)
+    chosen = tuple(nodes[c].name for c in columns)
+    return OpenModel(model, choice, function, chosen, nodes, batch, provider)
 
 
 def _require_slope(model: LoadedModel, function: GraphFunction, *, by_steps: bool) -> None:
@@ -201,23 +209,32 @@ def _numbered(name: str, count: int) -> list[str]:
 
 
 def _columns(
-    choice: Choice, outputs: tuple[str, ...], names: list[list[str]], model: LoadedModel
+    choice: Choice,
+    outputs: tuple[str, ...],
+    names: list[list[str]],
+    nodes: tuple[ResponseNode, ...],
+    model: LoadedModel,
 ) -> list[int]:
-    """The columns that were asked for, in that order: all of a tensor, or single nodes."""
+    """The columns that were asked for, in that order: all of a tensor, or single nodes.
+
+    A node is called by the name that the user gave it, by that of the model, or by its place.
+    """
+    given = [node.name for node in nodes]
     flat = [name for group in names for name in group]
     widths = [(output, len(group)) for output, group in zip(outputs, names, strict=True)]
     numbered = [f"{output}[{k}]" for output, width in widths for k in range(width)]
+    called = [*given, *flat, *numbered]
     starts = dict(zip(outputs, np.cumsum([0, *map(len, names)]).tolist(), strict=False))
     wanted: list[int] = []
     for name in choice.picks:
         if name in outputs:
             start = starts[name]
             wanted += range(start, start + len(names[outputs.index(name)]))
-        elif name in flat or name in numbered:
-            wanted.append((flat if name in flat else numbered).index(name))
+        elif name in called:
+            wanted.append(called.index(name) % len(nodes))
         else:
             known = [
-                *flat,
+                *dict.fromkeys([*given, *flat]),
                 *choice.outputs,
                 *choice.others,
                 *sorted(tensor_names(model.proto.graph)),

@@ -125,6 +125,15 @@ class GoodnessOfFit:
     warnings: tuple[str, ...] = ()
     version: str = ""
 
+    def __repr__(self) -> str:
+        """How many tests, and which p-values are smallest."""
+        tested = sorted((f.p, f.name) for f in self.features if f.p is not None)
+        worst = ", ".join(f"{printable(name, 40)} {p:.2g}" for p, name in tested[:3])
+        return (
+            f"GoodnessOfFit of {len(self.features)} features and {len(self.pairs)} pairs by"
+            f" {self.method}; smallest p of a feature: {worst or 'none'}"
+        )
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the features."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.classes import words_of
 from onnxtaylor.errors import ModelError, OptionError, nearest, printable
 from onnxtaylor.graph.held import read_value
 from onnxtaylor.graph.layout import batch_of, feature_count
@@ -27,7 +28,8 @@ class ModelRequest:
     ``inputs`` are the inputs that hold features, ``outputs`` tensors or single response nodes,
     ``fix`` values for further inputs, ``link`` what is analyzed of each response p:
     p itself (``identity``), log(p/(1−p)) (``logit``) or log p (``log``). ``by_steps`` asks for no
-    derivatives: features may be whole numbers, and responses vary in steps.
+    derivatives: features may be whole numbers, and responses vary in steps. ``output_names`` and
+    ``classes`` name the nodes of the outputs, in the order of the model: see ``classes``.
     """
 
     inputs: tuple[str, ...] = ()
@@ -35,6 +37,8 @@ class ModelRequest:
     fix: Mapping[str, npt.ArrayLike] = field(default_factory=dict)
     link: str = "identity"
     by_steps: bool = False
+    output_names: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -45,9 +49,19 @@ class ModelRequest:
         link: str,
         *,
         by_steps: bool = False,
+        output_names: Iterable[object] | None = None,
+        classes: Iterable[object] | None = None,
     ) -> ModelRequest:
-        """What a caller says: of names one, several, or None."""
-        return cls(_names(inputs), _names(outputs), dict(fix or {}), link, by_steps)
+        """What a caller says: of names one, several, or None. Classes may be numbers."""
+        return cls(
+            _names(inputs),
+            _names(outputs),
+            dict(fix or {}),
+            link,
+            by_steps,
+            words_of(output_names),
+            words_of(classes),
+        )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Figures of a result: ``result.plot.scores()`` and its siblings, or all of them as files.
+"""Figures of a result: ``result.plot.scores()`` and its siblings, or as files.
 
     scores    the highest ranked coefficients as bars          plot_scores
     curve     all coefficients by rank, with a cut             plot_curve
@@ -20,8 +20,9 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
+from onnxtaylor.errors import printable
 from onnxtaylor.plot.curve import plot_curve
-from onnxtaylor.plot.files import save_figures
+from onnxtaylor.plot.files import WHAT, save_figures
 from onnxtaylor.plot.matrix import plot_matrix
 from onnxtaylor.plot.outputs import plot_outputs
 from onnxtaylor.plot.scores import plot_scores
@@ -44,6 +45,10 @@ class ResultPlots:
     """The figures of one result: ``result.plot``."""
 
     result: TaylorResult
+
+    def __repr__(self) -> str:
+        """What can be drawn."""
+        return f"Figures of {printable(self.result.model.path)}: {', '.join(WHAT)}, and save"
 
     def scores(
         self,
@@ -74,9 +79,10 @@ class ResultPlots:
         *,
         output: str | int | None = None,
         group: str | None = None,
+        top: int | None = None,
     ) -> Axes:
         """Second order as a matrix, first order beside it: see ``plot_matrix``."""
-        return plot_matrix(self.result, ax, output=output, group=group)
+        return plot_matrix(self.result, ax, output=output, group=group, top=top)
 
     def outputs(
         self,
@@ -107,6 +113,20 @@ class ResultPlots:
         formats: Sequence[str] = ("png", "pdf"),
         prefix: str = "",
         group: str | None = None,
+        what: str | Sequence[str] | None = None,
+        output: str | int | Sequence[str | int] | None = None,
+        top: int | None = None,
+        per_class: bool = False,
     ) -> list[Path]:
-        """All figures as files: see ``save_figures``."""
-        return save_figures(self.result, folder, formats=formats, prefix=prefix, group=group)
+        """Figures as files: see ``save_figures``."""
+        return save_figures(
+            self.result,
+            folder,
+            formats=formats,
+            prefix=prefix,
+            group=group,
+            what=what,
+            output=output,
+            top=top,
+            per_class=per_class,
+        )

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from onnxtaylor.comparison import Comparison
 from onnxtaylor.errors import OptionError
 from onnxtaylor.plot.style import COLORS, axes, title
-from onnxtaylor.plot.text import LITERAL, axis_label, literal, pair_label, quantity
+from onnxtaylor.plot.text import LITERAL, axis_label, coefficient_labels, literals, quantity
 
 __all__ = ["plot_comparison"]
 
@@ -35,7 +35,7 @@ def plot_comparison(
     a, b = comparison.score_a[output, group, chosen], comparison.score_b[output, group, chosen]
     sem_a, sem_b = comparison.sem_a[output, group, chosen], comparison.sem_b[output, group, chosen]
     features, table = comparison.shared.features, comparison.indices.table
-    labels = [pair_label([features[i] for i in table[k] if i >= 0]) for k in chosen]
+    labels = coefficient_labels(features, [table[k] for k in chosen])
     place = np.arange(len(chosen))
     with axes(ax, 4.6 + 0.06 * max(map(len, labels)), 1.2 + ROW * max(len(chosen), 3)) as ax:
         colors = np.where(moved[chosen], COLORS[1], "0.55").tolist()
@@ -72,11 +72,10 @@ def plot_comparison(
         ax.set_xlabel(axis_label(comparison.a))
         ax.legend(loc="lower right", ncols=2, handletextpad=0.2, framealpha=0.9)
         first, second = comparison.shared.outputs[output]
-        what = (
-            literal(first, 20)
-            if first == second
-            else f"{literal(first, 20)} → {literal(second, 20)}"
-        )
+        of_a, of_b = comparison.a.outputs, comparison.b.outputs
+        what = literals(of_a, 20)[of_a.index(first)]
+        if first != second:
+            what += f" → {literals(of_b, 20)[of_b.index(second)]}"
         said = f"{int(moved.sum())} of {len(moved)} moved"
-        title(ax, f"{quantity(comparison.a)} of {what}: {said}", comparison.shared.groups[group])
+        title(ax, f"{quantity(comparison.a)} of {what}: {said}", comparison.shared.groups, group)
     return ax

@@ -64,7 +64,8 @@ def plot_curve(
         title(
             ax,
             f"{quantity(result)} of {response(result, result.outputs[c], 20)}",
-            result.groups[g],
+            result.groups,
+            g,
         )
         for text in ax.legend(loc="best", framealpha=0.9).get_texts():
             text.set(**LITERAL)  # "%" would start a comment

@@ -1,4 +1,4 @@
-"""All figures of a result as files."""
+"""Figures of a result as files."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from onnxtaylor.errors import OptionError, ResultError, printable
+from onnxtaylor.errors import OptionError, ResultError, nearest, printable
 from onnxtaylor.files import write_whole
 from onnxtaylor.plot.curve import plot_curve
 from onnxtaylor.plot.matrix import plot_matrix
-from onnxtaylor.plot.outputs import class_positions, plot_outputs
+from onnxtaylor.plot.outputs import plot_outputs
 from onnxtaylor.plot.scores import plot_scores
 from onnxtaylor.plot.style import offscreen
 from onnxtaylor.plot.table import MOST, plot_table
+from onnxtaylor.ranking import class_groups
 from onnxtaylor.result import TaylorResult
 
-__all__ = ["FORMATS", "save_axes", "save_figures", "slugs"]
+__all__ = ["FORMATS", "SINGLE", "WHAT", "save_axes", "save_figures", "slugs"]
+
+SINGLE = ("scores", "curve", "matrix")  # each shows one response
+WHAT = (*SINGLE, "outputs", "table")
+ALL = "all"
 
 # What each format would say of the time and machine it was written on, left out.
 FORMATS: dict[str, dict[str, str | None]] = {
@@ -43,17 +50,28 @@ def save_figures(
     formats: Sequence[str] = ("png", "pdf"),
     prefix: str = "",
     group: str | None = None,
+    what: str | Sequence[str] | None = None,
+    output: str | int | Sequence[str | int] | None = None,
+    top: int | None = None,
+    per_class: bool = False,
 ) -> list[Path]:
-    """Writes every figure that makes sense for this result into a folder; returns the paths.
+    """Writes figures of a result into a folder; returns the paths.
 
-    ``scores``, ``curve`` and (from second order) ``matrix`` for each output, as ``scores.png`` or,
-    with several outputs, ``scores-<output>.png``; ``outputs`` and ``table`` for several outputs (a
-    table of 12 at most), and ``outputs-per-class`` and ``table-per-class`` where the classes match
-    them. The folder is made if it is missing. Each file is whole or not there, and equal results
-    give equal bytes.
+    ``what`` are some of ``WHAT``, or ``all`` that make sense. Without it a result of one response,
+    or ``output``, gives ``scores``, ``curve`` and (from second order) ``matrix``; of several
+    responses there are the two figures that show them side by side, ``outputs`` and ``table`` (of
+    12 responses at most).
 
-    Raises OptionError for a format other than png, pdf and svg, a prefix that is no file name, or
-    an unknown group; ResultError where a file cannot be written.
+    ``output`` chooses responses of the figures that show one, all of them otherwise: the files are
+    ``scores.png`` or, of several responses, ``scores-<output>.png``. ``top`` is the number of
+    coefficients in ``scores`` and ``table``, and of features in ``matrix`` and ``outputs``. With
+    ``per_class`` each response is shown over the events of its own class, in files that end in
+    ``-per-class``. The folder is made if it is missing. Each file is whole or not there, and equal
+    results give equal bytes.
+
+    Raises OptionError for what is not offered or the result does not have, a format other than png,
+    pdf and svg, a prefix that is no file name, an unknown output or group, and where the class of a
+    response is not known; ResultError where a file cannot be written.
     """
     for name in formats:
         if name not in FORMATS:
@@ -64,7 +82,8 @@ def save_figures(
         raise OptionError(
             f"prefix {printable(prefix)!r}: use letters, digits, '.', '_', '+' and '-'"
         )
-    result.position(0, group)
+    asked = _Asked(result, group, _places(result, output), top, per_class)
+    figures = list(_figures(asked, _kinds(asked, what, chosen=output is not None)))
     target = Path(folder)
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -73,7 +92,7 @@ def save_figures(
         raise ResultError(f"{printable(folder)}: cannot be made a folder: {reason}") from None
     paths = []
     with offscreen():
-        for stem, draw in _figures(result, group):
+        for stem, draw in figures:
             figure = draw().figure
             assert isinstance(figure, Figure)
             for name in formats:
@@ -108,32 +127,90 @@ def rendered(figure: Figure, format_name: str) -> bytes:
     return stream.getvalue()
 
 
-def _figures(result: TaylorResult, group: str | None) -> Iterator[tuple[str, Callable[[], Axes]]]:
-    several = len(result.outputs) > 1
-    second = bool((result.indices.orders == 2).any())
-    for c, slug in enumerate(slugs(result.outputs)):
-        end = f"-{slug}" if several else ""
-        yield f"scores{end}", partial(plot_scores, result, output=c, group=group)
-        yield f"curve{end}", partial(plot_curve, result, output=c, group=group)
-        if second:
-            yield f"matrix{end}", partial(plot_matrix, result, output=c, group=group)
-    if not several:
-        return
-    first = bool((result.indices.orders == 1).any())
-    if first:
-        yield "outputs", partial(plot_outputs, result, group=group)
-    table = len(result.outputs) <= MOST
-    if table:
-        yield "table", partial(plot_table, result, group=group)
-    try:
-        class_positions(result)
-    except OptionError:
-        return
-    if group is None:
-        if first:
-            yield "outputs-per-class", partial(plot_outputs, result, per_class=True)
-        if table:
-            yield "table-per-class", partial(plot_table, result, per_class=True)
+@dataclass(frozen=True)
+class _Asked:
+    """What the figures shall show; ``places`` are those of the responses."""
+
+    result: TaylorResult
+    group: str | None
+    places: tuple[int, ...]
+    top: int | None
+    per_class: bool
+
+    def __post_init__(self) -> None:
+        if self.per_class and self.group is not None:
+            raise OptionError("per_class chooses the groups itself: leave group out")
+        if self.top is not None and self.top < 1:
+            raise OptionError(f"top {self.top}: ask for one at least")
+        self.result.position(0, self.group)
+
+    @property
+    def groups(self) -> list[str | None]:
+        """The group of each response of the result. Raises OptionError where it is not known."""
+        if self.per_class:
+            return list(class_groups(self.result))
+        return [self.group] * len(self.result.outputs)
+
+    def has(self, order: int) -> bool:
+        """Whether there are coefficients of an order."""
+        return bool((self.result.indices.orders == order).any())
+
+
+def _places(
+    result: TaylorResult, output: str | int | Sequence[str | int] | None
+) -> tuple[int, ...]:
+    """The places of the responses that are asked for. Raises OptionError."""
+    if output is None:
+        return tuple(range(len(result.outputs)))
+    wanted = [output] if isinstance(output, str | int) else output
+    return tuple(dict.fromkeys(result.position(name)[0] for name in wanted))
+
+
+def _kinds(asked: _Asked, what: str | Sequence[str] | None, *, chosen: bool) -> list[str]:
+    """Which of ``WHAT`` to draw. Raises OptionError."""
+    wanted = [what] if isinstance(what, str) else list(what or ())
+    for name in wanted:
+        if name not in (*WHAT, ALL):
+            raise OptionError(
+                f"what '{printable(name)}' is not offered{nearest(name, [*WHAT, ALL])}"
+            )
+    several = len(asked.result.outputs) > 1
+    single = [kind for kind in SINGLE if kind != "matrix" or asked.has(2)]
+    beside = ["outputs"] * asked.has(1) + ["table"] * (len(asked.result.outputs) <= MOST)
+    if ALL in wanted:
+        return single + beside * (several and not chosen)
+    if chosen and (lost := [name for name in wanted if name not in SINGLE]):
+        raise OptionError(
+            f"what '{lost[0]}': it shows all responses: leave output out, or ask for"
+            f" {', '.join(SINGLE)}"
+        )
+    if wanted:
+        return [kind for kind in WHAT if kind in wanted]
+    return single if chosen or not several else beside or single
+
+
+def _figures(asked: _Asked, kinds: Sequence[str]) -> Iterator[tuple[str, Callable[[], Axes]]]:
+    """File names, and what draws each figure."""
+    result, groups = asked.result, asked.groups
+    if "matrix" in kinds and not asked.has(2):
+        raise OptionError("matrix shows second order: analyze with order 2")
+    end = "-per-class" * asked.per_class
+    top: dict[str, Any] = {} if asked.top is None else {"top": asked.top}
+    names = slugs(result.outputs)
+    for c in asked.places if set(kinds) & set(SINGLE) else ():
+        of = f"-{names[c]}" if len(names) > 1 else ""
+        where: dict[str, Any] = {"output": c, "group": groups[c]}
+        if "scores" in kinds:
+            yield f"scores{of}{end}", partial(plot_scores, result, **where, **top)
+        if "curve" in kinds:
+            yield f"curve{of}{end}", partial(plot_curve, result, **where)
+        if "matrix" in kinds:
+            yield f"matrix{of}{end}", partial(plot_matrix, result, **where, **top)
+    beside: dict[str, Any] = {"group": asked.group, "per_class": asked.per_class, **top}
+    if "outputs" in kinds:
+        yield f"outputs{end}", partial(plot_outputs, result, **beside)
+    if "table" in kinds:
+        yield f"table{end}", partial(plot_table, result, **beside)
 
 
 def slugs(names: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator
 from onnxtaylor.errors import OptionError
 from onnxtaylor.gof.outcome import Bin, FeatureFit, GoodnessOfFit, TestResult
 from onnxtaylor.plot.style import COLORS, MARKERS, MAX_HEIGHT, axes, every
-from onnxtaylor.plot.text import LITERAL, literal
+from onnxtaylor.plot.text import LITERAL, literal, literals
 
 __all__ = ["plot_feature", "plot_p_values", "plot_pairs"]
 
@@ -39,7 +39,7 @@ def plot_p_values(fit: GoodnessOfFit, ax: Axes | None = None) -> Axes:
     A filled marker is the saturated test, open ones the others. Draws into ``ax`` or into a new
     figure; returns the axes.
     """
-    names = [literal(name) for name in fit.names]
+    names = literals(fit.names)
     kinds = list(dict.fromkeys(test.test for f in fit.features for test in f.tests))
     floor = min((t.p for f in fit.features for t in f.tests if t.p), default=THRESHOLD)
     low = min(0.4 * floor, 0.005)
@@ -101,7 +101,7 @@ def plot_pairs(fit: GoodnessOfFit, ax: Axes | None = None) -> Axes:
         i, j = (place[name] for name in pair.features)
         matrix[i, j] = matrix[j, i] = np.nan if pair.p is None else pair.p
     single = np.array([[np.nan if f.p is None else f.p] for f in fit.features])
-    names = [literal(name) for name in fit.names]
+    names = literals(fit.names)
     cmap = ListedColormap(list(SHADES)).with_extremes(bad=NOT_TESTED)
     norm = BoundaryNorm(LEVELS, len(SHADES))
     wide = max(1.0, n / 25)  # width of the strip, in cells
@@ -178,11 +178,12 @@ def plot_feature(fit: GoodnessOfFit, feature: str, ax: Axes | None = None) -> Ax
         ax.set(xlim=(-0.5, len(n) - 0.5), ylabel="events in the bin")
         ax.tick_params(labelbottom=False)
         ax.legend(loc="upper right", ncols=2, frameon=False)
-        ax.set_title(f"{literal(feature)}\n{_verdict(found.tests[0])}", loc="left", **LITERAL)
+        name = literals(fit.names)[list(fit.names).index(feature)]
+        ax.set_title(f"{name}\n{_verdict(found.tests[0])}", loc="left", **LITERAL)
         far = np.abs((n - nu) / nu) + n_error / nu
         reach = 1.1 * max(float(far.max()), float((nu_error / nu).max()), 0.02)
         lower.set(ylim=(1 - reach, 1 + reach), ylabel="obs. / exp.")
-        _bin_labels(lower, found.bins, literal(feature))
+        _bin_labels(lower, found.bins, name)
     return ax
 
 

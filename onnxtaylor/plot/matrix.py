@@ -8,8 +8,9 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 
+from onnxtaylor.errors import OptionError
 from onnxtaylor.plot.style import axes, every, title
-from onnxtaylor.plot.text import LITERAL, axis_label, literal, number, quantity, response
+from onnxtaylor.plot.text import LITERAL, axis_label, literals, number, quantity, response
 from onnxtaylor.result import TaylorResult
 
 __all__ = ["color_norm", "plot_matrix"]
@@ -25,21 +26,29 @@ def plot_matrix(
     *,
     output: str | int | None = None,
     group: str | None = None,
+    top: int | None = None,
 ) -> Axes:
     """⟨t_ij⟩ as an n × n matrix with ⟨t_ii⟩ on its diagonal, and ⟨t_i⟩ as a strip at its left.
 
     Matrix and strip share one colour scale, logarithmic where the scores need it. Coefficients
     that were not computed are grey. ``output`` and ``group`` are the first output and ``all`` by
-    default. ``ax.images`` are the matrix and the strip.
+    default. ``top`` shows so many features, those of the highest ranked coefficients, in the order
+    of the model's input. ``ax.images`` are the matrix and the strip.
 
-    Raises OptionError for an output or group that the result does not have, or a result without
-    second order.
+    Raises OptionError for an output or group that the result does not have, ``top`` below 1, or a
+    result without second order.
     """
+    if top is not None and top < 1:
+        raise OptionError(f"top {top}: ask for one feature at least")
     c, g = result.position(output, group)
-    second = np.ma.masked_invalid(result.matrix(c, result.groups[g]))
-    first = np.ma.masked_invalid(result.vector(c, result.groups[g])[:, np.newaxis])
+    kept = _best_features(result, c, g)[:top]
+    kept.sort()
+    matrix, vector = result.matrix(c, result.groups[g]), result.vector(c, result.groups[g])
+    second = np.ma.masked_invalid(matrix[np.ix_(kept, kept)])
+    first = np.ma.masked_invalid(vector[kept, np.newaxis])
     n = len(first)
-    names = [literal(name) for name in result.features]
+    labels = literals(result.features)
+    names = [labels[i] for i in kept]
     wide = max(1.0, n / 25)  # width of the strip, in cells
     strip = -0.5 - 1.3 * wide, -0.5 - 0.3 * wide
     norm, extend = color_norm(np.concatenate([first.compressed(), second.compressed()]))
@@ -70,9 +79,20 @@ def plot_matrix(
         bar.outline.set_visible(False)
         bar.set_label(axis_label(result))
         what = f"{quantity(result)} of {response(result, result.outputs[c], 20)}"
+        if n < len(result.features):
+            what += f", {n} of {len(result.features)} features"
         grey = "" if not second.mask.any() else " (grey: not computed)"
-        title(ax, what + grey, result.groups[g])
+        title(ax, what + grey, result.groups, g)
     return ax
+
+
+def _best_features(result: TaylorResult, c: int, g: int) -> npt.NDArray[np.int64]:
+    """The features in the order of the best rank of their coefficients."""
+    best = np.full(len(result.features), np.iinfo(np.int64).max)
+    for column in result.indices.table.T:
+        here = column >= 0
+        np.minimum.at(best, column[here], result.rank[c, g, here])
+    return np.argsort(best, kind="stable").astype(np.int64)
 
 
 def color_norm(values: npt.NDArray[np.float64]) -> tuple[Normalize, str]:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from onnxtaylor.errors import OptionError
 from onnxtaylor.plot.style import COLORS, MARKERS, MAX_HEIGHT, axes, every, title
-from onnxtaylor.plot.text import LITERAL, axis_label, literal, quantity, response
+from onnxtaylor.plot.text import LITERAL, axis_label, literals, quantity, response
 from onnxtaylor.ranking import class_groups
 from onnxtaylor.result import TaylorResult
 
@@ -28,8 +28,8 @@ def plot_outputs(
 
     Features stand in the order of their largest score; ``top`` keeps the first of them. Outputs
     differ by colour and marker. The events are those of ``group``, all by default; with
-    ``per_class`` output c is shown over the events of class c (the CMS convention), classes and
-    outputs matched by name where their names are equal, else by their order.
+    ``per_class`` each output is shown over the events of its own class (the CMS convention); which
+    that is, ``onnxtaylor.classes`` tells.
 
     Raises OptionError for a group that the result does not have, ``top`` below 1, ``group``
     together with ``per_class``, classes that do not match the outputs, or a result without
@@ -49,7 +49,8 @@ def plot_outputs(
     falling = np.argsort(-score.max(axis=0), kind="stable")[:top]
     score, sem = score[:, falling], sem[:, falling]
     feature = result.indices.table[first, 0][falling]
-    names = [literal(result.features[i]) for i in feature]
+    labels = literals(result.features)
+    names = [labels[i] for i in feature]
     place = np.arange(len(names))
     legend_rows = len(groups) * 0.16
     height = max(1.0 + ROW * len(names), 1.0 + legend_rows)
@@ -80,7 +81,7 @@ def plot_outputs(
         ax.grid(color="0.92", linewidth=0.6)
         ax.set_xlabel(axis_label(result, "t_i"))
         kind = f"First-order {quantity(result).replace('Finite', 'finite')}"
-        title(ax, kind, result.groups[g])
+        title(ax, kind, result.groups, g)
         if per_class:
             ax.set_title(f"{kind}\neach output over its class", loc="left")
         _legend(ax)
@@ -98,7 +99,7 @@ def _name(result: TaylorResult, c: int, own: int | None) -> str:
     name = response(result, result.outputs[c])
     if own is None or result.groups[own] == result.outputs[c]:
         return name
-    return f"{name} over {literal(result.groups[own], 20)}"
+    return f"{name} over {literals(result.groups, 20)[own]}"
 
 
 def _legend(ax: Axes) -> None:

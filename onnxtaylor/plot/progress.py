@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter
 
 from onnxtaylor.errors import OptionError
 from onnxtaylor.plot.style import COLORS, axes, title
-from onnxtaylor.plot.text import LITERAL, literal
+from onnxtaylor.plot.text import LITERAL, coefficient_labels, literal, literals
 from onnxtaylor.progress.result import ProgressResult
 
 __all__ = ["plot_progress"]
@@ -49,8 +49,8 @@ def plot_progress(
     score, sem = result.score[:, c, g], result.sem[:, c, g]
     shown = np.argsort(-score.max(axis=0), kind="stable")[:top]
     steps = result.numbers
-    names = result.indices.names(result.features)
-    labels = [", ".join(literal(name, NAME_LENGTH) for name in names[k]) for k in shown]
+    alphas = [result.indices.table[k] for k in shown]
+    labels = coefficient_labels(result.features, alphas, NAME_LENGTH)
     beside = LETTER * max(map(len, labels)) + (KEY if len(shown) > DIRECT else 0.0)
     with axes(ax, 4.0 + beside, 3.4) as ax:
         ends = []
@@ -83,9 +83,9 @@ def plot_progress(
         ax.set_xlabel("training step")
         unit = UNITS.get(str(result.options.get("scale")), "")
         ax.set_ylabel(rf"$\langle t \rangle$  ({unit})" if unit else r"$\langle t \rangle$")
-        link, name = str(result.options.get("link")), literal(result.outputs[c], 20)
+        link, name = str(result.options.get("link")), literals(result.outputs, 20)[c]
         what = name if link in ("identity", "None") else f"{literal(link, 12)}({name})"
-        title(ax, f"Learning progress of {what}", result.groups[g])
+        title(ax, f"Learning progress of {what}", result.groups, g)
         if len(shown) <= DIRECT:
             _labelled(ax, ends)
         else:

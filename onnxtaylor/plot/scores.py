@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from onnxtaylor.errors import OptionError
 from onnxtaylor.plot.style import KINDS, MAX_HEIGHT, Kind, axes, every, kinds, kinds_of, title
-from onnxtaylor.plot.text import LITERAL, axis_label, pair_label, quantity, response
+from onnxtaylor.plot.text import LITERAL, axis_label, coefficient_labels, quantity, response
 from onnxtaylor.result import TaylorResult
 
 __all__ = ["plot_scores"]
@@ -49,8 +49,7 @@ def plot_scores(
     best = best[:top]
     score, sem = result.score[c, g, best], result.sem[c, g, best]
     kind, looks = kinds(result.indices)[best], kinds_of(result)
-    alphas = [result.indices.table[k] for k in best]
-    labels = [pair_label([result.features[i] for i in alpha if i >= 0]) for alpha in alphas]
+    labels = coefficient_labels(result.features, [result.indices.table[k] for k in best])
     longest = max(len(text) for text in labels)
     height = 1.1 + ROW * max(len(best), 3)
     with axes(ax, 3.9 + 0.06 * longest, height) as ax:
@@ -69,7 +68,7 @@ def plot_scores(
         what = quantity(result)
         if order is not None:
             what = f"{ORDERS[order]} {what.replace('Finite', 'finite')}"
-        title(ax, f"{what} of {response(result, result.outputs[c], 20)}", result.groups[g])
+        title(ax, f"{what} of {response(result, result.outputs[c], 20)}", result.groups, g)
         present = sorted(set(kind.tolist()))
         if order != 1:  # one kind alone says the title
             _legend(ax, present, looks)

@@ -8,7 +8,7 @@ and axes that the caller passes keep the caller's style.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.plot.text import LITERAL, is_finite_step, literal
+from onnxtaylor.plot.text import LITERAL, is_finite_step, literals
 from onnxtaylor.result import TaylorResult
 
 __all__ = [
@@ -98,22 +98,34 @@ def kinds(indices: MultiIndices) -> npt.NDArray[np.int64]:
 def axes(ax: Axes | None, width: float, height: float) -> Iterator[Axes]:
     """The caller's axes, or those of a new figure of the given size in inches.
 
-    A new figure comes from pyplot where the program has imported it, so that notebooks and
-    ``plt.show()`` display it; else it is a bare ``matplotlib.figure.Figure``, which needs no
-    display, no backend and no ``close``. ``ax.figure`` is the figure either way.
+    A new figure comes from pyplot in notebooks and IPython, which show it below its cell, and where
+    the program has imported pyplot, so that ``plt.show()`` displays it; else it is a bare
+    ``matplotlib.figure.Figure``, which needs no display, no backend and no ``close``. ``ax.figure``
+    is the figure either way.
     """
     if ax is not None:
         yield ax
         return
     size = (width, min(height, MAX_HEIGHT))
+    # outside of rc_context: a notebook's backend, loaded by its first figure, sets rcParams to stay
+    figure = _new_figure(figsize=size, dpi=STYLE["figure.dpi"], layout="constrained")
     with mpl.rc_context(STYLE):
-        if "matplotlib.pyplot" in sys.modules and not _offscreen.get():
-            from matplotlib import pyplot
-
-            figure = pyplot.figure(figsize=size, layout="constrained")
-        else:
-            figure = Figure(figsize=size, layout="constrained")
         yield figure.add_subplot()
+
+
+def _new_figure(**look: Any) -> Figure:
+    """A figure of pyplot's, or a bare one: see ``axes``."""
+    if _offscreen.get() or ("matplotlib.pyplot" not in sys.modules and not _in_ipython()):
+        return Figure(**look)
+    from matplotlib import pyplot
+
+    return pyplot.figure(**look)
+
+
+def _in_ipython() -> bool:
+    """Whether the program runs in IPython, or behind the cells of a notebook."""
+    module = sys.modules.get("IPython")  # where it is not imported, no notebook runs us
+    return module is not None and module.get_ipython() is not None
 
 
 @contextmanager
@@ -131,7 +143,7 @@ def every(n: int, room: float) -> slice:
     return slice(None, None, max(1, int(np.ceil(n / max(room, 1.0)))))
 
 
-def title(ax: Axes, what: str, group: str) -> None:
-    """A title of two lines: what is shown, and over which events."""
-    events = "all events" if group == "all" else f"events of {literal(group)}"
+def title(ax: Axes, what: str, groups: Sequence[str], g: int) -> None:
+    """A title of two lines: what is shown, and over the events of which of the groups."""
+    events = "all events" if groups[g] == "all" else f"events of {literals(groups)[g]}"
     ax.set_title(f"{what}\n{events}", loc="left", **LITERAL)

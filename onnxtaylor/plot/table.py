@@ -15,9 +15,10 @@ from onnxtaylor.plot.style import MAX_HEIGHT, Kind, axes, kinds_of
 from onnxtaylor.plot.text import (
     LITERAL,
     axis_label,
+    coefficient_labels,
     is_finite_step,
     literal,
-    pair_label,
+    literals,
     quantity,
     response,
 )
@@ -65,7 +66,13 @@ def plot_table(
     columns = ranked_columns(result, count=top, group=group, per_class=per_class)
     count = max(len(column.rows) for column in columns)
     heads = [_head(result, column) for column in columns]
-    labels = [[pair_label(row["features"]) for row in column.rows] for column in columns]
+    numbers_of = {name: i for i, name in enumerate(result.features)}
+    labels = [
+        coefficient_labels(
+            result.features, [[numbers_of[name] for name in row["features"]] for row in column.rows]
+        )
+        for column in columns
+    ]
     widths = [
         0.26 + LETTER * max(map(len, [head, *texts]))
         for head, texts in zip(heads, labels, strict=True)
@@ -129,7 +136,8 @@ def _kind(row: dict[str, Any]) -> int:
 def _head(result: TaylorResult, column: Column) -> str:
     name = response(result, column.output, 20)
     other = column.own and column.group != column.output
-    return f"{name} over {literal(column.group, 14)}" if other else name
+    own = literals(result.groups, 14)[result.groups.index(column.group)]
+    return f"{name} over {own}" if other else name
 
 
 def _title(result: TaylorResult, columns: Sequence[Column], width: float) -> str:
@@ -177,4 +185,5 @@ def _legend(ax: Axes, looks: Sequence[Kind], beside: int) -> None:
 
 
 def _write(ax: Axes, x: float, y: float, text: str, **look: Any) -> None:
-    ax.text(x, y, text, fontsize=SIZE, va="center_baseline", **look, **LITERAL)
+    # within the axes: to measure hundreds of texts for the layout would take most of the time
+    ax.text(x, y, text, fontsize=SIZE, va="center_baseline", in_layout=False, **look, **LITERAL)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from onnxtaylor.abbreviation import shortened, unlike
 from onnxtaylor.errors import printable
 from onnxtaylor.indices import label
 from onnxtaylor.result import TaylorResult
@@ -17,31 +18,20 @@ from onnxtaylor.result import TaylorResult
 __all__ = [
     "LITERAL",
     "axis_label",
+    "coefficient_labels",
     "is_finite_step",
     "literal",
+    "literals",
     "number",
-    "pair_label",
     "quantity",
     "response",
-    "shorten",
 ]
 
 # Goes with every text that holds a name: LaTeX would run what the name says.
 LITERAL: dict[str, Any] = {"usetex": False}
 
 NAME_LENGTH = 28
-
-
-def shorten(text: str, limit: int = NAME_LENGTH) -> str:
-    """Text of at most ``limit`` characters, its middle left out: both ends tell names apart.
-
-    >>> shorten("a_very_long_feature_name_indeed", 15)
-    'a_very_…_indeed'
-    """
-    if len(text) <= limit:
-        return text
-    tail = (limit - 1) // 2
-    return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
+NO_NAME = "(no name)"
 
 
 def literal(name: object, limit: int = NAME_LENGTH) -> str:
@@ -50,17 +40,30 @@ def literal(name: object, limit: int = NAME_LENGTH) -> str:
     >>> print(literal("p$_T$\n"))
     p\$_T\$\n
     """
-    string = str(name)
-    if len(string) > 4 * limit:  # escapes make text longer, never shorter
-        string = shorten(string, 4 * limit)
-    safe = printable(string, limit=len(string) + 1)
-    return shorten(safe, limit).replace("$", r"\$") or "(no name)"
+    return literals([name], limit)[0]
 
 
-def pair_label(features: Sequence[str]) -> str:
-    """How a coefficient is written beside its bar: ``m_vis, p_T``."""
-    limit = NAME_LENGTH if len(features) < 3 else 20
-    return label([literal(name, limit) for name in features])
+def literals(names: Sequence[object], limit: int = NAME_LENGTH) -> list[str]:
+    """Each name as ``literal`` writes it, and no two different ones alike: see ``abbreviation``."""
+    texts = [str(name) for name in names]
+    safe = unlike(texts, [printable(text, len(text) + 1) or NO_NAME for text in texts])
+    return [text.replace("$", r"\$") for text in shortened(safe, limit)]
+
+
+def coefficient_labels(
+    features: Sequence[str], alphas: Sequence[Sequence[int]], limit: int = NAME_LENGTH
+) -> list[str]:
+    """How coefficients are written beside their bars, such as ``m_vis, p_T``.
+
+    ``alphas`` are the places of their features; those below 0 are none.
+    """
+    whole, of_three = literals(features, limit), literals(features, min(limit, 20))
+    found = []
+    for alpha in alphas:
+        places = [int(i) for i in alpha if i >= 0]
+        names = of_three if len(places) > 2 else whole
+        found.append(label([names[i] for i in places]))
+    return found
 
 
 def number(value: float) -> str:
@@ -91,7 +94,8 @@ def quantity(result: TaylorResult) -> str:
 def response(result: TaylorResult, output: str, limit: int = NAME_LENGTH) -> str:
     """The function whose coefficients are shown: the output, behind its link if there is one."""
     link = str(result.options.get("link") or "identity")
-    name = literal(output, limit)
+    known = result.outputs
+    name = literals(known, limit)[known.index(output)]
     return name if link == "identity" else f"{literal(link, 12)}({name})"
 
 

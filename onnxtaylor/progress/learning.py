@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,7 @@ class LearningProgress:
         As for ``analyze``.
     sample
         The number of events that are tracked, drawn at random; None takes all.
-    order, link, scale, engine, input, output, fix, seed, threads
+    order, link, scale, engine, input, output, output_names, classes, fix, seed, threads
         As for ``analyze``. Derivatives of order 3 are compiled anew at each step.
     progress
         Called with (stage, events done, events in all) while the data are read.
@@ -71,6 +71,8 @@ class LearningProgress:
         input: str | Sequence[str] | None = None,
         output: str | Sequence[str] | None = None,
         fix: Mapping[str, npt.ArrayLike] | None = None,
+        output_names: Iterable[object] | None = None,
+        classes: Iterable[object] | None = None,
         link: str = "identity",
         scale: str = "unit",
         engine: str = "auto",
@@ -92,7 +94,9 @@ class LearningProgress:
             check=0,
             provider="cpu",
         )
-        self._request = ModelRequest.of(input, output, fix, link)
+        self._request = ModelRequest.of(
+            input, output, fix, link, output_names=output_names, classes=classes
+        )
         self._x, self._arrays = x, (weights, labels)
         self._wanted = DataRequest(
             features=None if feature_names is None else tuple(feature_names),
@@ -109,6 +113,12 @@ class LearningProgress:
         self._steps: list[TrackedStep] = []
         self._recorded: set[int | float] = set()
         self._scores: list[Scores] = []
+
+    def __repr__(self) -> str:
+        """How many steps of what."""
+        if not self._steps:
+            return "LearningProgress: nothing was recorded yet"
+        return repr(self.result()).replace("ProgressResult", "LearningProgress", 1)
 
     @property
     def steps(self) -> tuple[TrackedStep, ...]:

@@ -73,6 +73,15 @@ class ProgressResult:
     signed_mean: Floats
     version: str = field(default="")
 
+    def __repr__(self) -> str:
+        """How many steps of what."""
+        return (
+            f"ProgressResult: {len(self.steps)} steps from {self.steps[0].step:g} to"
+            f" {self.steps[-1].step:g}: {len(self.indices)} coefficients of {len(self.features)}"
+            f" features at {self.data.events} events; responses {listed(self.outputs)}; events of"
+            f" {listed(self.groups)}"
+        )
+
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the features, in the order of the model's input."""

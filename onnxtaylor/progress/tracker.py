@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.analysis import run
+from onnxtaylor.classes import agree_with_labels
 from onnxtaylor.engine.derive import normal_form
 from onnxtaylor.engine.opening import OpenModel, open_model
 from onnxtaylor.engine.reweighted import (
@@ -109,7 +110,9 @@ class Tracker:
 
     def opening(self, model: LoadedModel) -> OpenModel:
         """The model as a function, probed."""
-        return open_model(model, self._request, self._events.x[:COMPARED])
+        opened = open_model(model, self._request, self._events.x[:COMPARED])
+        agree_with_labels(opened.nodes, list(self._events.found.classes))
+        return opened
 
     def scores(
         self, function: GraphFunction | None = None, model: LoadedModel | None = None

@@ -18,6 +18,7 @@ import jinja2
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup, escape
 
+from onnxtaylor.abbreviation import shortened, unlike
 from onnxtaylor.errors import printable
 from onnxtaylor.files import moment
 
@@ -30,6 +31,7 @@ __all__ = [
     "name",
     "render",
     "shown",
+    "shown_apart",
     "written_at",
 ]
 
@@ -51,6 +53,7 @@ PLOT_STYLE = """:where(.plot) {
 }"""
 
 NAME_LIMIT = 400
+NO_NAME = "(no name)"
 
 
 def render(
@@ -111,7 +114,13 @@ def name(text: object) -> Markup:
 
 def shown(text: object) -> str:
     """The letters of a name as a page shows them."""
-    return printable(text, NAME_LIMIT) or "(no name)"
+    return printable(text, NAME_LIMIT) or NO_NAME
+
+
+def shown_apart(names: Sequence[str]) -> list[str]:
+    """Names as a page shows them, and no two different ones alike."""
+    safe = [printable(text, len(text) + 1) or NO_NAME for text in names]
+    return shortened(unlike(names, safe), NAME_LIMIT)
 
 
 def count(number: float) -> str:

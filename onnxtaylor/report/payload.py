@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.abbreviation import shortened
 from onnxtaylor.errors import OptionError
 from onnxtaylor.ranking import class_groups, influential_count
-from onnxtaylor.report.page import shown
+from onnxtaylor.report.page import shown, shown_apart
 from onnxtaylor.result import TaylorResult
 from onnxtaylor.uncertainty import formats, uncertain
 
@@ -20,6 +21,7 @@ __all__ = ["FRACTION", "MATRIX", "payload", "units"]
 ROWS = 40_000  # of all outputs and groups together: at 75 bytes a row 3 MB
 LEAST = 50  # coefficients that are shown at least
 MATRIX = 60  # features that a matrix shows at most
+LENGTHS = (34, 30, 24, 18, 12)  # letters of a name where there is not room for all
 FRACTION = 0.05  # the upper 5 % are called influential (arXiv:1803.08782)
 
 Integers = npt.NDArray[np.int64]
@@ -33,9 +35,10 @@ def payload(result: TaylorResult) -> dict[str, Any]:
     return {
         "symbol": "t" if result.method == "derivative" else "r",
         "units": units(result),
-        "features": [shown(f) for f in result.features],
+        "features": (features := shown_apart(result.features)),
+        "short": {str(limit): shortened(features, limit) for limit in LENGTHS},
         "outputs": [response(result, c) for c in outputs],
-        "groups": [shown(g.name) for g in result.data.groups],
+        "groups": shown_apart(result.groups),
         "events": [g.events for g in result.data.groups],
         "own": own_groups(result),
         "alphas": [[int(i) for i in alpha if i >= 0] for alpha in table],
@@ -86,7 +89,7 @@ def own_groups(result: TaylorResult) -> list[int] | None:
 def response(result: TaylorResult, c: int) -> str:
     """An output, behind its link if there is one."""
     link = str(result.options.get("link") or "identity")
-    name = shown(result.outputs[c])
+    name = shown_apart(result.outputs)[c]
     return name if link == "identity" else f"{shown(link)}({name})"
 
 

@@ -27,7 +27,7 @@ def provenance(result: TaylorResult) -> dict[str, list[tuple[str, str]]]:
             ("SHA-256", model.sha256),
             ("Producer", model.producer or "unknown"),
             ("Operator sets", ", ".join(f"{k or 'ai.onnx'} {v}" for k, v in model.opset.items())),
-            ("Responses", ", ".join(result.outputs)),
+            ("Responses", ", ".join(_responses(result))),
         ],
         "Data": [
             ("Sources", ", ".join(data.sources) or "an array in memory"),
@@ -41,6 +41,13 @@ def provenance(result: TaylorResult) -> dict[str, list[tuple[str, str]]]:
             *_options(result),
         ],
     }
+
+
+def _responses(result: TaylorResult) -> Iterator[str]:
+    """The responses, and behind a name that is not its own the node of the model."""
+    nodes = {node.name: node.node for node in result.nodes}
+    for name in result.outputs:
+        yield name if nodes[name] in ("", name) else f"{name} = {nodes[name]}"
 
 
 def how(result: TaylorResult) -> Iterator[str]:

@@ -122,13 +122,10 @@ def test_per_class_ranks_each_response_over_its_own_class(place, cli):
         assert f"\n     1 {first['rank_low']:>4}" in block or first["label"] in block
 
 
-def test_per_class_without_a_class_for_each_response_shows_all_events(place, cli):
+def test_per_class_without_a_class_for_each_response_is_refused(refused):
     words = ("analyze", "softmax.onnx", "events.csv", *COLUMNS, "--per-class", "--order", "1")
-    status, out, err = cli(*words)
-    assert status == 0
-    assert err.startswith("warning: --per-class shows all events: 3 outputs and 2 classes")
-    assert err.count("\n") == 1
-    assert "events of" not in out
+    message = refused(*words, "-o", "r.json")  # before the work
+    assert "3 responses (y[0], y[1], y[2]) and 2 labels (b, s) do not agree one to one" in message
 
 
 def test_the_engine_s_reason_is_shown(cli, result):

@@ -81,7 +81,7 @@ def test_classes_that_do_not_match_are_named(cli, refused):
     call = ("analyze", "softmax.onnx", "events.csv", "--label", "Label", "--weight", "w")
     assert cli(*call, "-o", "r.json", "-q").status == 0
     message = refused("rank", "r.json", "--per-class")
-    assert "3 outputs and 2 classes do not match: outputs y[0], y[1], y[2]; classes b, s" in message
+    assert "3 responses (y[0], y[1], y[2]) and 2 labels (b, s) do not agree one to one" in message
 
 
 @pytest.mark.parametrize("words", [("--side-by-side", "--group"), ("--group",)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import matplotlib as mpl
 import pytest
 from matplotlib import pyplot
 
@@ -14,32 +15,64 @@ from onnxtaylor.plot import (
 )
 from onnxtaylor.plot.files import slugs
 
+BOTH = ["scores-a", "curve-a", "matrix-a", "scores-b-c", "curve-b-c", "matrix-b-c"]
+CASES = [
+    ("one", {}, ["scores", "curve", "matrix"]),
+    ("one", {"what": "all"}, ["scores", "curve", "matrix"]),
+    ("one", {"what": ["matrix", "scores"]}, ["scores", "matrix"]),
+    ("first", {}, ["scores", "curve"]),
+    ("two", {}, ["outputs", "table"]),
+    ("two", {"what": "curve"}, ["curve-a", "curve-b-c"]),
+    ("two", {"output": "b c"}, ["scores-b-c", "curve-b-c", "matrix-b-c"]),
+    ("two", {"output": 1, "what": "all"}, ["scores-b-c", "curve-b-c", "matrix-b-c"]),
+    ("two", {"output": ["b c", "a"], "what": "matrix"}, ["matrix-b-c", "matrix-a"]),
+    (
+        "two",
+        {"what": "all"},
+        [*BOTH, "outputs", "table"],
+    ),
+    ("classes", {"per_class": True}, ["outputs-per-class", "table-per-class"]),
+    ("classes", {"per_class": True, "output": "b"}, ["scores-b-per-class", "curve-b-per-class"]),
+    ("many", {}, ["outputs"]),  # the table has columns for 12
+]
 
-def test_every_figure_that_makes_sense_is_saved(make_result, tmp_path):
-    saved = {
-        name: [p.name for p in save_figures(result, tmp_path / name, formats=["png"])]
-        for name, result in {
-            "one": make_result(2),
-            "first": make_result(2, order=1),
-            "two": make_result(2, ("a", "b c")),
-            "classes": make_result(2, ("a", "b"), ("a", "b"), order=1),
-        }.items()
-    }
-    assert saved == {
-        "one": ["scores.png", "curve.png", "matrix.png"],
-        "first": ["scores.png", "curve.png"],
-        "two": [
-            "scores-a.png", "curve-a.png", "matrix-a.png",
-            "scores-b-c.png", "curve-b-c.png", "matrix-b-c.png", "outputs.png", "table.png",
-        ],
-        "classes": [
-            "scores-a.png", "curve-a.png", "scores-b.png", "curve-b.png",
-            "outputs.png", "table.png", "outputs-per-class.png", "table-per-class.png",
-        ],
-    }  # fmt: skip
-    for name, files in saved.items():
-        assert sorted(p.name for p in (tmp_path / name).iterdir()) == sorted(files)
+
+@pytest.mark.parametrize(("kind", "options", "names"), CASES)
+def test_what_makes_sense_is_saved(make_result, tmp_path, kind, options, names):
+    result = {
+        "one": lambda: make_result(2),
+        "first": lambda: make_result(2, order=1),
+        "two": lambda: make_result(2, ("a", "b c")),
+        "classes": lambda: make_result(2, ("a", "b"), ("b", "a"), order=1),
+        "many": lambda: make_result(2, [f"y{k}" for k in range(13)], order=1),
+    }[kind]()
+    found = save_figures(result, tmp_path / "new", formats=["svg"], **options)
+    assert [path.name for path in found] == [f"{name}.svg" for name in names]
+    assert sorted((tmp_path / "new").iterdir()) == sorted(found)
     assert pyplot.get_fignums() == []
+
+
+def test_top_is_the_number_of_coefficients_or_features(make_result, tmp_path):
+    result = make_result([f"feature{k}" for k in range(9)], ("a", "b"), scale="sigma")
+    mpl_text = {"svg.fonttype": "none"}
+    with mpl.rc_context(mpl_text):
+        save_figures(result, tmp_path, formats=["svg"], what="all", top=4)
+    for name in ("scores-a", "table", "outputs", "matrix-a"):
+        text = (tmp_path / f"{name}.svg").read_text()
+        names = {f"feature{k}" for k in range(9) if f">feature{k}" in text}
+        assert 1 <= len(names) <= 8, name
+    text = (tmp_path / "matrix-a.svg").read_text()
+    assert sum(f">feature{k}<" in text for k in range(9)) == 4
+    assert "4 of 9 features" in text
+
+
+def test_figures_per_class_show_each_response_over_its_own(make_result, tmp_path):
+    result = make_result(2, ("a", "b"), ("b", "a"), order=1)
+    mpl_text = {"svg.fonttype": "none"}
+    with mpl.rc_context(mpl_text):
+        save_figures(result, tmp_path, formats=["svg"], what="all", per_class=True)
+    for name in "ab":
+        assert f"events of {name}" in (tmp_path / f"scores-{name}-per-class.svg").read_text()
 
 
 def test_equal_results_give_equal_bytes(make_result, tmp_path, monkeypatch):
@@ -83,6 +116,12 @@ def test_a_failing_figure_leaves_no_partial_file(make_result, tmp_path, monkeypa
         ({"prefix": "../"}, "prefix"),
         ({"prefix": "."}, "prefix"),
         ({"group": "none"}, "no group"),
+        ({"output": "none"}, "no output"),
+        ({"what": "score"}, "what 'score' is not offered: did you mean 'scores'?"),
+        ({"what": ["table"], "output": "y"}, "what 'table': it shows all responses"),
+        ({"top": 0}, "top 0"),
+        ({"per_class": True}, "needs the classes of the events"),
+        ({"per_class": True, "group": "all"}, "leave group out"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_written(

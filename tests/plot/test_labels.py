@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from matplotlib.figure import Figure
 
-from onnxtaylor.plot.text import literal, number, shorten
+from onnxtaylor.abbreviation import shorten
+from onnxtaylor.plot.text import coefficient_labels, literal, literals, number
 from tests.plot.figures import HOSTILE
 
 
@@ -44,3 +45,17 @@ def test_matplotlib_reads_a_literal_name_back_as_printable_text(name):
     assert shown == (
         name.encode("unicode_escape").decode() if not name.isprintable() else name
     ) or (name == "" and shown == "(no name)")
+
+
+def test_names_that_print_alike_are_told_apart():
+    names = ["a\n", r"a\n", "a\x00", "", "(no name)"]
+    assert len(set(literals(names))) == len(names)
+    assert literals(names)[1] == r"a\n"  # who is called so, keeps it
+    assert literals(["$m_T$", "$m_T$"]) == [r"\$m_T\$"] * 2
+
+
+def test_pairs_and_triples_of_long_names_are_told_apart():
+    names = [f"jets_leading_constituent_{k}_transverse_momentum" for k in range(12)]
+    alphas = [(i, j, k) for i in range(12) for j in range(i, 12) for k in range(j, 12)]
+    alphas += [(i, -1, -1) for i in range(12)]
+    assert len(set(coefficient_labels(names, alphas))) == len(alphas)

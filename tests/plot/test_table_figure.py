@@ -78,7 +78,7 @@ def test_no_text_reaches_into_the_next_column(make_result):
     ("wrong", "message"),
     [
         ({"top": 0}, "top 0"),
-        ({"per_class": True}, "2 outputs and 0 classes do not match"),
+        ({"per_class": True}, "needs the classes of the events"),
         ({"per_class": True, "group": "all"}, "leave group out"),
     ],
 )

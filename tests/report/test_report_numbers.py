@@ -13,7 +13,9 @@ from onnxtaylor.statistics.ranks import ranks
 
 
 def test_every_number_is_that_of_the_result(make_result):
-    result = make_result(["a", "b", "c"], ("y", "z"), ("s", "t"), scale="sigma")
+    result = make_result(["a", "b", "c"], ("y", "z"), ("s", "t"), scale="sigma").renamed(
+        classes=["t", "s"], output_names=["y", "z"]
+    )
     result = replace(result, numerical_error=result.score * 1e-6)
     page = payload(result)
     for row in result.rows():
@@ -28,7 +30,7 @@ def test_every_number_is_that_of_the_result(make_result):
         assert float(block["text"].split(" ± ")[0]) == pytest.approx(row["score"], abs=row["sem"])
         assert float(block["mean"]) == pytest.approx(row["signed_mean"], abs=row["sem"])
         assert block["mean"][0] in "+-"
-    assert page["own"] == [1, 2]  # y over s, z over t: as many classes as outputs
+    assert page["own"] == [2, 1]  # y over t, z over s
     assert page["events"] == [1000] * 3
     assert (page["total"], page["cut"]) == (9, 1)
 
@@ -45,7 +47,7 @@ def test_what_is_undefined_is_null(make_result):
 
 def test_each_output_finds_its_class(make_result):
     assert payload(make_result(2, ("a", "b"), ("b", "a")))["own"] == [2, 1]
-    assert payload(make_result(2, ("a", "b"), ("x", "y")))["own"] == [1, 2]
+    assert payload(make_result(2, ("a", "b"), ("x", "y")))["own"] is None
 
 
 def test_of_many_coefficients_the_highest_ranked_are_shown(make_result):
@@ -89,3 +91,13 @@ def test_the_response_stands_behind_its_link(make_result):
 )
 def test_units(make_result, scale, units):
     assert payload(make_result(2, scale=scale))["units"] == units
+
+
+def test_names_of_the_page_stay_different(make_result):
+    names = [f"jets_leading_constituent_{k}_transverse_momentum_over_jet_pt" for k in range(12)]
+    names += ["a\n", "a\\n", "z" * 500, "z" * 501]
+    page = payload(make_result(names, ("o" * 500, "o" * 501), ("g" * 500, "g" * 501)))
+    for listed in (page["features"], page["outputs"], page["groups"], *page["short"].values()):
+        assert len(set(listed)) == len(listed)
+    for limit, short in page["short"].items():
+        assert max(map(len, short)) <= int(limit) + 4

@@ -17,14 +17,11 @@ const report = (() => {
   const axis = `${mean} ${data.units}`;
   // a name keeps its direction of writing to itself: U+2068 … U+2069, as <bdi> does, U+200E for figures
   const apart = (name) => `\u2068${name}\u2069\u200e`;
-  const short = (name, limit) => {
-    const letters = Array.from(name);
-    if (letters.length <= limit) return name;
-    const tail = (limit - 1) >> 1;
-    return letters.slice(0, limit - 1 - tail).join("") + "…" + letters.slice(-tail).join("");
-  };
-  const label = (alpha, limit = 1000) =>
-    alpha.map((i) => apart(short(data.features[i], limit))).join(", ");
+  // the shortest names are short enough for any place; no two of a length are alike
+  const lengths = Object.keys(data.short).map(Number).sort((a, b) => b - a);
+  const short = (i, limit) => data.short[lengths.find((n) => n <= limit) ?? lengths.at(-1)][i];
+  const label = (alpha, limit) =>
+    alpha.map((i) => apart(limit ? short(i, limit) : data.features[i])).join(", ");
   const plain = (alpha) => alpha.map((i) => data.features[i]).join(", ");
   const state = {output: 0, group: 0};
   const block = () => data.blocks[state.output][state.group];

@@ -11,13 +11,13 @@
     const grid = element("table", {role: "grid", "aria-label": "Matrix of pairs"});
     const head = grid.createTHead().insertRow();
     head.append(element("td"));
-    const top = (text) => {
-      const th = element("th", {scope: "col", title: text});
-      th.append(element("span", {dir: "auto"}, short(text, 30)));
+    const top = (text, title) => {
+      const th = element("th", {scope: "col", title});
+      th.append(element("span", {dir: "auto"}, text));
       head.append(th);
     };
-    top("first order");
-    data.matrix.forEach((i) => top(data.features[i]));
+    top("first order", "first order");
+    data.matrix.forEach((i) => top(short(i, 30), data.features[i]));
     const body = grid.createTBody();
     cells = data.matrix.map((i, r) => {
       const row = body.insertRow();
@@ -25,7 +25,7 @@
         element(
           "th",
           {scope: "row", title: data.features[i], dir: "auto"},
-          short(data.features[i], 30),
+          short(i, 30),
         ),
       );
       return [null, ...data.matrix].map((j, c) => {
