@@ -71,7 +71,7 @@ def derive_normal(
     ``weights`` become inputs; it says which events lie on a joint. Raises ModelError, naming the
     operator and node.
     """
-    return _compiled(normal, indices, x, loose=True, weights=weights, joints=True)
+    return _compiled(normal, indices, x, loose=True, weights=weights, joints=True, strong=None)
 
 
 def _branched(function: GraphFunction, x: Floats | None) -> GraphFunction:

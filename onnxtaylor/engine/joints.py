@@ -68,7 +68,7 @@ class Apart:
         pure = self.mask & (np.ptp(_filled(indices.table), axis=1) == 0)
         alone = pure.any(axis=(1, 2), keepdims=True)
         found = features_of(np.where(alone, pure, self.mask), indices)
-        return found.any(axis=1).sum(axis=0, dtype=np.float64)
+        return np.asarray(found.any(axis=1).sum(axis=0), dtype=np.float64)
 
     def among(self, events: int, coefficients: int) -> Flags:
         """The mask of the first coefficients for all events of a batch, (B, C, K)."""

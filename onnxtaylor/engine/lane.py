@@ -87,8 +87,8 @@ class Reader:
         """Fills the coefficients (E, C, K) of the first E events that a graph has answered."""
         count = len(terms)
         for piece, first in self._pieces:
-            part = found[piece.name][:count].astype(self._dtype, copy=False)
-            flat = part.reshape(count, terms.shape[1], -1)
+            part: npt.NDArray[np.floating] = found[piece.name][:count]
+            flat = part.astype(self._dtype, copy=False).reshape(count, terms.shape[1], -1)
             collect.alone(flat, piece.runs, first, terms)
         multiply.alone(self._slots, self._factors, terms)
 

@@ -4,6 +4,8 @@ The derivative graph is compiled once, with the weights as inputs. What a fresh 
 into constants, such as the Jacobian rows before the first nonlinearity, the graph computes from
 them whenever it runs. Weights that a rule had to know by value are frozen: other values need
 another compilation.
+
+Events on a joint are looked at from both sides, as by the exact engine, by the same graph.
 """
 
 from __future__ import annotations
@@ -16,16 +18,19 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, numpy_helper
-from onnxtaylor_kernels.collect import collect, multiply
+from onnxtaylor_kernels.collect import collect, flag_not_finite, multiply
 
+from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.compiler.sums import loose_pieces
 from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.engine.derive import derive_normal
+from onnxtaylor.engine.joints import Apart, Sides
 from onnxtaylor.engine.lane import first_of_slots
 from onnxtaylor.engine.session import available_threads, reason, start
 from onnxtaylor.engine.sharing import share
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction
+from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.graph.prune import subgraphs
 from onnxtaylor.indices import MultiIndices
 
@@ -173,6 +178,8 @@ class Reweighted:
         self._threads = threads or available_threads()
         each = 8 * self.outputs * len(indices)
         self._part = int(max(self._chunk * self._threads, PART_BYTES // each))
+        self._events = np.asarray(x, np.float64)
+        self._sides: Sides | None = None  # made when an event asks for it
 
     def swap(self, values: Mapping[str, Array]) -> str | None:
         """Gives initializers other values, of the shapes and formats that they have.
@@ -200,21 +207,52 @@ class Reweighted:
         for start_ in range(0, len(self._x), size):
             part = slice(start_, min(start_ + size, len(self._x)))
             count = part.stop - part.start
-            some = BatchCoefficients(responses[:count], terms[:count])
-            self._fill(self._x[part], some)
-            yield part, some
+            odd = np.empty(count, np.bool_)
+            self._fill(self._x[part], responses[:count], terms[:count], odd)
+            apart = self._settle(self._events[part], terms[:count], odd)
+            yield part, BatchCoefficients(responses[:count], terms[:count], apart=apart)
 
-    def _fill(self, x: Array, into: BatchCoefficients) -> None:
+    def _settle(self, x: Floats, terms: Floats, odd: npt.NDArray[np.bool_]) -> Apart | None:
+        """Takes the limit of both sides at ``odd`` events; returns where there is none."""
+        events = np.flatnonzero(odd)
+        if not len(events):
+            return None
+        if self._sides is None:
+            digits = DIGITS[str(self._x.dtype)]
+            self._sides = Sides(self.indices, self._events, digits, self._respond, self._beside)
+        limits = terms[events]
+        mask = self._sides.settle(x[events], limits)
+        terms[events] = limits
+        return Apart(events, mask)
+
+    def _respond(self, points: Floats) -> Floats:
+        """Responses at any points, in parts that fit the cache."""
+        size = self._chunk
+        rows = np.ascontiguousarray(points, dtype=self._x.dtype)
+        parts = [self._run(rows[k : k + size])[0] for k in range(0, len(rows), size)]
+        return np.concatenate(parts).astype(np.float64)
+
+    def _beside(self, points: Floats) -> Floats:
+        """Coefficients at any points."""
+        rows = np.ascontiguousarray(points, dtype=self._x.dtype)
+        terms = np.empty((len(rows), self.outputs, len(self.indices)))
+        self._fill(rows, np.empty(terms.shape[:2]), terms, np.empty(len(rows), np.bool_))
+        return terms
+
+    def _fill(self, x: Array, responses: Floats, whole: Floats, odd: npt.NDArray[np.bool_]) -> None:
         def work(chunk: slice) -> None:
             found = dict(zip(self._names, self._run(x[chunk]), strict=True))
-            terms = into.terms[chunk]
-            into.responses[chunk] = found[self._names[0]]
+            terms = whole[chunk]
+            responses[chunk] = found[self._names[0]]
             few = all(FEW * len(piece.runs) < len(terms) for piece, _ in self._pieces)
             put = _collect if few else collect.alone
             for piece, first in self._pieces:
                 part = found[piece.name].astype(self._dtype, copy=False)
                 put(part.reshape(*terms.shape[:2], -1), piece.runs, first, terms)
             multiply.alone(self._slots, self._factors, terms)
+            flag_not_finite.alone(terms, odd[chunk])
+            if JOINT_EVENTS in found:
+                odd[chunk] |= found[JOINT_EVENTS][:, 0] > 0
 
         share(len(x), self._chunk, [work] * self._threads)
 
