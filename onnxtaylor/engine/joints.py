@@ -4,21 +4,21 @@ At a joint, where the pieces of an operator meet, a rule gives the derivative of
 none: sign(0) = 0. So the derivative graph is asked at both sides of the event instead, in two
 directions of random signs.
 
-**Across.** Along a direction δ, abs(δ_i) about 2⁻¹¹ of the feature's spread, a coefficient T has
+**Beside.** First at x ± δ, δ_i being 2⁻⁶⁰ of the feature's size where x_i = 0, 2^(8−d) abs(x_i)
+elsewhere, d the binary digits of the format. So near, even what has a limit such as max(‖x‖, 10⁻¹²)
+is what it is at x. Where all sides agree their mean is the limit. Where they do not, the response
+has a **kink**: no derivative exists there, and the coefficient of the piece that the graph took
+stands.
+
+**Across.** Next to x much may cancel, as in sin(x)/x: then nothing so near is to be believed, even
+where all sides are 0 by accident. It shows where a side is not what it is half as far away, or a
+little farther off. There the graph is asked at abs(δ_i) of about 2⁻¹¹ of the feature's spread. With
+a coefficient T,
 
     D(δ) = T(x + δ) − T(x − δ)        M(δ) = ½ [T(x + δ) + T(x − δ)]
 
-Where T is smooth D halves with δ, so J = 2 D(δ) − D(2δ) vanishes, to δ³; where T jumps J is the
-jump. The limit is (4 M(δ) − M(2δ)) / 3, to δ⁴, and must be the same in both directions. That also
-serves what cancels next to the event, such as sin(x)/x.
-
-**Beside.** What jumps across so wide a step may be smooth next to the event, as max(‖x‖, 10⁻¹²) is
-at 0. So the other coefficients are asked again at δ_i of 2⁻⁶⁰ of the feature's size where x_i = 0,
-and 2^(8−d) abs(x_i) elsewhere, d the binary digits of the format. All sides must agree, and with
-the limit across where that was nearly one.
-
-Where they do not, the response has a **kink** there: no derivative exists, and the coefficient of
-the piece that the graph took stands.
+D halves with δ where T is smooth, so 2 D(δ) − D(2δ) vanishes, M hardly changes, and the limit is
+(4 M(δ) − M(2δ)) / 3, to δ⁴, in both directions.
 
 A response may also **jump**: a sentinel that a Where replaces is a point of its own. It jumps if it
 is as far from f(x) at x ± δ/16 as at x ± δ. Then features that make it jump alone stay where they
@@ -44,7 +44,7 @@ Evaluate = Callable[[Floats], Floats]
 PAIRS = 2  # directions, each with both sides
 WIDE = 2.0**-11  # of the spread of a feature
 NEARLY = 2.0**6  # tolerances; in double precision 2⁻¹⁴ of a coefficient
-CLOSE = 2.0**-6  # of a limit
+FAR_OFF = 2.0**-5  # of a coefficient
 NEAR = 1 / 16  # of δ
 TINY = 2.0**-60
 SMALL = 0.1  # quantile
@@ -132,45 +132,51 @@ class Sides:
         tiny = np.where(x == 0, TINY * self._unit, 2.0 ** (8 - self._digits) * np.abs(x))
         jumps = self._jumps(x, directions * tiny)
         directions = np.where(jumps.any(axis=1), 0.0, directions)
-        jump, limit = self._across(x, directions * WIDE * self._spread)
-        agree = jump <= 1
-        events = np.flatnonzero(~agree.all(axis=(1, 2)))
+        wide = WIDE * self._spread
+        agree, limit, doubtful = self._beside(x, directions * tiny, directions[0] * wide)
+        events = np.flatnonzero(doubtful.any(axis=(1, 2)))
         if len(events):
-            also, beside = self._beside(x[events], directions[:, events] * tiny[events])
-            # next to a point where much cancels all sides may agree on nothing at all
-            nearly = jump[events] <= NEARLY
-            also &= ~nearly | (np.abs(beside - limit[events]) <= CLOSE * np.abs(limit[events]))
-            limit[events] = np.where(agree[events] | ~also, limit[events], beside)
-            agree[events] |= also | nearly
+            smooth, across = self._across(x[events], directions[:, events] * wide)
+            smooth &= doubtful[events]
+            limit[events] = np.where(smooth, across, limit[events])
+            agree[events] |= smooth
         agree &= np.isfinite(limit)
         agree &= ~_of_features(jumps, self._indices)
         apart = self._with_higher(~agree)
         np.copyto(terms, limit, where=~apart)
         return apart
 
-    def _across(self, x: Floats, moves: Floats) -> tuple[Floats, Floats]:
-        """By how much coefficients jump across x in units of the tolerance, and their limits."""
+    def _beside(self, x: Floats, moves: Floats, wide: Floats) -> tuple[Flags, Floats, Flags]:
+        """Which coefficients are the same on all sides next to x, and these limits; which of them
+        are doubtful, by half a move and by a wide one.
+        """
         with np.errstate(invalid="ignore", over="ignore"):
-            jumps, limits, size = [], [], np.zeros(1)
+            sides = np.stack([side for move in moves for side in self._both(x, move)])
+            half, farther = self._differentiate(x + 0.5 * moves[0]), self._differentiate(x + wide)
+            size = np.abs(sides).max(axis=0)
+            tolerance = self._tolerance(size)
+            agree = np.ptp(sides, axis=0) <= tolerance
+            limit = sides.mean(axis=0)
+            agree &= np.isfinite(limit)
+            steady = np.abs(half - sides[0]) <= tolerance
+            larger = np.maximum(np.abs(sides[0]), np.abs(farther))
+            off = np.abs(farther - sides[0]) > FAR_OFF * larger + self._tolerance(larger)
+        return agree & steady, limit, ~steady | off
+
+    def _across(self, x: Floats, moves: Floats) -> tuple[Flags, Floats]:
+        """Which coefficients are smooth across x, and their limits."""
+        jumps, limits, size = [], [], np.zeros(1)
+        with np.errstate(invalid="ignore", over="ignore"):
             for move in moves:
                 near, far = self._both(x, move), self._both(x, 2 * move)
                 jumps.append(np.abs(2 * (near[0] - near[1]) - (far[0] - far[1])))
+                jumps.append(np.abs((far[0] + far[1]) - (near[0] + near[1])) / 2)
                 limits.append((4 * (near[0] + near[1]) - (far[0] + far[1])) / 6)
                 size = np.maximum(size, np.maximum(np.abs(near[0]), np.abs(near[1])))
             jump = np.maximum(np.max(jumps, axis=0), np.ptp(limits, axis=0))
             limit = np.mean(limits, axis=0)
-            found = np.where(jump == 0, 0.0, jump / self._tolerance(size))
-        return np.where(np.isfinite(found), found, np.inf), limit
-
-    def _beside(self, x: Floats, moves: Floats) -> tuple[Flags, Floats]:
-        """Which coefficients are the same on all sides next to x, and these limits."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            sides = np.stack([side for move in moves for side in self._both(x, move)])
-            nearer = self._differentiate(x + 0.5 * moves[0])  # as far as cancellation lets it be
-            all_ = np.concatenate((sides, nearer[None]))
-            agree = np.ptp(all_, axis=0) <= self._tolerance(np.abs(all_).max(axis=0))
-            limit = sides.mean(axis=0)
-        return agree & np.isfinite(limit), limit
+            smooth = jump <= NEARLY * self._tolerance(size)
+        return smooth & np.isfinite(limit), limit
 
     def _both(self, x: Floats, move: Floats) -> tuple[Floats, Floats]:
         """Coefficients at both sides of x."""
