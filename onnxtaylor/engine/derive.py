@@ -10,11 +10,13 @@ import onnx
 
 from onnxtaylor.compiler import DerivativeGraph, compile_terms
 from onnxtaylor.compiler.facts import GraphFacts
+from onnxtaylor.compiler.sums import is_own
 from onnxtaylor.compiler.third import third_order
 from onnxtaylor.engine.observe import observe
 from onnxtaylor.errors import UNKNOWN_FORM, ModelError, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.normalize import OPSET, modernize, settle_branches, simplify
+from onnxtaylor.graph.rename import give_way
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
 from onnxtaylor.rules.versions import operator_set
@@ -51,7 +53,8 @@ def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFuncti
         raise ModelError(
             f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free one"
         )
-    return function.with_proto(simplify(_branched(function, x).proto, RULES))
+    plain = simplify(_branched(function, x).proto, RULES)
+    return function.with_proto(give_way(plain, is_own))
 
 
 def derive_normal(

@@ -10,6 +10,7 @@
 ``narrow``    the function cut to some of its responses
 ``link``      log or logit of the responses
 ``ancient``   operator sets before 7 in the words of 7
+``rename``    names of the model that give way to those that are added
 ``builder``   nodes and constants added to a graph
 ``prune``     what a response needs of the graph
 ``batch``     a fixed batch dimension made free
