@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 
 from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.graph.dense import make_dense
 from onnxtaylor.graph.external import MAX_PROTOBUF, external_tensors, load_external
 
 __all__ = ["LoadedModel", "read_model"]
@@ -17,7 +18,7 @@ __all__ = ["LoadedModel", "read_model"]
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in memory, external tensors included."""
+    """A model in memory: external tensors are read, sparse constants made dense."""
 
     proto: onnx.ModelProto
     path: str
@@ -38,7 +39,7 @@ def read_model(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Load
     """Reads a model from a file, its bytes, or takes one that is in memory.
 
     Raises ModelError: no such file, a directory, truncated or no ONNX at all, external tensors
-    that are missing, too short, or outside the model's folder.
+    that are missing, too short, or outside the model's folder, sparse ones that are damaged.
     """
     if isinstance(source, onnx.ModelProto):
         try:
@@ -55,6 +56,7 @@ def read_model(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Load
     content = _read_bytes(path, where)
     proto = _parse(content, where)
     load_external(proto, path.parent, where, len(content))
+    make_dense(proto, where)
     return LoadedModel(proto, os.fspath(source), hashlib.sha256(content).hexdigest())
 
 
@@ -65,6 +67,7 @@ def _in_memory(content: bytes, where: str) -> LoadedModel:
             f"{where}: tensor '{printable(tensor.name)}' lies in another file: give the name of the"
             " model's file, or load its external data first"
         )
+    make_dense(proto, where)
     return LoadedModel(proto, where, hashlib.sha256(content).hexdigest())
 
 

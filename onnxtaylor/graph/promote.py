@@ -17,6 +17,7 @@ import onnx
 from onnx import TensorProto, defs, helper, numpy_helper
 
 from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.graph.faults import ONNX_FAULTS
 from onnxtaylor.graph.normalize.classical import expand_classical
 from onnxtaylor.graph.normalize.elementary import WRITERS as ELEMENTARY
 from onnxtaylor.graph.normalize.elementary import elementary
@@ -187,7 +188,7 @@ def _inferred(proto: onnx.ModelProto) -> onnx.ModelProto:
     """With shapes and formats, as far as they can be inferred."""
     try:
         return onnx.shape_inference.infer_shapes(proto, data_prop=True)
-    except (RuntimeError, ValueError):  # of operators that onnx does not know
+    except ONNX_FAULTS:  # of operators that onnx does not know
         return proto
 
 
