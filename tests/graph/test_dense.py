@@ -117,7 +117,7 @@ def test_many_tensors_that_are_too_large_together_are_refused():
     proto = stored()
     for k in range(5):
         proto.graph.sparse_initializer.append(sparse(dims=(2**14, 2**13), name=f"w{k}"))
-    with pytest.raises(ModelError, match="'w3'.*larger than 2 GiB"):
+    with pytest.raises(ModelError, match=r"'w3'.*larger than 2 GiB"):
         read_model(proto)
 
 
