@@ -13,7 +13,14 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto
 
-from onnxtaylor.errors import ModelError, OptionError, ProbeError, RuntimeMissingError, printable
+from onnxtaylor.errors import (
+    EvaluationError,
+    ModelError,
+    OptionError,
+    ProbeError,
+    RuntimeMissingError,
+    printable,
+)
 from onnxtaylor.graph import GraphFunction
 
 __all__ = ["PROVIDERS", "Session", "available_threads", "choose_provider", "start"]
@@ -170,7 +177,8 @@ class Session:
         try:
             answer = self._session.run([self.function.response], {self.function.feed: rows})[0]
         except Exception as error:
-            raise ModelError(f"the model fails on {len(rows)} events: {reason(error)}") from None
+            why = reason(error)
+            raise EvaluationError(f"the model fails on {len(rows)} events: {why}") from None
         if answer.ndim != 2 or len(answer) != len(rows):
             raise ProbeError(
                 f"output {', '.join(map(printable, self.function.outputs))} has shape"

@@ -388,3 +388,19 @@ def test_what_the_machine_cannot_do_is_one_line(refused, monkeypatch, error, lin
 
     monkeypatch.setattr("onnxtaylor.analysis.analyze", fail)
     assert refused(*ANALYZE).startswith(line.removeprefix("error: "))
+
+
+@pytest.mark.parametrize(
+    ("command", "ways"),
+    [
+        ("analyze", "use --order 1, fewer --bootstrap, a smaller --batch-size or fewer responses"),
+        ("inspect", "use fewer responses with --output"),
+        ("differentiate", "use --order 1 or fewer responses with --output"),
+        ("rank", "this machine has not enough of it"),
+        ("nothing", "this machine has not enough of it"),
+    ],
+)
+def test_advice_of_memory_names_the_command_s_own_options(command, ways):
+    from onnxtaylor.cli.app import _smaller
+
+    assert _smaller(command).startswith(ways)
