@@ -102,7 +102,7 @@ def test_a_model_that_mixes_events_is_still_found():
 def test_a_model_that_runs_nowhere_says_so():
     lost = graph("c=Cast<to=7>(x) f=Constant<value_int=100000>() d=Add(c,f) e=Gather(t,d)"
                  " y=Mul(e,x)", "float[2] t={1.0,2.0}")  # fmt: skip
-    with pytest.raises(EvaluationError, match="out of data bounds.*no data were given"):
+    with pytest.raises(EvaluationError, match=r"out of data bounds.*no data were given"):
         ot.differentiate(lost)
     with pytest.raises(ModelError, match="step function"):  # no need to try other numbers
         ot.differentiate(graph("y=Floor(x)"))
