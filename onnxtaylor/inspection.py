@@ -23,11 +23,10 @@ from onnxtaylor.graph import (
     input_ports,
     output_ports,
     read_model,
-    stored_names,
 )
 from onnxtaylor.graph.function import select_responses
 from onnxtaylor.indices import MultiIndices, count
-from onnxtaylor.inputs import FEATURE_KEYS, open_data
+from onnxtaylor.inputs import feature_names_of, open_data
 from onnxtaylor.settings import DataRequest
 
 __all__ = ["inspect_model"]
@@ -104,12 +103,12 @@ def _function(
             # raises the line that says which size is free
             build_function(model, choose(model, request))
         found_at = open_without_data(model, request, n or 1)
-        names = stored_names(model.proto, FEATURE_KEYS)
+        names = feature_names_of(model, found_at.opened.choice)
         probes = PROBES if found_at.finite else PROBES[:-1]
         said = f"{'; '.join(probes)} ({found_at.note})"
         return _opened(found_at.opened, found_at.x, names) | {"probes": said}
     opened = open_model(model, request, x)
-    names = names or stored_names(model.proto, FEATURE_KEYS)
+    names = names or feature_names_of(model, opened.choice)
     return report | _opened(opened, x, names) | {"probes": "; ".join(PROBES)}
 
 

@@ -22,8 +22,9 @@ class ColumnRequest:
     ``n_features`` is the number of the model's inputs, None where it takes any number.
     ``features`` are names asked for by the user: each must exist. ``offered`` are names that the
     model's metadata offers: used if all of them are columns, else the columns are counted.
-    ``missing`` is the value that stands for a missing entry: NaN in a feature is an error unless
-    it is NaN.
+    ``held`` are names of the model's inputs that are held at a value: columns called so are not
+    counted. ``missing`` is the value that stands for a missing entry: NaN in a feature is an error
+    unless it is NaN.
     """
 
     n_features: int | None
@@ -32,6 +33,7 @@ class ColumnRequest:
     weight: str | None = None
     exclude: tuple[str, ...] = ()
     offered: tuple[str, ...] | None = None
+    held: tuple[str, ...] = ()
     missing: float | None = None
 
 
@@ -85,7 +87,7 @@ def choose(
     offered = request.offered
     if offered and _usable(offered, names, taken, request.n_features):
         return Columns(tuple(offered), request.label, request.weight)
-    left = tuple(name for name in candidates if name not in taken)
+    left = tuple(name for name in candidates if name not in taken and name not in request.held)
     if request.n_features is not None and len(left) != request.n_features:
         raise DataError(_miscounted(file, left, request.n_features))
     if not left:

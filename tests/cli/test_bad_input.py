@@ -190,7 +190,7 @@ def test_two_results_in_one_file_are_refused(refused):
         ("--fix", "x", "NAME=VALUE"),
         ("--fix", "=1", "NAME=VALUE"),
         ("--fix", "x=", "NAME=VALUE"),
-        ("--fix", "x=1,b", "NAME=VALUE"),
+        ("--fix", "x=1,b", "choose another with --output"),
         ("--fix", "nope=1", "'nope'"),
         ("--features", ",", "no name"),
         ("--features", "a,b,b", "twice"),
