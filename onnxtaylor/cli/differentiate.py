@@ -67,5 +67,5 @@ def differentiate(
         for o in derivatives.proto.graph.output
         for dims in [o.type.tensor_type.shape.dim]
     )
-    console.note(f"note: {derivatives.note}")
     console.note(f"saved {console.printable(out)}: {outputs}")
+    console.note(f"note: {derivatives.note}")
