@@ -141,8 +141,6 @@ def _serves(ending: str, last: str, kind: str) -> bool:
     """Whether a file of this kind, by its first bytes, is what the name's ending says."""
     if FORMATS[ending] is CsvTable:
         return last in COMPRESSED and f"({last})" in kind
-    if FORMATS[ending] is NpzTable:
-        return "archive" in kind
     return f"({ending})" in kind or (FORMATS[ending] is IpcTable and "(.arrow)" in kind)
 
 
