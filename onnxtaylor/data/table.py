@@ -33,6 +33,7 @@ FORMATS: dict[str, Callable[[Path, str], Table]] = {
     ".feather": IpcTable,
     ".ipc": IpcTable,
 }
+TABLES = ("ROOT", "HDF5", "SQLite", "JSON", "pickle", "Office")  # kinds that may hold one
 COMPRESSED = (".gz", ".bz2", ".zst")
 
 
@@ -152,7 +153,10 @@ def _way_out(ending: str, kind: str) -> str:
         return f", but is read as {ending}: decompress it, or name it {whole}"
     if named is not None:
         return f", but is read as {ending}: let its name end in {named}"
-    return "" if ": " in kind else ": write its columns as .parquet, .csv or .npy"
+    if ": " in kind:
+        return ""
+    write = ": write its columns as .parquet, .csv or .npy"
+    return write if any(word in kind for word in TABLES) else ": a table of events is needed"
 
 
 def _found(table: Table, columns: Columns, first: Table) -> Places:

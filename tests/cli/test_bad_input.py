@@ -71,7 +71,11 @@ def test_a_file_that_is_no_model(place, refused, command, content, words):
         ("folder", "folder", "is a directory"),
         ("folder.csv", "folder", "is a directory"),
         ("empty.csv", b"", "is empty"),
-        ("picture.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00", "binary"),
+        (
+            "picture.csv",
+            b"\x89PNG\r\n\x1a\n\x00\x00\x00",
+            "is a PNG image: a table of events is needed",
+        ),
         ("model.onnx", None, ".onnx is not known"),
         ("cut.parquet", b"PAR1\x15\x04", "cut.parquet"),
         ("cut.csv.gz", b"\x1f\x8b\x08\x00\x00", "cut.csv.gz"),
