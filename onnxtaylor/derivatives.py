@@ -12,8 +12,8 @@ import onnx
 
 from onnxtaylor.compiler.export import export
 from onnxtaylor.engine.derive import derive
-from onnxtaylor.engine.opening import open_model
 from onnxtaylor.engine.session import choose_provider, reason, start
+from onnxtaylor.engine.standins import open_without_data
 from onnxtaylor.errors import DataError, ModelError, OptionError, printable
 from onnxtaylor.files import write_whole
 from onnxtaylor.graph import ModelRequest, choose, read_model
@@ -41,11 +41,14 @@ class Derivatives:
     """A model's exact derivatives: call it on events x (B, n).
 
     ``proto`` is an ordinary ONNX model with the outputs ``value``, ``jacobian``, ``hessian`` and
-    ``third``, up to the order asked for.
+    ``third``, up to the order asked for. ``note`` says in one line at what the model was probed.
     """
 
-    def __init__(self, proto: onnx.ModelProto, *, provider: str = "cpu", threads: int = 0) -> None:
+    def __init__(
+        self, proto: onnx.ModelProto, *, provider: str = "cpu", threads: int = 0, note: str = ""
+    ) -> None:
         self.proto = proto
+        self.note = note
         self._session = start(proto, provider=provider, threads=threads)
         info = proto.graph.input[0]
         self._feed = info.name
@@ -104,14 +107,16 @@ def differentiate(
     request = ModelRequest.of(input, output, fix, link)
     n = choose(loaded, request).n_features or n_features
     if n is None:
-        raise OptionError("the model takes any number of features: say how many with n_features")
-    # stand-ins for events: what is probed and observed are shapes and agreement, not values
-    x = np.random.default_rng(0).normal(size=(8, n))
+        raise OptionError(
+            "the model takes any number of features: say how many with n_features (--n-features N)"
+        )
     chosen = choose_provider(provider)
-    opened = open_model(loaded, request, x, provider=chosen)
+    # what is probed and observed are shapes and agreement, not values
+    found = open_without_data(loaded, request, n, provider=chosen)
     try:
         # the branch that is not taken may have no finite slope
-        graph = derive(opened.function, MultiIndices.full(n, order), x, strong=None)
+        indices = MultiIndices.full(n, order)
+        graph = derive(found.opened.function, indices, found.x, strong=None)
     except ModelError as error:
         raise ModelError(f"{printable(loaded.path)}: no exact derivatives: {error}") from None
-    return Derivatives(export(graph), provider=chosen, threads=threads)
+    return Derivatives(export(graph), provider=chosen, threads=threads, note=found.note)

@@ -12,7 +12,9 @@ from difflib import get_close_matches
 __all__ = [
     "UNKNOWN_FORM",
     "DataError",
+    "EvaluationError",
     "ModelError",
+    "NotFiniteError",
     "OnnxTaylorError",
     "OnnxTaylorWarning",
     "OptionError",
@@ -39,6 +41,14 @@ class ModelError(OnnxTaylorError):
 
 class ProbeError(ModelError):
     """The model responds, but not as a function of one event alone: no Taylor series exists."""
+
+
+class NotFiniteError(ProbeError):
+    """A response is NaN or infinite at an event."""
+
+
+class EvaluationError(ModelError):
+    """onnxruntime has loaded the model and fails to run it on these events."""
 
 
 class DataError(OnnxTaylorError):

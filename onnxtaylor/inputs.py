@@ -11,15 +11,28 @@ import numpy.typing as npt
 from onnxtaylor import data
 from onnxtaylor.data import EventSource
 from onnxtaylor.errors import OptionError, printable
-from onnxtaylor.graph import LoadedModel, ModelRequest, choose, stored_names
+from onnxtaylor.graph import Choice, LoadedModel, ModelRequest, choose, stored_names
+from onnxtaylor.graph.layout import feature_count
 from onnxtaylor.settings import DataRequest
 
-__all__ = ["FEATURE_KEYS", "Paths", "Progress", "open_data", "tell"]
+__all__ = ["FEATURE_KEYS", "Paths", "Progress", "feature_names_of", "open_data", "tell"]
 
 FEATURE_KEYS = ("feature_names", "features", "input_names", "columns")
 
 Progress = Callable[[str, int, int | None], None]  # stage, events done, events in all
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def feature_names_of(model: LoadedModel, choice: Choice) -> list[str] | None:
+    """The features' names that a model carries: in its metadata, or as names of its inputs where
+    each of several holds one feature, as those of scikit-learn pipelines do.
+    """
+    inputs = choice.features
+    if (stored := stored_names(model.proto, FEATURE_KEYS)) is not None:
+        return stored
+    if len(inputs) > 1 and all(feature_count(p) == 1 for p in inputs):
+        return [p.name for p in inputs]
+    return None
 
 
 def open_data(
@@ -35,22 +48,25 @@ def open_data(
 ) -> EventSource:
     """The events of an array or of files, cut to those that are wanted.
 
-    The names of a file's columns are matched with those that the model carries.
+    The names of a file's columns are matched with those that the model carries. A column that is
+    called as an input that is held is no feature unless it is asked for.
     """
-    offered = stored_names(model.proto, FEATURE_KEYS)
     source: EventSource
     if hasattr(x, "batches"):
         source = cast(EventSource, x)
     elif (paths := _paths(x)) is not None:
+        choice = choose(model, request)
+        offered = feature_names_of(model, choice)
         source = data.open_source(
             paths,
             request=data.ColumnRequest(
-                n_features=choose(model, request).n_features,
+                n_features=choice.n_features,
                 features=wanted.features,
                 offered=None if offered is None else tuple(offered),
                 label=wanted.label,
                 weight=wanted.weight,
                 exclude=wanted.exclude,
+                held=tuple(port.name for port, _ in choice.fixed),
                 missing=missing,
             ),
         )

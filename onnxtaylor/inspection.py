@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from onnxtaylor.data import survey
 from onnxtaylor.engine.derive import derive
 from onnxtaylor.engine.mixed import divide
 from onnxtaylor.engine.opening import OpenModel, open_model
+from onnxtaylor.engine.standins import open_without_data
 from onnxtaylor.errors import ModelError, OnnxTaylorError, printable
 from onnxtaylor.graph import (
     LoadedModel,
@@ -21,13 +23,17 @@ from onnxtaylor.graph import (
     input_ports,
     output_ports,
     read_model,
-    stored_names,
 )
+from onnxtaylor.graph.function import select_responses
 from onnxtaylor.indices import MultiIndices, count
-from onnxtaylor.inputs import FEATURE_KEYS, open_data
+from onnxtaylor.inputs import feature_names_of, open_data
 from onnxtaylor.settings import DataRequest
 
 __all__ = ["inspect_model"]
+
+Floats = npt.NDArray[np.float64]
+MOST_RESPONSES = 2**10  # that are looked at one by one
+PROBES = ("an event alone = in a batch", "twice the same", "finite")
 
 
 def inspect_model(
@@ -96,14 +102,17 @@ def _function(
         if n is None:
             # raises the line that says which size is free
             build_function(model, choose(model, request))
-        x = np.random.default_rng(0).normal(size=(8, n or 1))
-        names = None
+        found_at = open_without_data(model, request, n or 1)
+        names = feature_names_of(model, found_at.opened.choice)
+        probes = PROBES if found_at.finite else PROBES[:-1]
+        said = f"{'; '.join(probes)} ({found_at.note})"
+        return _opened(found_at.opened, found_at.x, names) | {"probes": said}
     opened = open_model(model, request, x)
-    names = names or stored_names(model.proto, FEATURE_KEYS)
-    return report | _opened(opened, names)
+    names = names or feature_names_of(model, opened.choice)
+    return report | _opened(opened, x, names) | {"probes": "; ".join(PROBES)}
 
 
-def _opened(opened: OpenModel, names: Sequence[str] | None) -> dict[str, object]:
+def _opened(opened: OpenModel, x: Floats, names: Sequence[str] | None) -> dict[str, object]:
     n = opened.function.n_features
     features = [f"{n}: " + ", ".join(map(printable, names))] if names else [str(n)]
     return {
@@ -116,21 +125,20 @@ def _opened(opened: OpenModel, names: Sequence[str] | None) -> dict[str, object]
         or "none",
         "precision": opened.function.precision,
         "batch": opened.batch,
-        "engine": _engine(opened),
+        "engine": _engine(opened, x),
         "coefficients": f"{count(n, 1)} of first order, {count(n, 2)} up to second",
-        "probes": "an event alone = in a batch; twice the same; finite",
     }
 
 
-def _engine(opened: OpenModel) -> str | list[str]:
+def _engine(opened: OpenModel, x: Floats) -> str | list[str]:
     """The engine that ``auto`` takes, and why; a line for each engine where it takes both."""
     function, names = opened.function, opened.response_names
+    # second order of one feature and one response: every rule is asked, and the graph stays small
+    one = function if function.fixed_batch else select_responses(function, [0])
     try:
-        # second order of one feature: every rule is asked, and the graph stays small
-        derive(function, MultiIndices.of(function.n_features, [(0,), (0, 0)]))
+        derive(one, MultiIndices.of(function.n_features, [(0,), (0, 0)]), x)
     except ModelError as error:
-        x = np.random.default_rng(0).normal(size=(3, function.n_features))
-        division = divide(function, x)
+        division = divide(function, x) if len(names) <= MOST_RESPONSES else None
         if division is None:
             return f"differences: {error}"
         exact = ", ".join(printable(names[c]) for c in division.columns)

@@ -10,8 +10,7 @@ from onnxtaylor.data import EventSource, Survey
 from onnxtaylor.documents import told
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.opening import OpenModel
-from onnxtaylor.graph import stored_names
-from onnxtaylor.inputs import FEATURE_KEYS
+from onnxtaylor.inputs import feature_names_of
 from onnxtaylor.result import DataSummary, FeatureSummary, Finding, ModelSummary, TaylorResult
 from onnxtaylor.settings import AnalysisOptions
 from onnxtaylor.statistics import Accumulator, Statistics
@@ -25,7 +24,7 @@ def feature_summaries(
     """Name, moments and range of every feature."""
     names = (
         source.feature_names
-        or stored_names(opened.model.proto, FEATURE_KEYS)
+        or feature_names_of(opened.model, opened.choice)
         or [f"x{i}" for i in range(opened.function.n_features)]
     )
     if len(names) != opened.function.n_features:
@@ -116,7 +115,8 @@ def make_result(
             "seed": options.seed,
             "batch": opened.batch,
             "fixed": {
-                p.name: [told(x) for x in v.ravel().tolist()] for p, v in opened.choice.fixed
+                p.name: [told(x) if isinstance(x, float) else x for x in v.ravel().tolist()]
+                for p, v in opened.choice.fixed
             },
             **reasons,
             **engine.describe(),

@@ -131,3 +131,46 @@ def test_a_model_too_wide_is_a_problem(report):
         {"axis": np.array([1])},
     )
     assert "more features than" in report(proto)["problem"]
+
+
+def test_without_data_the_probes_say_so(report, tmp_path):
+    assert report(net())["probes"].endswith("finite (no data were given: the model was probed at"
+                                            " random numbers)")  # fmt: skip
+    np.save(tmp_path / "x.npy", np.ones((4, 3)))
+    assert report(net(), tmp_path / "x.npy")["probes"].endswith("finite")
+
+
+WIDE = 3 * 240 * 320
+IMAGES = {
+    "few responses": (
+        [
+            op("Mul", ["x", "x"], ["s"]),
+            op("ReduceMean", ["s"], ["r"], axes=[2, 3], keepdims=0),
+            op("ReduceMean", ["r"], ["y"], axes=[1]),
+        ],
+        [1, 1],
+    ),
+    "as many responses as pixels": ([op("Tanh", ["x"], ["y"])], [1, 3, 240, 320]),
+}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_an_image_model_is_listed(report, name):
+    nodes, shape = IMAGES[name]
+    found = report(model(nodes, [port("x", [1, 3, 240, 320])], [port("y", shape)]))
+    assert found["problem"] is None
+    assert found["features"] == [str(WIDE)]
+    assert found["coefficients"].startswith(f"{WIDE} of first order")
+    assert found["engine"] == "exact: every operator on the way has a rule"
+
+
+def test_a_wide_model_without_a_rule_is_listed(report):
+    nodes = [
+        op("Det", ["x"], ["d"]),
+        op("Unsqueeze", ["d", "axes"], ["e"]),
+        op("Tanh", ["e"], ["t"]),
+        op("Mul", ["x", "t"], ["y"]),
+    ]
+    ports = [port("x", ["N", 50, 50])], [port("y", ["N", 50, 50])]
+    proto = model(nodes, *ports, {"axes": np.array([1, 2])})
+    assert "operator Det has no rule" in report(proto)["engine"]

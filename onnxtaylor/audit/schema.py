@@ -18,6 +18,7 @@ SCHEMA = "onnxtaylor.policy/1"
 NAMES = {"type": "array", "items": {"type": "string"}}
 COUNT = {"type": "integer", "minimum": 0}
 FILE = {"type": "string", "minLength": 1}
+VALUES = [{"type": "number"}, {"type": "string"}, {"type": "boolean"}]
 STEP = [{"type": "string"}, {"type": "number", "exclusiveMinimum": 0}]
 
 ANALYSIS: dict[str, dict[str, Any]] = {
@@ -32,8 +33,8 @@ ANALYSIS: dict[str, dict[str, Any]] = {
     "fix": {
         "type": "object",
         "additionalProperties": {
-            "anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}}],
-            "description": "a number, or a list of numbers",
+            "anyOf": [*VALUES, {"type": "array", "items": {"anyOf": VALUES}}],
+            "description": "a number, text, or true or false; or a list of such",
         },
         "description": "values of further inputs",
     },

@@ -126,9 +126,7 @@ def _status(words: list[str]) -> int:
     except (BrokenPipeError, SystemExit):
         return FINE  # typer exits, and wraps stdout, where the reader of a pipe has gone
     except MemoryError:
-        return _complain(
-            "out of memory: use --order 1, fewer --bootstrap, or a smaller --batch-size"
-        )
+        return _complain(f"out of memory: {_smaller(words[0])}")
     except OSError as error:
         where = f"{printable(error.filename)}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}")
@@ -139,6 +137,24 @@ def _status(words: list[str]) -> int:
     if outcome == INTERRUPTED:
         return _complain("interrupted")
     return outcome if isinstance(outcome, int) else FINE
+
+
+def _smaller(command: str) -> str:
+    """How a command is made to need less memory, by the options that it has."""
+    commands: Any = typer.main.get_command(app)
+    found = commands.commands.get(command)
+    options = {word for p in (found.params if found else ()) for word in p.opts}
+    ways = {
+        "--order": "--order 1",
+        "--bootstrap": "fewer --bootstrap",
+        "--batch-size": "a smaller --batch-size",
+        "--output": "fewer responses with --output",
+    }
+    # of a command that runs a model
+    known = [way for option, way in ways.items() if {option, "--fix"} <= options]
+    if not known:
+        return "this machine has not enough of it for this call"
+    return "use " + (" or ".join([", ".join(known[:-1]), known[-1]]) if known[1:] else known[0])
 
 
 def _call_error(error: Any) -> str:

@@ -68,3 +68,4 @@ def differentiate(
         for dims in [o.type.tensor_type.shape.dim]
     )
     console.note(f"saved {console.printable(out)}: {outputs}")
+    console.note(f"note: {derivatives.note}")

@@ -157,7 +157,8 @@ Fix = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUE",
-        help="Holds a further input; NAME=V1,V2,… for several values; may be repeated.",
+        help="Holds a further input at a number, text, or true or false; NAME=V1,V2,… for several"
+        " values; may be repeated.",
         rich_help_panel=MODEL,
         show_default=False,
     ),
@@ -260,21 +261,20 @@ def parse_features(text: str | None) -> list[str] | None:
     return parse_names("--features", text)
 
 
-def parse_fixed(pairs: Sequence[str] | None) -> dict[str, list[float]]:
-    """``NAME=VALUE`` options as a mapping. Raises OptionError."""
-    fixed: dict[str, list[float]] = {}
+def parse_fixed(pairs: Sequence[str] | None) -> dict[str, list[str]]:
+    """``NAME=VALUE`` options as a mapping; the model tells whether values are numbers or text.
+
+    Raises OptionError.
+    """
+    fixed: dict[str, list[str]] = {}
     for pair in pairs or ():
         name, equals, value = pair.rpartition("=")
         where = f"--fix {printable(pair)}"
-        try:
-            values = [float(part) for part in value.split(",")]
-        except ValueError:
-            equals = ""
-        if not equals or not name:
-            raise OptionError(f"{where}: it takes NAME=VALUE or NAME=V1,V2,… with numbers")
+        if not equals or not name or not value:
+            raise OptionError(f"{where}: it takes NAME=VALUE or NAME=V1,V2,…")
         if name in fixed:
             raise OptionError(f"{where}: {printable(name)} is held twice")
-        fixed[name] = values
+        fixed[name] = value.split(",")
     return fixed
 
 

@@ -9,9 +9,12 @@ import onnx
 from onnx import helper, numpy_helper
 
 from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph
+from onnxtaylor.graph.rename import give_way, unused_stem
 from onnxtaylor.indices import MultiIndices
 
 __all__ = ["export"]
+
+OUTPUTS = ("value", "jacobian", "hessian", "third")
 
 
 def export(graph: DerivativeGraph) -> onnx.ModelProto:
@@ -19,10 +22,11 @@ def export(graph: DerivativeGraph) -> onnx.ModelProto:
     and ``third`` (N, C, n, n, n): ∂^|α|f/∂x^α = α! t_α.
 
     Requires all coefficients up to the graph's order, which says how many of them there are.
-    Standard operators only.
+    Standard operators only. Tensors of the model that have these names get others.
     """
     proto = onnx.ModelProto()
-    proto.CopyFrom(graph.proto)
+    proto.CopyFrom(give_way(graph.proto, lambda name: name in OUTPUTS))
+    stem = unused_stem(proto.graph, "export")
     indices, n = graph.indices, graph.indices.n_features
     response = proto.graph.output[0]
     kind = response.type.tensor_type.elem_type
@@ -31,24 +35,25 @@ def export(graph: DerivativeGraph) -> onnx.ModelProto:
     nodes, constants = proto.graph.node, proto.graph.initializer
 
     def constant(name: str, value: np.ndarray) -> str:
-        constants.append(numpy_helper.from_array(value, f"export/{name}"))
-        return f"export/{name}"
+        constants.append(numpy_helper.from_array(value, f"{stem}/{name}"))
+        return f"{stem}/{name}"
 
-    nodes.append(helper.make_node("Identity", [response.name], ["value"]))
+    value, jacobian, *higher = OUTPUTS
+    nodes.append(helper.make_node("Identity", [response.name], [value]))
     first = constant("first", np.arange(n))
-    nodes.append(helper.make_node("Gather", [TERMS, first], ["jacobian"], axis=2))
+    nodes.append(helper.make_node("Gather", [TERMS, first], [jacobian], axis=2))
     shapes: dict[str, list[str | int | None]] = {
-        "value": ["N", outputs],
-        "jacobian": ["N", outputs, n],
+        value: ["N", outputs],
+        jacobian: ["N", outputs, n],
     }
-    for order, name in ((2, "hessian"), (3, "third")):
+    for order, name in enumerate(higher, start=2):
         if indices.order < order:
             break
         places, factors = _symmetric(indices, order)
         flat = constant(f"{name}/places", places.reshape(-1))
         target = constant(f"{name}/shape", np.array([0, outputs, *places.shape]))
         factor = constant(f"{name}/factors", factors.astype(dtype))
-        parts = [f"export/{name}/{what}" for what in ("gathered", "shaped")]
+        parts = [f"{stem}/{name}/{what}" for what in ("gathered", "shaped")]
         nodes.append(helper.make_node("Gather", [TERMS, flat], parts[:1], axis=2))
         nodes.append(helper.make_node("Reshape", [parts[0], target], parts[1:]))
         nodes.append(helper.make_node("Mul", [parts[1], factor], [name]))

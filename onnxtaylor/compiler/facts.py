@@ -14,6 +14,7 @@ from onnx import numpy_helper
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.prune import read_names
+from onnxtaylor.graph.rename import unused_stem
 from onnxtaylor.rules.base import Node
 from onnxtaylor.rules.bundle import Bundle, Shape
 from onnxtaylor.rules.emit import Emitter
@@ -94,7 +95,7 @@ class GraphFacts:
         self.function = function
         graph = function.proto.graph
         emitter = StrongZeros if strong else Emitter
-        self.e = emitter(function.dtype, opset, _unused_stem(graph))
+        self.e = emitter(function.dtype, opset, unused_stem(graph, "taylor"))
         self._shapes = shapes_from(seen)
         for tensor in graph.initializer:
             value = numpy_helper.to_array(tensor)
@@ -177,14 +178,3 @@ class GraphFacts:
         parts = [e.constant(front), events, *([e.constant(back)] if back else [])]
         name = e.op("Tile", bundle.name, e.op("Concat", *parts, axis=0))
         return Bundle(name, bundle.lead, bundle.shape, varies=True)
-
-
-def _unused_stem(graph: onnx.GraphProto) -> str:
-    """``taylor``, or with a number where the graph has such names: it may be a derivative graph."""
-    names = {t.name for t in graph.initializer}
-    names.update(name for node in graph.node for name in (node.name, *node.output))
-    stem, count = "taylor", 1
-    while any(name.startswith(f"{stem}/") for name in names):
-        count += 1
-        stem = f"taylor{count}"
-    return stem

@@ -34,15 +34,24 @@ __all__ = [
     "MOMENTS",
     "REPLICATES",
     "WEIGHTS",
+    "is_own",
     "loose_pieces",
     "sums_graph",
 ]
 
+SUMS = "onnxtaylor/sums"  # what the names of all other tensors begin with
 WEIGHTS, GROUPS = "onnxtaylor/weights", "onnxtaylor/groups"
 FIRST, COUNTS = "onnxtaylor/first", "onnxtaylor/counts"
 MOMENTS, REPLICATES = "onnxtaylor/moments", "onnxtaylor/replicates"
 
 DOUBLE = TensorProto.DOUBLE
+
+OWN = frozenset({TERMS, WEIGHTS, GROUPS, FIRST, COUNTS, MOMENTS, REPLICATES, JOINT_EVENTS})
+
+
+def is_own(name: str) -> bool:
+    """Whether a derivative graph, or one of sums, has a tensor of this name for itself."""
+    return name in OWN or name.startswith(f"{SUMS}/")
 
 
 def loose_pieces(graph: DerivativeGraph) -> tuple[Cover, npt.NDArray[np.float64]]:
@@ -71,7 +80,7 @@ def sums_graph(graph: DerivativeGraph, *, groups: int, replicates: int = 0) -> o
     response = proto.graph.output[0]
     outputs = int(response.type.tensor_type.shape.dim[1].dim_value)
     size = outputs * len(graph.indices)
-    e = Emitter(np.float64, operator_set(proto), stem="onnxtaylor/sums")
+    e = Emitter(np.float64, operator_set(proto), stem=SUMS)
 
     terms = e.op("Reshape", _terms(e, graph, response, outputs), e.constant([-1, size]))
     absolute = e.op("Abs", terms)

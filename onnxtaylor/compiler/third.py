@@ -26,7 +26,7 @@ from onnx import helper, numpy_helper
 from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph, MissingRuleError
 from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.graph.prune import all_names
+from onnxtaylor.graph.rename import unused_stem
 from onnxtaylor.indices import MultiIndices
 
 __all__ = ["Compile", "third_order"]
@@ -54,7 +54,7 @@ def third_order(
     graph says which events lie on one. Raises
     MissingRuleError where an operator of the model or of its Jacobian graph has no rule.
     """
-    plan, stem = _plan(indices), _unused_stem(function.proto.graph)
+    plan, stem = _plan(indices), unused_stem(function.proto.graph, "third")
     lower, low = function, f"{stem}/low"
     if plan.low:
         graph = compiled(function, MultiIndices.of(indices.n_features, plan.low))
@@ -189,12 +189,3 @@ def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
                     names[place] = new
         if node.name == old:
             node.name = new
-
-
-def _unused_stem(graph: onnx.GraphProto) -> str:
-    """``third``, or with a number where the graph has such names: it may be a derivative graph."""
-    names, stem, count = all_names(graph), "third", 1
-    while any(name.startswith(f"{stem}/") for name in names):
-        count += 1
-        stem = f"third{count}"
-    return stem

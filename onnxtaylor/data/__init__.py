@@ -7,6 +7,7 @@
 ``columns``                     which columns are features, label, weight: ``ColumnRequest``
 ``header``, ``csv``             text tables, streamed
 ``parquet``, ``ipc``, ``npy``   the other formats; ``formats`` says what each must offer
+``lists``                       columns of lists, element by element
 ``arrow``, ``numbers``          columns of either library to numbers and class names
 ``values``                      what a missing value, a class name and a bad cell are
 ``rechunk``                     pieces of any size to batches of one size

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onnxtaylor.errors import DataError, listed, nearest, printable
 
@@ -22,8 +22,9 @@ class ColumnRequest:
     ``n_features`` is the number of the model's inputs, None where it takes any number.
     ``features`` are names asked for by the user: each must exist. ``offered`` are names that the
     model's metadata offers: used if all of them are columns, else the columns are counted.
-    ``missing`` is the value that stands for a missing entry: NaN in a feature is an error unless
-    it is NaN.
+    ``held`` are names of the model's inputs that are held at a value: columns called so are not
+    counted. ``missing`` is the value that stands for a missing entry: NaN in a feature is an error
+    unless it is NaN.
     """
 
     n_features: int | None
@@ -32,6 +33,7 @@ class ColumnRequest:
     weight: str | None = None
     exclude: tuple[str, ...] = ()
     offered: tuple[str, ...] | None = None
+    held: tuple[str, ...] = ()
     missing: float | None = None
 
 
@@ -65,14 +67,24 @@ class Places:
 
 
 def choose(
-    file: str, names: Sequence[str], candidates: Sequence[str], request: ColumnRequest
+    file: str,
+    names: Sequence[str],
+    candidates: Sequence[str],
+    request: ColumnRequest,
+    hint: str = "",
 ) -> Columns:
     """The columns that a request means in a table with these names.
 
     ``candidates`` are the columns that may be counted as features, in order: all of them, but for
-    a ``.npz`` with a block of features only the block's. Raises DataError for names that do not
-    exist or are used twice, and for a count that is not the model's.
+    a ``.npz`` with a block of features only the block's. The name of a column of lists stands for
+    all its elements. ``hint`` says why columns may be missing. Raises DataError for names that do
+    not exist or are used twice, and for a count that is not the model's.
     """
+    request = replace(
+        request,
+        exclude=_with_elements(request.exclude, names),
+        features=None if request.features is None else _with_elements(request.features, names),
+    )
     for name in (*request.exclude, *(n for n in (request.label, request.weight) if n is not None)):
         _exists(file, names, name)
     if request.label is not None and request.label == request.weight:
@@ -85,9 +97,9 @@ def choose(
     offered = request.offered
     if offered and _usable(offered, names, taken, request.n_features):
         return Columns(tuple(offered), request.label, request.weight)
-    left = tuple(name for name in candidates if name not in taken)
+    left = tuple(name for name in candidates if name not in taken and name not in request.held)
     if request.n_features is not None and len(left) != request.n_features:
-        raise DataError(_miscounted(file, left, request.n_features))
+        raise DataError(_miscounted(file, left, request.n_features, hint))
     if not left:
         raise DataError(f"{file} has no column left for features: exclude fewer")
     return Columns(left, request.label, request.weight, counted=True)
@@ -159,13 +171,22 @@ def _place(file: str, names: Sequence[str], name: str) -> int:
     return places[0]
 
 
-def _miscounted(file: str, left: Sequence[str], n_features: int) -> str:
+def _with_elements(wanted: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """The names, with those of the elements in place of a column of lists."""
+    found: list[str] = []
+    for name in wanted:
+        elements = [] if name in names else [n for n in names if n.startswith(f"{name}[")]
+        found += [n for n in elements if n[len(name) + 1 : -1].isdecimal()] or [name]
+    return tuple(found)
+
+
+def _miscounted(file: str, left: Sequence[str], n_features: int, hint: str) -> str:
     wanted = _counted(n_features, "input", "")
     found = f"{len(left)} column{'s' * (len(left) != 1)} left for features"
     if len(left) > n_features:
         out = "name them with --features or drop some with --exclude"
     else:
-        out = "is this the right file, or is a feature given as label, weight or excluded?"
+        out = hint or "is this the right file, or is a feature given as label, weight or excluded?"
     return f"{file} has {found}, the model has {wanted}: {out}; columns: {listed(left) or 'none'}"
 
 

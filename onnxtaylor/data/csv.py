@@ -14,7 +14,7 @@ import pyarrow.csv
 from onnxtaylor.data.arrow import arrow_piece
 from onnxtaylor.data.columns import Places, option, quoted
 from onnxtaylor.data.formats import Piece, one_line, reading
-from onnxtaylor.data.header import open_bytes, read_head
+from onnxtaylor.data.header import THOUSANDS, open_bytes, read_head
 from onnxtaylor.data.values import not_numbers, text_label
 from onnxtaylor.errors import DataError, printable
 
@@ -43,8 +43,10 @@ class CsvTable:
         with reading(file):
             self.head = read_head(path, file)
         self.names = self.candidates = self.head.names
+        self.hint = ""
         self.positional = not self.head.has_names
-        self._blank = 0 if self.head.delimiter == " " else self.head.blank  # squeezed out
+        squeezed = self.head.delimiter == " "  # blank lines are left out there
+        self._skipped = self.head.comments + (0 if squeezed else self.head.blank)
 
     def pieces(self, places: Places) -> Iterator[Piece]:
         """Only the used columns are converted. Raises DataError naming the row and column."""
@@ -79,8 +81,8 @@ class CsvTable:
                 block_size=BLOCK,
                 column_names=[str(place) for place in range(width)],
                 # else a blank line would be skipped in place of the names
-                skip_rows=self._blank,
-                skip_rows_after_names=int(self.head.has_names),
+                skip_rows=self._skipped,
+                skip_rows_after_names=int(self.head.named_by_line),
             ),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=self.head.delimiter, newlines_in_values=True
@@ -89,6 +91,7 @@ class CsvTable:
                 column_types={str(place): self._type(place, places) for place in places.used},
                 include_columns=columns,
                 strings_can_be_null=False,
+                decimal_point=self.head.decimal,
             ),
         )
 
@@ -106,6 +109,12 @@ class CsvTable:
             place, value = int(found[1]), found[3]
             row = self._row(found[2])
             weight = place == places.weight
+            if THOUSANDS.fullmatch(value):
+                return DataError(
+                    f"{self.file}: column {quoted(self.names[place])}: {quoted(value)} in row"
+                    f" {row or 'unknown'} may be a decimal or thousands: write decimals with a"
+                    " point, and thousands without a comma"
+                )
             if row == 1:  # the whole column is text
                 return not_numbers(self.file, self.names[place], value, row, weight=weight)
             out = (
@@ -135,7 +144,9 @@ class CsvTable:
 
     def _row(self, number: str | None) -> int | None:
         """pyarrow counts skipped lines and the line of names, we do not."""
-        return None if number is None else int(number) - self._blank - int(self.head.has_names)
+        return (
+            None if number is None else int(number) - self._skipped - int(self.head.named_by_line)
+        )
 
 
 class _Squeezed(io.RawIOBase):

@@ -44,6 +44,10 @@ class Table(Protocol):
         """Names of the columns that may be counted as features."""
 
     @property
+    def hint(self) -> str:
+        """Why columns may be missing, for a message that counts them; mostly empty."""
+
+    @property
     def positional(self) -> bool:
         """Whether the names are only positions, "0", "1", …: the file has no names."""
 

@@ -2,8 +2,12 @@
 
 Where every field of the first line is a number (or empty) there are no names: the columns are then
 called by their position, "0", "1", …. The delimiter is a tab in ``.tsv``; else it is the one of
-comma, tab and semicolon that cuts the first two lines into equally many fields, and white space
-where none of them occurs.
+comma, tab, semicolon and bar that cuts the first two lines into equally many fields, and white
+space where none of them occurs.
+
+Lines that begin with ``#`` before the table are comments. The last of them has the names where it
+has one for each column and the line behind it is an event, as NumPy's ``savetxt`` writes a header.
+Decimals may be written with commas where the delimiter is another character.
 """
 
 from __future__ import annotations
@@ -30,15 +34,21 @@ LIMIT = 1 << 19  # bytes in which the first line must end
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.IGNORECASE)
 LINE_END = re.compile(r"\r\n|\r|\n")
 INTEGER = re.compile(r"[+-]?\d+")
+# decimals with a comma; those of the second kind may as well be thousands
+COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
+DECIMAL_ROWS = 1000  # that are looked at for commas
 # what pyarrow takes for an empty cell, and a few spellings more
 EMPTY = re.compile(r"|#?n/?a|#?na?n|[+-]?nan|null", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Head:
-    """``names`` by the first line or by position; ``first`` is the first row of values.
+    """``names`` by the first line, a comment or by position; ``first`` is the first row of values.
 
-    ``blank`` lines come before them.
+    ``blank`` lines and ``comments`` come before the table, whose first line has the names where
+    ``named_by_line``. ``decimal`` is what decimals are written with.
     """
 
     delimiter: str
@@ -46,6 +56,9 @@ class Head:
     names: tuple[str, ...]
     first: tuple[str, ...] | None
     blank: int = 0
+    comments: int = 0
+    named_by_line: bool = False
+    decimal: str = "."
 
 
 def open_bytes(path: Path) -> Any:
@@ -61,6 +74,10 @@ def read_head(path: Path, file: str) -> Head:
     text = _decoded(start, file)
     if not text.strip():
         raise DataError(f"{file} is empty")
+    comments, blank, table = _before_table(text)
+    if not table:
+        raise DataError(f"{file} has nothing but comments: no table")
+    text = table
     delimiter = "\t" if ".tsv" in (s.lower() for s in path.suffixes) else _sniffed(text)
     try:
         rows = list(_records(text, delimiter))
@@ -71,13 +88,17 @@ def read_head(path: Path, file: str) -> Head:
         ) from None
     if len(rows) < 2 and len(start) == LIMIT:
         raise DataError(f"{file} is no table: its first line does not end within {LIMIT} bytes")
-    blank = sum(1 for _ in LINE_END.finditer(text[: len(text) - len(text.lstrip("\r\n"))]))
     first, second = rows[0], rows[1] if len(rows) > 1 else None
-    if all(NUMBER.fullmatch(f) or EMPTY.fullmatch(f) for f in first) and any(first):
+    decimal = _decimal(text, delimiter)
+    numbers = [f for f in first if NUMBER.fullmatch(f.replace(decimal, "."))]
+    before = (blank, len(comments))
+    if comments and numbers and (names := _commented_names(comments[-1], delimiter, len(first))):
+        return Head(delimiter, True, names, first, *before, decimal=decimal)
+    if any(first) and all(f in numbers or EMPTY.fullmatch(f) for f in first):
         positions = tuple(str(i) for i in range(len(first)))
-        return Head(delimiter, False, positions, first, blank)
+        return Head(delimiter, False, positions, first, *before, decimal=decimal)
     _warn_of_lost_event(first, file)
-    return Head(delimiter, True, first, second, blank)
+    return Head(delimiter, True, first, second, *before, named_by_line=True, decimal=decimal)
 
 
 def squeeze(text: str) -> str:
@@ -105,8 +126,47 @@ def _decoded(start: bytes, file: str) -> str:
         ) from None
 
 
-def _records(text: str, delimiter: str) -> Iterator[tuple[str, ...]]:
-    """The first two lines that are not empty, cut into fields."""
+def _before_table(text: str) -> tuple[list[str], int, str]:
+    """The comments before the table, the number of blank lines there, and the table's text."""
+    comments, blank, start = [], 0, 0
+    for end in LINE_END.finditer(text):
+        line = text[start : end.start()]
+        if line.startswith("#"):
+            comments.append(line.lstrip("#").strip() or "#")
+        elif line:
+            break
+        else:
+            blank += 1
+        start = end.end()
+    rest = text[start:]
+    return comments, blank, "" if rest.startswith("#") and comments else rest
+
+
+def _commented_names(comment: str, delimiter: str, columns: int) -> tuple[str, ...] | None:
+    """The names of a comment that has one for each column, None for another comment."""
+    for way in (delimiter, " "):
+        fields = comment.split() if way == " " else [f.strip() for f in comment.split(way)]
+        if len(fields) == columns and (columns > 1 or len(comment.split()) == 1):
+            return tuple(field or "#" if k == 0 else field for k, field in enumerate(fields))
+    return None
+
+
+def _decimal(text: str, delimiter: str) -> str:
+    """``,`` where numbers of the first rows are written so, and none with a point."""
+    if delimiter == ",":
+        return "."
+    commas = False
+    with suppress(csv.Error):  # the reader meets it again, and says where
+        for fields in _records(text, delimiter, DECIMAL_ROWS):
+            if any(POINT.fullmatch(field) for field in fields):
+                return "."
+            found = [field for field in fields if COMMA.fullmatch(field)]
+            commas |= any(not THOUSANDS.fullmatch(field) for field in found)
+    return "," if commas else "."
+
+
+def _records(text: str, delimiter: str, most: int = 2) -> Iterator[tuple[str, ...]]:
+    """The first lines that are not empty, cut into fields."""
     found = 0
     source = io.StringIO(squeeze(text) if delimiter == " " else text, newline="")
     for fields in csv.reader(source, delimiter=delimiter):
@@ -115,18 +175,24 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[str, ...]]:
                 field.strip() if EMPTY.fullmatch(field.strip()) else field for field in fields
             )
             found += 1
-        if found == 2:
+        if found == most:
             return
 
 
 def _sniffed(text: str) -> str:
     counts: dict[str, list[int]] = {}
-    for delimiter in ",\t; ":
+    last: dict[str, tuple[str, ...]] = {}
+    for delimiter in ",\t;| ":
         counts[delimiter] = []
         with suppress(csv.Error):  # read_head meets it again, and says so
             for fields in _records(text, delimiter):
                 counts[delimiter].append(len(fields))
+                last[delimiter] = fields
     agreed = {d: c[0] for d, c in counts.items() if c and c[0] == c[-1] and c[0] > 1}
+    for other in agreed.keys() - {","}:
+        commas = [f for f in last[other] if "," in f]
+        if commas and all(COMMA.fullmatch(f) for f in commas):
+            return other  # the commas are those of decimals
     separators = {d: n for d, n in agreed.items() if d != " "} or agreed
     # where no delimiter cuts both lines alike, the reader will name the line that is ragged
     present = separators or {d: c[0] for d, c in counts.items() if c and d != " "}

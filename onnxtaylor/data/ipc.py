@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from onnxtaylor.data.arrow import arrow_piece
 from onnxtaylor.data.columns import Places
 from onnxtaylor.data.formats import Piece, reading, rows_per_piece
+from onnxtaylor.data.lists import Elements
 
 __all__ = ["IpcTable"]
 
@@ -27,13 +28,15 @@ class IpcTable:
     def __init__(self, path: Path, file: str) -> None:
         self.path, self.file = path, file
         with reading(file), pa.memory_map(str(path)) as source:
-            self.names: Sequence[str] = _reader(source).schema.names
-        self.candidates = self.names
+            reader = _reader(source)
+            self._elements = Elements(reader.schema, lambda place: _first(reader, place))
+        self.names = self.candidates = self._elements.names
+        self.hint = self._elements.hint
 
     def pieces(self, places: Places) -> Iterator[Piece]:
         """The used columns, checked: a damaged file must not crash the run."""
-        row, used = 0, sorted(places.used)
-        rows = rows_per_piece(len(used))
+        row, used = 0, self._elements.origins(places.used)
+        rows = rows_per_piece(len(places.used))
         with reading(self.file), pa.memory_map(str(self.path)) as source:
             # not with included_fields: pyarrow then copies what it could read in place
             for batch in _batches(_reader(source)):
@@ -41,10 +44,11 @@ class IpcTable:
                     part = batch.slice(start, rows).select(used)
                     part.validate(full=True)
 
-                    def column(place: int, part: Any = part) -> Any:
-                        return part.column(used.index(place))
+                    def column(origin: int, part: Any = part) -> Any:
+                        return part.column(used.index(origin))
 
-                    yield arrow_piece(self.file, self.names, places, column, row)
+                    values = self._elements.reader(self.file, column, row)
+                    yield arrow_piece(self.file, self.names, places, values, row)
                     row += part.num_rows
 
 
@@ -54,6 +58,15 @@ def _reader(source: Any) -> Any:
     if magic == b"ARROW1":
         return pa.ipc.open_file(source)
     return pa.ipc.open_stream(source)
+
+
+def _first(reader: Any, place: int) -> Any:
+    """The first event's value in a column."""
+    for batch in _batches(reader):
+        if batch.num_rows:
+            batch.select([place]).validate(full=True)
+            return batch.column(place)[0].as_py()
+    return None
 
 
 def _batches(reader: Any) -> Iterator[Any]:

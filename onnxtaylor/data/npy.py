@@ -21,6 +21,7 @@ from onnxtaylor.errors import DataError, listed
 __all__ = ["NpyTable", "NpzTable"]
 
 BLOCKS = ("x", "X", "features", "data")  # a 2-D array of one of these names is the features
+ONE_TABLE = "save the one to analyze under the name x (numpy.savez)"
 HEADER = 1 << 20  # bytes of a header; NumPy's own limit suits no table of 500 columns
 
 Array = npt.NDArray[Any]
@@ -49,6 +50,7 @@ class NpyTable:
             )
         self.names: Sequence[str] = names
         self.candidates = self.names
+        self.hint = ""
 
     def pieces(self, places: Places) -> Iterator[Piece]:
         """The used columns, a slice of the file at a time."""
@@ -92,11 +94,17 @@ class NpzTable:
             self.block = _block(shapes)
             block_names = self._block_names(shapes)
         self.positional = self.block is not None and "feature_names" not in shapes
+        tables = [f"{quoted(key)} {list(s)}" for key, s in shapes.items() if len(s) == 2]
+        unnamed = self.block is None and len(tables) > 1
+        self.hint = (
+            f"it holds {len(tables)} tables: {ONE_TABLE}: {listed(tables)}" if unnamed else ""
+        )
         self.keys = tuple(key for key, shape in shapes.items() if len(shape) == 1)
         if self.block is not None:
             self.keys = tuple(key for key in self.keys if key != "feature_names")
         if not block_names and not self.keys:
-            raise DataError(f"{file} holds no 1-D and no 2-D array: keys: {listed(list(shapes))}")
+            why = self.hint or f"it holds no 1-D and no 2-D array: keys: {listed(list(shapes))}"
+            raise DataError(f"{file}: {why}")
         self.names: Sequence[str] = (*block_names, *self.keys)
         self.candidates: Sequence[str] = block_names or self.keys
         self.width = len(block_names)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from onnxtaylor.data.arrow import arrow_piece
 from onnxtaylor.data.columns import Places
 from onnxtaylor.data.formats import Piece, reading, rows_per_piece
+from onnxtaylor.data.lists import Elements
 
 __all__ = ["ParquetTable"]
 
@@ -18,15 +19,18 @@ BUFFER = 1 << 17  # bytes of compressed pages held per column
 
 
 class ParquetTable:
-    """A ``.parquet`` file. Raises DataError where it cannot be opened."""
+    """A ``.parquet`` file, lists element by element. Raises DataError where it cannot be opened."""
 
     positional = False
 
     def __init__(self, path: Path, file: str) -> None:
         self.path, self.file = path, file
         with reading(file), self._open() as parquet:
-            self.names: Sequence[str] = parquet.schema_arrow.names
-        self.candidates = self.names
+            schema = parquet.schema_arrow
+            self._columns: Sequence[str] = schema.names
+            self._elements = Elements(schema, lambda place: self._first(parquet, place))
+        self.names = self.candidates = self._elements.names
+        self.hint = self._elements.hint
 
     def pieces(self, places: Places) -> Iterator[Piece]:
         """Only the used columns are read."""
@@ -34,7 +38,7 @@ class ParquetTable:
         with reading(self.file), self._open() as parquet:
             batches = parquet.iter_batches(
                 rows_per_piece(len(places.used)),
-                columns=[self.names[place] for place in places.used],
+                columns=[self._columns[k] for k in self._elements.origins(places.used)],
                 use_threads=False,
             )
             for batch in batches:
@@ -43,11 +47,20 @@ class ParquetTable:
                 # by name: asking for 'a' also brings a column called 'a.b'
                 found = batch.schema.names
 
-                def column(place: int, batch: Any = batch, found: Sequence[str] = found) -> Any:
-                    return batch.column(found.index(self.names[place]))
+                def column(origin: int, batch: Any = batch, found: Sequence[str] = found) -> Any:
+                    return batch.column(found.index(self._columns[origin]))
 
-                yield arrow_piece(self.file, self.names, places, column, row)
+                values = self._elements.reader(self.file, column, row)
+                yield arrow_piece(self.file, self.names, places, values, row)
                 row += batch.num_rows
+
+    def _first(self, parquet: pq.ParquetFile, place: int) -> Any:
+        """The first event's value in a column."""
+        name = self._columns[place]
+        for batch in parquet.iter_batches(1, columns=[name], use_threads=False):
+            if batch.num_rows:
+                return batch.column(batch.schema.names.index(name))[0].as_py()
+        return None
 
     def _open(self) -> pq.ParquetFile:
         # pre_buffer would hold a row group's used columns at once

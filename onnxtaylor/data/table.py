@@ -18,6 +18,7 @@ from onnxtaylor.data.parquet import ParquetTable
 from onnxtaylor.data.rechunk import check_size, rechunk
 from onnxtaylor.data.values import check_features, check_weights
 from onnxtaylor.errors import DataError, OptionError, printable
+from onnxtaylor.recognize import head_of, kind_of
 
 __all__ = ["FileSource", "open_source"]
 
@@ -32,6 +33,7 @@ FORMATS: dict[str, Callable[[Path, str], Table]] = {
     ".feather": IpcTable,
     ".ipc": IpcTable,
 }
+TABLES = ("ROOT", "HDF5", "SQLite", "JSON", "pickle", "Office")  # kinds that may hold one
 COMPRESSED = (".gz", ".bz2", ".zst")
 
 
@@ -43,7 +45,9 @@ class FileSource:
 
     def __init__(self, tables: Sequence[Table], request: ColumnRequest) -> None:
         first = tables[0]
-        self.columns: Columns = choose(first.file, first.names, first.candidates, request)
+        self.columns: Columns = choose(
+            first.file, first.names, first.candidates, request, first.hint
+        )
         self._parts = [(table, _found(table, self.columns, first)) for table in tables]
         self._missing = request.missing
         self._names = _feature_names(first, self.columns, request)
@@ -122,12 +126,37 @@ def _table(path: Path) -> Table:
     ending = suffixes[-1] if suffixes else ""
     if ending in COMPRESSED and len(suffixes) > 1 and FORMATS.get(suffixes[-2]) is CsvTable:
         ending = suffixes[-2]
+    kind = kind_of(head_of(path))
     if ending not in FORMATS:
+        found = f" (it is {kind})" if kind else ""
         raise DataError(
-            f"{file}: the ending {printable(ending) or '(none)'} is not known: known are "
+            f"{file}: the ending {printable(ending) or '(none)'} is not known{found}: known are "
             f"{', '.join(FORMATS)}, and text compressed as {', '.join(COMPRESSED)}"
         )
+    if kind is not None and not _serves(ending, suffixes[-1], kind):
+        raise DataError(f"{file} is {kind}{_way_out(ending, kind)}")
     return FORMATS[ending](path, file)
+
+
+def _serves(ending: str, last: str, kind: str) -> bool:
+    """Whether a file of this kind, by its first bytes, is what the name's ending says."""
+    if FORMATS[ending] is CsvTable:
+        return last in COMPRESSED and f"({last})" in kind
+    return f"({ending})" in kind or (FORMATS[ending] is IpcTable and "(.arrow)" in kind)
+
+
+def _way_out(ending: str, kind: str) -> str:
+    """What to do with a file of another kind than its name's ending says."""
+    named = next((e for e in (*FORMATS, *COMPRESSED) if f"({e})" in kind), None)
+    if named in COMPRESSED:
+        whole = f".csv{named}" if FORMATS[ending] is CsvTable else "what is inside"
+        return f", but is read as {ending}: decompress it, or name it {whole}"
+    if named is not None:
+        return f", but is read as {ending}: let its name end in {named}"
+    if ": " in kind:
+        return ""
+    write = ": write its columns as .parquet, .csv or .npy"
+    return write if any(word in kind for word in TABLES) else ": a table of events is needed"
 
 
 def _found(table: Table, columns: Columns, first: Table) -> Places:

@@ -126,7 +126,7 @@ def check_features(
         raise DataError(f"{where(k, i)} is {x[k, i]:+g}: {exclude}correct or drop the event")
     raise DataError(
         f"{where(k, i)} is NaN or empty: impute it, drop the event, {exclude}or say that NaN "
-        "means missing (missing=nan, --missing nan)"
+        "means missing, if the model takes it (missing=nan, --missing nan)"
     )
 
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 
 from onnxtaylor.compiler import DerivativeGraph, compile_terms
-from onnxtaylor.compiler.facts import GraphFacts
+from onnxtaylor.compiler.facts import GraphFacts, shapes_from
+from onnxtaylor.compiler.sums import is_own
 from onnxtaylor.compiler.third import third_order
 from onnxtaylor.engine.observe import observe
 from onnxtaylor.errors import UNKNOWN_FORM, ModelError, printable
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.graph.normalize import OPSET, modernize, settle_branches, simplify
+from onnxtaylor.graph.normalize import (
+    OPSET,
+    modernize,
+    settle_branches,
+    settle_sequences,
+    simplify,
+)
+from onnxtaylor.graph.rename import give_way
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
 from onnxtaylor.rules.versions import operator_set
@@ -22,6 +31,7 @@ from onnxtaylor.rules.versions import operator_set
 __all__ = ["derive", "derive_normal", "normal_form"]
 
 Floats = npt.NDArray[np.float64]
+Seen = tuple[Mapping[str, npt.NDArray[Any]], Mapping[str, tuple[int, ...]]]
 
 
 def derive(
@@ -61,7 +71,8 @@ def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFuncti
         raise ModelError(
             f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free one"
         )
-    return function.with_proto(simplify(_branched(function, x).proto, RULES))
+    plain = simplify(_branched(function, x).proto, RULES)
+    return function.with_proto(give_way(plain, is_own))
 
 
 def derive_normal(
@@ -75,14 +86,24 @@ def derive_normal(
 
 
 def _branched(function: GraphFunction, x: Floats | None) -> GraphFunction:
-    """The modernized function with the branches taken whose conditions do not vary."""
+    """The modernized function with the branches taken whose conditions do not vary, and without
+    the sequences that are known.
+    """
 
     def known(proto: onnx.ModelProto, waiting: set[str]) -> dict[str, bool]:
         modern = function.with_proto(proto)
         fixed = GraphFacts(modern, observe(modern, x), OPSET).e.constants
         return {name: bool(fixed[name]) for name in waiting if name in fixed}
 
-    return function.with_proto(settle_branches(modernize(function.proto), known))
+    def observed(proto: onnx.ModelProto) -> Seen:
+        modern = function.with_proto(proto)
+        seen = observe(modern, x)
+        return GraphFacts(modern, seen, OPSET).e.constants, shapes_from(seen)
+
+    branched = settle_branches(modernize(function.proto), known)
+    plain = settle_sequences(branched, observed)
+    # a condition may be the length of a sequence
+    return function.with_proto(plain if plain is branched else settle_branches(plain, known))
 
 
 def _compiled(

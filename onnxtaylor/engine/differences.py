@@ -86,7 +86,8 @@ class Differences:
         apart = errors if steps is None else bool((steps[0] != steps[1]).any())
         self._stencil = self._build(indices, apart=apart)
         self._session = Session(function, provider=provider, threads=1)
-        self._outputs = self._session(np.zeros((1, function.n_features))).shape[1]
+        event = np.zeros((1, function.n_features)) if x is None else x[:1]
+        self._outputs = self._session(event).shape[1]
         pilot = None if x is None or not errors else pilot_events(x, self._outputs)
         self._noise = (
             assumed_noise(self._outputs, function.digits)

@@ -83,12 +83,12 @@ class Reader:
         # numbers that the kernels know
         self._dtype = np.float64 if dtype == np.float64 else np.float32
 
-    def read(self, found: Mapping[str, npt.NDArray[Any]], terms: Floats) -> None:
+    def read(self, found: Mapping[str, Any], terms: Floats) -> None:
         """Fills the coefficients (E, C, K) of the first E events that a graph has answered."""
         count = len(terms)
         for piece, first in self._pieces:
-            part: npt.NDArray[np.floating] = found[piece.name][:count]
-            flat = part.astype(self._dtype, copy=False).reshape(count, terms.shape[1], -1)
+            part = found[piece.name][:count].astype(self._dtype, copy=False)
+            flat = part.reshape(count, terms.shape[1], -1)
             collect.alone(flat, piece.runs, first, terms)
         multiply.alone(self._slots, self._factors, terms)
 

@@ -1,4 +1,5 @@
-"""Runs a graph once with two and once with three events, and keeps every tensor.
+"""Runs a graph once with two and once with three events, and keeps every tensor; sequences it
+leaves out.
 
 The compiler reads shapes from it, and what is the same for all data: it asks no shape inference,
 which gives up on the first shape that is computed.
@@ -43,7 +44,8 @@ def observe(function: GraphFunction, x: npt.NDArray[np.float64] | None = None) -
         for events in (2, 3):
             rows = np.ascontiguousarray(x[:events], dtype=function.dtype)
             found = dict(zip(names, session.run(None, {function.feed: rows}), strict=True))
-            seen.append({function.feed: rows, **found})
+            tensors = {k: v for k, v in found.items() if isinstance(v, np.ndarray)}
+            seen.append({function.feed: rows, **tensors})
     except Exception as error:
         raise ModelError(f"onnxruntime cannot run all its nodes: {reason(error)}") from None
     return Observation(*seen)

@@ -58,11 +58,12 @@ def open_model(
     x: npt.NDArray[np.float64],
     *,
     provider: str = "cpu",
+    finite: bool = True,
 ) -> OpenModel:
     """Resolves a request, frees the batch where that changes nothing, probes, names responses.
 
-    x (B ≥ 1, n) are events of the data, or stand-ins for them. Raises ModelError, OptionError and
-    ProbeError.
+    x (B ≥ 1, n) are events of the data, or stand-ins for them, at which responses need not be
+    ``finite``. Raises ModelError, OptionError and ProbeError.
     """
     choice = choose(model, request)
     check_link(request.link)
@@ -85,7 +86,8 @@ def open_model(
                 linked = free_batch(replace(linked, fixed_batch=linked.fixed_batch or 1))
             linked = replace(linked, fixed_batch=session.function.fixed_batch)
             session = session_of(linked, sample, provider=provider)
-        require_finite(model, session, sample, [name for group in names for name in group])
+        if finite:
+            require_finite(model, session, sample, [name for group in names for name in group])
     function = session.function
     flat = [name for group in names for name in group]
     places = [

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.engine.session import Session
-from onnxtaylor.errors import ProbeError, printable
+from onnxtaylor.errors import NotFiniteError, ProbeError, printable
 from onnxtaylor.graph import LoadedModel
 
 __all__ = ["distinct", "probe", "require_finite", "same"]
@@ -83,12 +83,12 @@ def require_finite(
     sample: npt.NDArray[np.float64],
     names: Sequence[str],
 ) -> None:
-    """Raises ProbeError, naming the event, where a response is not finite."""
+    """Raises NotFiniteError, naming the event, where a response is not finite."""
     responses = session(sample)
     finite = np.isfinite(responses)
     if not finite.all():
         event, column = np.argwhere(~finite)[0]
-        raise ProbeError(
+        raise NotFiniteError(
             f"{printable(model.path)}: response '{printable(names[column])}' is"
             f" {responses[event, column]} at event {event} (counted from 0): check that its"
             " features are in the units that the model was trained on"

@@ -13,7 +13,14 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto
 
-from onnxtaylor.errors import ModelError, OptionError, ProbeError, RuntimeMissingError, printable
+from onnxtaylor.errors import (
+    EvaluationError,
+    ModelError,
+    OptionError,
+    ProbeError,
+    RuntimeMissingError,
+    printable,
+)
 from onnxtaylor.graph import GraphFunction
 
 __all__ = ["PROVIDERS", "Session", "available_threads", "choose_provider", "start"]
@@ -35,6 +42,10 @@ UNKNOWN_OPERATOR = (
 )
 UNKNOWN_KERNEL = (
     r"Could not find an implementation for (?P<kind>[^ (]+)\(\d+\) node with name '(.*)'"
+)
+# of a buffer of responses, whose last axis is theirs
+OTHER_SHAPE = (
+    r"has shape \{[\d,]*?(\d+)\} but the computed output shape for this run is \{[\d,]*?(\d+)\}"
 )
 
 
@@ -149,6 +160,7 @@ class Session:
         )
         self.function = function
         self.provider = provider
+        self._width: int | None = None  # responses of an event, once it has been called
 
     def __call__(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Responses (R, C) at the rows (R, n), cast to the format of the graph."""
@@ -165,18 +177,30 @@ class Session:
         try:
             answer = self._session.run([self.function.response], {self.function.feed: rows})[0]
         except Exception as error:
-            raise ModelError(f"the model fails on {len(rows)} events: {reason(error)}") from None
+            why = reason(error)
+            raise EvaluationError(f"the model fails on {len(rows)} events: {why}") from None
         if answer.ndim != 2 or len(answer) != len(rows):
             raise ProbeError(
                 f"output {', '.join(map(printable, self.function.outputs))} has shape"
                 f" {list(answer.shape)} for {len(rows)} events: its first axis is not the batch;"
                 " choose another with --output"
             )
+        if self._width not in (None, answer.shape[1]):
+            raise varying_width(self.function, f"{self._width} and {answer.shape[1]}")
+        self._width = answer.shape[1]
         return np.asarray(answer)
 
     def bind(self, rows: npt.NDArray[Any], responses: npt.NDArray[Any]) -> BoundCall:
         """A call from one buffer into another, without a copy on the CPU."""
         return BoundCall(self, self._session, rows, responses)
+
+
+def varying_width(function: GraphFunction, counts: str) -> ProbeError:
+    """The error for an output whose number of responses is not the same for all events."""
+    return ProbeError(
+        f"output {', '.join(map(printable, function.outputs))} has {counts} responses, depending on"
+        " the event: each event needs the same number; choose another with --output"
+    )
 
 
 def _distorting(function: GraphFunction) -> list[str]:
@@ -200,7 +224,7 @@ class BoundCall:
         rows: npt.NDArray[Any],
         responses: npt.NDArray[Any],
     ) -> None:
-        self._raw, self._feed = raw, session.function.feed
+        self._raw, self._feed, self._function = raw, session.function.feed, session.function
         batch = session.function.fixed_batch or len(rows)
         whole = len(rows) // batch * batch
         places = [slice(k, k + batch) for k in range(0, whole, batch)]
@@ -231,6 +255,8 @@ class BoundCall:
                     binding.bind_cpu_input(self._feed, piece)
                 self._raw.run_with_iobinding(binding)
         except Exception as error:
+            if sizes := re.search(OTHER_SHAPE, str(error)):
+                raise varying_width(self._function, f"{sizes[1]} and {sizes[2]}") from None
             raise ModelError(f"the model fails: {reason(error)}") from None
         if count:
             rest[1][:] = self._filled[1][:count]

@@ -2,6 +2,7 @@
 
 ``load``      the file, its hash
 ``external``  tensors in other files, inside the model's folder
+``dense``     sparse constants
 ``ports``     inputs, outputs, ZipMaps and names that the file carries
 ``choose``    which inputs are features, which are held, which outputs are responses
 ``layout``    which columns of a row of features go where
@@ -10,7 +11,9 @@
 ``narrow``    the function cut to some of its responses
 ``link``      log or logit of the responses
 ``ancient``   operator sets before 7 in the words of 7
+``rename``    names of the model that give way to those that are added
 ``builder``   nodes and constants added to a graph
+``faults``    what the tools of ONNX raise
 ``prune``     what a response needs of the graph
 ``batch``     a fixed batch dimension made free
 ``promote``   the graph in double precision

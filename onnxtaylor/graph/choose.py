@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.classes import words_of
 from onnxtaylor.errors import ModelError, OptionError, nearest, printable
-from onnxtaylor.graph.held import read_value
-from onnxtaylor.graph.layout import batch_of, feature_count
+from onnxtaylor.graph.held import Value, can_hold, read_value
+from onnxtaylor.graph.layout import batch_of, can_lay_out, feature_count
 from onnxtaylor.graph.load import LoadedModel
 from onnxtaylor.graph.ports import FLOATS, Port, input_ports, output_ports, zipmap_tensors
 from onnxtaylor.graph.prune import needed_inputs, tensor_names
 
 __all__ = ["Choice", "ModelRequest", "choose"]
 
+SHOWN = 3  # inputs that a message describes; it names all
+LONGEST = 600  # letters of a call that a message proposes
 MOST_FEATURES = 2**24  # of which one event fills 128 MiB
 
 
@@ -74,7 +76,7 @@ class Choice:
     """
 
     features: tuple[Port, ...]
-    fixed: tuple[tuple[Port, npt.NDArray[np.float64]], ...]
+    fixed: tuple[tuple[Port, Value], ...]
     outputs: tuple[str, ...]
     picks: tuple[str, ...]
     others: tuple[str, ...]
@@ -221,9 +223,16 @@ def _refuse(model: LoadedModel, p: Port, *, by_steps: bool) -> None:
 
 def _choose_values(
     model: LoadedModel, features: list[Port], held: list[Port], request: ModelRequest
-) -> list[tuple[Port, npt.NDArray[np.float64]]]:
+) -> list[tuple[Port, Value]]:
     """The values of the held inputs; names all that are missing at once."""
     missing = [p for p in held if p.name not in request.fix]
+    for p in missing:
+        if not can_hold(p):
+            raise ModelError(
+                f"{_at(model)}input '{printable(p.name)}' holds {p.type_name}, which cannot be fed:"
+                " export the model with tensors of numbers or text as inputs, or cut it behind this"
+                " one (onnx.utils.extract_model)"
+            )
     if missing:
         raise OptionError(_missing_line(model, features, missing))
     batch = batch_of(features[0])
@@ -232,15 +241,19 @@ def _choose_values(
 
 
 def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port]) -> str:
+    """What to add to the call: everything, so that the call is not refused a second time."""
     shown = [
-        f"'{printable(p.name)}' ({p.type_name} {printable(p.shape_text)})" for p in missing[:3]
+        f"'{printable(p.name)}' ({p.type_name} {printable(p.shape_text)})" for p in missing[:SHOWN]
     ]
-    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-    fixes = " ".join(f"--fix {printable(p.name)}=VALUE" for p in missing[:3])
+    more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
     line = (
         f"{_at(model)}input{'s' * (len(missing) > 1)} {', '.join(shown)}{more}"
-        f" need{'s' * (len(missing) == 1)} a value: hold with {fixes}"
+        f" need{'s' * (len(missing) == 1)} a value: hold with "
     )
+    fixes = _options("--fix", missing)
+    if len(fixes) > LONGEST:
+        return f"{line}--fix NAME=VALUE, or take as features with --input NAME, each of them"
+    line += fixes
     floats = [p for p in missing if p.is_float and p.shape != ()]
     fixed = all(p.shape and all(isinstance(d, int) for d in p.shape) for p in floats)
     if floats and fixed and not isinstance(batch_of(features[0]), int):
@@ -248,10 +261,28 @@ def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port])
             "; where the exporter lost a constant, such as the mean or variance of Keras'"
             " Normalization, its value is in the original model"
         )
-    if floats:
-        names = [p.name for p in (*features, *floats[:3])]
-        line += ", or take as features with " + " ".join(f"--input {printable(n)}" for n in names)
+    taken = [*features, *floats]
+    if floats and _can_be_features(model, taken):
+        others = [p for p in missing if p not in floats]
+        line += f", or take as features with {_options('--input', taken)}"
+        line += f" {_options('--fix', others)}" if others else ""
     return line
+
+
+def _options(option: str, ports: Sequence[Port]) -> str:
+    """The options as they are typed, for every port."""
+    value = "=VALUE" if option == "--fix" else ""
+    return " ".join(f"{option} {shlex.quote(printable(p.name, 400) + value)}" for p in ports)
+
+
+def _can_be_features(model: LoadedModel, ports: Sequence[Port]) -> bool:
+    """Whether these inputs can be features together, as far as that is known without data."""
+    try:
+        for p in ports:
+            _refuse(model, p, by_steps=False)
+        return can_lay_out(ports)
+    except ModelError:
+        return False
 
 
 def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:

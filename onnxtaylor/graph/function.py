@@ -27,6 +27,7 @@ from onnxtaylor.graph.normalize.unrounded import unrounded
 from onnxtaylor.graph.ports import FLOATS, zipmap_labels
 from onnxtaylor.graph.prune import prune
 from onnxtaylor.graph.reach import Reach, reach
+from onnxtaylor.graph.rename import name_nodes_apart
 
 __all__ = ["GraphFunction", "build_function", "select_responses"]
 
@@ -98,6 +99,7 @@ def build_function(
     layout = lay_out(choice.features, printable(model.path), n_columns)
     proto = _modern(model)
     prune(proto.graph, choice.outputs)
+    name_nodes_apart(proto)
     builder = Builder(proto)
     # behind whole numbers most models compute in single precision; fed as doubles they are exact
     formats = [FLOATS.get(p.type, "float32") for p in choice.features]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,47 +12,98 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.graph.builder import Builder
-from onnxtaylor.graph.ports import FLOATS, Port
+from onnxtaylor.graph.ports import FLOATS, WHOLE, Port
 
-__all__ = ["hold", "read_value"]
+__all__ = ["Value", "can_hold", "hold", "read_value"]
 
-LARGEST = 2**27  # numbers
-NUMBERS = {
-    *FLOATS,
-    *(TensorProto.INT8, TensorProto.INT16, TensorProto.INT32, TensorProto.INT64),
-    *(TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64),
-    TensorProto.BOOL,
-}
+LARGEST = 2**27  # elements
+TRUTH = {"true": True, "false": False}  # as it is typed
+
+Value = npt.NDArray[Any]
+
+
+def can_hold(port: Port) -> bool:
+    """Whether a value for this input can be given: numbers, true and false, or text."""
+    return port.type in {*FLOATS, *WHOLE, TensorProto.BOOL, TensorProto.STRING}
 
 
 def read_value(
     port: Port, given: npt.ArrayLike, batch: int | str | None, symbols: Collection[str]
-) -> npt.NDArray[np.float64]:
+) -> Value:
     """The value for an input, checked as far as that can be done without data.
 
-    ``batch`` is the size or symbol of the features' batch axis, ``symbols`` are those of their
-    further axes. Raises OptionError.
+    Floating-point numbers come as float64; whole numbers, true and false in the input's format;
+    text as Python objects. Numbers, true and false may be given as text. ``batch`` is the size or
+    symbol of the features' batch axis, ``symbols`` are those of their further axes. Raises
+    OptionError.
     """
-    name = printable(port.name)
-    if port.type not in NUMBERS:
-        raise OptionError(
-            f"--fix {name}: the input holds {port.type_name}, only numbers can be held"
-        )
+    where = f"--fix {printable(port.name)}"
+    if not can_hold(port):
+        raise OptionError(f"{where}: the input holds {port.type_name}, which cannot be given")
+    kind = "text" if port.type == TensorProto.STRING else "number"
+    kind = "true or false" if port.type == TensorProto.BOOL else kind
     try:
-        value = np.asarray(given, dtype=np.float64)
+        if kind == "text":
+            value = _texts(given)
+        elif port.is_float:
+            value = np.asarray(given, dtype=np.float64)
+        else:
+            value = _whole(given, helper.tensor_dtype_to_np_dtype(port.type))
+    except OverflowError as error:
+        raise OptionError(f"{where}: {error} cannot be held as {port.type_name}") from None
     except (TypeError, ValueError):
         raise OptionError(
-            f"--fix {name}: {printable(given)} is no number or list of them"
+            f"{where}: {printable(given)} is no {kind} or list of them: the input holds"
+            f" {port.type_name}"
         ) from None
-    with np.errstate(all="ignore"):
-        stored = value.astype(helper.tensor_dtype_to_np_dtype(port.type)).astype(np.float64)
-    if port.type not in FLOATS and not np.array_equal(stored, value):
-        raise OptionError(f"--fix {name}: {_listed(value)} cannot be held as {port.type_name}")
     dims = port.shape
     axis = batch_axis(port, batch, symbols)
     if dims is not None and all(isinstance(d, int) for k, d in enumerate(dims) if k != axis):
         _shaped(port, value, axis, {})
     return value
+
+
+def _texts(given: npt.ArrayLike) -> Value:
+    """Raises ValueError where there is anything but text."""
+    value = np.asarray(given, dtype=object)
+    for place, element in enumerate(value.flat):
+        if isinstance(element, bytes):
+            value.flat[place] = element.decode("utf-8")
+        elif not isinstance(element, str):
+            raise ValueError
+    return value
+
+
+def _whole(given: npt.ArrayLike, dtype: np.dtype[Any]) -> Value:
+    """Whole numbers, or true and false, in a format. Raises ValueError for what is none, and
+    OverflowError, naming the numbers, for what the format cannot hold.
+    """
+    found = np.asarray(given)
+    if found.dtype.kind in "biuf":
+        with np.errstate(all="ignore"):
+            stored = found.astype(dtype)
+        fits = np.array_equal(stored.astype(found.dtype), found)
+    else:
+        # one by one, and whole numbers to the last digit
+        found = np.array([_number(v) for v in found.flat], dtype=object).reshape(found.shape)
+        least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        fits = all(least <= v <= most and v == int(v) for v in found.flat)
+        stored = found.astype(dtype) if fits else found
+    if not fits:
+        raise OverflowError(_listed(found))
+    return np.asarray(stored)
+
+
+def _number(element: Any) -> int | float:
+    if isinstance(element, str):
+        text = element.strip().lower()
+        if text in TRUTH:
+            return int(TRUTH[text])
+        try:
+            return int(text)
+        except ValueError:
+            return float(text)
+    return element if isinstance(element, int) else float(element)
 
 
 def batch_axis(port: Port, batch: int | str | None, symbols: Collection[str]) -> int | None:
@@ -71,7 +123,7 @@ def batch_axis(port: Port, batch: int | str | None, symbols: Collection[str]) ->
 def hold(
     builder: Builder,
     port: Port,
-    value: npt.NDArray[np.float64],
+    value: Value,
     *,
     batch: int | str | None,
     symbols: Mapping[str, int],
@@ -96,9 +148,7 @@ def hold(
     builder.node("Expand", [source, target], output=port.name)
 
 
-def _shaped(
-    port: Port, value: npt.NDArray[np.float64], axis: int | None, symbols: Mapping[str, int]
-) -> npt.NDArray[np.float64]:
+def _shaped(port: Port, value: Value, axis: int | None, symbols: Mapping[str, int]) -> Value:
     """The value in the input's shape, with size 1 along the batch axis unless every event of a
     fixed batch was given its own. A free size that nothing else tells is that of the value.
     """
@@ -129,5 +179,6 @@ def _shaped(
     )
 
 
-def _listed(value: npt.NDArray[np.float64]) -> str:
-    return printable(", ".join(f"{v:g}" for v in value.ravel()[:8]))
+def _listed(value: Value) -> str:
+    shown = (f"{v:g}" if isinstance(v, float) else str(v) for v in value.ravel()[:8].tolist())
+    return printable(", ".join(shown))

@@ -13,7 +13,7 @@ from math import prod
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.ports import Port
 
-__all__ = ["Layout", "batch_of", "feature_count", "lay_out"]
+__all__ = ["Layout", "batch_of", "can_lay_out", "feature_count", "lay_out"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,21 @@ def lay_out(ports: Sequence[Port], where: str, n_columns: int | None) -> Layout:
         batchless=all(map(_is_batchless, ports)),
         symbols=symbols,
     )
+
+
+def can_lay_out(ports: Sequence[Port]) -> bool:
+    """Whether a row of features can be laid out in these inputs, of some number of columns."""
+    known = sum(feature_count(p) or 0 for p in ports)
+    rest = sum(
+        prod(d for _, d in _numbered(p) if isinstance(d, int))
+        for p in ports
+        if feature_count(p) is None
+    )
+    try:
+        lay_out(ports, "", known + rest)
+    except ModelError:
+        return False
+    return True
 
 
 def _free_sizes(ports: Sequence[Port], where: str, n_columns: int | None) -> dict[str, int]:

@@ -10,14 +10,26 @@ from pathlib import Path
 import onnx
 
 from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.graph.dense import make_dense
 from onnxtaylor.graph.external import MAX_PROTOBUF, external_tensors, load_external
+from onnxtaylor.recognize import HEAD_BYTES, kind_of
 
 __all__ = ["LoadedModel", "read_model"]
+
+# from what is recognized to an ONNX model
+WAYS = {
+    "a PyTorch file": ": export the network with torch.onnx.export",
+    "a Keras file": ": convert it with tf2onnx",
+    "an HDF5 file (.h5, .keras of old)": ": convert it with tf2onnx if it is a network of Keras",
+    "a TensorFlow Lite model": ": convert it with tf2onnx",
+    "a model in onnxruntime's own format (.ort)": ": name the ONNX file that it was made from",
+    "a Python pickle, which is never loaded": ": export the model, scikit-learn's with skl2onnx",
+}
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in memory, external tensors included."""
+    """A model in memory: external tensors are read, sparse constants made dense."""
 
     proto: onnx.ModelProto
     path: str
@@ -38,7 +50,7 @@ def read_model(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Load
     """Reads a model from a file, its bytes, or takes one that is in memory.
 
     Raises ModelError: no such file, a directory, truncated or no ONNX at all, external tensors
-    that are missing, too short, or outside the model's folder.
+    that are missing, too short, or outside the model's folder, sparse ones that are damaged.
     """
     if isinstance(source, onnx.ModelProto):
         try:
@@ -55,7 +67,24 @@ def read_model(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Load
     content = _read_bytes(path, where)
     proto = _parse(content, where)
     load_external(proto, path.parent, where, len(content))
+    make_dense(proto, where)
     return LoadedModel(proto, os.fspath(source), hashlib.sha256(content).hexdigest())
+
+
+def _recognized(content: bytes) -> str | None:
+    """What the content is, and the way to an ONNX model from there."""
+    head = content[:HEAD_BYTES]
+    if kind := kind_of(head):
+        if kind.endswith((".gz)", ".bz2)", ".zst)")):
+            return f"{kind}: decompress it first"
+        return f"{kind}{WAYS.get(kind, '')}"
+    if head.lstrip().startswith(b"<ir_version"):
+        return "ONNX as text: read it with onnx.parser.parse_model and save it with onnx.save"
+    # a letter may be cut at the end of the head
+    text = head.decode("utf-8", errors="ignore") if head.isascii() else ""
+    if text and all(c.isprintable() or c in "\t\r\n" for c in text):
+        return "text: is it the data? The model is named before the data"
+    return None
 
 
 def _in_memory(content: bytes, where: str) -> LoadedModel:
@@ -65,6 +94,7 @@ def _in_memory(content: bytes, where: str) -> LoadedModel:
             f"{where}: tensor '{printable(tensor.name)}' lies in another file: give the name of the"
             " model's file, or load its external data first"
         )
+    make_dense(proto, where)
     return LoadedModel(proto, where, hashlib.sha256(content).hexdigest())
 
 
@@ -93,11 +123,16 @@ def _parse(content: bytes, where: str) -> onnx.ModelProto:
     try:
         proto.ParseFromString(content)
     except Exception:  # what it raises depends on the version of protobuf
+        kind = _recognized(content)
         raise ModelError(
-            f"{where}: no ONNX model, or a truncated one: copy or export it again"
+            f"{where}: no ONNX model: it is {kind}"
+            if kind
+            else f"{where}: no ONNX model, or a truncated one: copy or export it again"
         ) from None
     if not proto.ir_version or not proto.graph.output:
-        raise ModelError(f"{where}: no ONNX model: it has no graph with outputs")
+        why = _recognized(content)
+        why = f"it is {why}" if why else "it has no graph with outputs"
+        raise ModelError(f"{where}: no ONNX model: {why}")
     if not proto.opset_import:
         # it is written behind the graph: a file cut there has none
         raise ModelError(

@@ -17,6 +17,7 @@ import onnx
 from onnx import TensorProto, defs, helper, numpy_helper
 
 from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.graph.faults import ONNX_FAULTS
 from onnxtaylor.graph.normalize.classical import expand_classical
 from onnxtaylor.graph.normalize.elementary import WRITERS as ELEMENTARY
 from onnxtaylor.graph.normalize.elementary import elementary
@@ -41,7 +42,7 @@ FORMATS = ("to", "dtype", "output_datatype", "softmax_precision")
 # These answer in single precision where they are not told otherwise.
 SINGLE_BY_DEFAULT = frozenset(
     {"HannWindow", "HammingWindow", "BlackmanWindow", "MelWeightMatrix", "RandomNormal"}
-    | {"RandomUniform"}
+    | {"RandomUniform", "SequenceEmpty"}
 )
 # Operators with an official body that onnxruntime computes in double precision itself.
 KERNELS = frozenset(
@@ -134,7 +135,8 @@ def _say_format(node: onnx.NodeProto, to: int) -> None:
         tensor = numpy_helper.from_array(np.zeros(1, dtype=dtype))
         node.attribute.append(helper.make_attribute("value", tensor))
     elif node.op_type in SINGLE_BY_DEFAULT and not {"dtype", "output_datatype"} & set(given):
-        name = "dtype" if node.op_type.startswith("Random") else "output_datatype"
+        windows = node.op_type.endswith(("Window", "Matrix"))
+        name = "output_datatype" if windows else "dtype"
         node.attribute.append(helper.make_attribute(name, to))
 
 
@@ -187,7 +189,7 @@ def _inferred(proto: onnx.ModelProto) -> onnx.ModelProto:
     """With shapes and formats, as far as they can be inferred."""
     try:
         return onnx.shape_inference.infer_shapes(proto, data_prop=True)
-    except (RuntimeError, ValueError):  # of operators that onnx does not know
+    except ONNX_FAULTS:  # of operators that onnx does not know
         return proto
 
 

@@ -157,7 +157,7 @@ def test_where_a_policy_is_sought(tmp_path):
         ("baseline = ''", "baseline: '' is not the file of a result"),
         ("[analysis]\nfinite-step = 0", 'finite-step: 0 is not a step such as "0.5sigma"'),
         ("[analysis]\nfinite-step = {a = true}", "is not a step such as"),
-        ("[analysis]\nfix = {a = 'x'}", "analysis.fix.a: 'x' is not a number, or a list"),
+        ("[analysis]\nfix = {a = {b = 1}}", "is not a number, text, or true or false; or a list"),
         (
             "[[checks]]\nid = 'provenance'\nmin-opset = 17\nmax-opset = 9",
             "min-opset = 17 is above max-opset = 9: no model passes",

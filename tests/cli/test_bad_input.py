@@ -71,7 +71,11 @@ def test_a_file_that_is_no_model(place, refused, command, content, words):
         ("folder", "folder", "is a directory"),
         ("folder.csv", "folder", "is a directory"),
         ("empty.csv", b"", "is empty"),
-        ("picture.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00", "binary"),
+        (
+            "picture.csv",
+            b"\x89PNG\r\n\x1a\n\x00\x00\x00",
+            "is a PNG image: a table of events is needed",
+        ),
         ("model.onnx", None, ".onnx is not known"),
         ("cut.parquet", b"PAR1\x15\x04", "cut.parquet"),
         ("cut.csv.gz", b"\x1f\x8b\x08\x00\x00", "cut.csv.gz"),
@@ -190,7 +194,7 @@ def test_two_results_in_one_file_are_refused(refused):
         ("--fix", "x", "NAME=VALUE"),
         ("--fix", "=1", "NAME=VALUE"),
         ("--fix", "x=", "NAME=VALUE"),
-        ("--fix", "x=1,b", "NAME=VALUE"),
+        ("--fix", "x=1,b", "choose another with --output"),
         ("--fix", "nope=1", "'nope'"),
         ("--features", ",", "no name"),
         ("--features", "a,b,b", "twice"),
@@ -388,3 +392,19 @@ def test_what_the_machine_cannot_do_is_one_line(refused, monkeypatch, error, lin
 
     monkeypatch.setattr("onnxtaylor.analysis.analyze", fail)
     assert refused(*ANALYZE).startswith(line.removeprefix("error: "))
+
+
+@pytest.mark.parametrize(
+    ("command", "ways"),
+    [
+        ("analyze", "use --order 1, fewer --bootstrap, a smaller --batch-size or fewer responses"),
+        ("inspect", "use fewer responses with --output"),
+        ("differentiate", "use --order 1 or fewer responses with --output"),
+        ("rank", "this machine has not enough of it"),
+        ("nothing", "this machine has not enough of it"),
+    ],
+)
+def test_advice_of_memory_names_the_command_s_own_options(command, ways):
+    from onnxtaylor.cli.app import _smaller
+
+    assert _smaller(command).startswith(ways)

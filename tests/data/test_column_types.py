@@ -43,7 +43,11 @@ def test_all_types_of_text_are_labels(tmp_path, kind):
 
 @pytest.mark.parametrize(
     "values",
-    [pa.array([[1.0], [2.0]]), pa.array([{"x": 1}, {"x": 2}]), pa.array([1, 2], pa.timestamp("s"))],
+    [
+        pa.array([[[1.0]], [[2.0]]]),
+        pa.array([{"x": 1}, {"x": 2}]),
+        pa.array([1, 2], pa.timestamp("s")),
+    ],
     ids=["list", "struct", "timestamp"],
 )
 @pytest.mark.parametrize("role", ["feature", "weight", "label"])

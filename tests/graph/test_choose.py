@@ -1,5 +1,7 @@
 """Which inputs become features, which are held, which outputs are responses."""
 
+import shlex
+
 import numpy as np
 import pytest
 from onnx import helper
@@ -142,3 +144,76 @@ def test_the_number_of_features():
     assert count(port("x", ["N", "T"])) is None
     assert count(port("x", None)) is None
     assert count(port("a", ["N", 2]), port("b", ["N", 3]), inputs=("a", "b")) == 5
+
+
+def advised(text, option):
+    """The names that a message proposes behind an option."""
+    words = shlex.split(text)
+    return [
+        words[k + 1].rstrip(",").removesuffix("=VALUE")
+        for k, w in enumerate(words[:-1])
+        if w == option
+    ]
+
+
+def test_the_advice_names_every_input():
+    ports = [port(f"in{k}", ["N", 2]) for k in range(9)]
+    text = refused(OptionError, "'in3'.* and 5 more need a value", total(*ports))
+    assert advised(text, "--fix") == [f"in{k}" for k in range(1, 9)]
+    names = advised(text, "--input")
+    assert names == [f"in{k}" for k in range(9)]
+    assert chosen(total(*ports), inputs=names) == (names, [])
+    held = dict.fromkeys(advised(text, "--fix"), 0)
+    assert chosen(total(*ports), fix=held)[0] == ["in0"]
+
+
+def test_the_advice_to_take_features_holds_the_others():
+    ports = [port("x", ["N", 3]), port("y1", ["N", 2]), port("name", ["N", 1], STRING)]
+    ports += [port("n", ["N"], I64), port("t", [])]
+    text = refused(OptionError, "need a value", total(*ports))
+    both = text.split("or take as features with ")[1]
+    inputs, held = advised(both, "--input"), advised(both, "--fix")
+    assert (inputs, held) == (["x", "y1"], ["name", "n", "t"])
+    values = {"name": "a", "n": 1, "t": 0.5}
+    assert chosen(total(*ports), inputs=inputs, fix=values) == (inputs, held)
+
+
+def test_names_in_advice_can_be_typed():
+    ports = [port("x", ["N", 3]), port("my input; rm", ["N", 2])]
+    text = refused(OptionError, "need", total(*ports))
+    assert advised(text, "--fix") == ["my input; rm"]
+    assert advised(text, "--input") == ["x", "my input; rm"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        port("v", [2, 3]),  # another fixed batch
+        port("v", [1, "N"]),  # the batch on another axis
+        port("v", [1, 3], BF16),
+    ],
+)
+def test_what_cannot_be_features_is_not_advised_as_such(other):
+    ports = [port("x", [1, 5]), other]
+    assert "--input" not in refused(OptionError, "--fix [vx]=VALUE", total(*ports))
+
+
+def test_two_free_sizes_are_not_advised_as_features():
+    ports = [port("x", ["N", "T"]), port("v", ["N", "S"])]
+    assert "--input" not in refused(OptionError, "'v'.*--fix v=VALUE", total(*ports))
+    same = [port("x", ["N", "T"]), port("v", ["N", "T"])]
+    assert "--input x --input v" in refused(OptionError, "'v'", total(*same))
+
+
+def test_a_call_of_hundreds_of_options_is_not_proposed():
+    ports = [port(f"feature_number_{k}", ["N", 2]) for k in range(300)]
+    text = refused(OptionError, "and 296 more need a value: hold with --fix NAME=VALUE, or take",
+                   total(*ports))  # fmt: skip
+    assert len(text) < 600
+
+
+def test_what_cannot_be_fed_is_not_advised_to_be_held():
+    sequence = helper.make_tensor_sequence_value_info("s", F32, None)
+    nodes = [op("ConcatFromSequence", ["s"], ["c"], axis=1), op("Add", ["x", "c"], ["y"])]
+    proto = model(nodes, [port("x", ["N", 3]), sequence], [port("y", None)])
+    assert "--fix" not in refused(ModelError, "'s' holds no tensor, which cannot be fed", proto)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+import onnxtaylor as ot
 from onnxtaylor.errors import ModelError, OptionError
+from onnxtaylor.graph import ModelRequest, choose, read_model
 from tests.graph.graphs import F32, F64, I64, STRING, ask, events, model, op, port, respond
 
 
@@ -127,13 +129,106 @@ def test_each_event_of_a_fixed_batch_may_have_its_own():
         ([], I64, np.nan, "cannot be held as int64"),
         ([], TensorProto.UINT8, 300, "cannot be held as uint8"),
         ([], TensorProto.BOOL, 2, "cannot be held as bool"),
-        ([], STRING, 1, "holds string"),
+        ([], STRING, 1, "1 is no text.*the input holds string"),
+        ([], STRING, ["a", None], "no text"),
+        ([], I64, "abc", "'?abc'? is no number.*the input holds int64"),
+        ([], I64, "2.5", "2.5 cannot be held as int64"),
+        ([], I64, [str(2**63)], "9223372036854775808 cannot be held as int64"),
+        ([], I64, [None], "no number"),
+        ([], I64, "nan", "no number|cannot be held"),
+        ([], I64, "inf", "cannot be held as int64"),
+        ([], TensorProto.BOOL, "yes", "no true or false"),
+        ([], TensorProto.BOOL, ["2"], "cannot be held as bool"),
+        ([], TensorProto.COMPLEX64, 1, "complex64, which cannot be given"),
         ([], F32, "abc", "no number"),
         ([], F32, [[1], [1, 2]], "no number"),
     ],
 )
 def test_values_that_do_not_fit_are_refused(shape, kind, value, says):
     with pytest.raises(OptionError, match=says) as error:
-        respond(with_held(shape, kind), events(), fix={"k": value})
+        respond(with_held(shape, kind), events(), fix={"k": value}, inputs=("x",))
     assert "--fix k" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def encoded(shape, keys=("male", "female"), x_shape=("N", 3)):
+    """y = tanh(e x), with e = 2 or 3 by the text k."""
+    codes = {"keys_strings": list(keys), "values_floats": [2.0, 3.0]}
+    nodes = [
+        op("LabelEncoder", ["k"], ["e"], domain="ai.onnx.ml", **codes),
+        op("Mul", ["x", "e"], ["m"]),
+        op("Tanh", ["m"], ["y"]),
+    ]
+    ports = [port("x", x_shape), port("k", shape, STRING)]
+    return model(nodes, ports, [port("y", None)], domains={"ai.onnx.ml": 3})
+
+
+@pytest.mark.parametrize(
+    ("shape", "value", "factors"),
+    [
+        ([], "female", 3),
+        ([1], ["male"], 2),
+        (["N", 1], "female", 3),
+        (["N", 1], b"female", 3),
+        (["N", 3], ["male", "female", "male"], [2, 3, 2]),
+        ([3], np.array(["female", "male", "male"]), [3, 2, 2]),
+        ([3], "female", 3),
+    ],
+)
+def test_text_is_fed_to_every_event(shape, value, factors):
+    x = events()
+    for count in (1, 6):
+        found = respond(encoded(shape), x[:count], fix={"k": value}, inputs=("x",))
+        assert found == pytest.approx(np.tanh(x[:count] * factors), rel=1e-6)
+
+
+def test_text_may_be_any_text():
+    proto = encoded(["N", 1], ("µ → e, \u2028 1=2", ""))
+    x = events()
+    for value, factor in (("µ → e, \u2028 1=2", 2), ("", 3)):
+        found = respond(proto, x, fix={"k": value}, inputs=("x",))
+        assert found == pytest.approx(np.tanh(factor * x), rel=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["exact", "differences"])
+def test_derivatives_beside_text(engine):
+    x = events()
+    result = ot.analyze(encoded(["N", 1]), x, fix={"k": "female"}, engine=engine, check=4)
+    slope = 3 * (1 - np.tanh(3 * x) ** 2)
+    expected = np.diag(np.abs(slope).mean(0))
+    np.testing.assert_allclose(result.score[:, 0, :3], expected, atol=1e-5)
+    assert result.options["fixed"] == {"k": ["female"]}
+    assert result.check["verdict"] == "agrees"
+    assert ot.TaylorResult.from_json(result.to_json()).options["fixed"] == {"k": ["female"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (F32, "0.25", 0.25),
+        (F64, ["1", "2e0", "3"], [1, 2, 3]),
+        (I64, "3", 3),
+        (I64, ["1", "2.0", "-3"], [1, 2, -3]),
+        (TensorProto.BOOL, "true", 1),
+        (TensorProto.BOOL, ["True", "false", "0"], [1, 0, 0]),
+        (TensorProto.BOOL, [True, False, np.True_], [1, 0, 1]),
+        (TensorProto.UINT8, "255", 255),
+    ],
+)
+def test_numbers_may_be_given_as_text(kind, text, value):
+    x = events()
+    found = respond(with_held([3], kind), x, fix={"k": text}, inputs=("x",))
+    assert found == pytest.approx(np.tanh(x * np.asarray(value)), rel=1e-6)
+
+
+def test_whole_numbers_are_kept_to_the_last_digit():
+    value = 2**53 + 1
+    for given in (value, str(value), [value], np.array(value)):
+        choice = choose(
+            read_model(with_held([], I64)), ModelRequest(inputs=("x",), fix={"k": given})
+        )
+        assert choice.fixed[0][1].tolist() in (value, [value])
+    text = str(2**64 - 1)
+    proto = with_held([], TensorProto.UINT64)
+    choice = choose(read_model(proto), ModelRequest(inputs=("x",), fix={"k": text}))
+    assert choice.fixed[0][1].tolist() == 2**64 - 1

@@ -3,6 +3,7 @@
 ``inline``      the model's own functions become their nodes
 ``upgrade``     the operators become those of one opset
 ``branch``      an If whose condition is known becomes the branch that is taken
+``sequences``   sequences whose length and indices are known become their tensors
 ``classical``   scalers, linear models and support vector machines of ai.onnx.ml become arithmetic
 ``masked``      a softmax whose rows are masked away gives no NaN on the way back
 ``elementary``  operators that simpler ones can say: normalizations (``layers``), ``attention``,
@@ -29,6 +30,7 @@ from onnxtaylor.graph.normalize.elementary import elementary
 from onnxtaylor.graph.normalize.expand import expand
 from onnxtaylor.graph.normalize.inline import inline
 from onnxtaylor.graph.normalize.masked import keep_masked_rows_finite
+from onnxtaylor.graph.normalize.sequences import settle_sequences
 from onnxtaylor.graph.normalize.unroll import unroll
 from onnxtaylor.graph.normalize.unrounded import unrounded
 from onnxtaylor.graph.normalize.upgrade import OPSET, upgrade
@@ -39,6 +41,7 @@ __all__ = [
     "modernize",
     "normalize",
     "settle_branches",
+    "settle_sequences",
     "simplify",
     "unrounded",
 ]
@@ -62,5 +65,5 @@ def simplify(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
 
 
 def normalize(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
-    """All passes but ``branch``, which needs to know conditions."""
+    """All passes but ``branch`` and ``sequences``, which need to know values."""
     return simplify(modernize(proto), ruled)

@@ -9,6 +9,7 @@ import onnx
 from onnx import defs, helper, inliner
 
 from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.graph.faults import ONNX_FAULTS
 
 __all__ = ["expand"]
 
@@ -39,7 +40,7 @@ def expand(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
                 [("", kind) for kind in kinds],
                 inline_schema_functions=True,
             )
-        except (RuntimeError, ValueError) as error:
+        except ONNX_FAULTS as error:
             raise ModelError(
                 f"the body of {', '.join(kinds)} cannot be written out: {printable(error)}"
             ) from None

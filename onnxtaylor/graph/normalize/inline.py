@@ -6,6 +6,7 @@ import onnx
 from onnx import inliner
 
 from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.graph.faults import ONNX_FAULTS
 
 __all__ = ["inline"]
 
@@ -19,5 +20,5 @@ def inline(proto: onnx.ModelProto) -> onnx.ModelProto:
         return proto
     try:
         return inliner.inline_local_functions(proto)
-    except (RuntimeError, ValueError) as error:
+    except ONNX_FAULTS as error:
         raise ModelError(f"a function of the model cannot be inlined: {printable(error)}") from None

@@ -8,6 +8,7 @@ from onnx import helper, numpy_helper, version_converter
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.ancient import to_first
 from onnxtaylor.graph.builder import Builder
+from onnxtaylor.graph.faults import ONNX_FAULTS
 
 __all__ = ["OPSET", "upgrade"]
 
@@ -28,7 +29,7 @@ def upgrade(proto: onnx.ModelProto) -> onnx.ModelProto:
         return proto
     try:
         found = version_converter.convert_version(to_first(proto), OPSET)
-    except (RuntimeError, ValueError) as error:
+    except ONNX_FAULTS as error:
         raise ModelError(
             f"its operators of opset {version} cannot be brought to opset {OPSET}:"
             f" {printable(error)}"

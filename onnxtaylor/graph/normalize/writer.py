@@ -10,6 +10,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from onnxtaylor.graph.faults import ONNX_FAULTS
 from onnxtaylor.graph.prune import all_names
 
 __all__ = ["Attributes", "Writer", "axes", "format_of", "image_of", "replaced"]
@@ -59,7 +60,7 @@ class Writer:
     def _infer(self) -> None:
         try:
             graph = onnx.shape_inference.infer_shapes(self._proto, data_prop=True).graph
-        except (RuntimeError, ValueError):  # of operators that onnx does not know
+        except ONNX_FAULTS:  # of operators that onnx does not know
             graph = self._proto.graph
         infos = [*graph.input, *graph.value_info, *graph.output]
         kinds = {i.name: int(i.type.tensor_type.elem_type) for i in infos}

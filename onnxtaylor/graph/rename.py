@@ -1,0 +1,87 @@
+"""Names of a model's own tensors and nodes that stand in the way of names that are added to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import onnx
+
+from onnxtaylor.graph.prune import all_names, subgraphs, tensor_names
+
+__all__ = ["give_way", "name_nodes_apart", "unused_stem"]
+
+OWN = "model"  # what is put before a name that gives way
+
+
+def unused_stem(graph: onnx.GraphProto, stem: str) -> str:
+    """The stem, or with a number behind it where a name of the graph begins with ``stem/``."""
+    names, free, count = all_names(graph), stem, 1
+    while any(name.startswith(f"{free}/") for name in names):
+        count += 1
+        free = f"{stem}{count}"
+    return free
+
+
+def give_way(proto: onnx.ModelProto, reserved: Callable[[str], bool]) -> onnx.ModelProto:
+    """The model with other names in place of those that are ``reserved``, subgraphs included.
+
+    ``value`` becomes ``model/value``, or another name that is free. Returns the proto itself where
+    no name is reserved.
+    """
+    taken = all_names(proto.graph)
+    changed: dict[str, str] = {}
+    for name in sorted(filter(reserved, taken)):
+        free, count = f"{OWN}/{name}", 1
+        while free in taken or reserved(free):
+            count += 1
+            free = f"{OWN}{count}/{name}"
+        taken.add(free)
+        changed[name] = free
+    if not changed:
+        return proto
+    found = onnx.ModelProto()
+    found.CopyFrom(proto)
+    _rename(found.graph, changed)
+    return found
+
+
+def name_nodes_apart(proto: onnx.ModelProto) -> None:
+    """Changes, in place, names of nodes so that a node may be called as any tensor is.
+
+    Nodes that are added to a graph are called as their output, and onnxruntime takes no two nodes
+    of one name. So no node keeps the name of a tensor that it does not compute.
+    """
+    _apart(proto.graph, all_names(proto.graph))
+
+
+def _apart(graph: onnx.GraphProto, taken: set[str]) -> None:
+    tensors = tensor_names(graph) | {info.name for info in graph.input}
+    for node in graph.node:
+        if node.name in tensors and node.name not in node.output:
+            name, count = f"{OWN}/{node.name}", 1
+            while name in taken:
+                count += 1
+                name = f"{OWN}{count}/{node.name}"
+            node.name = name
+            taken.add(name)
+        for inner in subgraphs(node):
+            _apart(inner, taken)
+
+
+def _rename(graph: onnx.GraphProto, changed: Mapping[str, str]) -> None:
+    for part in (graph.input, graph.output, graph.value_info, graph.initializer):
+        for item in part:
+            item.name = changed.get(item.name, item.name)
+    for sparse in graph.sparse_initializer:
+        sparse.values.name = changed.get(sparse.values.name, sparse.values.name)
+    for note in graph.quantization_annotation:
+        note.tensor_name = changed.get(note.tensor_name, note.tensor_name)
+        for entry in note.quant_parameter_tensor_names:
+            entry.value = changed.get(entry.value, entry.value)
+    for node in graph.node:
+        node.name = changed.get(node.name, node.name)
+        for names in (node.input, node.output):
+            for place, name in enumerate(names):
+                names[place] = changed.get(name, name)
+        for inner in subgraphs(node):
+            _rename(inner, changed)
