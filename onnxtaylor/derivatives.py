@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 
-from onnxtaylor.compiler.export import export
+from onnxtaylor.compiler import DerivativeGraph
+from onnxtaylor.compiler.export import arrays_of, export, terms_of
+from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.engine.derive import derive
+from onnxtaylor.engine.joints import Sides
 from onnxtaylor.engine.session import choose_provider, reason, start
+from onnxtaylor.engine.sides import two_sides
 from onnxtaylor.engine.standins import open_without_data
 from onnxtaylor.errors import DataError, ModelError, OptionError, printable
 from onnxtaylor.files import write_whole
@@ -42,15 +46,27 @@ class Derivatives:
 
     ``proto`` is an ordinary ONNX model with the outputs ``value``, ``jacobian``, ``hessian`` and
     ``third``, up to the order asked for. ``note`` says in one line at what the model was probed.
+
+    Where the pieces of an operator meet exactly at an event, a call gives the limit of both sides,
+    if they have one; the file gives the derivative of one piece.
     """
 
     def __init__(
-        self, proto: onnx.ModelProto, *, provider: str = "cpu", threads: int = 0, note: str = ""
+        self,
+        graph: DerivativeGraph,
+        sides: Callable[[], Sides],
+        *,
+        provider: str = "cpu",
+        threads: int = 0,
+        note: str = "",
     ) -> None:
-        self.proto = proto
-        self.note = note
-        self._session = start(proto, provider=provider, threads=threads)
-        info = proto.graph.input[0]
+        self.proto, self.note = export(graph), note
+        self._indices, self._make_sides = graph.indices, sides
+        self._sides: Sides | None = None  # made when an event asks for it
+        flagged = export(graph, flagged=True)
+        self._session = start(flagged, provider=provider, threads=threads)
+        self._names = [output.name for output in flagged.graph.output]
+        info = self.proto.graph.input[0]
         self._feed = info.name
         dims = info.type.tensor_type.shape.dim
         self.n_features = int(dims[1].dim_value)
@@ -69,12 +85,31 @@ class Derivatives:
         if rows.ndim != 2 or rows.shape[1] != self.n_features:
             raise DataError(f"x has shape {rows.shape}: (events, {self.n_features}) is needed")
         try:
-            found = self._session.run(None, {self._feed: rows})
+            answers = self._session.run(self._names, {self._feed: rows})
         except Exception as error:
             raise ModelError(f"the derivative graph fails: {reason(error)}") from None
-        values = DerivativeValues(*found[:3], *([None] * (3 - len(found))))
-        values.third = found[3] if len(found) > 3 else None
+        odd = np.zeros(len(rows), np.bool_)
+        if self._names[-1] == JOINT_EVENTS:
+            odd = answers.pop()[:, 0] > 0
+        value, *found = answers
+        for array in found:
+            odd |= ~np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+        self._settle(rows, found, np.flatnonzero(odd))
+        values = DerivativeValues(value, *found[:2], *([None] * (2 - len(found))))
+        values.third = found[2] if len(found) > 2 else None
         return values
+
+    def _settle(
+        self, rows: npt.NDArray[Any], found: list[npt.NDArray[Any]], events: npt.NDArray[np.int64]
+    ) -> None:
+        """Puts the limits of both sides into the derivatives of events on joints."""
+        if not len(events):
+            return
+        self._sides = self._sides or self._make_sides()
+        terms = terms_of([array[events] for array in found], self._indices)
+        self._sides.settle(rows[events].astype(np.float64), terms)
+        for array, limit in zip(found, arrays_of(terms, self._indices), strict=True):
+            array[events] = limit
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the derivative graph as an ONNX file, whole or not at all. Raises ResultError."""
@@ -116,7 +151,11 @@ def differentiate(
     try:
         # the branch that is not taken may have no finite slope
         indices = MultiIndices.full(n, order)
-        graph = derive(found.opened.function, indices, found.x, strong=None)
+        graph = derive(found.opened.function, indices, found.x, joints=True, strong=None)
     except ModelError as error:
         raise ModelError(f"{printable(loaded.path)}: no exact derivatives: {error}") from None
-    return Derivatives(export(graph), provider=chosen, threads=threads, note=found.note)
+
+    def sides() -> Sides:
+        return two_sides(found.opened.function, indices, found.x, provider=chosen, threads=threads)
+
+    return Derivatives(graph, sides, provider=chosen, threads=threads, note=found.note)

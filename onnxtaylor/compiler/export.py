@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import permutations
 
 import numpy as np
@@ -9,6 +10,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph
+from onnxtaylor.compiler.joints import JOINT_EVENTS
+from onnxtaylor.graph.prune import prune
 from onnxtaylor.graph.rename import give_way, unused_stem
 from onnxtaylor.indices import MultiIndices
 
@@ -17,12 +20,13 @@ __all__ = ["export"]
 OUTPUTS = ("value", "jacobian", "hessian", "third")
 
 
-def export(graph: DerivativeGraph) -> onnx.ModelProto:
+def export(graph: DerivativeGraph, *, flagged: bool = False) -> onnx.ModelProto:
     """A model with the outputs ``value`` (N, C), ``jacobian`` (N, C, n), ``hessian`` (N, C, n, n)
     and ``third`` (N, C, n, n, n): ∂^|α|f/∂x^α = α! t_α.
 
     Requires all coefficients up to the graph's order, which says how many of them there are.
-    Standard operators only. Tensors of the model that have these names get others.
+    Standard operators only. Tensors of the model that have these names get others. ``flagged``
+    leaves ``JOINT_EVENTS`` of a graph that has it among the outputs.
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(give_way(graph.proto, lambda name: name in OUTPUTS))
@@ -62,8 +66,28 @@ def export(graph: DerivativeGraph) -> onnx.ModelProto:
     proto.graph.output.extend(
         helper.make_tensor_value_info(name, kind, shape) for name, shape in shapes.items()
     )
+    if flagged and graph.joints:
+        flags = helper.make_tensor_value_info(JOINT_EVENTS, onnx.TensorProto.FLOAT, ["N", 1])
+        proto.graph.output.append(flags)
+    prune(proto.graph, [info.name for info in proto.graph.output])
     proto.producer_name = "onnxtaylor"
     return proto
+
+
+def terms_of(arrays: Sequence[np.ndarray], indices: MultiIndices) -> np.ndarray:
+    """t_α = (1/α!) ∂^|α|f/∂x^α (N, C, K) of Jacobian (N, C, n), Hessian and so on."""
+    whole = [array.reshape(*array.shape[:2], -1) for array in arrays]
+    places = [np.ravel_multi_index(a, (indices.n_features,) * len(a)) for a in indices.tuples()]
+    terms = [
+        whole[order - 1][:, :, place] for order, place in zip(indices.orders, places, strict=True)
+    ]
+    return np.asarray(np.stack(terms, axis=-1) * indices.inverse_factorials, np.float64)
+
+
+def arrays_of(terms: np.ndarray, indices: MultiIndices) -> list[np.ndarray]:
+    """Jacobian (N, C, n), Hessian and so on of t_α (N, C, K): ``terms_of`` undone."""
+    found = [_symmetric(indices, order) for order in range(1, indices.order + 1)]
+    return [terms[..., places] * factors for places, factors in found]
 
 
 def _symmetric(indices: MultiIndices, order: int) -> tuple[np.ndarray, np.ndarray]:
