@@ -119,6 +119,7 @@ def _opened(opened: OpenModel, names: Sequence[str] | None) -> dict[str, object]
         "engine": _engine(opened),
         "coefficients": f"{count(n, 1)} of first order, {count(n, 2)} up to second",
         "probes": "an event alone = in a batch; twice the same; finite",
+        **({"warnings": [note.message for note in opened.notes]} if opened.notes else {}),
     }
 
 

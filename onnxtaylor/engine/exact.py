@@ -73,7 +73,7 @@ class Exact:
         self._threads = threads or available_threads()
         original = Session(function, provider=provider, threads=1)
         self._outputs = original(x[:1]).shape[1]
-        compiled = start(self.graph.proto, provider=provider, threads=1)
+        compiled = start(self.graph.proto, provider=provider, threads=1, plain=function.plain)
         pieces, factors = loose_pieces(self.graph)
 
         def lane(events: int) -> Lane:
@@ -83,7 +83,7 @@ class Exact:
         self._sums: SumLane | None = None
         if sums == "graph" or (sums == "auto" and provider == "cuda"):
             proto = sums_graph(self.graph, groups=groups, replicates=replicates)
-            summing = start(proto, provider=provider, threads=self._threads)
+            summing = start(proto, provider=provider, threads=self._threads, plain=function.plain)
 
             def sum_lane(events: int) -> SumLane:
                 shape = {"groups": groups, "replicates": replicates}

@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
+from onnxtaylor.engine.alone import one_at_a_time
+from onnxtaylor.engine.deployed import compare_as_deployed, run_as_written
 from onnxtaylor.engine.probes import distinct, probe, require_finite, same
 from onnxtaylor.engine.promotion import session_of
 from onnxtaylor.engine.session import Session
@@ -27,6 +30,7 @@ from onnxtaylor.graph.function import select_responses
 from onnxtaylor.graph.link import check_link
 from onnxtaylor.graph.prune import tensor_names
 from onnxtaylor.graph.reach import QUANTIZED, TREES
+from onnxtaylor.result import Finding
 
 __all__ = ["OpenModel", "open_model"]
 
@@ -38,7 +42,8 @@ OUTPUT_KEYS = ("output_names", "class_names", "classes", "labels")
 class OpenModel:
     """A function whose responses have names, and how it came about.
 
-    ``batch`` says in words how the graph takes its events.
+    ``batch`` says in words how the graph takes its events, ``notes`` what a user must know of the
+    function: that others may get another one from the file, or that it depends on the batch.
     """
 
     model: LoadedModel
@@ -47,6 +52,7 @@ class OpenModel:
     response_names: tuple[str, ...]
     batch: str
     provider: str
+    notes: tuple[Finding, ...] = ()
 
 
 def open_model(
@@ -75,24 +81,41 @@ def open_model(
     with _naming(model):
         session, batch, freed = _with_batch(function, sample, provider, whole=whole)
         names = _response_names(model, choice, session, sample)
+        notes: tuple[Finding, ...] = ()
+        if found := one_at_a_time(session, sample, whole=whole):
+            freed = freed or bool(session.function.fixed_batch)
+            session, batch, notes = found[0], *_told_alone(found[1])
         probe(model, session, sample, whole=whole)
+        flat = [name for group in names for name in group]
+        columns = list(range(len(names[0])))
+        if request.outputs:
+            columns = _columns(choice, function.outputs, names, model)
+        session = run_as_written(session, x)
+        notes += compare_as_deployed(session, x, flat, columns)
         if request.link != "identity":
             linked = build_function(model, choice, n_columns=x.shape[1], link=request.link)
             if freed:
                 linked = free_batch(replace(linked, fixed_batch=linked.fixed_batch or 1))
-            linked = replace(linked, fixed_batch=session.function.fixed_batch)
+            known = session.function
+            linked = replace(linked, fixed_batch=known.fixed_batch, plain=known.plain)
             session = session_of(linked, sample, provider=provider)
-        require_finite(model, session, sample, [name for group in names for name in group])
+        require_finite(model, session, sample, flat)
     function = session.function
-    if request.outputs:
-        columns = _columns(choice, function.outputs, names, model)
-        if columns != list(range(sum(map(len, names)))):
-            function = select_responses(function, columns)
-        flat = [name for group in names for name in group]
-        chosen = tuple(flat[c] for c in columns)
-    else:
-        chosen = tuple(names[0])
-    return OpenModel(model, choice, function, chosen, batch, provider)
+    if request.outputs and columns != list(range(len(flat))):
+        function = select_responses(function, columns)
+    chosen = tuple(flat[c] for c in columns)
+    return OpenModel(model, choice, function, chosen, batch, provider, notes)
+
+
+def _told_alone(node: onnx.NodeProto) -> tuple[str, tuple[Finding, ...]]:
+    """How a graph takes its events that is given one at a time because of a node, and a warning."""
+    which = f"node '{printable(node.name or node.output[0])}' ({node.op_type})"
+    text = (
+        f"{which} quantizes by the range of the whole batch, so that the response to an event"
+        " depends on the others beside it: the model is evaluated one event at a time, as if"
+        " deployed so"
+    )
+    return f"one event at a time: {which} depends on the batch", (Finding("batch", None, text),)
 
 
 def _require_slope(model: LoadedModel, function: GraphFunction, *, by_steps: bool) -> None:
