@@ -5,19 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.checking.verdicts import AGREES, DIFFERS, VERDICTS
+from onnxtaylor.checking.verdicts import AGREES, DIFFERS, UNDECIDED, VERDICTS
 from onnxtaylor.indices import MultiIndices, label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["NOT_RUN", "PROBES", "Comparisons", "CrossCheck", "Responses", "not_run"]
+__all__ = [
+    "NOT_RUN",
+    "PROBES",
+    "Comparisons",
+    "CrossCheck",
+    "Responses",
+    "disagreed",
+    "failed",
+    "not_run",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,9 +69,9 @@ class CrossCheck:
     """Both engines against each other at a sample of events: see ``checking.verdicts``.
 
     ``verdict`` is ``agrees``, ``differs``, ``undecided``, ``kink`` or ``not run``, with the
-    ``reason``. ``codes`` (C, K) are the verdicts of the coefficients as places in ``VERDICTS``;
-    they, ``comparisons`` and ``responses`` are None where nothing ran. ``notes`` say what was left
-    out: events, or the third order.
+    ``reason`` where no coefficient was compared. ``codes`` (C, K) are the verdicts of the
+    coefficients as places in ``VERDICTS``; they, ``comparisons`` and ``responses`` are None where
+    nothing ran. ``notes`` say what was left out: events, or the third order.
     """
 
     verdict: str
@@ -194,8 +203,19 @@ class CrossCheck:
 
 
 def not_run(reason: str, **known: Any) -> CrossCheck:
-    """A check that could not run: a failure, not a pass."""
+    """A check that could not run, as there is nothing to compare with: a failure, not a pass."""
     return CrossCheck(verdict=NOT_RUN, reason=reason, **known)
+
+
+def failed(reason: str, **known: Any) -> CrossCheck:
+    """A check in which an engine failed: nothing is known of the coefficients, so no pass."""
+    return CrossCheck(verdict=VERDICTS[UNDECIDED], reason=reason, **known)
+
+
+def disagreed(reason: str, deviation: float, event: int, **known: Any) -> CrossCheck:
+    """A check that ended at once: derivative graph and model respond differently at an event."""
+    responses = Responses(agree=False, largest=inf, deviation=deviation, event=event)
+    return CrossCheck(verdict=VERDICTS[DIFFERS], reason=reason, responses=responses, **known)
 
 
 def _number(value: float) -> float | None:

@@ -12,7 +12,7 @@ from onnxtaylor_kernels.collect import collect, multiply
 from onnxtaylor.compiler.pieces import Piece
 from onnxtaylor.compiler.sums import COUNTS, FIRST, GROUPS, MOMENTS, REPLICATES, WEIGHTS
 from onnxtaylor.engine.session import Session, reason
-from onnxtaylor.errors import ModelError
+from onnxtaylor.errors import DisagreementError, ModelError
 
 __all__ = ["Lane", "SumLane", "first_of_slots"]
 
@@ -36,7 +36,8 @@ class _Compared:
     def run(self, x: Floats, **feeds: npt.NDArray[Any]) -> dict[str, Any]:
         """Answers by name at x (E, n), filled up to all events of the lane.
 
-        Raises ModelError where a graph fails, or the two disagree on the responses.
+        Raises ModelError where a graph fails, DisagreementError where the two disagree on the
+        responses.
         """
         count = len(x)
         self._rows[:count] = x
@@ -57,15 +58,24 @@ class _Compared:
         """The derivative graph's response against the original model's."""
         self._original()
         expected = self._expected[:count].astype(np.float64)
-        scale = np.abs(expected).max(initial=1e-30)
+        scale = np.abs(expected[np.isfinite(expected)]).max(initial=1e-30)
         # sums may be taken in another order in the two graphs, and in long chains
         limit = 2**10 * np.finfo(self._rows.dtype).eps * max(scale, 1.0)
-        worst = np.abs(responses - expected).max(initial=0.0)
-        if not worst <= limit and np.isfinite(expected).all():
-            raise ModelError(
-                f"the derivative graph's response differs from the model's by {worst:.2g}: use"
-                " --engine differences, and report this"
-            )
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(responses - expected)
+        # what is not finite in both is told by those who read the responses
+        apart[~np.isfinite(responses) & ~np.isfinite(expected)] = 0.0
+        if (apart <= limit).all():
+            return
+        event = int(np.unravel_index(np.argmax(np.nan_to_num(apart, nan=np.inf)), apart.shape)[0])
+        worst = float(apart[event].max())
+        by = f"by {worst:.2g}" if np.isfinite(worst) else "where one of them is no finite number"
+        raise DisagreementError(
+            f"the derivative graph's response differs from the model's {by}: use --engine"
+            " differences, and report this",
+            worst,
+            self._rows[event].copy(),
+        )
 
 
 class Lane:

@@ -36,6 +36,8 @@ class DerivativeAgreement(Check):
     def look(self, evidence: Evidence) -> Looked:
         """The verdict of the cross-check, and the coefficients that differ."""
         check = cross_check_of(evidence)
+        if check.get("reason"):
+            return Looked(1, "graph", (self._not_compared(evidence, str(check["reason"])),))
         counts = check["coefficients"]
         total, events = sum(counts.values()), len(check["events"])
         summary = f"{counts['agrees']} of {total} coefficients agree at {events} events"
@@ -46,6 +48,19 @@ class DerivativeAgreement(Check):
             hidden = "kink" if counts["kink"] > counts["undecided"] else "undecided"
             findings = [self._unknown(evidence, hidden, counts, total)]
         return Looked(total, "coefficients", tuple(findings), summary)
+
+    def _not_compared(self, evidence: Evidence, reason: str) -> Finding:
+        return self.finding(
+            Subject("model", evidence.model.path),
+            evidence.model_file,
+            f"no coefficient could be compared: {printable(reason, 400)}",
+            quantity="share of the coefficients that agree",
+            measured=0.0,
+            relation="≥",
+            limit=0.5,
+            certainty="nothing was shown to be right",
+            remedy="run `onnxtaylor check` on the model; trust none of its coefficients until then",
+        )
 
     def _differs(
         self, evidence: Evidence, row: Mapping[str, Any], counts: Mapping[str, int]
