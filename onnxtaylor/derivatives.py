@@ -41,11 +41,20 @@ class Derivatives:
     """A model's exact derivatives: call it on events x (B, n).
 
     ``proto`` is an ordinary ONNX model with the outputs ``value``, ``jacobian``, ``hessian`` and
-    ``third``, up to the order asked for.
+    ``third``, up to the order asked for. ``warnings`` say what a user must know of the model, such
+    as that its response is another one where onnxruntime runs it with its default options.
     """
 
-    def __init__(self, proto: onnx.ModelProto, *, provider: str = "cpu", threads: int = 0) -> None:
+    def __init__(
+        self,
+        proto: onnx.ModelProto,
+        *,
+        provider: str = "cpu",
+        threads: int = 0,
+        warnings: tuple[str, ...] = (),
+    ) -> None:
         self.proto = proto
+        self.warnings = warnings
         self._session = start(proto, provider=provider, threads=threads)
         info = proto.graph.input[0]
         self._feed = info.name
@@ -107,4 +116,5 @@ def differentiate(
         graph = derive(opened.function, MultiIndices.full(n, order), x)
     except ModelError as error:
         raise ModelError(f"{printable(loaded.path)}: no exact derivatives: {error}") from None
-    return Derivatives(export(graph), provider=chosen, threads=threads)
+    warnings = tuple(note.message for note in opened.notes)
+    return Derivatives(export(graph), provider=chosen, threads=threads, warnings=warnings)

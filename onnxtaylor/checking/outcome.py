@@ -71,7 +71,8 @@ class CrossCheck:
     ``verdict`` is ``agrees``, ``differs``, ``undecided``, ``kink`` or ``not run``, with the
     ``reason`` where no coefficient was compared. ``codes`` (C, K) are the verdicts of the
     coefficients as places in ``VERDICTS``; they, ``comparisons`` and ``responses`` are None where
-    nothing ran. ``notes`` say what was left out: events, or the third order.
+    nothing ran. ``notes`` say what was left out: events, or the third order; ``warnings`` what a
+    user must know of the model, such as that others get another function from the file.
     """
 
     verdict: str
@@ -89,6 +90,7 @@ class CrossCheck:
     comparisons: Comparisons | None = None
     responses: Responses | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -192,8 +194,10 @@ class CrossCheck:
 
     def to_json(self) -> str:
         """The check as one JSON document."""
-        document = {"model": self.model, "outputs": self.outputs, "features": self.features}
-        return json.dumps({**document, **self.to_dict()}, indent=1, ensure_ascii=False) + "\n"
+        document: dict[str, Any] = {"model": self.model, "outputs": self.outputs}
+        document["features"] = self.features
+        document |= {**self.to_dict(), "warnings": list(self.warnings)}
+        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Deviation against budget: see ``plot_check``."""

@@ -73,6 +73,7 @@ def compare_engines(
         "asked": sample.asked,
         "total": sample.total,
         "seed": sample.seed,
+        "warnings": tuple(note.message for note in opened.notes),
     }
     if options.finite_step is not None:
         return not_run("responses to finite steps are no derivatives", **known)

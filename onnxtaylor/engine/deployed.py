@@ -42,8 +42,8 @@ class _Cure:
 
 CURES = (
     _Cure(
-        "they round what enters MatMul and Gemm with stored integer weights to 8 bits, so that"
-        " responses move in steps",
+        "they round what enters MatMul and Gemm with stored integer weights to 8 bits, which makes"
+        " steps",
         "deploy with session.qdq_matmulnbits_accuracy_level=0",
         {"session.qdq_matmulnbits_accuracy_level": "0"},
     ),
@@ -58,8 +58,7 @@ CURES = (
         {"session.disable_double_qdq_remover": "1"},
     ),
     _Cure(
-        "accuracy_level 4 of MatMulNBits rounds its input to 8 bits, so that responses move in"
-        " steps",
+        "accuracy_level 4 of MatMulNBits rounds its input to 8 bits, which makes steps",
         "set accuracy_level to 0 in the file",
         {},
         written=True,
@@ -118,7 +117,8 @@ def compare_as_deployed(
     try:
         usual = found(None)
     except ModelError as error:
-        said, cause = f"onnxruntime refuses the model with its default options ({error})", ""
+        why = printable(error, 120)
+        said, cause = f"with its default options onnxruntime refuses the model ({why})", ""
     else:
         if same(usual, expected, function.digits):
             return ()
@@ -126,8 +126,8 @@ def compare_as_deployed(
     cure = next(filter(helps, CURES), None)
     if cure is None:
         return (Finding("deployed", None, f"{said}; analyzed is what the file says"),)
-    text = said + cause.format(cure.cause)
-    return (Finding("deployed", None, f"{text}; analyzed is what the file says: {cure.advice}"),)
+    text = f"{said}{cause.format(cure.cause)}; analyzed is what the file says: {cure.advice}"
+    return (Finding("deployed", None, f"{text} for the same"),)
 
 
 def _apart(usual: Floats, expected: Floats, names: Sequence[str], function: GraphFunction) -> str:
@@ -142,11 +142,10 @@ def _apart(usual: Floats, expected: Floats, names: Sequence[str], function: Grap
     off = sum(
         not same(a[None], b[None], function.digits) for a, b in zip(usual, expected, strict=True)
     )
-    share = f" ({100 * shares[worst]:.2g} % of its range)" if np.isfinite(shares[worst]) else ""
+    share = f"{100 * shares[worst]:.2g} % of its range; " if np.isfinite(shares[worst]) else ""
     return (
-        f"with onnxruntime's default options response '{printable(names[worst])}' is up to"
-        f" {gap[:, worst].max():.2g}{share} away from that of the file, and the responses differ at"
-        f" {off} of {len(usual)} events"
+        f"onnxruntime's default options change response '{printable(names[worst])}' by up to"
+        f" {gap[:, worst].max():.2g} ({share}{off} of {len(usual)} events)"
     )
 
 

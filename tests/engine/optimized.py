@@ -329,5 +329,9 @@ def width(proto: onnx.ModelProto) -> int:
     return int(proto.graph.input[0].type.tensor_type.shape.dim[1].dim_value)
 
 
+def rows(proto: onnx.ModelProto, count: int = 64) -> np.ndarray:
+    return np.random.default_rng(5).normal(size=(count, width(proto))).astype("f4").astype(float)
+
+
 def constants(proto: onnx.ModelProto) -> dict[str, np.ndarray]:
     return {t.name: numpy_helper.to_array(t).astype(float) for t in proto.graph.initializer}

@@ -12,7 +12,7 @@ from onnxtaylor.engine.session import Session
 from onnxtaylor.graph import ModelRequest
 from onnxtaylor.inspection import inspect_model
 from onnxtaylor.settings import DataRequest
-from tests.engine.optimized import CHANGED, KEPT, WHOLE, V, constants, norm, packed, stored, width
+from tests.engine.optimized import CHANGED, KEPT, WHOLE, V, constants, norm, packed, rows, stored
 from tests.graph.graphs import op, opened, port
 
 LEVELS = onnxruntime.GraphOptimizationLevel
@@ -28,10 +28,6 @@ def run(proto, x, level=LEVELS.ORT_ENABLE_ALL, **entries):
         proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     return session.run(None, {"x": x.astype("f4")})[0].astype(float)
-
-
-def rows(proto, count=64):
-    return np.random.default_rng(5).normal(size=(count, width(proto))).astype("f4").astype(float)
 
 
 def without_levels(proto):
