@@ -15,9 +15,11 @@ from onnx import helper, numpy_helper
 
 import onnxtaylor as ot
 from onnxtaylor.audit import audit
+from onnxtaylor.audit.service import AGREEMENT
 from onnxtaylor.cli import main
 from onnxtaylor.engine import derive as deriving
 from onnxtaylor.engine.differences import Differences
+from onnxtaylor.engine.exact import Exact
 from onnxtaylor.errors import DisagreementError, ModelError
 from tests.graph.graphs import model, net, op, port
 
@@ -173,6 +175,29 @@ def test_an_audit_fails(files, tmp_path, spoil, capsys, change, engine, policy):
         main([*call, "--report", f"sarif:{tmp_path / 'a'}", "--report", f"html:{tmp_path / 'b'}"])
         == 1
     )
+
+
+@pytest.mark.parametrize("listed", ["dominance", "derivative-agreement"])
+def test_a_policy_that_does_not_ask_is_told(files, tmp_path, monkeypatch, capsys, listed):
+    """Wrong coefficients, or responses, pass no audit in which no check looks at them."""
+    right = Exact.coefficients
+
+    def wrong(self, x):
+        found = right(self, x)
+        what = found.terms if listed == "dominance" else found.responses
+        what *= 1.01
+        return found
+
+    monkeypatch.setattr(Exact, "coefficients", wrong)
+    path = tmp_path / "audit.toml"
+    path.write_text(f'[[checks]]\nid = "{listed}"\n')
+    assert main(["audit", *files, "--policy", str(path)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"the engines differ, and no check of {path} tells of it: list primal" in said.err
+    with path.open("a") as stream:
+        stream.write("".join(f'[[checks]]\nid = "{n}"\n' for n in AGREEMENT if n != listed))
+    assert main(["audit", *files, "--policy", str(path)]) == 1
 
 
 def test_an_engine_that_fails_is_no_skip(files, monkeypatch, capsys):

@@ -13,7 +13,13 @@ from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.evidence import Evidence, sha256_of
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, File
 from onnxtaylor.audit.policy import Policy, find_policy, read_policy
-from onnxtaylor.errors import DisagreementError, OnnxTaylorError, OptionError, printable
+from onnxtaylor.errors import (
+    DisagreementError,
+    ModelError,
+    OnnxTaylorError,
+    OptionError,
+    printable,
+)
 from onnxtaylor.files import moment
 from onnxtaylor.inputs import Paths, Progress, tell
 
@@ -22,6 +28,7 @@ __all__ = ["audit", "gather"]
 # keys of a policy's table, and what ``analyze`` calls them
 RENAMED = {"features": "feature_names", "label": "labels", "weight": "weights"}
 BESIDE = ("baseline", "reference", "gof")
+AGREEMENT = ("primal-agreement", "derivative-agreement")
 # checks that find out why there are no coefficients
 TELLING = ("primal-agreement", "finite")
 
@@ -83,6 +90,7 @@ def audit(
         tell(progress, check.name, 0, None)
         outcomes[check.name] = _outcome(check, evidence, policy, outcomes)
     result = None if evidence.failure is not None else evidence.result
+    _require_told(evidence, policy, outcomes)
     return AuditOutcome(
         model=File(str(evidence.path), evidence.model.sha256),
         data=tuple(File(where.path, digest) for where, digest in evidence.data_hashes),
@@ -128,6 +136,18 @@ def gather(
         gof_path=beside.get("gof"),
         progress=progress,
     )
+
+
+def _require_told(evidence: Evidence, policy: Policy, outcomes: Mapping[str, CheckOutcome]) -> None:
+    """Raises ModelError where the engines differ and no check of the policy is there to say so."""
+    check = None if evidence.failure is not None else evidence.result.check
+    if check is None or check["verdict"] != "differs":
+        return
+    if not any(one.id in AGREEMENT and one.status == "fail" for one in outcomes.values()):
+        raise ModelError(
+            f"{printable(evidence.path)}: the engines differ, and no check of {policy.origin} tells"
+            f" of it: list {' and '.join(AGREEMENT)}; `onnxtaylor check` says where"
+        )
 
 
 def _path(path: str | os.PathLike[str] | None) -> Path | None:

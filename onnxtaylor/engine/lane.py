@@ -27,6 +27,8 @@ class _Compared:
     def __init__(self, compiled: Any, original: Session, *, events: int, outputs: int) -> None:
         function = original.function
         self._compiled = compiled
+        # roundings of the coarsest format on the way; of half precision no more than 1/16
+        self._tolerance = min(2.0 ** (11 - function.digits), 2.0**-4)
         self._rows = np.zeros((events, function.n_features), function.dtype)
         self._feed = compiled.get_inputs()[0].name
         self._names = [output.name for output in compiled.get_outputs()]
@@ -60,7 +62,7 @@ class _Compared:
         expected = self._expected[:count].astype(np.float64)
         scale = np.abs(expected[np.isfinite(expected)]).max(initial=1e-30)
         # sums may be taken in another order in the two graphs, and in long chains
-        limit = 2**10 * np.finfo(self._rows.dtype).eps * max(scale, 1.0)
+        limit = self._tolerance * max(scale, 1.0)
         with np.errstate(invalid="ignore"):
             apart = np.abs(responses - expected)
         # what is not finite in both is told by those who read the responses
