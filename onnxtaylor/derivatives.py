@@ -45,7 +45,9 @@ class Derivatives:
     """A model's exact derivatives: call it on events x (B, n).
 
     ``proto`` is an ordinary ONNX model with the outputs ``value``, ``jacobian``, ``hessian`` and
-    ``third``, up to the order asked for. ``note`` says in one line at what the model was probed.
+    ``third``, up to the order asked for. ``note`` says in one line at what the model was probed,
+    ``warnings`` what a user must know of the model, such as that its response is another one where
+    onnxruntime runs it with its default options.
 
     Where the pieces of an operator meet exactly at an event, a call gives the limit of both sides,
     if they have one; the file gives the derivative of one piece.
@@ -59,12 +61,15 @@ class Derivatives:
         provider: str = "cpu",
         threads: int = 0,
         note: str = "",
+        plain: bool = False,
+        warnings: tuple[str, ...] = (),
     ) -> None:
-        self.proto, self.note = export(graph), note
+        self.proto = export(graph)
+        self.note, self.warnings = note, warnings
         self._indices, self._make_sides = graph.indices, sides
         self._sides: Sides | None = None  # made when an event asks for it
         flagged = export(graph, flagged=True)
-        self._session = start(flagged, provider=provider, threads=threads)
+        self._session = start(flagged, provider=provider, threads=threads, plain=plain)
         self._names = [output.name for output in flagged.graph.output]
         info = self.proto.graph.input[0]
         self._feed = info.name
@@ -158,4 +163,12 @@ def differentiate(
     def sides() -> Sides:
         return two_sides(found.opened.function, indices, found.x, provider=chosen, threads=threads)
 
-    return Derivatives(graph, sides, provider=chosen, threads=threads, note=found.note)
+    return Derivatives(
+        graph,
+        sides,
+        provider=chosen,
+        threads=threads,
+        note=found.note,
+        plain=found.opened.function.plain,
+        warnings=tuple(note.message for note in found.opened.notes),
+    )

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from math import nan
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = [
     "UNKNOWN_FORM",
     "DataError",
+    "DisagreementError",
     "EvaluationError",
     "ModelError",
     "NotFiniteError",
@@ -49,6 +56,27 @@ class NotFiniteError(ProbeError):
 
 class EvaluationError(ModelError):
     """onnxruntime has loaded the model and fails to run it on these events."""
+
+
+class DisagreementError(ModelError):
+    """Two graphs of one function respond differently: no number of either can be trusted.
+
+    It is never a reason to go on in another way. ``deviation`` is the largest one found, NaN where
+    one of the two is no number, and ``row`` (n,) the event that it was found at.
+    """
+
+    def __init__(
+        self, message: str, deviation: float = nan, row: npt.NDArray[np.floating] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.deviation, self.row = deviation, row
+
+    def located(self, path: str) -> DisagreementError:
+        """The same, with the model's path in front of what it says."""
+        where = f"{printable(path)}: "
+        said = str(self)
+        text = said if said.startswith(where) else where + said
+        return DisagreementError(text, self.deviation, self.row)
 
 
 class DataError(OnnxTaylorError):

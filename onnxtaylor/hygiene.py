@@ -8,6 +8,8 @@
 ``saturated``   a probability is 0 or 1 at many events: its logit has more to tell
 ``joint``       many events lie exactly where the response has a kink, or jumps
 ``weights``     few events carry nearly all of the weight: N_eff = (Σw)² / Σw² is small
+``deployed``    onnxruntime's default options make another function of the model
+``batch``       an event's response depends on the batch: it is given one event at a time
 ==============  ==================================================================================
 
 How often something happens is estimated on the survey's sample of events.
@@ -60,7 +62,7 @@ def inspect(
     opened: OpenModel, engine: Engine, found: Survey, names: Sequence[str], missing: float | None
 ) -> list[Finding]:
     """Everything that is suspicious about an analysis with this engine, before it runs."""
-    findings = inspect_data(found, names, missing)
+    findings = [*opened.notes, *inspect_data(found, names, missing)]
     reach = getattr(engine, "reach", None)  # the exact engine moves nothing
     if reach is not None:
         findings += inspect_steps(found, names, missing, reach)

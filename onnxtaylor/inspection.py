@@ -127,6 +127,7 @@ def _opened(opened: OpenModel, x: Floats, names: Sequence[str] | None) -> dict[s
         "batch": opened.batch,
         "engine": _engine(opened, x),
         "coefficients": f"{count(n, 1)} of first order, {count(n, 2)} up to second",
+        **({"warnings": [note.message for note in opened.notes]} if opened.notes else {}),
     }
 
 

@@ -20,7 +20,7 @@ from onnxtaylor.engine.moves import Moves
 from onnxtaylor.engine.opening import OpenModel, open_model
 from onnxtaylor.engine.promotion import Promotion, promote
 from onnxtaylor.engine.session import choose_provider
-from onnxtaylor.errors import DataError, ModelError, OptionError, printable
+from onnxtaylor.errors import DataError, DisagreementError, ModelError, OptionError, printable
 from onnxtaylor.finite import finite_engine, plan
 from onnxtaylor.graph import GraphFunction, LoadedModel, ModelRequest
 from onnxtaylor.hygiene import inspect
@@ -114,8 +114,22 @@ def make_engine(
     (``no_exact_engine``) or double precision (``no_float64``).
 
     x (B, n) are a few events of the data. Raises ModelError where ``exact`` is asked for and the
-    graph cannot be differentiated, or a precision that the model does not have.
+    graph cannot be differentiated, or a precision that the model does not have; DisagreementError
+    where the derivative graph does not respond as the model does, whatever was asked for.
     """
+    try:
+        return _make_engine(opened, indices, found, options, x)
+    except DisagreementError as error:
+        raise error.located(opened.model.path) from None
+
+
+def _make_engine(
+    opened: OpenModel,
+    indices: MultiIndices,
+    found: Survey,
+    options: AnalysisOptions,
+    x: npt.NDArray[np.float64],
+) -> tuple[Engine, dict[str, str | None]]:
     function, why = opened.function, None
     if options.precision != "auto":
         function = _in_precision(opened, options.precision, x)
@@ -152,6 +166,8 @@ def make_engine(
     if options.engine != "differences":
         try:
             return exact(function), {"no_exact_engine": None, "no_float64": None}
+        except DisagreementError:
+            raise
         except ModelError as error:
             if options.engine == "exact":
                 raise ModelError(

@@ -13,7 +13,7 @@ from onnxtaylor.data.rechunk import cut
 from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.engine.exact import Exact
 from onnxtaylor.engine.opening import OpenModel
-from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.errors import DisagreementError, ModelError, printable
 from onnxtaylor.inputs import Progress, tell
 from onnxtaylor.settings import AnalysisOptions
 from onnxtaylor.statistics import Accumulator
@@ -51,6 +51,8 @@ def accumulate(
         if checkpoint:
             checkpoint.save(sums)
         tell(progress, "coefficients", sums.events, total)
+    except DisagreementError as error:
+        raise error.located(opened.model.path) from None
     except KeyboardInterrupt:
         if checkpoint and whole:
             checkpoint.save(sums)

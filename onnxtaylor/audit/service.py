@@ -13,7 +13,13 @@ from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.evidence import Evidence, sha256_of
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, File
 from onnxtaylor.audit.policy import Policy, find_policy, read_policy
-from onnxtaylor.errors import OnnxTaylorError, OptionError, printable
+from onnxtaylor.errors import (
+    DisagreementError,
+    ModelError,
+    OnnxTaylorError,
+    OptionError,
+    printable,
+)
 from onnxtaylor.files import moment
 from onnxtaylor.inputs import Paths, Progress, tell
 
@@ -22,6 +28,9 @@ __all__ = ["audit", "gather"]
 # keys of a policy's table, and what ``analyze`` calls them
 RENAMED = {"features": "feature_names", "label": "labels", "weight": "weights"}
 BESIDE = ("baseline", "reference", "gof")
+AGREEMENT = ("primal-agreement", "derivative-agreement")
+# checks that find out why there are no coefficients
+TELLING = ("primal-agreement", "finite")
 
 
 def audit(
@@ -74,11 +83,14 @@ def audit(
         if not _lacking(check, evidence):
             check.ready(evidence)
     outcomes: dict[str, CheckOutcome] = {}
-    # a model that is not finite has no coefficients, and no other check can say why
-    for check in sorted(policy.checks, key=lambda check: check.id != "finite"):
+    # why a model has no coefficients one check can say, and no other
+    disagree = isinstance(evidence.failure, DisagreementError)
+    first = "primal-agreement" if disagree else "finite"
+    for check in sorted(policy.checks, key=lambda check: check.id != first):
         tell(progress, check.name, 0, None)
         outcomes[check.name] = _outcome(check, evidence, policy, outcomes)
     result = None if evidence.failure is not None else evidence.result
+    _require_told(evidence, policy, outcomes)
     return AuditOutcome(
         model=File(str(evidence.path), evidence.model.sha256),
         data=tuple(File(where.path, digest) for where, digest in evidence.data_hashes),
@@ -126,6 +138,18 @@ def gather(
     )
 
 
+def _require_told(evidence: Evidence, policy: Policy, outcomes: Mapping[str, CheckOutcome]) -> None:
+    """Raises ModelError where the engines differ and no check of the policy is there to say so."""
+    check = None if evidence.failure is not None else evidence.result.check
+    if check is None or check["verdict"] != "differs":
+        return
+    if not any(one.id in AGREEMENT and one.status == "fail" for one in outcomes.values()):
+        raise ModelError(
+            f"{printable(evidence.path)}: the engines differ, and no check of {policy.origin} tells"
+            f" of it: list {' and '.join(AGREEMENT)}; `onnxtaylor check` says where"
+        )
+
+
 def _path(path: str | os.PathLike[str] | None) -> Path | None:
     return None if path is None else Path(path)
 
@@ -169,17 +193,17 @@ def _outcome(
         if lacking:
             raise NotApplicableError(f"no {lacking[0]} was given (--{lacking[0]})")
         looked = check.look(evidence)
-        if not looked.number:
+        if not looked.number and not looked.findings:
             raise NotApplicableError("there was nothing to look at")
     except NotApplicableError as error:
         reason = printable(error, 400)
     except OnnxTaylorError as error:
-        # what is not finite has been told; anything else is a wrong call or input
-        if error is not evidence.failure or not any(
-            one.id == "finite" and one.status == "fail" for one in before.values()
-        ):
+        # what has been told is told once; anything else is a wrong call or input
+        told = [one for one in before.values() if one.id in TELLING and one.status == "fail"]
+        if error is not evidence.failure or not told:
             raise
-        hidden = True
+        # a policy that calls it a warning gets no pass of checks that could not look
+        hidden = any(one.level == "error" for one in told)
         reason = f"no coefficients: {printable(error, 400)}"
     except Exception as error:
         error.add_note(f"in check '{printable(check.name)}'")

@@ -5,20 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.checking.verdicts import AGREES, DIFFERS, VERDICTS
+from onnxtaylor.checking.verdicts import AGREES, DIFFERS, UNDECIDED, VERDICTS
 from onnxtaylor.errors import printable
 from onnxtaylor.indices import MultiIndices, label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["NOT_RUN", "PROBES", "Comparisons", "CrossCheck", "Responses", "not_run"]
+__all__ = [
+    "NOT_RUN",
+    "PROBES",
+    "Comparisons",
+    "CrossCheck",
+    "Responses",
+    "disagreed",
+    "failed",
+    "not_run",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,10 +70,12 @@ class CrossCheck:
     """Both engines against each other at a sample of events: see ``checking.verdicts``.
 
     ``verdict`` is ``agrees``, ``differs``, ``undecided``, ``kink`` or ``not run``, with the
-    ``reason``. ``codes`` (C, K) are the verdicts of the coefficients as places in ``VERDICTS``;
-    they, ``comparisons`` and ``responses`` are None where nothing ran. ``notes`` say what was left
-    out: events, or the third order. ``on_joints`` (C, K) counts the events at which a coefficient
-    does not exist, where these are many.
+    ``reason`` where no coefficient was compared. ``codes`` (C, K) are the verdicts of the
+    coefficients as places in ``VERDICTS``; they, ``comparisons`` and ``responses`` are None where
+    nothing ran. ``notes`` say what was left out: events, or the third order; ``warnings`` what a
+    user must know of the model, such as that others get another function from the file.
+    ``on_joints`` (C, K) counts the events at which a coefficient does not exist, where these are
+    many.
     """
 
     verdict: str
@@ -82,6 +93,7 @@ class CrossCheck:
     comparisons: Comparisons | None = None
     responses: Responses | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     on_joints: npt.NDArray[np.int64] | None = None
 
     def __repr__(self) -> str:
@@ -218,8 +230,10 @@ class CrossCheck:
 
     def to_json(self) -> str:
         """The check as one JSON document."""
-        document = {"model": self.model, "outputs": self.outputs, "features": self.features}
-        return json.dumps({**document, **self.to_dict()}, indent=1, ensure_ascii=False) + "\n"
+        document: dict[str, Any] = {"model": self.model, "outputs": self.outputs}
+        document["features"] = self.features
+        document |= {**self.to_dict(), "warnings": list(self.warnings)}
+        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Deviation against budget: see ``plot_check``."""
@@ -229,8 +243,19 @@ class CrossCheck:
 
 
 def not_run(reason: str, **known: Any) -> CrossCheck:
-    """A check that could not run: a failure, not a pass."""
+    """A check that could not run, as there is nothing to compare with: a failure, not a pass."""
     return CrossCheck(verdict=NOT_RUN, reason=reason, **known)
+
+
+def failed(reason: str, **known: Any) -> CrossCheck:
+    """A check in which an engine failed: nothing is known of the coefficients, so no pass."""
+    return CrossCheck(verdict=VERDICTS[UNDECIDED], reason=reason, **known)
+
+
+def disagreed(reason: str, deviation: float, event: int, **known: Any) -> CrossCheck:
+    """A check that ended at once: derivative graph and model respond differently at an event."""
+    responses = Responses(agree=False, largest=inf, deviation=deviation, event=event)
+    return CrossCheck(verdict=VERDICTS[DIFFERS], reason=reason, responses=responses, **known)
 
 
 def _number(value: float) -> float | None:

@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.checking.budget import round_off, scale_of
-from onnxtaylor.checking.outcome import Comparisons, CrossCheck, Responses, not_run
+from onnxtaylor.checking.outcome import (
+    Comparisons,
+    CrossCheck,
+    Responses,
+    disagreed,
+    failed,
+    not_run,
+)
 from onnxtaylor.checking.sample import Sample
 from onnxtaylor.checking.second_look import confirmed_ratio
 from onnxtaylor.checking.verdicts import (
@@ -31,7 +38,7 @@ from onnxtaylor.engine.mixed import Mixed
 from onnxtaylor.engine.opening import OpenModel
 from onnxtaylor.engine.promotion import on_grid
 from onnxtaylor.engine.steps import step_share
-from onnxtaylor.errors import ModelError, OnnxTaylorError, listed
+from onnxtaylor.errors import DisagreementError, OnnxTaylorError, listed
 from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.settings import AnalysisOptions
@@ -66,7 +73,9 @@ def compare_engines(
     ``used`` is the engine of the analysis, which is checked as it is, ``refused`` why it is not the
     exact one where that was tried; ``make(indices, options, x)`` makes what is lacking. With
     ``evaluations`` of the model, only as many events are compared as these suffice for, eight at
-    least. What cannot be checked is ``not run`` with its reason, and raises nothing.
+    least. Nothing is raised: where there is nothing to compare with, the verdict is ``not run``
+    with its reason; ``undecided`` where an engine fails; ``differs`` where the derivative graph
+    does not respond as the model does.
     """
     known: dict[str, Any] = {
         "model": opened.model.path,
@@ -75,6 +84,7 @@ def compare_engines(
         "asked": sample.asked,
         "total": sample.total,
         "seed": sample.seed,
+        "warnings": tuple(note.message for note in opened.notes),
     }
     if options.finite_step is not None:
         return not_run("responses to finite steps are no derivatives", **known)
@@ -84,18 +94,23 @@ def compare_engines(
     held = len(x)
     try:
         if refused and isinstance(used, Differences):
-            raise ModelError(f"no exact derivatives: {refused}")
+            raise _NotComparableError(f"no exact derivatives: {refused}")
         exact, differences = _engines(used, indices, options, x, make)
         if evaluations is not None:
             if min(held, FEWEST) * differences.points > MOST:
-                raise ModelError(
+                raise _NotComparableError(
                     f"the differences take {differences.points} evaluations of the model at every"
                     " event: too many to check by the way; `onnxtaylor check` does, and takes long"
                 )
             x = x[: max(FEWEST, evaluations // differences.points)]
         both = _evaluate(exact, differences, x, found.spread, sample.seed)
-    except OnnxTaylorError as error:
+    except _NotComparableError as error:
         return not_run(str(error), **known)
+    except DisagreementError as error:
+        event = _nearest(sample, error.row, found.spread)
+        return disagreed(str(error), error.deviation, event, **known)
+    except OnnxTaylorError as error:
+        return failed(f"an engine fails: {error}", **known)
     notes = _notes(len(both.exact.terms), sample, held, options.order)
     if isinstance(exact, Mixed):
         engines = exact.describe()["engines"]
@@ -113,6 +128,19 @@ def compare_engines(
         differences={"precision": differences.precision, "points": differences.points},
         notes=notes,
     )
+
+
+class _NotComparableError(Exception):
+    """Why there is nothing that the coefficients could be compared with."""
+
+
+def _nearest(sample: Sample, row: npt.NDArray[np.floating] | None, spread: Floats) -> int:
+    """The number of the event that a row is, or was moved away from."""
+    if row is None:
+        return int(sample.numbers[0])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart = np.abs(sample.x - row) / np.where(spread > 0, spread, 1.0)
+    return int(sample.numbers[np.nan_to_num(apart).sum(axis=1).argmin()])
 
 
 @dataclass(frozen=True)
@@ -163,12 +191,15 @@ def _engines(
     x: Floats,
     make: MakeEngine,
 ) -> tuple[Engine, Differences]:
-    """The exact engine and that of the differences. Raises ModelError where one cannot be made."""
+    """The exact engine and that of the differences.
+
+    Raises _NotComparableError where there is no exact one, ModelError where one cannot be made.
+    """
     exact = used
     if used is None or isinstance(used, Differences):
         exact, reasons = make(indices, replace(options, engine="auto"), x)
         if isinstance(exact, Differences):
-            raise ModelError(f"no exact derivatives: {reasons['no_exact_engine']}")
+            raise _NotComparableError(f"no exact derivatives: {reasons['no_exact_engine']}")
     assert exact is not None
     if isinstance(used, Differences):
         return exact, used

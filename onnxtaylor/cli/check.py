@@ -115,6 +115,8 @@ def check(
         console.document(found.to_json())
     elif not quiet:
         _print(found, top)
+    for line in () if quiet else found.warnings:
+        console.note(f"warning: {console.printable(line, limit=600)}")
     if plot is not None:
         if found.comparisons is None:
             console.note("no figure: nothing was compared")

@@ -247,6 +247,10 @@ def check_line(check: Mapping[str, Any]) -> str:
     verdict, counts, worst = check.get("verdict"), check.get("coefficients"), check.get("worst")
     if verdict == "not run":
         return f"check: not run, so not passed: {printable(check.get('reason'), limit=400)}"
+    reason = check.get("reason")
+    if reason:  # nothing was compared
+        words = {"differs": "DIFFERS", "undecided": "undecided, so not passed"}
+        return f"check: {words.get(str(verdict), verdict)}: {printable(reason, limit=400)}"
     if not isinstance(counts, dict) or not isinstance(worst, list) or verdict not in counts:
         return "check: none that this version can read"
     total, at = sum(counts.values()), counted(len(check.get("events", ())), "event")

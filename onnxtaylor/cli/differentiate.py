@@ -67,5 +67,7 @@ def differentiate(
         for o in derivatives.proto.graph.output
         for dims in [o.type.tensor_type.shape.dim]
     )
+    for line in derivatives.warnings:
+        console.note(f"warning: {console.printable(line, limit=600)}")
     console.note(f"saved {console.printable(out)}: {outputs}")
     console.note(f"note: {derivatives.note}")

@@ -2,6 +2,9 @@
 
 ``base``         what every engine offers
 ``session``      onnxruntime: providers, threads, bound buffers
+``semantics``    the options under which it computes what the file says
+``deployed``     whether that is what others get from the file; whether optimizations keep it
+``alone``        models that depend on their batch, one event at a time
 ``opening``      a model file becomes a function that can be called
 ``promotion``    the function in double precision, verified
 ``probes``       an event alone, twice the same, finite

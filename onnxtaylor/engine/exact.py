@@ -78,7 +78,7 @@ class Exact:
         self._sides: Sides | None = None  # made when an event asks for it
         original = Session(function, provider=provider, threads=1)
         self._outputs = original(x[:1]).shape[1]
-        compiled = start(self.graph.proto, provider=provider, threads=1)
+        compiled = start(self.graph.proto, provider=provider, threads=1, plain=function.plain)
         reader = Reader(*loose_pieces(self.graph), function.dtype)
 
         def lane(events: int) -> Lane:
@@ -88,7 +88,7 @@ class Exact:
         self._sums: SumLane | None = None
         if sums == "graph" or (sums == "auto" and provider == "cuda"):
             proto = sums_graph(self.graph, groups=groups, replicates=replicates)
-            summing = start(proto, provider=provider, threads=self._threads)
+            summing = start(proto, provider=provider, threads=self._threads, plain=function.plain)
 
             def sum_lane(events: int) -> SumLane:
                 shape = {"groups": groups, "replicates": replicates}

@@ -13,7 +13,7 @@ from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.compiler.pieces import Piece
 from onnxtaylor.compiler.sums import COUNTS, FIRST, GROUPS, MOMENTS, REPLICATES, WEIGHTS
 from onnxtaylor.engine.session import Session, reason
-from onnxtaylor.errors import ModelError
+from onnxtaylor.errors import DisagreementError, ModelError
 
 __all__ = ["Lane", "Reader", "SumLane", "first_of_slots"]
 
@@ -28,6 +28,8 @@ class _Compared:
     def __init__(self, compiled: Any, original: Session, *, events: int, outputs: int) -> None:
         function = original.function
         self._compiled = compiled
+        # roundings of the coarsest format on the way; of half precision no more than 1/16
+        self._tolerance = min(2.0 ** (11 - function.digits), 2.0**-4)
         self._rows = np.zeros((events, function.n_features), function.dtype)
         self._feed = compiled.get_inputs()[0].name
         self._names = [output.name for output in compiled.get_outputs()]
@@ -37,7 +39,8 @@ class _Compared:
     def run(self, x: Floats, **feeds: npt.NDArray[Any]) -> dict[str, Any]:
         """Answers by name at x (E, n), filled up to all events of the lane.
 
-        Raises ModelError where a graph fails, or the two disagree on the responses.
+        Raises ModelError where a graph fails, DisagreementError where the two disagree on the
+        responses.
         """
         count = len(x)
         self._rows[:count] = x
@@ -58,15 +61,24 @@ class _Compared:
         """The derivative graph's response against the original model's."""
         self._original()
         expected = self._expected[:count].astype(np.float64)
-        scale = np.abs(expected).max(initial=1e-30)
+        scale = np.abs(expected[np.isfinite(expected)]).max(initial=1e-30)
         # sums may be taken in another order in the two graphs, and in long chains
-        limit = 2**10 * np.finfo(self._rows.dtype).eps * max(scale, 1.0)
-        worst = np.abs(responses - expected).max(initial=0.0)
-        if not worst <= limit and np.isfinite(expected).all():
-            raise ModelError(
-                f"the derivative graph's response differs from the model's by {worst:.2g}: use"
-                " --engine differences, and report this"
-            )
+        limit = self._tolerance * max(scale, 1.0)
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(responses - expected)
+        # what is not finite in both is told by those who read the responses
+        apart[~np.isfinite(responses) & ~np.isfinite(expected)] = 0.0
+        if (apart <= limit).all():
+            return
+        event = int(np.unravel_index(np.argmax(np.nan_to_num(apart, nan=np.inf)), apart.shape)[0])
+        worst = float(apart[event].max())
+        by = f"by {worst:.2g}" if np.isfinite(worst) else "where one of them is no finite number"
+        raise DisagreementError(
+            f"the derivative graph's response differs from the model's {by}: use --engine"
+            " differences, and report this",
+            worst,
+            self._rows[event].copy(),
+        )
 
 
 class Reader:

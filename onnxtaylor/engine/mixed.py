@@ -16,7 +16,7 @@ from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.engine.derive import derive
 from onnxtaylor.engine.joints import Apart
 from onnxtaylor.engine.observe import observe
-from onnxtaylor.errors import ModelError, listed
+from onnxtaylor.errors import DisagreementError, ModelError, listed
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.narrow import narrowed, sources
 from onnxtaylor.indices import MultiIndices
@@ -104,13 +104,15 @@ def make_mixed(
     differences: Callable[[GraphFunction], Engine],
 ) -> Mixed | None:
     """Both engines for a function that the exact one cannot serve alone, or None where it can serve
-    no response. ``names`` are those of the responses.
+    no response. ``names`` are those of the responses. Raises DisagreementError.
     """
     division = divide(function, x)
     if division is None:
         return None
     try:
         served = exact(division.exact)
+    except DisagreementError:
+        raise
     except ModelError:  # each part compiles, all of them together do not
         return None
     return Mixed(served, differences(division.others), division, names)

@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from onnxtaylor.classes import ResponseNode, name_nodes
+from onnxtaylor.engine.alone import one_at_a_time
+from onnxtaylor.engine.deployed import compare_as_deployed, run_as_written
 from onnxtaylor.engine.probes import distinct, probe, require_finite, same
 from onnxtaylor.engine.promotion import session_of
 from onnxtaylor.engine.session import Session
@@ -28,6 +31,7 @@ from onnxtaylor.graph.function import select_responses
 from onnxtaylor.graph.link import check_link
 from onnxtaylor.graph.prune import tensor_names
 from onnxtaylor.graph.reach import QUANTIZED, TREES
+from onnxtaylor.result import Finding
 
 __all__ = ["OpenModel", "open_model"]
 
@@ -40,7 +44,9 @@ class OpenModel:
     """A function whose responses have names, and how it came about.
 
     ``nodes`` are those of all outputs that were asked for, ``response_names`` the names of those
-    that were chosen of them; ``batch`` says in words how the graph takes its events.
+    that were chosen of them; ``batch`` says in words how the graph takes its events, ``notes`` what
+    a user must know of the function: that others may get another one from the file, or that it
+    depends on the batch.
     """
 
     model: LoadedModel
@@ -50,6 +56,7 @@ class OpenModel:
     nodes: tuple[ResponseNode, ...]
     batch: str
     provider: str
+    notes: tuple[Finding, ...] = ()
 
 
 def open_model(
@@ -79,30 +86,48 @@ def open_model(
     with _naming(model):
         session, batch, freed = _with_batch(function, sample, provider, whole=whole)
         names = _response_names(model, choice, session, sample)
+        notes: tuple[Finding, ...] = ()
+        if found := one_at_a_time(session, sample, whole=whole):
+            freed = freed or bool(session.function.fixed_batch)
+            session, batch, notes = found[0], *_told_alone(found[1])
         probe(model, session, sample, whole=whole)
+        flat = [name for group in names for name in group]
+        places = [
+            place
+            for output, group in zip(session.function.outputs, names, strict=True)
+            for place in _numbered(output, len(group))
+        ]
+        nodes = name_nodes(places, flat, names=request.output_names, classes=request.classes)
+        columns = list(range(len(nodes)))
+        if request.outputs:
+            columns = _columns(choice, session.function.outputs, names, nodes, model)
+        session = run_as_written(session, x)
+        notes += compare_as_deployed(session, x, flat, columns)
         if request.link != "identity":
             linked = build_function(model, choice, n_columns=x.shape[1], link=request.link)
             if freed:
                 linked = free_batch(replace(linked, fixed_batch=linked.fixed_batch or 1))
-            linked = replace(linked, fixed_batch=session.function.fixed_batch)
+            known = session.function
+            linked = replace(linked, fixed_batch=known.fixed_batch, plain=known.plain)
             session = session_of(linked, sample, provider=provider)
         if finite:
-            require_finite(model, session, sample, [name for group in names for name in group])
+            require_finite(model, session, sample, flat)
     function = session.function
-    flat = [name for group in names for name in group]
-    places = [
-        place
-        for output, group in zip(function.outputs, names, strict=True)
-        for place in _numbered(output, len(group))
-    ]
-    nodes = name_nodes(places, flat, names=request.output_names, classes=request.classes)
-    columns = list(range(len(nodes)))
-    if request.outputs:
-        columns = _columns(choice, function.outputs, names, nodes, model)
-        if columns != list(range(len(nodes))):
-            function = select_responses(function, columns)
+    if columns != list(range(len(nodes))):
+        function = select_responses(function, columns)
     chosen = tuple(nodes[c].name for c in columns)
-    return OpenModel(model, choice, function, chosen, nodes, batch, provider)
+    return OpenModel(model, choice, function, chosen, nodes, batch, provider, notes)
+
+
+def _told_alone(node: onnx.NodeProto) -> tuple[str, tuple[Finding, ...]]:
+    """How a graph takes its events that is given one at a time because of a node, and a warning."""
+    which = f"node '{printable(node.name or node.output[0])}' ({node.op_type})"
+    text = (
+        f"{which} quantizes by the range of the whole batch, so that the response to an event"
+        " depends on the others beside it: the model is evaluated one event at a time, as if"
+        " deployed so"
+    )
+    return f"one event at a time: {which} depends on the batch", (Finding("batch", None, text),)
 
 
 def _require_slope(model: LoadedModel, function: GraphFunction, *, by_steps: bool) -> None:

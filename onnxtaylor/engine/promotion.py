@@ -23,6 +23,7 @@ from onnxtaylor.engine.session import Session, reason, start
 from onnxtaylor.errors import UNKNOWN_FORM, ModelError, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.normalize import modernize, settle_branches
+from onnxtaylor.graph.normalize.stored import restore_weights
 from onnxtaylor.graph.promote import promote_graph, retyped
 from onnxtaylor.graph.prune import needed_inputs, prune
 
@@ -114,7 +115,7 @@ def _session_in_double(function: GraphFunction, x: Floats, provider: str) -> Ses
 
 
 def _promoted(function: GraphFunction) -> GraphFunction:
-    modern = _branched(modernize(function.proto), function.feed)
+    modern = restore_weights(_branched(modernize(function.proto), function.feed))
     proto = promote_graph(modern)
     prune(proto.graph, [function.response])
     path = replace(

@@ -161,7 +161,7 @@ class Reweighted:
         self.frozen = graph.frozen  # the weights that the compiler read by value
         self._weights = tuple(weights)
         self._feeds = {name: self._values[name] for name in graph.weights}
-        self._session = start(graph.proto, threads=1)
+        self._session = start(graph.proto, threads=1, plain=normal.plain)
         self._feed = normal.feed
         self._names = [output.name for output in self._session.get_outputs()]
         pieces, factors = loose_pieces(graph)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto
 
+from onnxtaylor.engine.semantics import KEPT, as_written, distorting
 from onnxtaylor.errors import (
     EvaluationError,
     ModelError,
@@ -26,13 +26,6 @@ from onnxtaylor.graph import GraphFunction
 __all__ = ["PROVIDERS", "Session", "available_threads", "choose_provider", "start"]
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-
-# Optimizers that make single precision, or worse, of numbers in double precision: they keep a
-# factor or an ε as an attribute, which holds 24 bits. FuseReluClip gives up on doubles altogether.
-ROUNDING = (
-    *("MatMulScaleFusion", "SimplifiedLayerNormFusion", "FuseReluClip"),
-    *("LayerNormFusionL1", "LayerNormFusionL2"),
-)
 
 UNKNOWN_OPERATOR = (
     r"Fatal error: (?P<domain>\S*):(?P<kind>\S+?)\(-?\d+\) is not a registered function/op",
@@ -109,11 +102,36 @@ def start(
     provider: str = "cpu",
     threads: int = 0,
     without: Sequence[str] = (),
+    plain: bool = False,
 ) -> Any:
-    """An onnxruntime session of a graph, ``without`` these optimizers; 0 threads are all.
+    """An onnxruntime session that computes what the graph says; 0 threads are all.
 
-    Raises ModelError, in one line, where onnxruntime cannot load the graph, OptionError where
-    CUDA does not start.
+    ``without`` are optimizers to be left out beside those that would make another function of it; a
+    ``plain`` session leaves out all. Raises ModelError, in one line, where onnxruntime cannot load
+    the graph, OptionError where CUDA does not start.
+    """
+    return launch(
+        as_written(proto),
+        provider=provider,
+        threads=threads,
+        entries=KEPT,
+        without=[*without, *distorting(proto)],
+        plain=plain,
+    )
+
+
+def launch(
+    proto: onnx.ModelProto,
+    *,
+    provider: str,
+    threads: int,
+    entries: Mapping[str, str],
+    without: Sequence[str] = (),
+    plain: bool = False,
+) -> Any:
+    """A session with these configuration ``entries``; raises as ``start`` does.
+
+    Without any it computes what a program does that loads the file and says nothing more.
     """
     module = runtime()
     options = module.SessionOptions()
@@ -122,6 +140,10 @@ def start(
     options.log_severity_level = 4
     # idle threads must not take the processors from the kernels and sums between two calls
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    for name, value in entries.items():
+        options.add_session_config_entry(name, value)
+    if plain:
+        options.graph_optimization_level = module.GraphOptimizationLevel.ORT_DISABLE_ALL
     providers: list[Any] = [PROVIDERS["cpu"]]
     if provider == "cuda":
         # TF32 products would keep 10 of single precision's 23 bits
@@ -131,7 +153,7 @@ def start(
             proto.SerializeToString(),
             options,
             providers=providers,
-            disabled_optimizers=[*without, *(ROUNDING if _has_doubles(proto) else ())],
+            disabled_optimizers=list(without),
             enable_fallback=False,  # it would print on stdout before it tries again
         )
     except Exception as error:  # onnxruntime raises many types without a common base
@@ -141,23 +163,28 @@ def start(
     return session
 
 
-def _has_doubles(proto: onnx.ModelProto) -> bool:
-    """Whether numbers in double precision are fed or stored."""
-    fed = any(i.type.tensor_type.elem_type == TensorProto.DOUBLE for i in proto.graph.input)
-    return fed or any(t.data_type == TensorProto.DOUBLE for t in proto.graph.initializer)
-
-
 class Session:
     """A GraphFunction that can be called on rows of features.
 
-    Raises ModelError, in one line, where onnxruntime cannot load or run the graph, ProbeError where
-    it does not answer with one row per event.
+    It computes what the graph says. With ``entries`` of its own it is a session as others would
+    start it, which may be another function: see ``engine.semantics``. Raises ModelError, in one
+    line, where onnxruntime cannot load or run the graph, ProbeError where it does not answer with
+    one row per event.
     """
 
-    def __init__(self, function: GraphFunction, *, provider: str = "cpu", threads: int = 0) -> None:
-        self._session = start(
-            function.proto, provider=provider, threads=threads, without=_distorting(function)
-        )
+    def __init__(
+        self,
+        function: GraphFunction,
+        *,
+        provider: str = "cpu",
+        threads: int = 0,
+        entries: Mapping[str, str] | None = None,
+    ) -> None:
+        kind: dict[str, Any] = {"provider": provider, "threads": threads, "plain": function.plain}
+        if entries is None:
+            self._session = start(function.proto, without=_dropping(function), **kind)
+        else:
+            self._session = launch(function.proto, entries=entries, **kind)
         self.function = function
         self.provider = provider
         self._width: int | None = None  # responses of an event, once it has been called
@@ -203,8 +230,8 @@ def varying_width(function: GraphFunction, counts: str) -> ProbeError:
     )
 
 
-def _distorting(function: GraphFunction) -> list[str]:
-    """Optimizations that would change the function.
+def _dropping(function: GraphFunction) -> list[str]:
+    """The optimizer that would take the randomness out of a random function.
 
     onnxruntime drops every Dropout inside a graph, even one that is asked to drop: a model left in
     training mode would pass for another one that is not.

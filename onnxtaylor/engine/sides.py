@@ -45,7 +45,7 @@ def two_sides(
         fine = function
         graph = derive(fine, indices, x, loose=True, strong=True)
     session = Session(fine, provider=provider, threads=threads)
-    compiled = start(graph.proto, provider=provider, threads=threads)
+    compiled = start(graph.proto, provider=provider, threads=threads, plain=fine.plain)
     names = [output.name for output in compiled.get_outputs()]
     feed = compiled.get_inputs()[0].name
     reader = Reader(*loose_pieces(graph), fine.dtype)

@@ -43,7 +43,8 @@ class GraphFunction:
 
     ``precision`` is the coarsest format of the features in the original graph, from its inputs to
     its responses, ``fixed_batch`` the number of events that the graph insists on (0: any),
-    ``labels`` the class names per output tensor, ``path`` how features reach responses.
+    ``labels`` the class names per output tensor, ``path`` how features reach responses. A ``plain``
+    function is run as it is written: its optimized graph has been found to be another function.
     """
 
     proto: onnx.ModelProto
@@ -54,6 +55,7 @@ class GraphFunction:
     labels: tuple[tuple[str, ...] | None, ...]
     link: str
     path: Reach
+    plain: bool = False
 
     def with_proto(self, proto: onnx.ModelProto) -> GraphFunction:
         """The same function, written in another way."""

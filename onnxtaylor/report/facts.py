@@ -130,6 +130,9 @@ def checks(result: TaylorResult) -> list[Check]:
         can = result.method == "derivative"
         advice = "Run onnxtaylor check, or analyze with --check 64." if can else None
         return [Check("none", what, f"Not run, so not passed: {why}", advice=advice)]
+    if check.get("reason"):
+        failed, advice = str(check["reason"]), "Trust no coefficient: see onnxtaylor check."
+        return [Check("error", what, f"{verdict.capitalize()}: {failed}", advice=advice)]
     total, events = sum(counts.values()), len(check.get("events") or ())
     at = f"of {total} coefficients at {events} events"
     rows = []

@@ -15,6 +15,7 @@ from onnxtaylor.audit.checks.primal_agreement import cross_check_of
 from onnxtaylor.audit.coefficients import quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
+from onnxtaylor.checking.verdicts import OFTEN
 from onnxtaylor.errors import printable
 
 __all__ = ["DerivativeAgreement"]
@@ -36,16 +37,50 @@ class DerivativeAgreement(Check):
     def look(self, evidence: Evidence) -> Looked:
         """The verdict of the cross-check, and the coefficients that differ."""
         check = cross_check_of(evidence)
+        if check.get("reason"):
+            return Looked(1, "graph", (self._not_compared(evidence, str(check["reason"])),))
         counts = check["coefficients"]
         total, events = sum(counts.values()), len(check["events"])
         summary = f"{counts['agrees']} of {total} coefficients agree at {events} events"
         differing = check["differing"]
         # not the verdict of the whole: that speaks of the responses, too, which are another check
         findings = [self._differs(evidence, row, counts) for row in differing[:LISTED]]
+        joints = check.get("joints", [])
+        findings += [self._on_joint(evidence, row, events) for row in joints[:LISTED]]
         if not findings and 2 * counts["agrees"] < total:
             hidden = "kink" if counts["kink"] > counts["undecided"] else "undecided"
             findings = [self._unknown(evidence, hidden, counts, total)]
         return Looked(total, "coefficients", tuple(findings), summary)
+
+    def _not_compared(self, evidence: Evidence, reason: str) -> Finding:
+        return self.finding(
+            Subject("model", evidence.model.path),
+            evidence.model_file,
+            f"no coefficient could be compared: {printable(reason, 400)}",
+            quantity="share of the coefficients that agree",
+            measured=0.0,
+            relation="≥",
+            limit=0.5,
+            certainty="nothing was shown to be right",
+            remedy="run `onnxtaylor check` on the model; trust none of its coefficients until then",
+        )
+
+    def _on_joint(self, evidence: Evidence, row: Mapping[str, Any], events: int) -> Finding:
+        name, share = printable(row["label"]), row["events"] / events
+        return self.finding(
+            Subject("coefficient", row["label"], tuple(row["features"]), row["output"]),
+            evidence.model_file,
+            f"the coefficient of {name} of response {quoted(row['output'])} does not exist at"
+            f" {row['events']} of {events} events: they lie exactly where the response has a kink,"
+            " or jumps",
+            quantity="share of the events on a kink",
+            measured=share,
+            relation="<",
+            limit=OFTEN,
+            certainty="the derivative of one side is taken there, by convention",
+            remedy="leave these events out (zero padding, sentinels), use --finite-step, or train"
+            " with a smooth activation",
+        )
 
     def _differs(
         self, evidence: Evidence, row: Mapping[str, Any], counts: Mapping[str, int]

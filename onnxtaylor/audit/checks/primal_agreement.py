@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from onnxtaylor.audit.base import Check, Looked, NotApplicableError
 from onnxtaylor.audit.evidence import Evidence
-from onnxtaylor.audit.finding import Subject
-from onnxtaylor.errors import printable
+from onnxtaylor.audit.finding import Finding, Subject
+from onnxtaylor.errors import DisagreementError, printable
 
 __all__ = ["PrimalAgreement", "cross_check_of"]
 
@@ -35,25 +35,43 @@ class PrimalAgreement(Check):
     id: ClassVar[str] = "primal-agreement"
 
     def look(self, evidence: Evidence) -> Looked:
-        """The responses of both graphs at the events of the cross-check."""
+        """The responses of both graphs, at the events of the cross-check or where they differ."""
+        if isinstance(evidence.failure, DisagreementError):
+            finding = self._apart(evidence, float("inf"), str(evidence.failure), "found at once")
+            return Looked(1, "graph", (finding,))
         check = cross_check_of(evidence)
         found, events = check["responses"], len(check["events"])
+        if found is None:  # an engine failed: derivative-agreement is no pass either
+            reason = printable(check["reason"], 400)
+            return Looked(1, "graph", (self._apart(evidence, "unknown", reason, "not compared"),))
         ratio = float("inf") if found["ratio"] is None else float(found["ratio"])
         apart = f"{found['deviation'] or 0:.3g}"
         summary = f"at most {apart} apart, {ratio:.2g} of the rounding allowed"
         if found["agree"]:
             return Looked(events, "events", summary=summary)
-        finding = self.finding(
-            Subject("model", evidence.model.path),
-            evidence.model_file,
+        finding = self._apart(
+            evidence,
+            ratio,
             f"responses of derivative graph and model are up to {apart} apart, at event"
             f" {found['event']}",
+            f"compared at {events} events; rounding was measured at each"
+            if events
+            else "found before the coefficients were compared",
+        )
+        return Looked(max(1, events), "events", (finding,), summary)
+
+    def _apart(
+        self, evidence: Evidence, measured: float | str, message: str, certainty: str
+    ) -> Finding:
+        return self.finding(
+            Subject("model", evidence.model.path),
+            evidence.model_file,
+            message,
             quantity="deviation in units of the rounding that is allowed",
-            measured=ratio,
+            measured=measured,
             relation="≤",
             limit=1.0,
-            certainty=f"compared at {events} events; rounding was measured at each",
-            remedy="trust no coefficient of this audit; use --engine differences, and report the"
-            " operator to the developers",
+            certainty=certainty,
+            remedy="trust no coefficient of this audit, and report the model's operators to the"
+            " developers",
         )
-        return Looked(events, "events", (finding,), summary)

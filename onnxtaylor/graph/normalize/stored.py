@@ -1,0 +1,60 @@
+"""Weights that are stored in whole numbers, as the numbers that they stand for.
+
+DequantizeLinear of constants, y = (x − zero) scale, is a constant: written so, the graph has no
+operator left that is defined for single precision alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper
+
+from onnxtaylor.graph.normalize.writer import Writer, replaced
+
+__all__ = ["restore_weights"]
+
+Array = npt.NDArray[Any]
+
+
+def restore_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Ensures: no DequantizeLinear of stored whole numbers is left at the top level."""
+
+    def written(w: Writer, node: onnx.NodeProto) -> bool:
+        if node.op_type != "DequantizeLinear" or node.domain not in ("", "ai.onnx"):
+            return False
+        whole, scale, zero = ([w.value(name) for name in node.input] + [None])[:3]
+        lacking = len(node.input) > 2 and node.input[2] and zero is None
+        if whole is None or scale is None or lacking:
+            return False
+        named = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        found = _restored(whole, scale, zero, named.get("axis", 1), named.get("block_size", 0))
+        w.write("Identity", [w.constant(found)], node.output[0])
+        return True
+
+    return replaced(proto, written)
+
+
+def _restored(whole: Array, scale: Array, zero: Array | None, axis: int, block: int) -> Array:
+    """(whole − zero) scale in the format of the scale; these may be single numbers, one for each
+    place along the axis, or one for each block of places.
+    """
+
+    def spread(value: Array) -> Array:
+        if value.size == 1:
+            return value.reshape(())
+        if block:
+            places = np.arange(whole.shape[axis]) // block
+            return value.take(places, axis)
+        shape = [1] * whole.ndim
+        shape[axis] = -1
+        return value.reshape(shape)
+
+    kind = scale.dtype
+    apart = whole.astype(kind)
+    if zero is not None:
+        apart = apart - spread(zero).astype(kind)
+    return np.asarray(apart * spread(scale), kind)
