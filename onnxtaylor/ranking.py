@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, listed, printable
+from onnxtaylor.errors import OptionError, listed, nearest, printable
 from onnxtaylor.files import write_whole
 
 if TYPE_CHECKING:
@@ -96,9 +96,7 @@ def ranked_rows(
 def _matching(pattern: str, features: tuple[str, ...]) -> set[str]:
     found = {name for name in features if name == pattern or fnmatchcase(name, pattern)}
     if not found:
-        shown = ", ".join(printable(name, 40) for name in features[:10])
-        more = ", …" if len(features) > 10 else ""
-        raise OptionError(f"no feature matches {printable(pattern)!r}: there are {shown}{more}")
+        raise OptionError(f"no feature matches {printable(pattern)!r}{nearest(pattern, features)}")
     return found
 
 
