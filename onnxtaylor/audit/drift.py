@@ -11,9 +11,10 @@ coefficients that are nearer than the features' σ tell them apart (``onnxtaylor
 baseline's features are taken to have the shape of the new ones), and half a place at least.
 
 Of several baselines, each of another training, the spread between them counts as well
-(``onnxtaylor.audit.retraining``): of ln(⟨t⟩ + c), c being 2 % of the largest score of that order,
-and of ranks. Its trend has a constant for each order, and the logarithm of the mean; that of ranks
-the logarithm of the mean rank.
+(``onnxtaylor.audit.retraining``): of √⟨t⟩, whose spread depends least on its size, and of ranks.
+Its trend has a constant for each order, and the logarithm of the mean; that of ranks the logarithm
+of the mean rank. Where all were made of the same events, to which no number is a stranger, the SEM
+stays out: what the events do is done to all of them.
 """
 
 from __future__ import annotations
@@ -31,12 +32,20 @@ from onnxtaylor.audit.retraining import Spread, spread_of
 from onnxtaylor.audit.spread import kurtosis, relative_errors
 from onnxtaylor.comparison import compare_results, two_sided
 from onnxtaylor.errors import ResultError, printable
-from onnxtaylor.result import TaylorResult
+from onnxtaylor.result import DataSummary, TaylorResult
 
-__all__ = ["Changes", "Row", "changed_ranks", "changed_scores", "with_errors", "with_retrainings"]
+__all__ = [
+    "Changes",
+    "Row",
+    "changed_ranks",
+    "changed_scores",
+    "of_the_same_events",
+    "with_errors",
+    "with_retrainings",
+]
 
 OLD, NEW = "a", "b"  # sides of a row of a comparison
-DAMPING = 0.02  # of the largest score: below it a relative change does not matter
+DAMPING = 0.02  # of the largest score: below it the spread does not depend on the mean
 NEAREST = 0.5  # places, by which any rank is uncertain
 
 Floats = npt.NDArray[np.float64]
@@ -57,8 +66,11 @@ class Changes:
     spread: Spread | None = field(default=None)
 
 
-def changed_scores(rows: Sequence[Row]) -> Changes:
-    """⟨t⟩ of the rows against one baseline, or against several where the rows have them."""
+def changed_scores(rows: Sequence[Row], same_events: bool = False) -> Changes:
+    """⟨t⟩ of the rows against one baseline, or against several where the rows have them.
+
+    ``same_events``: all results are of the same ones.
+    """
     old, new = _column(rows, "score_a"), _column(rows, "score_b")
     sem_old, sem_new = _column(rows, "sem_a"), _column(rows, "sem_b")
     if not rows or "scores" not in rows[0]:
@@ -73,13 +85,12 @@ def changed_scores(rows: Sequence[Row]) -> Changes:
     for key in set(keys):
         same = [k for k, other in enumerate(keys) if other == key]
         largest[same] = mean[same].max()
-    damping = np.maximum(DAMPING * largest, 1e-300)
+    share = mean / np.maximum(largest, 1e-300)
     orders = np.array([row["order"] for row in rows])
     columns = [(orders == order).astype(float) for order in np.unique(orders)]
-    trend = np.stack([*columns, np.log((mean + damping) / (largest + damping))], axis=1)
-    spread = spread_of(np.log(scores + damping), trend)
-    errors = np.hypot(sem_old / (mean + damping), sem_new / (new + damping))
-    z, p = spread.chances(np.log(new + damping), errors)
+    spread = spread_of(np.sqrt(scores), np.stack([*columns, np.log(share + DAMPING)], axis=1))
+    errors = np.hypot(_of_the_root(mean, sem_old), _of_the_root(new, sem_new))
+    z, p = spread.chances(np.sqrt(new), errors * (not same_events))
     return Changes(mean, scores.std(axis=0, ddof=1), z, p, spread)
 
 
@@ -163,6 +174,26 @@ def _places(row: Row, side: str, result: TaylorResult, share: float) -> float:
         hypot((row[f"rank_high_{side}"] - row[f"rank_low_{side}"]) / 2, (int(near.sum()) - 1) / 2),
         NEAREST,
     )
+
+
+def of_the_same_events(evidence: Evidence) -> bool:
+    """Whether the result and all baselines are of the same events, by the moments of the data."""
+    ours = evidence.result.data
+    return all(
+        (other.events, other.sum_weight, other.n_eff) == (ours.events, ours.sum_weight, ours.n_eff)
+        and _moments(other) == _moments(ours)
+        for other in (baseline.data for baseline in evidence.baselines)
+    )
+
+
+def _moments(data: DataSummary) -> list[str]:
+    """Of every feature; as text, since a NaN is not equal to itself."""
+    return sorted(f"{f.name}: {f.mean:.12g} {f.std:.12g} {f.min} {f.max}" for f in data.features)
+
+
+def _of_the_root(score: Floats, sem: Floats) -> Floats:
+    """The standard error of √score, finite where the score is 0."""
+    return np.asarray(sem / np.maximum(np.sqrt(score) + np.sqrt(score + sem), 1e-300))
 
 
 def _column(rows: Sequence[Row], name: str) -> Floats:

@@ -32,6 +32,7 @@ from onnxtaylor.audit.drift import (
     Row,
     changed_ranks,
     changed_scores,
+    of_the_same_events,
     with_errors,
     with_retrainings,
 )
@@ -39,7 +40,7 @@ from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.mirrored import distinct
 from onnxtaylor.audit.retraining import FEWEST
-from onnxtaylor.comparison import compare_results, holm
+from onnxtaylor.comparison import compare_results, holm, two_sided
 from onnxtaylor.errors import ResultError, listed, printable
 from onnxtaylor.result import TaylorResult
 from onnxtaylor.uncertainty import uncertain
@@ -126,16 +127,18 @@ class BaselineDrift(FileCheck, CoefficientCheck):
             rows = with_retrainings(rows, evidence)
         rows = with_errors(rows, evidence)
         summary = "nothing to compare"
+        notes: tuple[Finding, ...] = ()
         if rows:
-            scores = changed_scores(rows)
+            scores = changed_scores(rows, of_the_same_events(evidence))
             findings += self._scores(evidence, rows, scores)
             findings += self._ranks(evidence, rows)
+            notes = tuple(self._unsure(evidence, rows, scores))
             summary = self._summary(evidence, scores)
         if mirrored := [name for name in outputs if name not in kept]:
             summary += f"; mirror images were looked at once, without {listed(mirrored)}"
         if still:
             summary += f"; {still} coefficients within one-hot groups were left out"
-        return Looked(len(rows), "coefficients", tuple(findings), summary)
+        return Looked(len(rows), "coefficients", tuple(findings), summary, notes)
 
     def _summary(self, evidence: Evidence, scores: Changes) -> str:
         largest = float(np.abs(scores.z).max())
@@ -200,6 +203,32 @@ class BaselineDrift(FileCheck, CoefficientCheck):
                 certainty=_certainty(evidence, changes, k, family[k], "coefficients"),
                 remedy=_remedy(evidence),
             )
+
+    def _unsure(
+        self, evidence: Evidence, rows: Sequence[Row], changes: Changes
+    ) -> Iterator[Finding]:
+        """A note on what would be a finding, were the spread of the trainings known better."""
+        if changes.spread is None:
+            return
+        limit = self.significance / 2
+        sure, known = holm(changes.p), holm(two_sided(changes.z, np.ones(len(rows))))
+        after = np.array([row["score_b"] for row in rows])
+        large = np.abs(after - changes.before) > self.min_change * changes.before
+        open_ = np.flatnonzero((sure >= limit) & (known < limit) & large)
+        if not len(open_):
+            return
+        k = int(open_[np.abs(changes.z[open_]).argmax()])
+        yield self.note(
+            _subject(rows[k]),
+            evidence.model_file,
+            f"{len(open_)} coefficients changed by more than chance would explain, were the spread"
+            f" between trainings known; {changes.spread.trainings} retrainings tell it too badly to"
+            f" be sure: name more of them. Most changed ⟨t⟩ of {printable(rows[k]['label'])} of"
+            f" response {quoted(rows[k]['output_b'])}: from {changes.before[k]:.4g} to"
+            f" {after[k]:.4g}, by {abs(float(changes.z[k])):.1f} σ",
+            "open",
+            "within chance",
+        )
 
     def _ranks(self, evidence: Evidence, rows: Sequence[Row]) -> Iterator[Finding]:
         several = len(evidence.baselines) > 1
