@@ -31,7 +31,7 @@ from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.retraining import Spread, spread_of
 from onnxtaylor.audit.spread import kurtosis, relative_errors
 from onnxtaylor.comparison import compare_results, two_sided
-from onnxtaylor.errors import ResultError, printable
+from onnxtaylor.errors import OnnxTaylorError, ResultError, printable
 from onnxtaylor.result import DataSummary, TaylorResult
 
 __all__ = [
@@ -116,7 +116,10 @@ def with_retrainings(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
     first, *others = evidence.baselines
     known = []
     for path, other in zip(evidence.baseline_paths[1:], others, strict=True):
-        theirs = {_key(row): row for row in compare_results(first, other).rows()}
+        try:
+            theirs = {_key(row): row for row in compare_results(first, other).rows()}
+        except OnnxTaylorError as error:
+            raise ResultError(f"baseline {printable(path)}: {error}") from None
         for row in rows:
             if _key(row) not in theirs:
                 raise ResultError(

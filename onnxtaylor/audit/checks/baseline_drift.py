@@ -141,7 +141,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
         return Looked(len(rows), "coefficients", tuple(findings), summary, notes)
 
     def _summary(self, evidence: Evidence, scores: Changes) -> str:
-        largest = float(np.abs(scores.z).max())
+        largest = float(np.abs(scores.z[np.isfinite(scores.z)]).max(initial=0.0))
         said = f"largest change of ⟨t⟩ {largest:.1f} σ"
         if scores.spread is not None:
             least = scores.spread.least(self.significance / 2 / len(scores.z))
@@ -185,7 +185,8 @@ class BaselineDrift(FileCheck, CoefficientCheck):
         for key, row, before in zip(keys, rows, changes.before, strict=True):
             largest[key] = max(largest.get(key, 0.0), float(before), row["score_b"])
         family = holm(changes.p)
-        for k, (key, row) in enumerate(zip(keys, rows, strict=True)):
+        for k in np.lexsort((-np.abs(changes.z), family)).tolist():
+            key, row = keys[k], rows[k]
             old, new = float(changes.before[k]), float(row["score_b"])
             change = abs(new - old) / max(old, self.negligible * largest[key], 1e-300)
             if family[k] >= self.significance / 2 or change <= self.min_change:
@@ -302,7 +303,7 @@ def _certainty(
 ) -> str:
     """How sure a change is, and what its σ includes."""
     known = bool(np.isfinite(changes.z[k]))
-    z = f"{abs(float(changes.z[k])):.1f} σ" if known else "the same at every event"
+    z = f"{abs(float(changes.z[k])):.1f} σ" if known else "no uncertainty"
     p = f"{chance:.1g}" if chance >= 1e-99 else "below 1e-99"
     number = len(changes.z) if number is None else number
     among = f"chance of any such change among {number} {noun} {p}"
