@@ -6,8 +6,9 @@ the way out. The command line prints it behind ``error:`` and ends with exit sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from math import nan
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ __all__ = [
     "printable",
 ]
 
+
+ALIKE = 0.6  # of SequenceMatcher.ratio, which get_close_matches asks for as well
 
 # what a pass or a rule raises that meets a form of its operator that it does not know
 UNKNOWN_FORM = (AssertionError, LookupError, NotImplementedError, TypeError, ValueError)
@@ -126,8 +129,11 @@ def listed(names: Sequence[str], limit: int = 6) -> str:
 def nearest(name: str, names: Sequence[str]) -> str:
     """What a message says behind a name that does not exist: what was meant, or what there is.
 
-    Upper and lower case count as the same letter.
+    Upper and lower case count as the same letter. Of a pattern (``zipp*``) the letters between the
+    wildcards are compared with as many of a name, wherever they stand in it.
 
+    >>> "no feature matches 'zipp*'" + nearest("zipp*", ["age", "zip_risk"])
+    "no feature matches 'zipp*': did you mean 'zip_risk'?"
     >>> "no column 'Labell'" + nearest("Labell", ["label", "weight"])
     "no column 'Labell': did you mean 'label'?"
     >>> "no column 'zzz'" + nearest("zzz", ["label", "weight"])
@@ -135,6 +141,23 @@ def nearest(name: str, names: Sequence[str]) -> str:
     """
     known = {other.casefold(): other for other in reversed(names)}  # of equal ones the first
     near = [known[key] for key in get_close_matches(name.casefold(), list(known), n=3)]
+    if not near and (parts := _between_wildcards(name.casefold())):
+        closeness = {key: min(_likeness(part, key) for part in parts) for key in known}
+        best = sorted(known, key=lambda key: -closeness[key])
+        near = [known[key] for key in best if closeness[key] >= ALIKE][:3]
     if near:
         return ": did you mean " + " or ".join(f"'{printable(n, 60)}'" for n in near) + "?"
     return f": it has {listed(list(dict.fromkeys(names)))}" if names else ""
+
+
+def _between_wildcards(pattern: str) -> list[str]:
+    """The letters of a pattern between its wildcards; nothing of a name without any."""
+    parts = re.split(r"\[.[^\]]*\]|[*?]", pattern)
+    return [part for part in parts if part] if len(parts) > 1 else []
+
+
+def _likeness(part: str, name: str) -> float:
+    """How much some as many letters of the name are like a part: 1 where it has the part."""
+    size = len(part)
+    starts = range(max(1, len(name) - size + 1))
+    return max(SequenceMatcher(None, part, name[k : k + size]).ratio() for k in starts)

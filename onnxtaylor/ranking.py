@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.classes import classes_of
-from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.errors import OptionError, nearest, printable
 from onnxtaylor.files import write_whole
 
 if TYPE_CHECKING:
@@ -97,9 +97,7 @@ def ranked_rows(
 def _matching(pattern: str, features: tuple[str, ...]) -> set[str]:
     found = {name for name in features if name == pattern or fnmatchcase(name, pattern)}
     if not found:
-        shown = ", ".join(printable(name, 40) for name in features[:10])
-        more = ", …" if len(features) > 10 else ""
-        raise OptionError(f"no feature matches {printable(pattern)!r}: there are {shown}{more}")
+        raise OptionError(f"no feature matches {printable(pattern)!r}{nearest(pattern, features)}")
     return found
 
 

@@ -143,7 +143,7 @@ def test_a_feature_is_named_or_matched(result, pattern, names):
     [
         ({"count": 0}, "count 0"),
         ({"order": 3}, "order 3"),
-        ({"feature": "der_*"}, "no feature matches 'der_.*': there are DER_m"),
+        ({"feature": "der_*"}, "no feature matches 'der_.*': did you mean 'DER_m"),
         ({"feature": "a\nb"}, r"matches 'a\\\\nb'"),
         ({"output": "ztt"}, "no output 'ztt'"),
         ({"group": "c"}, "no group 'c'"),

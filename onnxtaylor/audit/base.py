@@ -104,19 +104,21 @@ class Check(ABC):
     ``id`` is stable, ``usual_level`` that of a policy that says nothing. ``needs`` are the files
     beside model and data without which there is nothing to compare with: baseline, reference, gof.
     ``by_default`` tells whether it runs without a policy. The first line of the docstring is what
-    it demands.
+    it demands. ``level_is_given``: by a policy, in place of the usual one.
     """
 
     id: ClassVar[str]
     usual_level: ClassVar[str] = "error"
     needs: ClassVar[tuple[str, ...]] = ()
     by_default: ClassVar[bool] = True
+    level_is_given: ClassVar[bool] = False
 
     name: str = option("", "its name in reports, where the same check occurs several times")
     level: str = option("", "how grave its findings are", choices=("error", "warning", "note"))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.id)
+        object.__setattr__(self, "level_is_given", bool(self.level))
         object.__setattr__(self, "level", self.level or self.usual_level)
         for f in fields(self):
             value, form = getattr(self, f.name), f.metadata.get("form")
@@ -128,6 +130,10 @@ class Check(ABC):
             for text in value if form and isinstance(value, tuple) else ():
                 if not re.fullmatch(pattern, text):
                     raise OptionError(f"{where}: '{printable(text)}' is not {words}")
+
+    def settled(self, evidence: Evidence) -> Check:
+        """This check as it runs: its usual level may depend on the files beside the model."""
+        return self
 
     def ready(self, evidence: Evidence) -> None:  # noqa: B027
         """Finds out before the analysis whether the files beside it fit.

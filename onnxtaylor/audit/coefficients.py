@@ -15,12 +15,12 @@ from fnmatch import fnmatchcase
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.audit.base import CoefficientCheck
+from onnxtaylor.audit.base import CoefficientCheck, NotApplicableError
 from onnxtaylor.errors import OptionError, nearest, printable
 from onnxtaylor.indices import label
 from onnxtaylor.result import TaylorResult
 
-__all__ = ["ORDERS", "Block", "blocks", "chosen", "matching", "quoted"]
+__all__ = ["ORDERS", "Block", "blocks", "chosen", "matching", "quoted", "with_coefficients"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -116,6 +116,19 @@ def chosen(check: object, kind: str, patterns: Sequence[str], names: Sequence[st
                 + nearest(pattern, names)
             )
     return matching(patterns, names)
+
+
+def with_coefficients(result: TaylorResult, features: Sequence[int]) -> None:
+    """Raises NotApplicableError for a feature that has no coefficient in the result.
+
+    Finite steps do not move every feature: of those that they do not, nothing is known.
+    """
+    for i in features:
+        if not (result.indices.table == i).any():
+            raise NotApplicableError(
+                f"feature {quoted(result.features[i])} has no coefficient: finite steps do not"
+                " move it, so nothing is known of its influence"
+            )
 
 
 def quoted(name: str) -> str:

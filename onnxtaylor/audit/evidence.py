@@ -18,6 +18,7 @@ import onnx
 
 from onnxtaylor.analysis import analyze
 from onnxtaylor.audit.finding import Location
+from onnxtaylor.audit.mirrored import mirror_images
 from onnxtaylor.checking import Sample
 from onnxtaylor.data import EventSource
 from onnxtaylor.engine.opening import OpenModel, open_model
@@ -47,7 +48,7 @@ class Evidence:
     path: Path
     files: tuple[Path, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
-    baseline_path: Path | None = None
+    baseline_paths: tuple[Path, ...] = ()
     reference_path: Path | None = None
     gof_path: Path | None = None
     progress: Progress | None = None
@@ -66,8 +67,7 @@ class Evidence:
     def open(self) -> None:
         """Reads all files but the data. Raises OnnxTaylorError for what cannot be read."""
         _ = self.model, self.source
-        if self.baseline_path is not None:
-            _ = self.baseline
+        _ = self.baselines
         if self.gof_path is not None:
             _ = self.gof
 
@@ -175,14 +175,32 @@ class Evidence:
         return np.concatenate(parts).astype(np.float64)
 
     @cached_property
+    def mirror_images(self) -> dict[str, str]:
+        """Responses that mirror an earlier one, with its name."""
+        return {} if self.failure is not None else mirror_images(self.result)
+
+    @property
+    def baseline_path(self) -> Path | None:
+        """The file of the (first) baseline."""
+        return self.baseline_paths[0] if self.baseline_paths else None
+
+    @cached_property
+    def baselines(self) -> tuple[TaylorResult, ...]:
+        """The saved results of earlier analyses: one, or several of as many trainings.
+
+        Raises ResultError.
+        """
+        return tuple(TaylorResult.load(path) for path in self.baseline_paths)
+
+    @property
     def baseline(self) -> TaylorResult:
-        """The saved result of an earlier analysis. Raises ResultError."""
-        assert self.baseline_path is not None, "the service asks for it first"
-        return TaylorResult.load(self.baseline_path)
+        """The (first) saved result of an earlier analysis. Raises ResultError."""
+        assert self.baselines, "the service asks for it first"
+        return self.baselines[0]
 
     @property
     def baseline_file(self) -> Location:
-        """Where findings about the baseline point to."""
+        """Where findings about the (first) baseline point to."""
         return Location("baseline", str(self.baseline_path))
 
     @cached_property
@@ -214,7 +232,7 @@ class Evidence:
             self,
             path=self.reference_path,
             options=options,
-            baseline_path=None,
+            baseline_paths=(),
             reference_path=None,
             gof_path=None,
             role="reference",

@@ -111,14 +111,15 @@ class AuditOutcome:
     ``policy`` is where the checks were read from, or ``defaults``; ``strict`` makes warnings count.
     ``analysis`` says how the coefficients were computed: engine, precision, scale, link, order,
     events, n_eff, features, outputs, groups. ``timestamp`` is UTC, ISO 8601. ``warnings`` are those
-    of the analysis about data and responses, which no check judges.
+    of the analysis about data and responses, which no check judges. ``baseline`` are several of as
+    many trainings.
     """
 
     model: File
     data: tuple[File, ...]
     policy: str
     strict: bool
-    baseline: File | None
+    baseline: tuple[File, ...]
     reference: File | None
     gof: File | None
     analysis: Mapping[str, Any]
@@ -169,7 +170,7 @@ class AuditOutcome:
     def verdict(self) -> str:
         """The whole in one line.
 
-        >>> AuditOutcome(File("m.onnx", None), (), "defaults", False, None, None, None, {}, (),
+        >>> AuditOutcome(File("m.onnx", None), (), "defaults", False, (), None, None, {}, (),
         ...              "1970-01-01T00:00:00Z", "0").verdict
         'FAIL: no check was run'
         """
@@ -200,7 +201,7 @@ class AuditOutcome:
             "data": [file(one) for one in self.data],
             "policy": self.policy,
             "strict": self.strict,
-            "baseline": file(self.baseline),
+            "baseline": [file(one) for one in self.baseline],
             "reference": file(self.reference),
             "gof": file(self.gof),
             "analysis": {
@@ -237,9 +238,10 @@ class AuditOutcome:
     def _from_document(cls, document: Mapping[str, Any]) -> AuditOutcome:
         kept = {f.name: document[f.name] for f in fields(cls) if f.name != "result"}
         kept["model"] = File(**kept["model"])
-        for name in ("baseline", "reference", "gof"):
+        for name in ("reference", "gof"):
             kept[name] = None if kept[name] is None else File(**kept[name])
-        kept["data"] = tuple(File(**one) for one in kept["data"])
+        for name in ("data", "baseline"):
+            kept[name] = tuple(File(**one) for one in kept[name])
         kept["checks"] = _checks(kept["checks"])
         kept["warnings"] = tuple(Warned(**one) for one in kept["warnings"])
         outcome = cls(**kept)

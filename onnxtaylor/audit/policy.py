@@ -3,7 +3,7 @@
 ``audit.toml`` holds it, or the table ``[tool.onnxtaylor]`` of a pyproject.toml:
 
     strict = false                    # whether warnings count
-    baseline = "baseline.json"        # files are sought beside the policy
+    baseline = "baseline.json"        # files are sought beside the policy; a list of retrainings
 
     [analysis]                        # what the command line leaves open
     label = "Label"
@@ -44,7 +44,7 @@ class Policy:
 
     ``origin`` is where it was read from, ``listed`` tells whether it lists its checks: what is
     asked for and cannot be run is an error. ``analysis`` has the keys of the table, and ``path`` is
-    the file, where there is one.
+    the file, where there is one. Several results of ``baseline`` are of as many trainings.
     """
 
     origin: str
@@ -52,7 +52,7 @@ class Policy:
     listed: bool = True
     strict: bool = False
     analysis: Mapping[str, Any] = field(default_factory=dict)
-    baseline: Path | None = None
+    baseline: tuple[Path, ...] = ()
     reference: Path | None = None
     gof: Path | None = None
     path: Path | None = None
@@ -60,7 +60,7 @@ class Policy:
     @property
     def files(self) -> tuple[Path, ...]:
         """The policy's own file and those that it names: no report may be written over them."""
-        named = (self.path, self.baseline, self.reference, self.gof)
+        named = (self.path, *self.baseline, self.reference, self.gof)
         return tuple(path for path in named if path is not None)
 
 
@@ -100,13 +100,15 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
     def beside(name: str) -> Path | None:
         return None if document.get(name) is None else path.parent / document[name]
 
+    baselines = document.get("baseline", [])
+    baselines = [baselines] if isinstance(baselines, str) else baselines
     return Policy(
         origin=where,
         checks=checks,
         listed=rows is not None,
         strict=document.get("strict", False),
         analysis=document.get("analysis", {}),
-        baseline=beside("baseline"),
+        baseline=tuple(path.parent / name for name in baselines),
         reference=beside("reference"),
         gof=beside("gof"),
         path=path,

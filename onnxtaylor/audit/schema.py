@@ -70,7 +70,11 @@ def policy_schema(checks: Mapping[str, type[Check]]) -> dict[str, Any]:
         "properties": {
             "schema": {"const": SCHEMA},
             "strict": {"type": "boolean", "description": "warnings count as errors"},
-            "baseline": {**FILE, "description": "the file of a result, beside the policy"},
+            "baseline": {
+                "anyOf": [FILE, {"type": "array", "items": FILE, "minItems": 1}],
+                "description": "the file of a result, beside the policy, or a list of such files:"
+                " results of three retrainings or more",
+            },
             "reference": {**FILE, "description": "the file of another model, beside the policy"},
             "gof": {**FILE, "description": "the file of a goodness of fit, beside the policy"},
             "analysis": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from onnxtaylor.audit.base import Check, FileCheck, Looked, NotApplicableError
 from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.evidence import Evidence, sha256_of
+from onnxtaylor.audit.mirrored import merged
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, File
 from onnxtaylor.audit.policy import Policy, find_policy, read_policy
 from onnxtaylor.errors import (
@@ -38,7 +40,7 @@ def audit(
     data: Paths,
     policy: str | os.PathLike[str] | Policy | None = None,
     *,
-    baseline: str | os.PathLike[str] | None = None,
+    baseline: Paths | None = None,
     reference: str | os.PathLike[str] | None = None,
     gof: str | os.PathLike[str] | None = None,
     strict: bool = False,
@@ -56,7 +58,8 @@ def audit(
         ``onnxtaylor.audit.policy``.
     baseline, reference, gof
         A saved result, another file of the same model, and a saved goodness of fit, which some
-        checks compare with; in place of those that the policy names.
+        checks compare with; in place of those that the policy names. Several baselines are results
+        of as many trainings, three or more: their spread counts.
     strict
         Whether warnings count as errors.
     progress
@@ -74,19 +77,20 @@ def audit(
     timestamp = f"{moment():%Y-%m-%dT%H:%M:%SZ}"
     if not isinstance(policy, Policy):
         policy = find_policy() if policy is None else read_policy(policy)
-    given = {"baseline": baseline, "reference": reference, "gof": gof}
-    beside = {name: _path(given[name] or getattr(policy, name)) for name in BESIDE}
+    given: dict[str, Paths | None] = {"baseline": baseline, "reference": reference, "gof": gof}
+    beside = {name: _paths(given[name] or getattr(policy, name)) for name in BESIDE}
     _complete(policy, beside, given)
     evidence = gather(model, data, policy, beside, progress, options)
     evidence.open()
-    for check in policy.checks:
+    checks = [c if _lacking(c, evidence) else c.settled(evidence) for c in policy.checks]
+    for check in checks:
         if not _lacking(check, evidence):
             check.ready(evidence)
     outcomes: dict[str, CheckOutcome] = {}
     # why a model has no coefficients one check can say, and no other
     disagree = isinstance(evidence.failure, DisagreementError)
     first = "primal-agreement" if disagree else "finite"
-    for check in sorted(policy.checks, key=lambda check: check.id != first):
+    for check in sorted(checks, key=lambda check: check.id != first):
         tell(progress, check.name, 0, None)
         outcomes[check.name] = _outcome(check, evidence, policy, outcomes)
     result = None if evidence.failure is not None else evidence.result
@@ -97,14 +101,15 @@ def audit(
         policy=policy.origin,
         strict=strict or policy.strict,
         analysis=_analysis(evidence),
-        checks=tuple(outcomes[check.name] for check in policy.checks),
+        checks=tuple(outcomes[check.name] for check in checks),
         timestamp=timestamp,
         version=version("onnxtaylor"),
         result=result,
         warnings=() if result is None else result.warnings,
+        baseline=tuple(File(str(at), sha256_of(at)) for at in beside["baseline"]),
         **{
-            name: None if at is None else File(str(at), sha256_of(at))
-            for name, at in beside.items()
+            name: File(str(at), sha256_of(at)) if (at := _only(beside[name])) else None
+            for name in ("reference", "gof")
         },
     )
 
@@ -113,7 +118,7 @@ def gather(
     model: str | os.PathLike[str],
     data: Paths,
     policy: Policy,
-    beside: Mapping[str, Path | None],
+    beside: Mapping[str, tuple[Path, ...]],
     progress: Progress | None,
     options: Mapping[str, Any],
 ) -> Evidence:
@@ -131,9 +136,9 @@ def gather(
         path=Path(model),
         files=tuple(Path(file) for file in files),
         options=kept,
-        baseline_path=beside.get("baseline"),
-        reference_path=beside.get("reference"),
-        gof_path=beside.get("gof"),
+        baseline_paths=beside.get("baseline", ()),
+        reference_path=_only(beside.get("reference", ())),
+        gof_path=_only(beside.get("gof", ())),
         progress=progress,
     )
 
@@ -150,17 +155,23 @@ def _require_told(evidence: Evidence, policy: Policy, outcomes: Mapping[str, Che
         )
 
 
-def _path(path: str | os.PathLike[str] | None) -> Path | None:
-    return None if path is None else Path(path)
+def _paths(paths: Paths | None) -> tuple[Path, ...]:
+    if paths is None:
+        return ()
+    return (Path(paths),) if isinstance(paths, str | os.PathLike) else tuple(map(Path, paths))
+
+
+def _only(paths: tuple[Path, ...]) -> Path | None:
+    return paths[0] if paths else None
 
 
 def _complete(
-    policy: Policy, beside: Mapping[str, Path | None], given: Mapping[str, object]
+    policy: Policy, beside: Mapping[str, tuple[Path, ...]], given: Mapping[str, Paths | None]
 ) -> None:
     """Raises OptionError where a check that is asked for lacks a file, or a file lacks a check."""
     for check in policy.checks if policy.listed else ():
         for name in check.needs:
-            if beside[name] is None and not _only_when_given(check):
+            if not beside[name] and not _only_when_given(check):
                 raise OptionError(
                     f"{policy.origin}: check '{printable(check.name)}' needs a {name}: name it with"
                     f' --{name}, or by {name} = "…" in the policy'
@@ -168,9 +179,10 @@ def _complete(
     for name in BESIDE:
         if given[name] and not any(name in check.needs for check in policy.checks):
             users = [id for id, check in BUILT_IN.items() if name in check.needs]
+            files = ", ".join(map(printable, beside[name]))
             raise OptionError(
-                f"--{name} {printable(given[name])}: no check of {policy.origin} uses it: add one"
-                f" that does ({', '.join(users)}), or leave it out"
+                f"--{name} {files}: no check of {policy.origin} uses it: add one that does"
+                f" ({', '.join(users)}), or leave it out"
             )
 
 
@@ -193,6 +205,7 @@ def _outcome(
         if lacking:
             raise NotApplicableError(f"no {lacking[0]} was given (--{lacking[0]})")
         looked = check.look(evidence)
+        looked = replace(looked, findings=merged(looked.findings, evidence.mirror_images))
         if not looked.number and not looked.findings:
             raise NotApplicableError("there was nothing to look at")
     except NotApplicableError as error:

@@ -11,6 +11,7 @@ import numpy as np
 
 from onnxtaylor.audit.base import Check, Looked, NotApplicableError
 from onnxtaylor.audit.checks import BUILT_IN
+from onnxtaylor.audit.checks.baseline_drift import BaselineDrift
 from onnxtaylor.audit.checks.dominance import Dominance
 from onnxtaylor.audit.checks.expected_top import ExpectedTop
 from onnxtaylor.audit.checks.kinks import Kinks
@@ -31,6 +32,11 @@ SUGGESTED = 3  # features that are expected among the first coefficients
 ROOM = 1.5  # of a limit over what was measured
 WIDTH = 100
 WARNINGS = 20  # that are written
+BY_NUMBER = [
+    "# level: warning with one baseline, since the statistics of events is not all that another",
+    "# training changes; error with the results of three retrainings or more, or of this model",
+    '# level = "error"',
+]
 
 Limits = dict[str, tuple[Any, str]]  # of a key, its value and what was measured
 
@@ -80,6 +86,7 @@ def _head(evidence: Evidence, unnamed: Mapping[str, str]) -> str:
             "strict = false  # true: warnings count as errors",
             "# Files to compare with, as --baseline, --reference and --gof name them, too:",
             '# baseline = "baseline.json"  # by `onnxtaylor audit MODEL DATA -o baseline.json`',
+            '# baseline = ["a.json", "b.json", "c.json"]  # of three retrainings or more',
             '# reference = "float.onnx"  # another file of the same model',
             '# gof = "gof.json"  # made by `onnxtaylor gof -o`',
         ]
@@ -222,7 +229,11 @@ def _against_files() -> Iterator[str]:
             key: (value, "") for key, value in one.options().items() if not isinstance(value, tuple)
         }
         limits["when-given"] = (True, f"false: there must be a {check.needs[0]}")
-        yield "\n".join([f"# {check.title()}", *_lines(one, limits)])
+        lines = list(_lines(one, limits))
+        if check is BaselineDrift:  # whose level is left to the number of baselines
+            at = lines.index(f"level = {_toml(one.level)}")
+            lines[at : at + 1] = BY_NUMBER
+        yield "\n".join([f"# {check.title()}", *lines])
 
 
 def _wrapped(text: str) -> list[str]:

@@ -72,7 +72,12 @@ def audit(
         ),
     ] = None,
     baseline: Annotated[
-        Path | None, _file("RESULT", "A result of an earlier audit, or of `analyze --scale sigma`.")
+        list[Path] | None,
+        _file(
+            "RESULT",
+            "A result of an earlier audit, or of `analyze --scale sigma`; repeated for those of"
+            " three retrainings or more: their spread counts.",
+        ),
     ] = None,
     reference: Annotated[
         Path | None, _file("MODEL", "Another file of the same model: float of quantized, …")
@@ -149,7 +154,8 @@ def audit(
         )
     reports = _reports(report, json)
     demanded = None if init else _policy(policy)
-    beside = [path for path in (baseline, reference, gof) if path is not None]
+    _events_only(data, baseline)
+    beside = [*(baseline or ()), *(path for path in (reference, gof) if path is not None)]
     beside += [] if demanded is None else demanded.files
     targets = {"-o": out}
     targets |= {f"--report {kind}:": path for kind, path in reports if path is not None}
@@ -192,7 +198,7 @@ def audit(
                 model,
                 files,
                 demanded,
-                baseline=baseline,
+                baseline=baseline or None,
                 reference=reference,
                 gof=gof,
                 strict=strict,
@@ -225,6 +231,16 @@ def _policy(path: Path | None) -> Policy:
     from onnxtaylor.audit.policy import find_policy, read_policy
 
     return find_policy() if path is None else read_policy(path)
+
+
+def _events_only(data: Sequence[Path], baseline: Sequence[Path] | None) -> None:
+    """Raises OptionError for a second baseline without its option: it would be taken for data."""
+    stray = [path for path in data if path.suffix.lower() == ".json"]
+    if baseline and stray:
+        raise OptionError(
+            f"{printable(stray[0])}: no file of events: for several baselines write --baseline"
+            " before each"
+        )
 
 
 def _refuse(**given: object) -> None:

@@ -242,7 +242,7 @@ def _print(found: GoodnessOfFit, top: int) -> None:
             weights = f", Σw = {sample.sum_weight:.6g}, N_eff = {sample.n_eff:.6g}"
             console.show(f"{side}  {sources}: {sample.events} events{weights * sample.weighted}")
     console.show(_features(found))
-    rows = sorted((pair for pair in found.pairs if pair.p is not None), key=lambda x: x.p or 0.0)
+    rows = [pair for pair in found.worst_pairs if pair.p is not None]
     if rows and top:
         console.show(_table([(", ".join(r.features), (r.tests[0],)) for r in rows[:top]],
                             "worst pairs", "pair", len(found.pairs)))  # fmt: skip
@@ -255,8 +255,8 @@ def _print(found: GoodnessOfFit, top: int) -> None:
 
 
 def _features(found: GoodnessOfFit) -> Table:
-    rows = sorted(found.features, key=lambda f: 2.0 if f.p is None else f.p)
-    return _table([(f.name, f.tests) for f in rows], "features", "feature", len(rows))
+    rows = [(f.name, f.tests) for f in found.worst_features]
+    return _table(rows, "features", "feature", len(rows))
 
 
 def _table(
@@ -291,8 +291,9 @@ def _table(
             *([_number(first.p_asymptotic)] if asymptotic else []),
             *(_number(test.p) for test in tests[1:]),
         )
-    if len(rows) < total:
-        table.caption, table.caption_justify = f"{len(rows)} of {total} {what}s", "left"
+    count = f"{len(rows)} of {total} {what}s, " if len(rows) < total else ""
+    ties = "; equal ones by p (χ²)" if asymptotic else ""
+    table.caption, table.caption_justify = f"{count}worst first: by p{ties}", "left"
     return table
 
 

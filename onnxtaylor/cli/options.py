@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -62,9 +62,12 @@ STDIN = "<stdin>"
 MAX_THREADS = 1024  # each has a session of its own
 
 
-def no_stdin(parameter: typer.CallbackParam, path: Path | None) -> Path | None:
-    """Of an option or argument that takes a file. Raises OptionError for ``-``."""
-    if path == Path("-"):
+Files = TypeVar("Files", Path | None, list[Path] | None)
+
+
+def no_stdin(parameter: typer.CallbackParam, path: Files) -> Files:
+    """Of an option or argument that takes a file, or several. Raises OptionError for ``-``."""
+    if Path("-") in (path if isinstance(path, list) else [path]):
         long = [word for word in parameter.opts if word.startswith("--")]
         name = long[0] if long else str(parameter.metavar)
         raise OptionError(f"{name} -: is no file here: only DATA or RESULT is read from stdin")

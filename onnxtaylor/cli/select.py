@@ -210,8 +210,8 @@ def _joined_table(joined: JoinedTable, symbol: str) -> Table:
             Text(printable(row.reason, limit=400)),
         )
     table.caption = (
-        f"*: in a coefficient that is kept; bad: p < {joined.threshold:g}; pairs with features that"
-        " are not bad alone"
+        f"by influence; *: in a coefficient that is kept; bad: p < {joined.threshold:g}; pairs with"
+        " features that are not bad alone"
     )
     table.caption_justify = "left"
     return table

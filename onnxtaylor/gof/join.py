@@ -22,7 +22,7 @@ limit and α/m are our choice. A pair with a feature that is badly modelled by i
 the other feature, so it does not count.
 
 A p-value of toys that none of them reached is only known to be small. If it has an asymptotic
-p-value that one is compared with α/m.
+p-value that one is compared with α/m, and tells which pair is the worst.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _row(
     judged = [pair for pair in pairs if pair.p is not None]
     counted = [pair for pair in judged if not bad_alone & ({*pair.features} - {name})]
     bad = [pair for pair in counted if _p(pair) < threshold]
-    worst = min(counted, key=_sortable, default=None)
+    worst = min(counted, key=_order, default=None)
     limit = likely_by_chance(len(counted), threshold) if max_bad_pairs is None else max_bad_pairs
     if name in bad_alone:
         reasons = [f"p < {threshold:g}"]  # its pairs are bad because it is
@@ -221,8 +221,9 @@ def _smallest(test: TestResult) -> float:
     return test.p if reached or test.p_asymptotic is None else min(test.p, test.p_asymptotic)
 
 
-def _sortable(pair: PairFit) -> tuple[float, float]:
-    return _smallest(pair.tests[0]), -(pair.tests[0].statistic or 0.0)
+def _order(pair: PairFit) -> tuple[float, ...]:
+    """Of the toys' p-values that are equal the asymptotic ones decide."""
+    return _smallest(pair.tests[0]), *pair.tests[0].badness
 
 
 def _first_ranks(result: TaylorResult, selection: Selection) -> dict[str, int]:

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from math import isfinite
+from math import inf, isfinite, sqrt
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from onnxtaylor.documents import Format, checked
@@ -48,6 +48,20 @@ class TestResult:
     p_asymptotic: float | None
     toys: int
     reason: str | None = None
+
+    @property
+    def badness(self) -> tuple[float, float, float]:
+        """What puts tests in order, the worst first; what was not tested comes last.
+
+        By ``p``; where that is the same, as of all that no toy reached, by ``p_asymptotic``, and
+        where that is too small for a number, by how far the statistic is beyond its expectation,
+        (q − ndf)/√(2 ndf), a normal number for many degrees of freedom.
+        """
+        p = inf if self.p is None else self.p
+        asymptotic = inf if self.p_asymptotic is None else self.p_asymptotic
+        if self.statistic is None or not self.ndf:
+            return p, asymptotic, 0.0
+        return p, asymptotic, -(self.statistic - self.ndf) / sqrt(2 * self.ndf)
 
 
 @dataclass(frozen=True)
@@ -148,6 +162,16 @@ class GoodnessOfFit:
             f"no feature {printable(name, 60)!r} was tested{nearest(name, list(self.names))}"
         )
 
+    @property
+    def worst_features(self) -> tuple[FeatureFit, ...]:
+        """The features, the worst modelled first: see ``TestResult.badness``."""
+        return tuple(sorted(self.features, key=lambda feature: feature.tests[0].badness))
+
+    @property
+    def worst_pairs(self) -> tuple[PairFit, ...]:
+        """The pairs, the worst modelled first: see ``TestResult.badness``."""
+        return tuple(sorted(self.pairs, key=lambda pair: pair.tests[0].badness))
+
     def pairs_of(self, name: str) -> list[PairFit]:
         """All pairs that have the feature."""
         return [pair for pair in self.pairs if name in pair.features]
@@ -166,7 +190,8 @@ class GoodnessOfFit:
         }
         text = json.dumps(head, indent=1, ensure_ascii=False, allow_nan=False)
         # one line per feature and pair: small, and good to read and to compare
-        features, pairs = (_lines(rows) for rows in (self.features, self.pairs))
+        features = _lines(self.features, self.worst_features)
+        pairs = _lines(self.pairs, self.worst_pairs)
         return text.removesuffix("[]\n}") + f'{features},\n "pairs": {pairs}\n}}\n'
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -217,8 +242,19 @@ class GoodnessOfFit:
         )
 
 
-def _lines(rows: Sequence[FeatureFit] | Sequence[PairFit]) -> str:
-    lines = (json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) for row in rows)
+def _lines(
+    rows: Sequence[FeatureFit] | Sequence[PairFit], worst: Sequence[FeatureFit] | Sequence[PairFit]
+) -> str:
+    """The rows in the order of the columns; ``rank`` is their place among ``worst``, from 1."""
+    ranks = {id(row): k for k, row in enumerate(worst, 1)}
+    lines = (
+        json.dumps(
+            asdict(row) | {"rank": None if row.p is None else ranks[id(row)]},
+            ensure_ascii=False,
+            allow_nan=False,
+        )
+        for row in rows
+    )
     return "[\n  " + ",\n  ".join(lines) + "\n ]" if rows else "[]"
 
 
@@ -237,8 +273,12 @@ def _tests(row: Mapping[str, Any]) -> tuple[TestResult, ...]:
 
 
 def _part(kind: type[_Kind], row: Mapping[str, Any], **made: Any) -> _Kind:
-    """A dataclass of a JSON object. Raises TypeError where a text or number is something else."""
-    part = checked(kind(**{**row, **made}))
+    """A dataclass of a JSON object. Raises TypeError where a text or number is something else.
+
+    A ``rank`` follows from the tests: it is for other readers.
+    """
+    known = {key: value for key, value in row.items() if key != "rank"}
+    part = checked(kind(**{**known, **made}))
     for f in fields(part):
         value = getattr(part, f.name)
         if isinstance(value, float) and not isfinite(value):

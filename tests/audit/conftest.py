@@ -130,6 +130,7 @@ features = ["a"]
 top = 5
 [[checks]]
 id = "baseline-drift"
+level = "error"
 [[checks]]
 id = "out-of-range"
 [[checks]]

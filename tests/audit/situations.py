@@ -78,6 +78,7 @@ top = 3
 
 [[checks]]
 id = "baseline-drift"
+level = "error"  # the last layer is convex: training it again changes as much as the events do
 min-change = 0.2
 negligible = 0.05
 

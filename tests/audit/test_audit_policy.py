@@ -75,7 +75,7 @@ def test_values_arrive(tmp_path):
     assert (check.id, check.name, check.level) == ("dominance", "leaks", "warning")
     assert (check.max_share, check.outputs, check.groups) == (0.25, ("sig*",), ("all",))
     assert (policy.strict, policy.listed) == (True, True)
-    assert policy.baseline == tmp_path / "results" / "baseline.json"
+    assert policy.baseline == (tmp_path / "results" / "baseline.json",)
     assert policy.analysis == {"label": "class", "missing": -999}
 
 
@@ -90,6 +90,18 @@ def test_a_policy_knows_its_files(tmp_path):
     path = written(tmp_path, 'baseline = "b.json"\ngof = "g.json"')
     assert read_policy(path).files == (path, tmp_path / "b.json", tmp_path / "g.json")
     assert default_policy().files == ()
+
+
+def test_several_baselines_lie_beside_the_policy(tmp_path):
+    policy = read_policy(written(tmp_path, 'baseline = ["a.json", "x/b.json"]'))
+    assert policy.baseline == (tmp_path / "a.json", tmp_path / "x" / "b.json")
+    assert policy.files[1:] == policy.baseline
+
+
+@pytest.mark.parametrize("value", ["[]", "3", '["a.json", 3]', '""', '[""]'])
+def test_what_is_no_baseline_is_refused(tmp_path, value):
+    with pytest.raises(OptionError, match=r"baseline: .* is not the file of a result, beside"):
+        read_policy(written(tmp_path, f"baseline = {value}"))
 
 
 def test_without_checks_those_by_default_are_run(tmp_path):

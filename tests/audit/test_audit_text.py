@@ -39,7 +39,7 @@ def test_a_finding_says_what_how_much_how_sure_where_and_what_to_do():
 
 
 def test_what_is_common_to_findings_is_said_once():
-    rows = [finding(message=f"number {k}") for k in range(9)]
+    rows = [finding(message=f"number {k}", subject=Subject("feature", f"{k}")) for k in range(9)]
     text = write_text(outcome(check(status="fail", findings=rows)))
     assert text.count("what now") == 1
     assert "number 4" in text
@@ -68,7 +68,7 @@ def test_hostile_names_come_out_inert():
         ),
         policy=HOSTILE,
         model=File(HOSTILE, None),
-        baseline=File(HOSTILE, None),
+        baseline=(File(HOSTILE, None),),
     )
     text = write_text(made)
     assert all(line.isprintable() for line in text.split("\n"))

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from onnxtaylor.audit.finding import Subject
 from onnxtaylor.audit.formats import FORMATS
 from tests.audit.hostile_outcome import NAMES, made
 from tests.audit.test_audit_outcome import check, finding, outcome
@@ -47,9 +48,12 @@ def test_one_line_for_the_verdict_and_each_finding_and_no_other_command():
     found = commands(write_github(audit))
     hidden = [one for one in audit.checks if one.status == "error"]
     assert None not in found
-    assert len(found) == 1 + len(audit.findings) + len(hidden) + len(audit.warnings)
+    # all findings of a check are about 'b': one line for those of a level
+    groups = {(check.name, f.level) for check in audit.checks for f in check.findings}
+    assert len(audit.findings) > 5 * len(groups)
+    assert len(found) == 1 + len(groups) + len(hidden) + len(audit.warnings)
     kinds = Counter(name for name, _, _ in found)
-    levels = Counter([f.level for f in audit.findings] + [c.level for c in hidden])
+    levels = Counter([level for _, level in groups] + [c.level for c in hidden])
     assert kinds == {
         "error": levels["error"],
         "warning": levels["warning"] + len(audit.warnings),
@@ -60,10 +64,10 @@ def test_one_line_for_the_verdict_and_each_finding_and_no_other_command():
     assert all(set(properties) == {"file", "title"} for _, properties, _ in found)
 
 
-@pytest.mark.parametrize("seen", NAMES.values(), ids=ascii)
-def test_names_are_legible(seen):
-    found = commands(write_github(made()))
-    seen = read(seen)
+@pytest.mark.parametrize("raw", NAMES, ids=ascii)
+def test_names_are_legible(raw):
+    found = commands(write_github(made({raw: NAMES[raw]} | NAMES)))  # as the first of its group
+    seen = read(NAMES[raw])
     assert any(p["file"] == f"models/{seen}" for _, p, _ in found)
     (message,) = (
         m for kind, _, m in found if kind == "error" and m.startswith(f"feature '{seen}' leads.")
@@ -77,7 +81,7 @@ def test_control_characters_never_stand_in_a_line():
 
 
 def test_the_first_findings_of_all_checks_come_before_the_second_ones():
-    many = [finding(message=f"a{k}") for k in range(20)]
+    many = [finding(message=f"a{k}", subject=Subject("feature", f"f{k}")) for k in range(20)]
     text = write_github(
         outcome(
             check("mild", "fail", "warning", [finding("warning", message="w0")]),
@@ -86,7 +90,20 @@ def test_the_first_findings_of_all_checks_come_before_the_second_ones():
         )
     )
     told = [message.split(".")[0] for _, _, message in commands(text)]
-    assert told[:5] == ["FAIL: 2 of 3 checks: a, b", "a0", "b0", "w0", "a1"]
+    assert told == ["FAIL: 2 of 3 checks: a, b", "a0", "b0", "w0", "a1", "a2", "a3", "a4"]
+    assert "And 15 more of this check: all are in the JSON report." in text.splitlines()[-1]
+
+
+def test_findings_of_a_feature_are_one_annotation():
+    pairs = [("x", "y"), ("z", "z"), ("x", "w"), ("x",), ("v", "z"), ("x", "x")]
+    rows = [
+        finding(message=f"m{k}", subject=Subject("coefficient", ", ".join(names), names))
+        for k, names in enumerate(pairs)
+    ]
+    found = commands(write_github(outcome(check("a", "fail", findings=rows))))[1:]
+    assert [message.split(".")[0] for _, _, message in found] == ["m0", "m1"]
+    assert "And 3 more about 'x', with y, w." in found[0][2]
+    assert "And 1 more about 'z', with v." in found[1][2]
 
 
 def test_under_strict_a_warning_is_an_error():

@@ -200,3 +200,33 @@ def test_hostile_names_in_the_joined_table(place, cli, make_result):
     status, out, err = cli("select", "result.json", "--gof", "gof.json")
     assert (status, err) == (0, "")
     assert not CONTROL.search(out)
+
+
+def test_of_equal_p_values_the_worst_come_first(place, cli):
+    """Correlations that no toy reaches, the weakest in the first columns, and shifts likewise."""
+    names = ("a", "b", "c", "d")
+    random = np.random.default_rng(0)
+    mc, x = (random.normal(size=(events, 4)) for events in (8000, 2000))
+    x[:, 1] += 0.8 * x[:, 0]
+    x[:, 3] += 1.6 * x[:, 2] + 1
+    for path, rows in (("data.csv", x), ("mc.csv", mc)):
+        np.savetxt(path, rows, "%.5f", ",", header=",".join(names), comments="")
+    status, out, _ = cli("gof", "data.csv", "mc.csv", "--toys", "50", "-o", "gof.json")
+    assert status == 0
+    fit = GoodnessOfFit.load(place / "gof.json")
+    assert {pair.p for pair in fit.pairs_of("d")} == {1 / 51} == {fit.feature("b").p}
+    title = "worst pairs"
+    listed = re.findall(r"^ +(\w, \w) ", out[out.index(title) :], re.MULTILINE)
+    tests = {", ".join(pair.features): pair.tests[0] for pair in fit.pairs}
+    # of degrees of freedom that are about equal the largest statistic is the worst
+    assert len({test.ndf for name, test in tests.items() if "d" in name}) == 1
+    shifted = sorted((n for n in tests if "d" in n), key=lambda n: -tests[n].statistic)
+    assert listed[: len(shifted)] == shifted
+    assert listed[0] == "c, d"
+    features = re.findall(r"^ +(\w) ", out[: out.index(title)], re.MULTILINE)
+    assert features[:2] == ["d", "b"]
+    assert out.count("worst first: by p; equal ones by p (χ²)") == 2
+    document = json.loads((place / "gof.json").read_text())
+    ranks = {", ".join(row["features"]): row["rank"] for row in document["pairs"]}
+    assert sorted(ranks, key=ranks.get) == listed
+    assert [row["rank"] for row in document["features"]][1::2] == [2, 1]

@@ -88,6 +88,15 @@ def test_where_no_toy_reached_the_data_the_asymptotic_p_value_decides(result):
     assert verdicts(joined(result, None, {("used", "idle"): reached})) == {}
 
 
+def test_of_equal_p_values_the_smallest_asymptotic_one_is_the_worst(result):
+    floor = 1 / 1001
+    chances = {"pairwise": 1e-5, "idle": 1e-30, "other": 1e-7, "more": 1e-9}
+    pairs = {("used", name): result_of(floor, asymptotic=p) for name, p in chances.items()}
+    used = joined(result, None, pairs)["used"]
+    assert (used.worst_pair, used.worst_p) == ("idle", floor)
+    assert "pair with idle: p < 0.05/4" in used.reason
+
+
 def test_many_bad_pairs_make_a_feature_bad(result):
     pairs = {("more", "used"): 0.04, ("more", "idle"): 0.04}
     rows = joined(result, None, pairs)  # of 4 pairs chance makes one at most

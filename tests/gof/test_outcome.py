@@ -11,9 +11,11 @@ import pytest
 
 from onnxtaylor.errors import OptionError, ResultError
 from onnxtaylor.gof import GofSettings, GoodnessOfFit, goodness_of_fit, read_combine
-from onnxtaylor.gof.outcome import SCHEMA
+from onnxtaylor.gof.outcome import SCHEMA, TestResult
+from tests.gof.fits import fit_of
 from tests.gof.populations import expected, observed
 
+Q_NDF = ((2000.0, 9), (5000.0, 25), (4000.0, 9))  # of the last two the excess is 941 σ, 703 σ
 SOURCE = files("onnxtaylor") / "schemas" / "gof-1.json"
 
 
@@ -44,6 +46,35 @@ def test_what_is_written_is_valid_and_read(validator, fit, tmp_path):
     fit.save(tmp_path / "gof.json")
     validator.validate(json.loads((tmp_path / "gof.json").read_text(encoding="utf-8")))
     assert GoodnessOfFit.load(tmp_path / "gof.json") == fit
+
+
+def test_ranks_are_those_of_the_tests(validator, document, fit):
+    """By p, then by the asymptotic p, then by the excess in units of its σ."""
+    first = {tuple(row["features"]): row["rank"] for row in document["pairs"]}
+    assert sorted(first.values()) == list(range(1, 11))
+    for pair in fit.pairs:
+        t = pair.tests[0]
+        if t.p is None:
+            assert tuple(pair.features) not in first
+            continue
+        better = sum(
+            (o.p, o.p_asymptotic, (o.ndf - o.statistic) / o.ndf**0.5)
+            < (t.p, t.p_asymptotic, (t.ndf - t.statistic) / t.ndf**0.5)
+            for o in (other.tests[0] for other in fit.pairs)
+            if o.p is not None
+        )
+        assert first[tuple(pair.features)] == better + 1
+    features = json.loads(fit_of({"a": 0.5, "b": None, "c": 0.1}).to_json())["features"]
+    assert [row["rank"] for row in features] == [2, None, 1]
+    damaged = copy.deepcopy(document)
+    damaged["pairs"][0]["rank"] = 0
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate(damaged)
+
+
+def test_p_values_too_small_for_a_number_are_ordered_by_the_statistic():
+    tests = [TestResult("saturated", q, ndf, 0.01, 0.01, 0.0, 99) for q, ndf in Q_NDF]
+    assert [t.statistic for t in sorted(tests, key=lambda t: t.badness)] == [4000, 5000, 2000]
 
 
 def test_without_pairs(validator):

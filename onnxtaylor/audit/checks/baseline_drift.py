@@ -1,37 +1,47 @@
 """``baseline-drift``: ⟨t⟩ and ranks changed since the baseline, beyond their uncertainties.
 
-Scores: Δ = ⟨t⟩ − ⟨t⟩_baseline against σ² = σ_new² + σ_baseline², as of different events; of the
-same events that is cautious. Either has its SEM. In units of the features' σ both are compared per
-σ of the baseline, whose error is then common to them (see ``onnxtaylor.comparison.moved``).
-
-Ranks: Δ against the widths of both: half the 68 % interval of the bootstrap, half the number of
-coefficients that are nearer than the features' σ tell them apart (``onnxtaylor.audit.spread``; the
-baseline's features are taken to have the shape of the new ones), and half a place at least. Only
-the first ``top`` coefficients of either ranking are asked.
+What the uncertainties are, ``onnxtaylor.audit.drift`` has. One baseline knows the statistics of the
+events and nothing of what another training makes of ⟨t⟩, which is usually far more; so its findings
+are warnings by default. With three baselines or more, each of another training, the spread between
+them counts as well, and findings are errors by default; as they are where the baseline is of the
+very same model file.
 
 Scores and ranks share the significance half and half; among those of either it is corrected by
 Holm's method, so that the probability of any false alarm of the check is at most ``significance``.
 What is significant must also be large: ``min-change`` of the baseline's score, of scores above
-``negligible`` of the largest, and ``min-places`` of ranks.
+``negligible`` of the largest, and ``min-places`` of ranks. Only the first ``top`` coefficients of
+either ranking are asked for their rank.
+
+Of responses that are mirror images one is looked at. Coefficients that derive twice along one-hot
+groups, which cannot move, are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import hypot
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from onnxtaylor.audit.base import CoefficientCheck, FileCheck, Looked, option
+from onnxtaylor.audit.categories import one_hot_features
 from onnxtaylor.audit.coefficients import chosen, matching, quoted
+from onnxtaylor.audit.drift import (
+    Changes,
+    Row,
+    changed_ranks,
+    changed_scores,
+    of_the_same_events,
+    with_errors,
+    with_retrainings,
+)
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
-from onnxtaylor.audit.spread import kurtosis, relative_errors
+from onnxtaylor.audit.mirrored import distinct
+from onnxtaylor.audit.retraining import FEWEST
 from onnxtaylor.comparison import compare_results, holm, two_sided
-from onnxtaylor.errors import ResultError, printable
+from onnxtaylor.errors import ResultError, listed, printable
 from onnxtaylor.result import TaylorResult
 from onnxtaylor.uncertainty import uncertain
 
@@ -41,10 +51,11 @@ REMEDY = (
     "look at both with `onnxtaylor compare`: a change of the data, of the training, or a fault; if"
     " it is wanted, make this result the new baseline"
 )
-OLD, NEW = "a", "b"  # sides of a row of a comparison
+RETRAIN = (
+    "; name the results of three retrainings or more as baselines (--baseline, several times), and"
+    " what another training changes counts as well"
+)
 FINITE = "finite-step"
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +63,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
     """Coefficients and ranks are those of the baseline, within their uncertainties."""
 
     id: ClassVar[str] = "baseline-drift"
+    usual_level: ClassVar[str] = "warning"
     needs: ClassVar[tuple[str, ...]] = ("baseline",)
 
     significance: float = option(
@@ -69,55 +81,79 @@ class BaselineDrift(FileCheck, CoefficientCheck):
     min_places: int = option(5, "least change of a rank that matters, in places", minimum=1)
     top: int = option(20, "of which coefficients the ranks matter, of either ranking", minimum=1)
 
+    def settled(self, evidence: Evidence) -> BaselineDrift:
+        """Of level error where σ holds all that changes by chance, unless the policy says else."""
+        complete = len(evidence.baselines) > 1 or _of_the_same_file(evidence)
+        return self if self.level_is_given or not complete else replace(self, level="error")
+
     def ready(self, evidence: Evidence) -> None:
-        """Raises ResultError for a baseline whose coefficients have other units or links."""
-        old, (method, scale, link) = evidence.baseline, evidence.measure
-        theirs, ours = (
-            "responses to finite steps" if one == FINITE else "coefficients"
-            for one in (old.method, method)
-        )
-        per = old.options.get("scale")
-        same = old.options.get("link", "identity")
-        where = f"baseline {printable(evidence.baseline_path)}: it holds"
-        if old.method != method:
+        """Raises ResultError for a baseline whose coefficients have other units or links.
+
+        And for several that are no three, or not of different trainings.
+        """
+        for path, old in zip(evidence.baseline_paths, evidence.baselines, strict=True):
+            _measures_the_same(evidence, f"baseline {printable(path)}: it holds", old)
+        number = len(evidence.baselines)
+        if 1 < number < FEWEST:
             raise ResultError(
-                f"{where} {theirs}, and the audit computes {ours}: make it with the audit's"
-                " --finite-step, or without"
+                f"{number} baselines: they tell next to nothing of the spread between trainings:"
+                f" name one, or those of {FEWEST} trainings at least"
             )
-        if per != scale:
-            way = "`analyze --scale sigma`" if scale == "sigma" else f"`analyze --scale {scale}`"
-            raise ResultError(
-                f"{where} {theirs} per {printable(per)}, and the audit computes them per {scale}:"
-                f" make it with `onnxtaylor audit … -o`, or {way}"
-            )
-        if same != link:
-            raise ResultError(
-                f"{where} {theirs} of the link {printable(same)}, and the audit's is {link}: make"
-                f" it with --link {link}"
-            )
+        hashes = [old.model.sha256 for old in evidence.baselines]
+        for k, sha256 in enumerate(hashes):
+            if sha256 in hashes[:k]:
+                paths = evidence.baseline_paths[hashes.index(sha256)], evidence.baseline_paths[k]
+                raise ResultError(
+                    f"baselines {' and '.join(map(printable, paths))}: are of the same model file:"
+                    " name one of them, and results of other trainings"
+                )
 
     def look(self, evidence: Evidence) -> Looked:
         """All coefficients that both have, and features and responses that only one has."""
         new, old = evidence.result, evidence.baseline
         compared = compare_results(old, new)
-        chosen(self, "output", self.outputs, new.outputs)
+        outputs = [new.outputs[c] for c in chosen(self, "output", self.outputs, new.outputs)]
         chosen(self, "group", self.groups, compared.shared.groups)
         chosen(self, "feature", self.features, list(dict.fromkeys((*new.features, *old.features))))
         findings = list(self._lost(evidence, "feature", new.features, old.features))
         if len(compared.shared.outputs) < max(len(old.outputs), len(new.outputs)):
             findings += self._lost(evidence, "output", new.outputs, old.outputs)
-        wanted = [row for row in compared.rows() if self._wanted(row)]
-        rows = _with_errors(wanted, evidence)
-        findings += self._scores(evidence, rows)
-        findings += self._ranks(evidence, rows)
-        largest = max((abs(row["z"]) for row in rows if row["z"] is not None), default=0.0)
-        return Looked(
-            len(rows), "coefficients", tuple(findings), f"largest change of ⟨t⟩ {largest:.1f} σ"
-        )
+        kept = distinct(outputs, evidence.mirror_images)
+        wanted = [row for row in compared.rows() if self._wanted(row, kept)]
+        fixed = one_hot_features(evidence.source, new, evidence.options.get("missing"))
+        rows = [row for row in wanted if sum(name in fixed for name in row["features"]) < 2]
+        still = len(wanted) - len(rows)
+        if len(evidence.baselines) > 1:
+            rows = with_retrainings(rows, evidence)
+        rows = with_errors(rows, evidence)
+        summary = "nothing to compare"
+        notes: tuple[Finding, ...] = ()
+        if rows:
+            scores = changed_scores(rows, of_the_same_events(evidence))
+            findings += self._scores(evidence, rows, scores)
+            findings += self._ranks(evidence, rows)
+            notes = tuple(self._unsure(evidence, rows, scores))
+            summary = self._summary(evidence, scores)
+        if mirrored := [name for name in outputs if name not in kept]:
+            summary += f"; mirror images were looked at once, without {listed(mirrored)}"
+        if still:
+            summary += f"; {still} coefficients within one-hot groups were left out"
+        return Looked(len(rows), "coefficients", tuple(findings), summary, notes)
 
-    def _wanted(self, row: Row) -> bool:
+    def _summary(self, evidence: Evidence, scores: Changes) -> str:
+        largest = float(np.abs(scores.z[np.isfinite(scores.z)]).max(initial=0.0))
+        said = f"largest change of ⟨t⟩ {largest:.1f} σ"
+        if scores.spread is not None:
+            least = scores.spread.least(self.significance / 2 / len(scores.z))
+            number = scores.spread.trainings
+            return f"{said} of {number} retrainings and the events, found from {least:.1f} σ on"
+        if _of_the_same_file(evidence):
+            return said
+        return f"{said} of the events; of what a retraining changes one baseline does not know"
+
+    def _wanted(self, row: Row, outputs: Sequence[str]) -> bool:
         return bool(
-            matching(self.outputs, [row["output_b"]])
+            row["output_b"] in outputs
             and matching(self.groups, [row["group"]])
             and matching(self.features, row["features"])
         )
@@ -141,102 +177,164 @@ class BaselineDrift(FileCheck, CoefficientCheck):
                 remedy=REMEDY,
             )
 
-    def _scores(self, evidence: Evidence, rows: Sequence[Row]) -> Iterator[Finding]:
+    def _scores(
+        self, evidence: Evidence, rows: Sequence[Row], changes: Changes
+    ) -> Iterator[Finding]:
         largest: dict[tuple[str, str, int], float] = {}
-        for row in rows:
-            key = (row["output"], row["group"], row["order"])
-            largest[key] = max(largest.get(key, 0.0), row["score_a"], row["score_b"])
-        family = holm(two_sided([row["change"] for row in rows], [row["sigma"] for row in rows]))
-        for row, chance in zip(rows, family, strict=True):
-            floor = self.negligible * largest[row["output"], row["group"], row["order"]]
-            change = abs(row["change"]) / max(row["score_a"], floor, 1e-300)
-            if chance >= self.significance / 2 or change <= self.min_change:
+        keys = [(row["output"], row["group"], row["order"]) for row in rows]
+        for key, row, before in zip(keys, rows, changes.before, strict=True):
+            largest[key] = max(largest.get(key, 0.0), float(before), row["score_b"])
+        family = holm(changes.p)
+        for k in np.lexsort((-np.abs(changes.z), family)).tolist():
+            key, row = keys[k], rows[k]
+            old, new = float(changes.before[k]), float(row["score_b"])
+            change = abs(new - old) / max(old, self.negligible * largest[key], 1e-300)
+            if family[k] >= self.significance / 2 or change <= self.min_change:
                 continue
-            before, after = (uncertain(row[f"score_{s}"], row[f"sem_{s}"]) for s in (OLD, NEW))
-            z = "" if row["z"] is None else f"{abs(row['z']):.1f} σ; "
             yield self.finding(
                 _subject(row),
                 evidence.model_file,
                 f"⟨t⟩ of {printable(row['label'])} of response {quoted(row['output_b'])} went from"
-                f" {before} to {after}",
+                f" {uncertain(old, float(changes.error[k]))}{_whose(changes)} to"
+                f" {uncertain(new, row['sem_b'])}",
                 quantity="relative change of ⟨t⟩",
                 measured=change,
                 relation="≤",
                 limit=self.min_change,
-                certainty=f"{z}chance of any such change among {len(rows)} coefficients"
-                f" {chance:.1g}",
-                remedy=REMEDY,
+                certainty=_certainty(evidence, changes, k, family[k], "coefficients"),
+                remedy=_remedy(evidence),
             )
 
+    def _unsure(
+        self, evidence: Evidence, rows: Sequence[Row], changes: Changes
+    ) -> Iterator[Finding]:
+        """A note on what would be a finding, were the spread of the trainings known better."""
+        if changes.spread is None:
+            return
+        limit = self.significance / 2
+        sure, known = holm(changes.p), holm(two_sided(changes.z, np.ones(len(rows))))
+        after = np.array([row["score_b"] for row in rows])
+        large = np.abs(after - changes.before) > self.min_change * changes.before
+        open_ = np.flatnonzero((sure >= limit) & (known < limit) & large)
+        if not len(open_):
+            return
+        k = int(open_[np.abs(changes.z[open_]).argmax()])
+        yield self.note(
+            _subject(rows[k]),
+            evidence.model_file,
+            f"{len(open_)} coefficients changed by more than chance would explain, were the spread"
+            f" between trainings known; {changes.spread.trainings} retrainings tell it too badly to"
+            f" be sure: name more of them. Most changed ⟨t⟩ of {printable(rows[k]['label'])} of"
+            f" response {quoted(rows[k]['output_b'])}: from {changes.before[k]:.4g} to"
+            f" {after[k]:.4g}, by {abs(float(changes.z[k])):.1f} σ",
+            "open",
+            "within chance",
+        )
+
     def _ranks(self, evidence: Evidence, rows: Sequence[Row]) -> Iterator[Finding]:
+        several = len(evidence.baselines) > 1
+        if not several:  # which has no spread: the bootstrap tells how sure a rank is
+            rows = [row for row in rows if row["rank_low_a"] and row["rank_low_b"]]
+        if not rows:
+            return
+        changes = changed_ranks(rows)
         first = [
-            row
-            for row in rows
-            if min(row["rank_a"], row["rank_b"]) <= self.top
-            and row["rank_low_a"] is not None
-            and row["rank_low_b"] is not None
+            k for k, row in enumerate(rows) if min(changes.before[k], row["rank_b"]) <= self.top
         ]
-        sigma = [hypot(row["places_a"], row["places_b"]) for row in first]
-        places = [row["rank_b"] - row["rank_a"] for row in first]
-        family = holm(two_sided(places, sigma))
-        for row, by, error, chance in zip(first, places, sigma, family, strict=True):
-            if chance >= self.significance / 2 or abs(by) < self.min_places:
+        family = holm(changes.p[first])
+        for k, chance in zip(first, family, strict=True):
+            row, by = rows[k], abs(float(rows[k]["rank_b"] - changes.before[k]))
+            if chance >= self.significance / 2 or by < self.min_places:
                 continue
             yield self.finding(
                 _subject(row),
                 evidence.model_file,
                 f"{printable(row['label'])} of response {quoted(row['output_b'])} went from rank"
-                f" {row['rank_a']} ({row['rank_low_a']}–{row['rank_high_a']}) to {row['rank_b']}"
-                f" ({row['rank_low_b']}–{row['rank_high_b']})",
+                f" {_ranks_before(row)} to {row['rank_b']}{_interval(row, 'b')}",
                 quantity="change of the rank, in places",
-                measured=abs(by),
+                measured=by,
                 relation="≤",
                 limit=self.min_places - 1,
-                certainty=f"{abs(by) / error:.1f} σ of the ranks; chance of any such change among"
-                f" {len(first)} ranks {chance:.1g}",
-                remedy=REMEDY,
+                certainty=_certainty(evidence, changes, k, chance, "ranks", len(first)),
+                remedy=_remedy(evidence),
             )
 
 
-def _with_errors(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
-    """The rows with the errors of the ranks on both sides."""
-    new, old = evidence.result, evidence.baseline
-    kappa = dict(
-        zip(
-            new.features,
-            kurtosis(evidence.source, new, evidence.options.get("missing")),
-            strict=True,
+def _measures_the_same(evidence: Evidence, where: str, old: TaylorResult) -> None:
+    """Raises ResultError for a baseline whose coefficients have other units or links."""
+    method, scale, link = evidence.measure
+    theirs, ours = (
+        "responses to finite steps" if one == FINITE else "coefficients"
+        for one in (old.method, method)
+    )
+    per = old.options.get("scale")
+    same = old.options.get("link", "identity")
+    if old.method != method:
+        raise ResultError(
+            f"{where} {theirs}, and the audit computes {ours}: make it with the audit's"
+            " --finite-step, or without"
         )
-    )
-    relative = {}
-    for side, result in ((OLD, old), (NEW, new)):
-        known = np.array([kappa.get(name, 3.0) for name in result.features])
-        keys = (tuple(sorted(names)) for names in result.indices.names(result.features))
-        relative[side] = dict(zip(keys, relative_errors(result, known), strict=True))
-    made = []
-    for row in rows:
-        more: Row = {}
-        for side, result in ((OLD, old), (NEW, new)):
-            share = float(relative[side][tuple(sorted(row["features"]))])
-            more[f"places_{side}"] = _places(row, side, result, share)
-        made.append({**row, **more})
-    return made
+    if per != scale:
+        way = "`analyze --scale sigma`" if scale == "sigma" else f"`analyze --scale {scale}`"
+        raise ResultError(
+            f"{where} {theirs} per {printable(per)}, and the audit computes them per {scale}:"
+            f" make it with `onnxtaylor audit … -o`, or {way}"
+        )
+    if same != link:
+        raise ResultError(
+            f"{where} {theirs} of the link {printable(same)}, and the audit's is {link}: make"
+            f" it with --link {link}"
+        )
 
 
-def _places(row: Row, side: str, result: TaylorResult, share: float) -> float:
-    """What stands for the standard error of a rank; 0 where there is no interval."""
-    if row[f"rank_low_{side}"] is None:
-        return 0.0
-    output = row["output"] if side == OLD else row["output_b"]
-    c, g = result.position(output, row["group"])
-    scores: npt.NDArray[np.float64] = result.score[c, g]
-    # in the result's own units, in which it was ranked: those of the row are the baseline's
-    own = scores[result.rank[c, g] == row[f"rank_{side}"]][0]
-    near = np.abs(scores - own) <= share * own
-    return max(
-        hypot((row[f"rank_high_{side}"] - row[f"rank_low_{side}"]) / 2, (int(near.sum()) - 1) / 2),
-        0.5,
+def _of_the_same_file(evidence: Evidence) -> bool:
+    """Whether the one baseline is of the model file that is audited: nothing was trained anew."""
+    alone = len(evidence.model_hashes) == 1  # weights in another file may have changed
+    return alone and evidence.baseline.model.sha256 == evidence.model.sha256
+
+
+def _certainty(
+    evidence: Evidence,
+    changes: Changes,
+    k: int,
+    chance: float,
+    noun: str,
+    number: int | None = None,
+) -> str:
+    """How sure a change is, and what its σ includes."""
+    known = bool(np.isfinite(changes.z[k]))
+    z = f"{abs(float(changes.z[k])):.1f} σ" if known else "no uncertainty"
+    p = f"{chance:.1g}" if chance >= 1e-99 else "below 1e-99"
+    number = len(changes.z) if number is None else number
+    among = f"chance of any such change among {number} {noun} {p}"
+    if changes.spread is not None:
+        return f"{z} of {changes.spread.trainings} retrainings and the events; {among}"
+    if _of_the_same_file(evidence):
+        return f"{z}; {among}"
+    return (
+        f"{z} of event statistics only, not of retraining; {among}, if nothing but the events"
+        " changed"
     )
+
+
+def _remedy(evidence: Evidence) -> str:
+    complete = len(evidence.baselines) > 1 or _of_the_same_file(evidence)
+    return REMEDY if complete else REMEDY + RETRAIN
+
+
+def _whose(changes: Changes) -> str:
+    return "" if changes.spread is None else f" (over {changes.spread.trainings} retrainings)"
+
+
+def _ranks_before(row: Row) -> str:
+    if "ranks" in row:
+        return f"{listed([str(rank) for rank in sorted(row['ranks'])], 12)} of the retrainings"
+    return f"{row['rank_a']}{_interval(row, 'a')}"
+
+
+def _interval(row: Row, side: str) -> str:
+    low, high = row[f"rank_low_{side}"], row[f"rank_high_{side}"]
+    return "" if low is None else f" ({low}–{high})"
 
 
 def _subject(row: Row) -> Subject:

@@ -8,10 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from onnxtaylor.audit.base import CoefficientCheck, Looked, option
-from onnxtaylor.audit.coefficients import Block, blocks, matching, quoted
+from onnxtaylor.audit.coefficients import Block, blocks, chosen, matching, quoted, with_coefficients
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
-from onnxtaylor.errors import nearest
 
 __all__ = ["ExpectedTop"]
 
@@ -31,15 +30,13 @@ class ExpectedTop(CoefficientCheck):
     def look(self, evidence: Evidence) -> Looked:
         """The best rank of every pattern."""
         names = evidence.result.features
+        with_coefficients(evidence.result, chosen(self, "feature", self.features, names))
         findings: list[Finding] = []
         worst, number = (0, ""), 0
         for block in blocks(evidence.result, self):
             for pattern in self.features:
                 number += 1
                 places = matching([pattern], names)
-                if not places:
-                    findings.append(self._absent(evidence, block, pattern))
-                    continue
                 mine = np.any([block.having(i) for i in places], axis=0)
                 k = int(np.flatnonzero(mine)[block.rank[mine].argmin()])
                 worst = max(worst, (int(block.rank[k]), quoted(pattern)))
@@ -65,18 +62,4 @@ class ExpectedTop(CoefficientCheck):
             certainty=sure,
             remedy="see whether its column and its scaling are those of the training; else the"
             " training did not find what is known",
-        )
-
-    def _absent(self, evidence: Evidence, block: Block, pattern: str) -> Finding:
-        return self.finding(
-            Subject("feature", pattern, output=block.output, group=block.group),
-            evidence.model_file,
-            f"the model has no feature {quoted(pattern)}"
-            + nearest(pattern, evidence.result.features),
-            quantity="features that match",
-            measured=0,
-            relation="≥",
-            limit=1,
-            certainty="by name",
-            remedy="correct the name in the policy, or the features of the model",
         )

@@ -13,16 +13,24 @@ from typing import ClassVar
 import numpy as np
 
 from onnxtaylor.audit.base import CoefficientCheck, Looked, option
-from onnxtaylor.audit.coefficients import ORDERS, Block, blocks, matching, quoted
+from onnxtaylor.audit.coefficients import (
+    ORDERS,
+    Block,
+    blocks,
+    chosen,
+    matching,
+    quoted,
+    with_coefficients,
+)
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.wording import beyond, percent
-from onnxtaylor.errors import nearest
+from onnxtaylor.errors import OptionError, nearest
 
 __all__ = ["ForbiddenFeature"]
 
 LISTED = 3  # pairs of a feature, the largest ones
-MEANT = ": did you mean "  # of errors.nearest, where a name is much like another
+ABSENT = " (a policy that is meant for models without it says may-be-absent = true)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,19 +50,25 @@ class ForbiddenFeature(CoefficientCheck):
     )
     may_be_absent: bool = option(
         False,
-        "true: the model may lack a forbidden feature even where it has one with a similar name;"
-        " else that is taken for a slip",
+        "true: a model may be without a forbidden feature, as where several models share a policy;"
+        " else a name or pattern that matches nothing is a wrong call",
     )
 
     def look(self, evidence: Evidence) -> Looked:
         """The shares of every feature that matches.
 
-        A model without it passes, with a note; one with a name much like it does not.
+        With ``may-be-absent`` a model without it passes, with a note. Raises OptionError else.
         """
         names = evidence.result.features
         findings: list[Finding] = []
         most, number = (0.0, ""), 0
+        if not self.may_be_absent:
+            try:
+                chosen(self, "feature", self.features, names)
+            except OptionError as slip:
+                raise OptionError(f"{slip}{ABSENT}") from None
         places = matching(self.features, names)
+        with_coefficients(evidence.result, places)
         for block in blocks(evidence.result, self):
             for i in places:
                 number += int(block.having(i).sum())
@@ -63,9 +77,7 @@ class ForbiddenFeature(CoefficientCheck):
                     if share > self.max_share:
                         findings.append(self._leans(evidence, block, i, (share, error, what), ks))
         findings.sort(key=lambda finding: -float(finding.measured))
-        absent = list(self._absent(evidence))
-        findings += [finding for slip, finding in absent if slip]
-        notes = tuple(finding for slip, finding in absent if not slip)
+        notes = tuple(self._absent(evidence))
         summary = f"largest: {most[1]}, {percent(most[0])}" if number else "the model has none"
         return Looked(
             number or len(names),
@@ -104,32 +116,18 @@ class ForbiddenFeature(CoefficientCheck):
             " `onnxtaylor rank --feature`",
         )
 
-    def _absent(self, evidence: Evidence) -> Iterator[tuple[bool, Finding]]:
-        """Patterns that match nothing, and whether that looks like a slip of the policy."""
+    def _absent(self, evidence: Evidence) -> Iterator[Finding]:
+        """Notes on the patterns that match nothing, where a model may be without."""
         names = evidence.result.features
         for pattern in self.features:
-            if matching([pattern], names):
-                continue
-            meant = nearest(pattern, names)
-            slip = meant.startswith(MEANT) and not self.may_be_absent
-            yield (
-                slip,
-                self.finding(
+            if not matching([pattern], names):
+                yield self.note(
                     Subject("feature", pattern),
                     evidence.model_file,
-                    f"the model has no feature {quoted(pattern)}{meant}",
-                    quantity="features that match",
-                    measured=0,
-                    relation="≥",
-                    limit=int(slip),
-                    certainty="by name",
-                    remedy="correct the name in the policy, or write may-be-absent = true if the"
-                    " model is meant to be without it"
-                    if slip
-                    else "nothing, unless the name is misspelt",
-                    level=None if slip else "note",
-                ),
-            )
+                    f"the model has no feature {quoted(pattern)}{nearest(pattern, names)}",
+                    "no feature matches",
+                    "absent or harmless",
+                )
 
 
 def _influences(block: Block, i: int) -> Iterator[tuple[float, float, str, tuple[int, ...]]]:

@@ -1,5 +1,7 @@
 """``out-of-range``: features take values that the baseline's data never took.
 
+Of several baselines the range is that of all their data together.
+
 There the model extrapolates, and the ranking says nothing of what it was validated on. A range
 that was made with missing entries taken for values (−999) ends there, and nothing lies outside of
 it: that is a finding of its own.
@@ -8,7 +10,7 @@ it: that is a finding of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -16,10 +18,10 @@ import numpy as np
 from onnxtaylor.audit.base import FileCheck, Looked, NotApplicableError, option
 from onnxtaylor.audit.coefficients import chosen, quoted
 from onnxtaylor.audit.evidence import Evidence
-from onnxtaylor.audit.finding import Finding, Subject
+from onnxtaylor.audit.finding import Finding, Location, Subject
 from onnxtaylor.audit.wording import interval, percent
 from onnxtaylor.data import is_missing
-from onnxtaylor.result import FeatureSummary
+from onnxtaylor.result import FeatureSummary, TaylorResult
 
 __all__ = ["OutOfRange"]
 
@@ -44,7 +46,7 @@ class OutOfRange(FileCheck):
     def look(self, evidence: Evidence) -> Looked:
         """All events, along every feature that the baseline has."""
         ours, names = evidence.result.data, evidence.result.features
-        known = {feature.name: feature for feature in evidence.baseline.data.features}
+        known = _ranges(evidence.baselines)
         wanted = chosen(self, "feature", self.features, names)
         shared = [i for i in wanted if names[i] in known and not np.isnan(known[names[i]].min)]
         if not shared:
@@ -55,7 +57,10 @@ class OutOfRange(FileCheck):
         low, high = low - margin, high + margin
         outside, present = np.zeros(len(shared), np.int64), np.zeros(len(shared), np.int64)
         missing = evidence.options.get("missing")
-        blind = dict(self._blind(evidence, [names[i] for i in shared]))
+        blind: dict[str, Finding] = {}
+        for path, baseline in zip(evidence.baseline_paths, evidence.baselines, strict=True):
+            where = Location("baseline", str(path))
+            blind |= self._blind(evidence, baseline, where, [names[i] for i in shared])
         for batch in evidence.source.batches(BATCH):
             x = batch.x[:, shared]
             there = ~is_missing(x, missing)
@@ -85,9 +90,10 @@ class OutOfRange(FileCheck):
         summary = f"most: {percent(share[most])} of the events, {quoted(names[shared[most]])}"
         return Looked(len(shared), "features", tuple(findings), summary, notes)
 
-    def _blind(self, evidence: Evidence, names: Sequence[str]) -> Iterator[tuple[str, Finding]]:
-        """Features whose range in the baseline ends at what stands for a missing entry."""
-        baseline = evidence.baseline
+    def _blind(
+        self, evidence: Evidence, baseline: TaylorResult, where: Location, names: Sequence[str]
+    ) -> Iterator[tuple[str, Finding]]:
+        """Features whose range in a baseline ends at what stands for a missing entry."""
         missing, before = evidence.options.get("missing"), baseline.options.get("missing")
         suspected = {w.feature for w in baseline.warnings if w.code == "sentinel"}
         for known in baseline.data.features:
@@ -105,7 +111,7 @@ class OutOfRange(FileCheck):
                 known.name,
                 self.finding(
                     Subject("feature", known.name),
-                    evidence.baseline_file,
+                    where,
                     f"the baseline's range of feature {quoted(known.name)} ({known.min:.6g} …"
                     f" {known.max:.6g}) tells nothing: {why}",
                     quantity="end of the baseline's range",
@@ -142,3 +148,17 @@ class OutOfRange(FileCheck):
             remedy="see whether units, scaling and missing values (--missing) are those of the"
             " baseline; else validate the model on such data",
         )
+
+
+def _ranges(baselines: Sequence[TaylorResult]) -> dict[str, FeatureSummary]:
+    """The features of the baselines by name, with the range that all their data have."""
+    known: dict[str, FeatureSummary] = {}
+    for baseline in baselines:
+        for feature in baseline.data.features:
+            other = known.get(feature.name, feature)
+            known[feature.name] = replace(
+                other,
+                min=float(np.fmin(other.min, feature.min)),
+                max=float(np.fmax(other.max, feature.max)),
+            )
+    return known

@@ -79,7 +79,7 @@ def demanded(finding: Finding) -> str:
 def files(outcome: AuditOutcome) -> tuple[tuple[str, File], ...]:
     """Every file that went into the audit, with what it is to it."""
     beside = (
-        ("baseline", outcome.baseline),
+        *(("baseline", one) for one in outcome.baseline),
         ("reference", outcome.reference),
         ("gof", outcome.gof),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from textwrap import fill
 
 from onnxtaylor.audit.finding import LEVELS
+from onnxtaylor.audit.formats.grouping import grouped
 from onnxtaylor.audit.formats.telling import LIMIT, demanded, mark, result, value, warned
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, Finding
 from onnxtaylor.errors import printable
@@ -13,7 +14,7 @@ from onnxtaylor.errors import printable
 __all__ = ["write_text"]
 
 WIDTH = 100
-LISTED = 5  # findings of a check; the others are counted
+LISTED = 5  # features of a check's findings; the others are counted
 SIGNS = {"fail": "FAIL", "warning": "warn", "note": "note", "pass": "pass", "skipped": "skip"}
 
 
@@ -47,7 +48,10 @@ def _head(outcome: AuditOutcome) -> Iterator[str]:
     more = f", … (+{len(outcome.data) - 3} more)" if len(outcome.data) > 3 else ""
     yield f"model     {printable(outcome.model.path)}"
     yield f"data      {files}{more}" + _events(outcome)
-    for name in ("baseline", "reference", "gof"):
+    if outcome.baseline:
+        paths = ", ".join(printable(file.path) for file in outcome.baseline)
+        yield f"baseline  {paths}"
+    for name in ("reference", "gof"):
         file = getattr(outcome, name)
         if file is not None:
             yield f"{name:<9} {printable(file.path)}"
@@ -73,11 +77,14 @@ def _findings(check: CheckOutcome, outcome: AuditOutcome) -> Iterator[str]:
         return
     if check.passed and check.summary:
         yield _filled(check.summary, 6)
-    shown = check.findings[:LISTED]
-    for finding in shown:
-        yield from _finding(finding)
-    if len(check.findings) > LISTED:
-        more = len(check.findings) - LISTED
+    groups = grouped(check.findings)
+    shown = [group.first for group in groups[:LISTED]]
+    for group in groups[:LISTED]:
+        yield from _finding(group.first)
+        if group.others:
+            yield _filled(group.more, 10)
+    if len(groups) > LISTED:
+        more = sum(1 + len(group.others) for group in groups[LISTED:])
         yield f"      … {more} more finding{'s' * (more > 1)}: all are in the JSON report"
     # said once, however many findings it is true of
     grave = [finding for finding in shown if finding.level == check.level]

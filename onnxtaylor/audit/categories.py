@@ -1,0 +1,47 @@
+"""Features that code a category: columns of two values, of neighbours at most one of which is on.
+
+The columns of a one-hot group cannot move on their own: half a category is no input of the model,
+nor are two. So no event tells what a derivative along two of them says. A group is known by
+``onnxtaylor.data.traits`` (one column is 1 at every event), or by neighbours that are never on
+together although chance would have made that happen (one category has no column).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.data import EventSource
+from onnxtaylor.data.traits import FeatureTraits
+from onnxtaylor.result import TaylorResult
+
+__all__ = ["one_hot_features"]
+
+BATCH = 2**16
+EXPECTED = 20.0  # events at which independent neighbours would both be on
+
+
+def one_hot_features(
+    source: EventSource, result: TaylorResult, missing: float | None
+) -> frozenset[str]:
+    """Names of the features that belong to a one-hot group, scaled or not."""
+    features = result.data.features
+    low, high = (np.array([getattr(f, end) for f in features]) for end in ("min", "max"))
+    two = low < high
+    if two.sum() < 2:
+        return frozenset()
+    traits = FeatureTraits(len(features), missing)
+    on = np.zeros(len(features))
+    both = np.zeros(len(features) - 1)
+    events = 0
+    for batch in source.batches(BATCH):
+        traits.update(batch)
+        up: npt.NDArray[np.bool_] = batch.x == high
+        two &= (up | (batch.x == low)).all(axis=0)
+        on += up.sum(axis=0)
+        both += (up[:, :-1] & up[:, 1:]).sum(axis=0)
+        events += len(batch)
+    apart = two[:-1] & two[1:] & (both == 0) & (on[:-1] * on[1:] >= EXPECTED * events)
+    member = np.append(apart, False) | np.append(False, apart)
+    member[[i for group in traits.one_hot() for i in group]] = True
+    return frozenset(f.name for f, hot in zip(features, member, strict=True) if hot)
