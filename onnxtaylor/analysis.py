@@ -53,7 +53,7 @@ def analyze(
     output: str | Sequence[str] | None = None,
     fix: Mapping[str, npt.ArrayLike] | None = None,
     link: str = "identity",
-    scale: str = "unit",
+    scale: str = "sigma",
     events: int | None = None,
     sample: int | None = None,
     progress: Progress | bool | None = None,
@@ -85,7 +85,8 @@ def analyze(
     link
         ``identity``, or ``logit`` / ``log`` of the response.
     scale
-        ``unit``: per unit of the model's input; ``sigma``: t_i σ_i, t_ij σ_i σ_j.
+        ``sigma``: per standard deviation of each feature, t_i σ_i, t_ij σ_i σ_j, so that features
+        of different units can be compared; ``unit``: per unit of the model's input.
     events, sample
         Only the first, or a random sample, of the events.
     progress

@@ -29,6 +29,7 @@ from onnxtaylor.outcome import feature_summaries
 from onnxtaylor.result import FeatureSummary, Finding
 from onnxtaylor.settings import AnalysisOptions
 from onnxtaylor.statistics.accumulator import ALL
+from onnxtaylor.summaries import units_apart
 
 __all__ = ["Prepared", "make_engine", "prepare"]
 
@@ -95,7 +96,10 @@ def prepare(
     else:
         engine = finite_engine(opened, moves, options, first.x)
         indices = engine.indices  # not every feature moves
-    warnings = inspect(opened, engine, found, names, options.missing)
+    scale = options.scale if moves is None else "step"
+    warnings = inspect(opened, engine, found, names, options.missing, scale)
+    if (apart := units_apart(features, scale)) is not None:
+        warnings.append(apart)
     return Prepared(opened, found, features, engine, indices, options, reasons, warnings, moves)
 
 

@@ -109,7 +109,7 @@ class Evidence:
         link = str(self.options.get("link", "identity"))
         if self.options.get("finite_step") is not None:
             return "finite-step", "step", link
-        return "derivative", str(self.options.get("scale", "unit")), link
+        return "derivative", str(self.options.get("scale", "sigma")), link
 
     @cached_property
     def source(self) -> EventSource:

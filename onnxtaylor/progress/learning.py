@@ -72,7 +72,7 @@ class LearningProgress:
         output: str | Sequence[str] | None = None,
         fix: Mapping[str, npt.ArrayLike] | None = None,
         link: str = "identity",
-        scale: str = "unit",
+        scale: str = "sigma",
         engine: str = "auto",
         seed: int = 0,
         threads: int = 0,
