@@ -45,7 +45,8 @@ def read_value(
         ) from None
     with np.errstate(all="ignore"):
         stored = value.astype(helper.tensor_dtype_to_np_dtype(port.type)).astype(np.float64)
-    if port.type not in FLOATS and not np.array_equal(stored, value):
+    beyond = bool((np.isinf(stored) & np.isfinite(value)).any())
+    if beyond or (port.type not in FLOATS and not np.array_equal(stored, value)):
         raise OptionError(f"--fix {name}: {_listed(value)} cannot be held as {port.type_name}")
     dims = port.shape
     axis = batch_axis(port, batch, symbols)
