@@ -31,6 +31,7 @@ from onnxtaylor.settings import AnalysisOptions, DataRequest
 from onnxtaylor.statistics import Accumulator
 from onnxtaylor.statistics.checkpoint import Checkpoint
 from onnxtaylor.summing import accumulate
+from onnxtaylor.unvarying import ResponseRanges, findings_of
 
 __all__ = ["analyze", "run", "run_prepared"]
 
@@ -176,14 +177,16 @@ def run_prepared(
     if options.resume is not None:
         checkpoint = Checkpoint(options.resume, checkpoint_facts(opened, source, found, options))
     drawn = Sample(found.events, options.check, options.seed)
-    events = drawn.of(source) if options.check else source
+    ranges = ResponseRanges(opened, tuple(found.classes))
+    events = ranges.of(drawn.of(source) if options.check else source)
     accumulate(engine, events, sums, found.events, options, opened, checkpoint, progress)
     features = with_kinks(made.features, sums)
     sigma = np.array([f.std for f in features])
     scale = indices.scale(np.nan_to_num(sigma)) if options.scale == "sigma" else None
     steps, numbers = describe_moves(made.moves, options.finite_step, names), sums.finalize(scale)
+    warnings = [*made.warnings, *findings_of(ranges.found())]
     result = make_result(
-        opened, engine, made.reasons, source, features, numbers, options, steps, made.warnings
+        opened, engine, made.reasons, source, features, numbers, options, steps, warnings
     )
     if options.check:
         check = compare_engines(

@@ -29,6 +29,7 @@ from onnxtaylor.graph.external import external_tensors
 from onnxtaylor.inputs import FEATURE_KEYS, Progress, open_data
 from onnxtaylor.result import TaylorResult
 from onnxtaylor.settings import DataRequest
+from onnxtaylor.unvarying import ResponseRanges, Unvarying
 
 __all__ = ["Evidence", "sha256_of"]
 
@@ -171,6 +172,13 @@ class Evidence:
         session = Session(self.opened.function, provider=self.opened.provider)
         parts = [session(x) for x in np.array_split(self.sample.x, -(-len(self.sample.x) // 256))]
         return np.concatenate(parts).astype(np.float64)
+
+    @cached_property
+    def unvarying(self) -> list[Unvarying]:
+        """The responses that are the same at all events, or at all of a class."""
+        ranges = ResponseRanges(self.opened, self.result.groups[1:])
+        ranges.look(self.source)
+        return ranges.found()
 
     @cached_property
     def baseline(self) -> TaylorResult:

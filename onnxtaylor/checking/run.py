@@ -12,7 +12,8 @@ import numpy.typing as npt
 from onnxtaylor.checking.budget import round_off, scale_of
 from onnxtaylor.checking.outcome import Comparisons, CrossCheck, Responses, not_run
 from onnxtaylor.checking.sample import Sample
-from onnxtaylor.checking.verdicts import at_events, of_coefficients, overall
+from onnxtaylor.checking.silent import silence_of, silent
+from onnxtaylor.checking.verdicts import AGREES, UNDECIDED, at_events, of_coefficients, overall
 from onnxtaylor.data import Survey
 from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.engine.differences import Differences
@@ -94,8 +95,20 @@ def compare_engines(
         known["outputs"] = tuple(opened.response_names[c] for c in columns)
         notes += (f"no exact derivatives, so not checked: {listed(others)}",)
         both = both.of(columns)
+    quiet = silent(
+        both.exact.terms,
+        both.differences.terms,
+        both.budget,
+        both.exact.responses,
+        indices.scale(found.spread),
+        _digits(both.precision),
+    )
+    judged = _judged(both, sample.numbers, indices, found.spread, quiet)
+    if quiet.any():
+        why = silence_of([known["outputs"][c] for c in np.flatnonzero(quiet)])
+        judged["reason"], notes = why if judged["verdict"] != "agrees" else None, (*notes, why)
     return CrossCheck(
-        **_judged(both, sample.numbers, indices, found.spread),
+        **judged,
         **known,
         indices=indices,
         exact={"precision": exact.precision},
@@ -113,6 +126,12 @@ class _Both:
     terms: Floats
     responses: Floats
     precision: str
+
+    @property
+    def budget(self) -> Floats:
+        """How far apart the terms may be, (E, C, K)."""
+        assert self.differences.errors is not None
+        return np.asarray(self.differences.errors + self.terms)
 
     def of(self, columns: list[int]) -> _Both:
         """Only these responses."""
@@ -222,15 +241,22 @@ def _kept(answer: BatchCoefficients) -> BatchCoefficients:
 
 
 def _judged(
-    both: _Both, numbers: npt.NDArray[np.int64], indices: MultiIndices, spread: Floats
+    both: _Both,
+    numbers: npt.NDArray[np.int64],
+    indices: MultiIndices,
+    spread: Floats,
+    quiet: npt.NDArray[np.bool_],
 ) -> dict[str, Any]:
-    """Verdicts at events, of coefficients, of the responses and of the whole."""
+    """Verdicts at events, of coefficients, of the responses and of the whole.
+
+    Of the ``quiet`` responses (C,) there is nothing to compare.
+    """
     ours, theirs = both.exact.terms, both.differences.terms
-    assert both.differences.errors is not None
     assert both.differences.kinks is not None
     order = np.argsort(numbers[: len(ours)])
-    budget = both.differences.errors + both.terms
+    budget = both.budget
     codes, ratio = at_events(ours, theirs, budget, both.differences.kinks, indices, spread)
+    codes[quiet[:, None] & (codes == AGREES)] = UNDECIDED
     mean = np.where(np.isfinite(theirs), np.abs(theirs), 0.0).mean(axis=0)
     verdicts = of_coefficients(codes, ratio, budget, scale_of(mean, indices.scale(spread)))
     responses = _responses(both, numbers)

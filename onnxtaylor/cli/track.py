@@ -169,6 +169,12 @@ def track(
             console.show(_table(result, name, top))
     if not quiet:
         console.warn(filter(None, [units_apart(result.data.features, result.options["scale"])]))
+        for name, scores in zip(result.outputs, result.score[-1, :, 0], strict=True):
+            if not scores.any():
+                console.note(
+                    f"warning: all coefficients of response '{printable(name)}' are 0 after the"
+                    " last step: it does not vary"
+                )
         _tell_notes(result)
         for path in filter(None, (out, csv, plot)):
             console.note(f"saved {console.printable(path)}")
