@@ -182,7 +182,7 @@ def run_prepared(
     accumulate(engine, events, sums, found.events, options, opened, checkpoint, progress)
     features = with_kinks(made.features, sums)
     sigma = np.array([f.std for f in features])
-    scale = indices.scale(np.nan_to_num(sigma)) if options.scale == "sigma" else None
+    scale = indices.scale(np.nan_to_num(sigma)) if options.per == "sigma" else None
     steps, numbers = describe_moves(made.moves, options.finite_step, names), sums.finalize(scale)
     warnings = [*made.warnings, *findings_of(ranges.found())]
     result = make_result(

@@ -98,10 +98,9 @@ def prepare(
     else:
         engine = finite_engine(opened, moves, options, first.x)
         indices = engine.indices  # not every feature moves
-    scale = options.scale if moves is None else "step"
-    warnings = inspect(opened, engine, found, names, options.missing, scale)
+    warnings = inspect(opened, engine, found, names, options.missing, options.per)
     warnings += inspect_digits(model, opened.choice.features, found, names, options.missing)
-    if (apart := units_apart(features, scale)) is not None:
+    if (apart := units_apart(features, options.per)) is not None:
         warnings.append(apart)
     return Prepared(opened, found, features, engine, indices, options, reasons, warnings, moves)
 

@@ -69,6 +69,11 @@ class AnalysisOptions:
         if self.finite_step is not None:
             self._check_finite_step(self.finite_step)
 
+    @property
+    def per(self) -> str:
+        """What coefficients are told per: ``sigma`` or ``unit``; ``step`` of finite steps."""
+        return self.scale if self.finite_step is None else "step"
+
     def _check_finite_step(self, step: FiniteSteps) -> None:
         """Raises OptionError for a step that is none, and for what only derivatives have."""
         read_steps(step)

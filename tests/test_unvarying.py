@@ -156,7 +156,8 @@ def test_in_a_class_it_is_a_warning(files):
     onnx.save(proto, files / "m.onnx")
     rows = "\n".join(f"{','.join(map(repr, x))},{c}" for x, c in zip(X.tolist(), SIDE, strict=True))
     (files / "x.csv").write_text(f"a,b,c,class\n{rows}\n")
-    outcome = audit(files / "m.onnx", files / "x.csv", labels="class")
+    (files / "audit.toml").write_text('[[checks]]\nid = "constant-response"')
+    outcome = audit(files / "m.onnx", files / "x.csv", files / "audit.toml", labels="class")
     check = next(c for c in outcome.checks if c.id == "constant-response")
     (finding,) = check.findings
     assert (finding.level, finding.subject.group) == ("warning", "b")

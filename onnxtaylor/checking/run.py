@@ -13,7 +13,7 @@ from onnxtaylor.checking.budget import round_off, scale_of
 from onnxtaylor.checking.outcome import Comparisons, CrossCheck, Responses, not_run
 from onnxtaylor.checking.sample import Sample
 from onnxtaylor.checking.silent import silence_of, silent
-from onnxtaylor.checking.verdicts import AGREES, UNDECIDED, at_events, of_coefficients, overall
+from onnxtaylor.checking.verdicts import KINK, UNDECIDED, at_events, of_coefficients, overall
 from onnxtaylor.data import Survey
 from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.engine.differences import Differences
@@ -256,7 +256,7 @@ def _judged(
     order = np.argsort(numbers[: len(ours)])
     budget = both.budget
     codes, ratio = at_events(ours, theirs, budget, both.differences.kinks, indices, spread)
-    codes[quiet[:, None] & (codes == AGREES)] = UNDECIDED
+    codes[quiet[:, None] & (codes != KINK)] = UNDECIDED
     mean = np.where(np.isfinite(theirs), np.abs(theirs), 0.0).mean(axis=0)
     verdicts = of_coefficients(codes, ratio, budget, scale_of(mean, indices.scale(spread)))
     responses = _responses(both, numbers)
