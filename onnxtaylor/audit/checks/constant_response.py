@@ -1,7 +1,7 @@
 """``constant-response``: a response that is the same at every event has nothing to tell.
 
-Over all events that is a finding of the check's level; over the events of one class it is a
-warning at most: a probability may well be 0 at all of them.
+Over all events the check fails; over the events of one class it is noted: a probability may well
+be 0 at all of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["ConstantResponse"]
 
 @dataclass(frozen=True, kw_only=True)
 class ConstantResponse(ResponseCheck):
-    """Every response varies over the data, and in every class."""
+    """Every response varies over the data."""
 
     id: ClassVar[str] = "constant-response"
 
@@ -30,12 +30,12 @@ class ConstantResponse(ResponseCheck):
         places = chosen(self, "output", self.outputs, outputs)
         names = {outputs[c] for c in places}
         found = [one for one in evidence.unvarying if one.output in names]
-        findings = tuple(self._constant(evidence, one) for one in found)
-        same = len({one.output for one in found})
-        summary = f"{len(places) - same} of {len(places)} vary" + (
-            " in every class" if len(evidence.result.groups) > 1 else ""
+        findings = tuple(self._constant(evidence, one) for one in found if one.group is None)
+        notes = tuple(self._constant(evidence, one) for one in found if one.group is not None)
+        summary = f"{len(places) - len(findings)} of {len(places)} vary" + (
+            f"; {len(notes)} constant in a class" if notes else ""
         )
-        return Looked(len(places), "responses", findings, summary)
+        return Looked(len(places), "responses", findings, summary, notes)
 
     def _constant(self, evidence: Evidence, one: Unvarying) -> Finding:
         return self.finding(
@@ -52,5 +52,5 @@ class ConstantResponse(ResponseCheck):
             remedy="see whether the features are in the units of the training and the weights"
             " arrived; look at what comes before it (--output), or at the logit of a saturated"
             " probability (--link logit)",
-            level="warning" if one.group and self.level == "error" else None,
+            level=None if one.group is None else "note",
         )
