@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.engine.axes import objects_hint, require_events
 from onnxtaylor.engine.probes import distinct, probe, require_finite, same
 from onnxtaylor.engine.promotion import session_of
 from onnxtaylor.engine.session import Session
@@ -73,9 +74,13 @@ def open_model(
     sample = x[:PROBE_EVENTS]
     whole = any(p.is_whole for p in choice.features)
     with _naming(model):
-        session, batch, freed = _with_batch(function, sample, provider, whole=whole)
+        require_events(model, choice, function, sample, whole=whole)
+        try:
+            session, batch, freed = _with_batch(function, sample, provider, whole=whole)
+        except ProbeError as error:
+            raise ProbeError(f"{error}{objects_hint(choice.features)}") from None
         names = _response_names(model, choice, session, sample)
-        probe(model, session, sample, whole=whole)
+        probe(model, session, sample, whole=whole, hint=objects_hint(choice.features))
         if request.link != "identity":
             linked = build_function(model, choice, n_columns=x.shape[1], link=request.link)
             if freed:
