@@ -67,9 +67,10 @@ class Derivatives:
         beyond = np.isinf(rows) & np.isfinite(given)
         if beyond.any():
             k, i = (int(v) for v in np.argwhere(beyond)[0])
+            most = np.finfo(np.float64 if self._dtype == np.float64 else np.float32).max
             raise DataError(
                 f"x[{k}, {i}] is {given[k, i]:.6g}: the graph computes in {self._dtype}, which"
-                f" holds no more than {np.finfo(self._dtype).max:.6g}"
+                f" holds no more than {most:.6g}"
             )
         try:
             found = self._session.run(None, {self._feed: rows})

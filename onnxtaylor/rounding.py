@@ -134,7 +134,7 @@ def inspect_digits(
         total = np.maximum(there.sum(axis=0), 1)
         for k in range(c.stop - c.start):
             i = c.start + k
-            moved = error[:, k] > MOVED * found.std[i]
+            moved = error[:, k] > (MOVED * found.std[i] if found.std[i] > 0 else np.inf)
             whole = bool(found.whole[i]) and found.largest[i] < EXACT
             together = whole and _fall_together(x[there[:, k], k], held[there[:, k], k])
             text = _told(
