@@ -43,7 +43,8 @@ def events(column=None, count=300):
 
 def findings(proto, x, **options):
     found = ot.analyze(proto, x, order=1, bootstrap=0, check=0, **options)
-    return [(f.code, f.feature, f.message) for f in found.warnings]
+    # some of these data saturate the model, which is another matter
+    return [(f.code, f.feature, f.message) for f in found.warnings if f.code == "digits"]
 
 
 @pytest.fixture(params=[np.float32, np.float16])
