@@ -15,6 +15,8 @@ The data's path through the package, top to bottom:
 ``statistics``  6 stream → numbers: moments, bootstrap, ranks; merge and resume
 ``finite``      the same by finite steps, for models without derivatives
 ``hygiene``     what is suspicious about data and responses
+``unvarying``   responses that are the same at every event
+``rounding``    what the number format of the inputs does to the data
 ``settings``    what an analysis can be asked for; ``inputs``: its data, matched with the model
 ``analysis``    the wiring of 1 to 6; ``preparation``: all that is made before the first batch;
                 ``summing``: batch by batch; ``outcome``: what is told of it

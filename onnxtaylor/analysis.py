@@ -32,6 +32,7 @@ from onnxtaylor.settings import AnalysisOptions, DataRequest
 from onnxtaylor.statistics import Accumulator
 from onnxtaylor.statistics.checkpoint import Checkpoint
 from onnxtaylor.summing import accumulate
+from onnxtaylor.unvarying import ResponseRanges, findings_of
 
 __all__ = ["analyze", "run", "run_prepared"]
 
@@ -56,7 +57,7 @@ def analyze(
     output_names: Iterable[object] | None = None,
     classes: Iterable[object] | None = None,
     link: str = "identity",
-    scale: str = "unit",
+    scale: str = "sigma",
     events: int | None = None,
     sample: int | None = None,
     progress: Progress | bool | None = None,
@@ -93,7 +94,8 @@ def analyze(
     link
         ``identity``, or ``logit`` / ``log`` of the response.
     scale
-        ``unit``: per unit of the model's input; ``sigma``: t_i σ_i, t_ij σ_i σ_j.
+        ``sigma``: per standard deviation of each feature, t_i σ_i, t_ij σ_i σ_j, so that features
+        of different units can be compared; ``unit``: per unit of the model's input.
     events, sample
         Only the first, or a random sample, of the events.
     progress
@@ -193,13 +195,18 @@ def run_prepared(
     if options.resume is not None:
         checkpoint = Checkpoint(options.resume, checkpoint_facts(opened, source, found, options))
     drawn = Sample(found.events, options.check, options.seed)
-    events = drawn.of(source) if options.check else source
+    ranges = ResponseRanges(opened, tuple(found.classes))
+    events = ranges.of(drawn.of(source) if options.check else source)
     accumulate(engine, events, sums, found.events, options, opened, checkpoint, progress)
     features = with_kinks(made.features, sums)
     sigma = np.array([f.std for f in features])
-    scale = indices.scale(np.nan_to_num(sigma)) if options.scale == "sigma" else None
+    scale = indices.scale(np.nan_to_num(sigma)) if options.per == "sigma" else None
     steps, numbers = describe_moves(made.moves, options.finite_step, names), sums.finalize(scale)
-    warnings = [*made.warnings, *inspect_joints(sums.joints, sums.events, names)]
+    warnings = [
+        *made.warnings,
+        *inspect_joints(sums.joints, sums.events, names),
+        *findings_of(ranges.found()),
+    ]
     result = make_result(
         opened, engine, made.reasons, source, features, numbers, options, steps, warnings
     )

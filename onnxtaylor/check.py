@@ -18,6 +18,7 @@ from onnxtaylor.graph import ModelRequest, read_model
 from onnxtaylor.inputs import Paths, Progress, open_data, tell
 from onnxtaylor.outcome import feature_summaries
 from onnxtaylor.preparation import make_engine
+from onnxtaylor.rounding import require_held
 from onnxtaylor.settings import AnalysisOptions, DataRequest
 
 __all__ = ["CrossCheck", "cross_check"]
@@ -87,6 +88,7 @@ def cross_check(
         missing=chosen.missing,
         progress=lambda done: tell(progress, "checking data", done, None),
     )
+    require_held(loaded, request, source, found)
     sample = Sample(found.events, events, chosen.seed)
     for _ in sample.watch(source.batches(2**16)):
         pass

@@ -85,10 +85,23 @@ class Derivatives:
         return f"Derivatives of {n} features: called on x (events, {n}) it gives {names}"
 
     def __call__(self, x: npt.ArrayLike) -> DerivativeValues:
-        """∂f_c/∂x_i, ∂²f_c/∂x_i∂x_j, … at x (B, n). Raises DataError for another shape."""
-        rows = np.ascontiguousarray(x, dtype=self._dtype)
+        """∂f_c/∂x_i, ∂²f_c/∂x_i∂x_j, … at x (B, n).
+
+        Raises DataError for another shape, and for numbers that the graph's format cannot hold.
+        """
+        given = np.asarray(x)
+        with np.errstate(over="ignore"):
+            rows = np.ascontiguousarray(given, dtype=self._dtype)
         if rows.ndim != 2 or rows.shape[1] != self.n_features:
             raise DataError(f"x has shape {rows.shape}: (events, {self.n_features}) is needed")
+        beyond = np.isinf(rows) & np.isfinite(given)
+        if beyond.any():
+            k, i = (int(v) for v in np.argwhere(beyond)[0])
+            most = np.finfo(np.float64 if self._dtype == np.float64 else np.float32).max
+            raise DataError(
+                f"x[{k}, {i}] is {given[k, i]:.6g}: the graph computes in {self._dtype}, which"
+                f" holds no more than {most:.6g}"
+            )
         try:
             answers = self._session.run(self._names, {self._feed: rows})
         except Exception as error:

@@ -60,9 +60,12 @@ def _require_whole(
             where += f" '{printable(names[i])}'"
             if not found.whole[i] or (found.missing[i] and missing != missing):
                 raise DataError(f"{where} has values that are no whole numbers")
-            if found.min[i] < limits.min or found.max[i] > limits.max:
+            # missing entries are fed as they are: a sentinel has to fit, too
+            fed = [found.min[i], found.max[i], *([missing] if found.missing[i] else [])]
+            if any(not limits.min <= value <= limits.max for value in fed):
+                low, high = min(fed), max(fed)
                 raise DataError(
-                    f"{where} has values from {found.min[i]:g} to {found.max[i]:g}: it holds"
+                    f"{where} has values from {low:g} to {high:g}: it holds"
                     f" {limits.min} … {limits.max}"
                 )
 

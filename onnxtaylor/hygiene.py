@@ -1,7 +1,7 @@
 """What is suspicious about the data or the responses, before anyone trusts a ranking.
 
 ==============  ==================================================================================
-``constant``    a feature has one value only: nothing in the data varies along it
+``constant``    a feature has one value only, or σ = 0: nothing in the data varies along it
 ``empty``       a feature is missing in every event
 ``sentinel``    a value far from all others, at many events, such as −999: a missing entry?
 ``range``       the steps of a feature leave the range of its data at many events
@@ -59,10 +59,18 @@ PASSING = frozenset({"Identity", "Cast", "Flatten", "Reshape", "Squeeze", "Gathe
 
 
 def inspect(
-    opened: OpenModel, engine: Engine, found: Survey, names: Sequence[str], missing: float | None
+    opened: OpenModel,
+    engine: Engine,
+    found: Survey,
+    names: Sequence[str],
+    missing: float | None,
+    scale: str,
 ) -> list[Finding]:
-    """Everything that is suspicious about an analysis with this engine, before it runs."""
-    findings = [*opened.notes, *inspect_data(found, names, missing)]
+    """Everything that is suspicious about an analysis with this engine, before it runs.
+
+    ``scale`` is that of the coefficients: ``sigma``, ``unit``, or ``step`` of finite steps.
+    """
+    findings = [*opened.notes, *inspect_data(found, names, missing, scale)]
     reach = getattr(engine, "reach", None)  # the exact engine moves nothing
     if reach is not None:
         findings += inspect_steps(found, names, missing, reach)
@@ -73,15 +81,24 @@ def inspect(
     return findings + inspect_responses(found, opened.function, opened.response_names, evaluate)
 
 
-def inspect_data(found: Survey, names: Sequence[str], missing: float | None) -> list[Finding]:
+def inspect_data(
+    found: Survey, names: Sequence[str], missing: float | None, scale: str
+) -> list[Finding]:
     """Constant and empty features, sentinels, and weights of few events."""
     findings = []
     present = ~is_missing(found.sample, missing)
+    vanish = ", so all of its coefficients are 0 per σ" if scale == "sigma" else ""
     for i, name in enumerate(names):
         if found.missing[i] == found.events:
             findings.append(_finding("empty", name, "is missing in every event"))
         elif found.min[i] == found.max[i]:
-            text = f"is constant ({found.min[i]:g}): the data do not vary along it"
+            text = f"is constant ({found.min[i]:g}): the data do not vary along it{vanish}"
+            findings.append(_finding("constant", name, text))
+        elif scale == "sigma" and not found.std[i] > 0:
+            text = (
+                f"has σ = 0, so all of its coefficients are 0 per σ: between {found.min[i]:g} and"
+                f" {found.max[i]:g} it varies only at events without weight, or too little for σ²"
+            )
             findings.append(_finding("constant", name, text))
         else:
             values = found.sample[present[:, i], i]

@@ -27,6 +27,7 @@ from onnxtaylor.graph import (
 from onnxtaylor.graph.function import select_responses
 from onnxtaylor.indices import MultiIndices, count
 from onnxtaylor.inputs import feature_names_of, open_data
+from onnxtaylor.rounding import require_held
 from onnxtaylor.settings import DataRequest
 
 __all__ = ["inspect_model"]
@@ -89,6 +90,7 @@ def _function(
     if data:
         source = open_data(model, request, list(data), wanted, missing=missing)
         found = survey(source, missing=missing)
+        require_held(model, request, source, found)
         x = next(iter(source.batches(64))).x
         report["events"] = f"{found.events}, Σw = {found.sum_weight:.6g}"
         if found.classes:

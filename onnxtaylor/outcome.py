@@ -107,7 +107,7 @@ def make_result(
         options={
             "order": options.order,
             "link": options.link,
-            "scale": options.scale if options.finite_step is None else "step",
+            "scale": options.per,
             "precision": options.precision,
             "missing": told(options.missing),
             "bootstrap": options.bootstrap,

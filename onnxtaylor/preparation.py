@@ -28,8 +28,10 @@ from onnxtaylor.indices import MultiIndices, count
 from onnxtaylor.inputs import Progress, tell
 from onnxtaylor.outcome import feature_summaries
 from onnxtaylor.result import FeatureSummary, Finding
+from onnxtaylor.rounding import inspect_digits, require_held
 from onnxtaylor.settings import AnalysisOptions
 from onnxtaylor.statistics.accumulator import ALL
+from onnxtaylor.summaries import units_apart
 
 __all__ = ["Prepared", "make_engine", "prepare"]
 
@@ -76,6 +78,7 @@ def prepare(
     )
     if ALL in found.classes:
         raise DataError(f"a class is called '{ALL}', as is the group of all events: rename it")
+    require_held(model, request, source, found)
     provider = choose_provider(options.provider)
     first = next(iter(source.batches(min(found.events, 64))))
     opened = open_model(model, request, first.x, provider=provider)
@@ -99,7 +102,10 @@ def prepare(
     else:
         engine = finite_engine(opened, moves, options, first.x)
         indices = engine.indices  # not every feature moves
-    warnings = inspect(opened, engine, found, names, options.missing)
+    warnings = inspect(opened, engine, found, names, options.missing, options.per)
+    warnings += inspect_digits(model, opened.choice.features, found, names, options.missing)
+    if (apart := units_apart(features, options.per)) is not None:
+        warnings.append(apart)
     return Prepared(opened, found, features, engine, indices, options, reasons, warnings, moves)
 
 

@@ -7,7 +7,8 @@ A result holds, for every response node c, group g and Taylor coefficient α,
 
 the bound of the numerical error of the score, Σ abs(w) error / abs(Σ w), where the engine tells
 how wrong its coefficients may be, and the place of each score among all coefficients of its (c, g),
-largest first, with the interval in which that place lies in 68 % of the bootstrap replicates.
+largest first, with the interval in which that place lies in 68 % of the bootstrap replicates. Equal
+scores share a place.
 
 Where ``method`` is ``finite-step``, t is the response r to finite steps: no derivative, in units of
 the response per step (see ``engine.finite``), with the same statistics.
@@ -190,7 +191,7 @@ class TaylorResult:
         if count < 1:
             raise OptionError(f"top {count}: ask for one row at least")
         c, g = self.position(output, group)
-        best = np.argsort(self.rank[c, g])[:count]
+        best = np.argsort(self.rank[c, g], kind="stable")[:count]  # equal ones share a rank
         return [self._row(c, g, int(k)) for k in best]
 
     def rows(self) -> Iterator[dict[str, Any]]:

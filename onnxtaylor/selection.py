@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, listed
+from onnxtaylor.errors import OptionError, listed, printable
 from onnxtaylor.ranking import class_groups, influential_count
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ def select(
     cuts the ranking of the coefficients of that order alone; ranks stay those among all.
 
     Raises OptionError for a fraction outside (0, 1], a count outside 1…K, an output, group or order
-    that the result does not have, and for ``per_class`` with a group or without matching classes.
+    that the result does not have, for ``per_class`` with a group or without matching classes, and
+    for a response whose coefficients all vanish. Coefficients that are 0 are never kept.
     """
     places = np.arange(len(result.indices))
     if order is not None:
@@ -183,6 +184,12 @@ class _Part:
     ) -> None:
         rank, score = result.rank[c, g, places], result.score[c, g, places]
         best = np.argsort(rank, kind="stable")[:kept]
+        best = best[score[best] != 0]  # what vanishes has no influence, whatever its rank
+        if not len(best):
+            raise OptionError(
+                f"all coefficients of response '{printable(result.outputs[c])}' over the events of"
+                f" '{printable(result.groups[g])}' are 0: nothing can be selected by them"
+            )
         keep = np.zeros(len(places), np.bool_)
         keep[best] = True
         coefficient, feature = _members(result.indices.table[places])
@@ -193,7 +200,7 @@ class _Part:
             return np.bincount(feature[which[coefficient]], minlength=n)
 
         self.cut = Cut(
-            result.outputs[c], result.groups[g], kept, len(places), float(score[best[-1]])
+            result.outputs[c], result.groups[g], len(best), len(places), float(score[best[-1]])
         )
         self.ranked: Bools = count(np.ones_like(keep)) > 0
         self.coefficients = count(keep)

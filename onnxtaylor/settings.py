@@ -14,7 +14,7 @@ __all__ = ["ENGINES", "PRECISIONS", "SCALES", "AnalysisOptions", "DataRequest"]
 
 ENGINES = ("auto", "exact", "differences")
 PRECISIONS = ("auto", "float32", "float64")
-SCALES = ("unit", "sigma")
+SCALES = ("sigma", "unit")
 MAX_THREADS = 1024
 
 
@@ -26,7 +26,7 @@ class AnalysisOptions:
     engine: str = "auto"
     precision: str = "auto"
     link: str = "identity"
-    scale: str = "unit"
+    scale: str = "sigma"
     accuracy: int | None = None
     mixed: str = "two"
     bootstrap: int | None = None
@@ -70,12 +70,17 @@ class AnalysisOptions:
         if self.finite_step is not None:
             self._check_finite_step(self.finite_step)
 
+    @property
+    def per(self) -> str:
+        """What coefficients are told per: ``sigma`` or ``unit``; ``step`` of finite steps."""
+        return self.scale if self.finite_step is None else "step"
+
     def _check_finite_step(self, step: FiniteSteps) -> None:
         """Raises OptionError for a step that is none, and for what only derivatives have."""
         read_steps(step)
         if self.order > 2:
             raise OptionError("--finite-step has responses of order 1 and 2: leave --order 3 out")
-        usual = {"engine": "auto", "scale": "unit", "accuracy": None, "precision": "auto"}
+        usual = {"engine": "auto", "scale": "sigma", "accuracy": None, "precision": "auto"}
         for name in usual:
             if getattr(self, name) != usual[name]:
                 raise OptionError(

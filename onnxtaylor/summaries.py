@@ -18,7 +18,10 @@ __all__ = [
     "GroupSummary",
     "ModelSummary",
     "place_of",
+    "units_apart",
 ]
+
+APART = 10.0  # factor between the σ of features whose coefficients per unit stand in one table
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,26 @@ class Finding:
     code: str
     feature: str | None
     message: str
+
+
+def units_apart(features: Sequence[FeatureSummary], scale: object) -> Finding | None:
+    """A finding where coefficients per ``unit`` compare features whose σ differ tenfold or more.
+
+    ``scale`` is that of the coefficients. Features of σ = 0 do not count.
+    """
+    varying = [feature for feature in features if feature.std > 0]
+    if scale != "unit" or not varying:
+        return None
+    least, most = (end(varying, key=lambda feature: feature.std) for end in (min, max))
+    if most.std <= APART * least.std:
+        return None
+    text = (
+        "coefficients are per unit of the input, and σ of the features goes from"
+        f" {least.std:.3g} ('{printable(least.name)}') to {most.std:.3g}"
+        f" ('{printable(most.name)}'): ⟨t⟩ of different features cannot be compared: use"
+        " --scale sigma"
+    )
+    return Finding("units", None, text)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def side_by_side(columns: Sequence[Column], *, scores: bool = False, caption: st
     """Rankings beside one another: a row for each place, a column for each response.
 
     With ``scores`` each is followed by its ⟨t⟩, to the second digit of its uncertainty. Where
-    filters left gaps in the ranks, the first column counts places in place of ranks.
+    filters left gaps in the ranks, or equal scores share one, the first column counts places.
     """
     gaps = any(row["rank"] != k for c in columns for k, row in enumerate(c.rows, start=1))
     heads, align = ["place" if gaps else "rank"], "r"

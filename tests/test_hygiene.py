@@ -10,6 +10,7 @@ import pyarrow.parquet
 import pytest
 
 import onnxtaylor as ot
+from onnxtaylor.cli.app import run
 from onnxtaylor.data import ArraySource, SurveyAccumulator, survey
 from onnxtaylor.data.traits import FeatureTraits
 from onnxtaylor.hygiene import sentinels
@@ -59,10 +60,91 @@ def test_usual_data_raise_nothing(engine):
 
 def test_constant_and_empty_features():
     x = usual()
-    x[:, 0], x[:, 2] = 3.5, -999
-    codes, messages = found(x, missing=-999.0)
+    x[:, 0], x[:, 2] = 3.5, -3
+    codes, messages = found(x, missing=-3.0)
     assert codes == [("constant", "x0"), ("empty", "x2")]
     assert "(3.5)" in messages[0]
+
+
+@pytest.mark.parametrize("engine", ["exact", "differences"])
+def test_a_constant_feature_is_0_per_sigma_and_says_so(engine):
+    """Its derivative is not: per unit of the input it keeps its place."""
+    x = usual()
+    x[:, 1] = 3.5
+    proto = net()
+    per = {s: ot.analyze(proto, x, scale=s, engine=engine, bootstrap=20) for s in ("sigma", "unit")}
+    table = per["sigma"].indices.table
+    mine = (table == 1).any(axis=1)
+    for name in ("score", "sem", "signed_mean", "rms"):
+        assert (getattr(per["sigma"], name)[..., mine] == 0).all()
+    assert (per["sigma"].score[..., ~mine] > 0).all()
+    assert (per["sigma"].rank[..., mine] == (~mine).sum() + 1).all()
+    assert (per["unit"].score[:, :, 1] > 0).all()
+    (message,) = (f.message for f in per["sigma"].warnings)
+    assert message.endswith("all of its coefficients are 0 per σ")
+    assert all("per σ" not in f.message for f in per["unit"].warnings)
+
+
+def test_a_feature_that_varies_without_weight_has_no_sigma():
+    x, weights = usual(), np.ones(2000)
+    x[:, 2] = 1.0
+    x[:10, 2], weights[:10] = 2.0, 0.0
+    codes, messages = found(x, weights=weights)
+    assert codes == [("constant", "x2")]
+    assert "has σ = 0" in messages[0]
+    assert found(x, weights=weights, scale="unit") == ([], [])
+
+
+def test_sigma_is_the_default_everywhere():
+    x = usual() * [1.0, 20.0, 0.3]
+    proto, sigma = net(), x.std(axis=0)
+    plain = ot.analyze(proto, x, bootstrap=0, check=0)
+    unit = ot.analyze(proto, x, scale="unit", bootstrap=0, check=0)
+    assert plain.options["scale"] == "sigma"
+    np.testing.assert_allclose(plain.vector(), unit.vector() * sigma, rtol=1e-12)
+    np.testing.assert_allclose(plain.matrix(), unit.matrix() * np.outer(sigma, sigma), rtol=1e-12)
+    progress = ot.LearningProgress(x, sample=None)
+    progress.record(0, proto)
+    assert progress.result().options["scale"] == "sigma"
+    np.testing.assert_allclose(progress.result().score[0], plain.score, rtol=1e-4)
+    same = ot.compare_models(proto, proto, x, bootstrap=0)
+    assert same.a.options["scale"] == "sigma"
+
+
+@pytest.mark.parametrize(("factor", "told"), [(9.0, False), (11.0, True)])
+def test_a_table_per_unit_of_unlike_features_says_so(factor, told):
+    x = usual() / usual().std(axis=0) * [1.0, factor, 3.0]
+    codes, messages = found(x, scale="unit", feature_names=["r", "mass", "pt"])
+    assert codes == [("units", None)] * told
+    if told:
+        assert "from 1 ('r') to 11 ('mass')" in messages[0]
+        assert "--scale sigma" in messages[0]
+    assert found(x) == ([], [])
+    assert found(x, finite_step="0.5sigma") == ([], [])
+
+
+def test_a_constant_feature_is_no_unlike_one():
+    x = usual()
+    x[:, 1] = 1e-9
+    assert found(x, scale="unit")[0] == [("constant", "x1")]
+
+
+def test_commands_say_so(tmp_path, capsys):
+    onnx.save(net(), tmp_path / "m.onnx")
+    np.save(tmp_path / "x.npy", usual() * [1.0, 20.0, 3.0])
+    model, data, saved = (str(tmp_path / name) for name in ("m.onnx", "x.npy", "r.json"))
+    quick = ["--order", "1", "--scale", "unit"]
+    for words in (
+        ["analyze", model, data, *quick, "-o", saved],
+        ["track", model, "--data", data, *quick],
+        ["compare", model, model, data, *quick],
+        ["rank", saved],
+    ):
+        assert run(words) == 0
+        err = capsys.readouterr().err
+        assert err.count("warning: coefficients are per unit of the input, and σ of the") == 1
+    assert run(["analyze", model, data, "--order", "1"]) == 0
+    assert "⟨t⟩ per σ of each feature" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

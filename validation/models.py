@@ -143,7 +143,7 @@ def visit(case: Case, models: Path, engine: str = "auto") -> tuple[Answer, Answe
         np.save(data, events)
         arguments = [str(models / f"{case.name}.onnx"), data, *case.options]
         inspected = command("inspect", *arguments)
-        order = ["--order", str(case.order), "--engine", engine]
+        order = ["--order", str(case.order), "--engine", engine, "--scale", "unit"]
         analyzed, stepped = command("analyze", *arguments, *order), None
         if analyzed.line and case.steps:
             steps = [word for step in case.steps for word in ("--finite-step", step)]

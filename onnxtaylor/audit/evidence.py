@@ -30,6 +30,7 @@ from onnxtaylor.graph.external import external_tensors
 from onnxtaylor.inputs import FEATURE_KEYS, Progress, open_data
 from onnxtaylor.result import TaylorResult
 from onnxtaylor.settings import DataRequest
+from onnxtaylor.unvarying import ResponseRanges, Unvarying
 
 __all__ = ["Evidence", "sha256_of"]
 
@@ -111,7 +112,7 @@ class Evidence:
         link = str(self.options.get("link", "identity"))
         if self.options.get("finite_step") is not None:
             return "finite-step", "step", link
-        return "derivative", str(self.options.get("scale", "unit")), link
+        return "derivative", str(self.options.get("scale", "sigma")), link
 
     @cached_property
     def source(self) -> EventSource:
@@ -191,6 +192,13 @@ class Evidence:
         Raises ResultError.
         """
         return tuple(TaylorResult.load(path) for path in self.baseline_paths)
+
+    @cached_property
+    def unvarying(self) -> list[Unvarying]:
+        """The responses that are the same at all events, or at all of a class."""
+        ranges = ResponseRanges(self.opened, self.result.groups[1:])
+        ranges.look(self.source)
+        return ranges.found()
 
     @property
     def baseline(self) -> TaylorResult:

@@ -65,8 +65,7 @@ def audit(
     progress
         Called with (stage, events done, events in all).
     **options
-        Those of ``analyze``, in place of those of the policy. ``scale`` is ``sigma`` by default:
-        coefficients of different features are compared with one another.
+        Those of ``analyze``, in place of those of the policy.
 
     Raises OnnxTaylorError for a wrong call and for input that cannot be read or analyzed. What is
     raised otherwise is a fault of this program, or of a check that another one brought.
@@ -130,8 +129,6 @@ def gather(
         RENAMED.get(key, key.replace("-", "_")): value for key, value in policy.analysis.items()
     }
     kept |= {key: value for key, value in options.items() if value is not None}
-    if kept.get("finite_step") is None:
-        kept.setdefault("scale", "sigma")
     return Evidence(
         path=Path(model),
         files=tuple(Path(file) for file in files),

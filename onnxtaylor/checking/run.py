@@ -21,11 +21,13 @@ from onnxtaylor.checking.outcome import (
 )
 from onnxtaylor.checking.sample import Sample
 from onnxtaylor.checking.second_look import confirmed_ratio
+from onnxtaylor.checking.silent import silence_of, silent
 from onnxtaylor.checking.verdicts import (
     AGREES,
     DIFFERS,
     KINK,
     OFTEN,
+    UNDECIDED,
     at_events,
     of_coefficients,
     overall,
@@ -120,8 +122,20 @@ def compare_engines(
         known["outputs"] = tuple(opened.response_names[c] for c in columns)
         notes += (f"no exact derivatives, so not checked: {listed(others)}",)
         both = both.of(columns)
+    quiet = silent(
+        both.exact.terms,
+        both.differences.terms,
+        both.budget,
+        both.exact.responses,
+        indices.scale(found.spread),
+        _digits(both.precision),
+    )
+    judged = _judged(both, sample.numbers, indices, found.spread, quiet)
+    if quiet.any():
+        why = silence_of([known["outputs"][c] for c in np.flatnonzero(quiet)])
+        judged["reason"], notes = why if judged["verdict"] != "agrees" else None, (*notes, why)
     return CrossCheck(
-        **_judged(both, sample.numbers, indices, found.spread),
+        **judged,
         **known,
         indices=indices,
         exact={"precision": exact.precision},
@@ -153,6 +167,12 @@ class _Both:
     responses: Floats
     precision: str
     again: Callable[[Floats, npt.NDArray[np.bool_]], Floats]
+
+    @property
+    def budget(self) -> Floats:
+        """How far apart the terms may be, (E, C, K)."""
+        assert self.differences.errors is not None
+        return np.asarray(self.differences.errors + self.terms)
 
     def of(self, columns: list[int]) -> _Both:
         """Only these responses."""
@@ -278,17 +298,23 @@ def _kept(answer: BatchCoefficients) -> BatchCoefficients:
 
 
 def _judged(
-    both: _Both, numbers: npt.NDArray[np.int64], indices: MultiIndices, spread: Floats
+    both: _Both,
+    numbers: npt.NDArray[np.int64],
+    indices: MultiIndices,
+    spread: Floats,
+    quiet: npt.NDArray[np.bool_],
 ) -> dict[str, Any]:
-    """Verdicts at events, of coefficients, of the responses and of the whole."""
+    """Verdicts at events, of coefficients, of the responses and of the whole.
+
+    Of the ``quiet`` responses (C,) there is nothing to compare.
+    """
     ours, theirs = both.exact.terms, both.differences.terms
-    assert both.differences.errors is not None
     assert both.differences.kinks is not None
     order = np.argsort(numbers[: len(ours)])
-    budget = both.differences.errors + both.terms
-    apart = both.exact.apart
+    budget, apart = both.budget, both.exact.apart
     joints = None if apart is None else apart.among(len(ours), len(indices))
     codes, ratio = at_events(ours, theirs, budget, both.differences.kinks, indices, spread, joints)
+    codes[quiet[:, None] & (codes != KINK)] = UNDECIDED
     mean = np.where(np.isfinite(theirs), np.abs(theirs), 0.0).mean(axis=0)
     sure = both.again(ratio, (codes == AGREES) | (codes == DIFFERS))
     scale = scale_of(mean, indices.scale(spread))

@@ -56,7 +56,7 @@ def analyze(
             rich_help_panel=options.RUN,
         ),
     ] = 2,
-    scale: options.Scale = "unit",
+    scale: options.Scale = "sigma",
     engine: Annotated[
         str,
         typer.Option(
@@ -126,7 +126,7 @@ def analyze(
     Example:
 
     onnxtaylor analyze higgs.onnx events.csv.gz --weight KaggleWeight \\
-      --label Label --missing -999 --scale sigma -o result.json
+      --label Label --missing -999 -o result.json
 
     onnxtaylor analyze forest.onnx events.csv.gz --finite-step 0.5sigma
     """
@@ -191,7 +191,7 @@ def analyze(
     elif not quiet:
         print_ranking(result, top=top, per_class=per_class)
     if not quiet:
-        console.warn(result, saved=out is not None)
+        console.warn(result.warnings, saved=out is not None)
         for path in filter(None, (out, csv)):
             console.note(f"saved {console.printable(path)}")
     if result.check is not None and result.check["verdict"] == "differs":

@@ -175,6 +175,8 @@ def _one_line_warnings() -> Iterator[None]:
     """Warnings of this package as one line each, without the place in the code."""
     with warnings.catch_warnings():
         warnings.simplefilter("default", OnnxTaylorWarning)
+        # NumPy's word on a number that overflows names no column: what matters is looked for
+        warnings.simplefilter("ignore", RuntimeWarning)
         as_usual = warnings.showwarning
 
         def show(

@@ -75,7 +75,7 @@ def audit(
         list[Path] | None,
         _file(
             "RESULT",
-            "A result of an earlier audit, or of `analyze --scale sigma`; repeated for those of"
+            "A result of an earlier audit, or of `analyze`; repeated for those of"
             " three retrainings or more: their spread counts.",
         ),
     ] = None,
@@ -210,7 +210,7 @@ def audit(
         assert out is not None
         _write(out, text)
         if not quiet:
-            console.warn(result, saved=False)
+            console.warn(result.warnings, saved=False)
             console.note(f"saved {printable(out)}: read it, and change what does not suit you")
         return
     _tell(outcome, reports, quiet)
@@ -218,7 +218,7 @@ def audit(
         if out is not None:
             outcome.result.save(out)
         if not quiet and any(path is None for _, path in reports):  # else the text has them
-            console.warn(outcome.result, saved=out is not None)
+            console.warn(outcome.result.warnings, saved=out is not None)
     if out is not None and not quiet:
         saved = outcome.result is not None
         console.note(f"saved {printable(out)}" if saved else "nothing saved: no coefficients")

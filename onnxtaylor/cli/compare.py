@@ -87,7 +87,7 @@ def compare(
         int,
         typer.Option(metavar="N", help="1, or 2 with all pairs.", rich_help_panel=options.RUN),
     ] = 2,
-    scale: options.Scale = "unit",
+    scale: options.Scale = "sigma",
     finite_step: options.FiniteStep = None,
     precision: options.Precision = "auto",
     threads: options.Threads = 0,
@@ -177,6 +177,8 @@ def compare(
     elif not quiet:
         _print(found, top)
     if not quiet:
+        # each once: of the same data both results have the same
+        console.warn(dict.fromkeys((*found.a.warnings, *found.b.warnings)), saved=False)
         for path in filter(None, (out, plot)):
             console.note(f"saved {console.printable(path)}")
     if not found.passed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as encoder
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from onnxtaylor.inputs import Progress
-    from onnxtaylor.result import TaylorResult
+    from onnxtaylor.result import Finding, TaylorResult
     from onnxtaylor.tables import Table as Cells
 
 __all__ = [
@@ -48,13 +48,13 @@ def note(message: str) -> None:
     print(message, file=sys.stderr)
 
 
-def warn(result: TaylorResult, saved: bool = True) -> None:
+def warn(findings: Iterable[Finding], saved: bool = True) -> None:
     """One line on stderr for each warning of a result; of many of a kind the first.
 
     ``saved`` tells whether the others can be read in a file.
     """
     kinds: dict[str, list[str]] = {}
-    for finding in result.warnings:
+    for finding in findings:
         kinds.setdefault(finding.code, []).append(finding.message)
     for code, messages in kinds.items():
         for message in messages[:SHOWN_WARNINGS]:

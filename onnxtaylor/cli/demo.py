@@ -59,7 +59,6 @@ def demo(
             weights="KaggleWeight",
             labels="Label",
             missing=-999.0,
-            scale="sigma",
             progress=progress,
         )
     from onnxtaylor.plot import save_figures
@@ -70,13 +69,13 @@ def demo(
     if quiet:
         return
     print_ranking(result, top=top)
-    console.warn(result)
+    console.warn(result.warnings)
     console.note(
         f"Wrote {RESULT}, {PAGE}, and scores, curve, matrix (.png) into"
         f" {console.printable(out)}/.\nThe same by hand, and what else there is:\n\n"
         f"  cd {console.printable(out)}\n"
         f"  onnxtaylor analyze {MODEL} {EVENTS} --weight KaggleWeight --label Label"
-        f" --missing -999 --scale sigma -o {RESULT}\n"
+        f" --missing -999 -o {RESULT}\n"
         f"  onnxtaylor plot {RESULT} -o .\n"
         f"  onnxtaylor report {RESULT} -o {PAGE}\n"
         f"  onnxtaylor rank {RESULT} --group s --feature 'DER_mass*'\n"

@@ -206,7 +206,7 @@ Scale = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="unit: per unit of the input; sigma: per σ of each feature.",
+        help="sigma: per σ of each feature; unit: per unit of the input.",
         rich_help_panel=RUN,
     ),
 ]

@@ -13,6 +13,7 @@ import typer
 
 from onnxtaylor.cli import console, options, responses
 from onnxtaylor.errors import OptionError
+from onnxtaylor.summaries import units_apart
 
 if TYPE_CHECKING:
     from onnxtaylor.ranking import Column
@@ -111,6 +112,8 @@ def rank(
         write_whole(out, text.encode(errors="backslashreplace"))
     elif text:
         console.document(text)
+    apart = None if json else units_apart(loaded.data.features, loaded.options.get("scale"))
+    console.warn(filter(None, [apart]))
     for path in filter(None, (out, csv)):
         console.note(f"saved {console.printable(path)}")
 

@@ -11,6 +11,7 @@ import typer
 
 from onnxtaylor.cli import console, options, responses
 from onnxtaylor.errors import OnnxTaylorError, printable
+from onnxtaylor.summaries import units_apart
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -103,7 +104,7 @@ def track(
             metavar="N", help="1, or 2 with all pairs, or 3.", rich_help_panel=options.RUN
         ),
     ] = 2,
-    scale: options.Scale = "unit",
+    scale: options.Scale = "sigma",
     engine: Annotated[
         str,
         typer.Option(
@@ -170,6 +171,13 @@ def track(
         for name in result.outputs[:SHOWN]:
             console.show(_table(result, name, top))
     if not quiet:
+        console.warn(filter(None, [units_apart(result.data.features, result.options["scale"])]))
+        for name, scores in zip(result.outputs, result.score[-1, :, 0], strict=True):
+            if not scores.any():
+                console.note(
+                    f"warning: all coefficients of response '{printable(name)}' are 0 after the"
+                    " last step: it does not vary"
+                )
         _tell_notes(result)
         for path in filter(None, (out, csv, plot)):
             console.note(f"saved {console.printable(path)}")

@@ -96,7 +96,7 @@ def compare_models(
         shared = match(sides[0].result, sides[1].result)
         sums = _side_by_side(sides[0], sides[1], shared, chosen.batch_size, told)
     change, sigma = sums.change()
-    if chosen.scale == "sigma":
+    if chosen.per == "sigma":
         spread = np.nan_to_num(np.array([f.std for f in sides[0].result.data.features]))
         unit = shared.indices.scale(spread)
         change, sigma = change * unit, sigma * unit

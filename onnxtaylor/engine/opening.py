@@ -12,6 +12,7 @@ import onnx
 
 from onnxtaylor.classes import ResponseNode, name_nodes
 from onnxtaylor.engine.alone import one_at_a_time
+from onnxtaylor.engine.axes import objects_hint, require_events
 from onnxtaylor.engine.deployed import compare_as_deployed, run_as_written
 from onnxtaylor.engine.probes import distinct, probe, require_finite, same
 from onnxtaylor.engine.promotion import session_of
@@ -84,13 +85,17 @@ def open_model(
     sample = x[:PROBE_EVENTS]
     whole = any(p.is_whole for p in choice.features)
     with _naming(model):
-        session, batch, freed = _with_batch(function, sample, provider, whole=whole)
+        require_events(model, choice, function, sample, whole=whole)
+        try:
+            session, batch, freed = _with_batch(function, sample, provider, whole=whole)
+        except ProbeError as error:
+            raise ProbeError(f"{error}{objects_hint(choice.features)}") from None
         names = _response_names(model, choice, session, sample)
         notes: tuple[Finding, ...] = ()
         if found := one_at_a_time(session, sample, whole=whole):
             freed = freed or bool(session.function.fixed_batch)
             session, batch, notes = found[0], *_told_alone(found[1])
-        probe(model, session, sample, whole=whole)
+        probe(model, session, sample, whole=whole, hint=objects_hint(choice.features))
         flat = [name for group in names for name in group]
         places = [
             place

@@ -50,8 +50,9 @@ def probe(
     sample: npt.NDArray[np.float64],
     *,
     whole: bool = False,
+    hint: str = "",
 ) -> None:
-    """Raises ProbeError where the function is random or mixes events.
+    """Raises ProbeError where the function is random or mixes events; ``hint`` ends the latter.
 
     Requires: no link, since that of a saturated response makes much of its round-off.
     """
@@ -73,7 +74,7 @@ def probe(
     if not same(alone, together, digits):
         raise ProbeError(
             f"{where}: an event responds differently alone and in a batch: the model mixes events"
-            " (batch normalization in training mode?): export it in inference mode"
+            f" (batch normalization in training mode?): export it in inference mode{hint}"
         )
 
 

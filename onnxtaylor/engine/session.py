@@ -191,7 +191,8 @@ class Session:
 
     def __call__(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Responses (R, C) at the rows (R, n), cast to the format of the graph."""
-        rows = np.ascontiguousarray(rows, dtype=self.function.dtype)
+        with np.errstate(over="ignore"):  # stand-ins beside the largest number of the format
+            rows = np.ascontiguousarray(rows, dtype=self.function.dtype)
         batch = self.function.fixed_batch
         if not batch:
             return self._run(rows)

@@ -29,7 +29,7 @@ from onnxtaylor.graph.prune import prune
 from onnxtaylor.graph.reach import Reach, reach
 from onnxtaylor.graph.rename import name_nodes_apart
 
-__all__ = ["GraphFunction", "build_function", "select_responses"]
+__all__ = ["GraphFunction", "build_function", "select_responses", "with_own_inputs"]
 
 OLDEST_OPSET = 8  # the first one with Expand; onnxruntime runs operators from 7 on
 
@@ -136,6 +136,33 @@ def build_function(
         link=link,
         path=path,
     )
+
+
+def with_own_inputs(
+    model: LoadedModel, choice: Choice, *, n_columns: int | None = None
+) -> tuple[onnx.ModelProto, Layout]:
+    """The graph with its own inputs and outputs, but for those that are held, and its layout.
+
+    It is for asking how many rows of each input the model takes; raises as ``build_function``.
+    """
+    layout = lay_out(choice.features, printable(model.path), n_columns)
+    proto = _modern(model)
+    prune(proto.graph, choice.outputs)
+    builder = Builder(proto)
+    batch, first = batch_of(choice.features[0]), choice.features[0].name
+    for port, value in choice.fixed:
+        hold(builder, port, value, batch=batch, symbols=layout.symbols, features=first)
+    builder.close()
+    own = {port.name for port in choice.features}
+    inputs = [
+        onnx.ValueInfoProto.FromString(info.SerializeToString())
+        for info in proto.graph.input
+        if info.name in own
+    ]
+    del proto.graph.input[:], proto.graph.output[:]
+    proto.graph.input.extend(inputs)
+    proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in choice.outputs)
+    return proto, layout
 
 
 def select_responses(function: GraphFunction, columns: Sequence[int]) -> GraphFunction:

@@ -56,6 +56,11 @@ def read_value(
             f"{where}: {printable(given)} is no {kind} or list of them: the input holds"
             f" {port.type_name}"
         ) from None
+    if port.is_float:
+        with np.errstate(all="ignore"):
+            stored = value.astype(helper.tensor_dtype_to_np_dtype(port.type))
+        if (np.isinf(stored) & np.isfinite(value)).any():
+            raise OptionError(f"{where}: {_listed(value)} cannot be held as {port.type_name}")
     dims = port.shape
     axis = batch_axis(port, batch, symbols)
     if dims is not None and all(isinstance(d, int) for k, d in enumerate(dims) if k != axis):

@@ -74,7 +74,7 @@ class LearningProgress:
         output_names: Iterable[object] | None = None,
         classes: Iterable[object] | None = None,
         link: str = "identity",
-        scale: str = "unit",
+        scale: str = "sigma",
         engine: str = "auto",
         seed: int = 0,
         threads: int = 0,

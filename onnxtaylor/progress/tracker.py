@@ -32,6 +32,7 @@ from onnxtaylor.errors import ModelError, listed, printable
 from onnxtaylor.graph import GraphFunction, LoadedModel, ModelRequest
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.progress.events import Scores, TrackedEvents
+from onnxtaylor.rounding import require_held
 from onnxtaylor.settings import AnalysisOptions
 
 __all__ = ["Measured", "Tracker", "require_same"]
@@ -110,6 +111,7 @@ class Tracker:
 
     def opening(self, model: LoadedModel) -> OpenModel:
         """The model as a function, probed."""
+        require_held(model, self._request, self._events.source, self._events.found)
         opened = open_model(model, self._request, self._events.x[:COMPARED])
         agree_with_labels(opened.nodes, list(self._events.found.classes))
         return opened

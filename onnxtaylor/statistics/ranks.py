@@ -1,7 +1,7 @@
 """Scores → ranks, and bootstrap replicates of scores → intervals of ranks.
 
-The rank of coefficient α is 1 + the number of coefficients with a larger score; coefficients of
-equal score are ranked in the order of the convention, so ranks are always a permutation of 1…K.
+The rank of coefficient α is 1 + the number of coefficients with a larger score. Equal scores share
+a rank, as those of coefficients that vanish do: nothing tells which of them comes first.
 """
 
 from __future__ import annotations
@@ -15,35 +15,34 @@ from onnxtaylor.errors import OptionError
 
 __all__ = ["rank_intervals", "ranks"]
 
+Integers = npt.NDArray[np.int64]
 
-def ranks(score: npt.ArrayLike) -> npt.NDArray[np.int64]:
+
+def ranks(score: npt.ArrayLike) -> Integers:
     """Rank of each coefficient along the last axis, 1 = largest; shapes (…, K) → (…, K).
 
-    Ties keep the order of the convention; NaN comes last.
+    Equal scores share the best of their places; NaN comes last.
 
     >>> ranks([0.1, 0.7, 0.1, 0.3])
-    array([3, 1, 4, 2])
+    array([3, 1, 3, 2])
     """
-    scores = np.asarray(score, dtype=np.float64)
-    falling = np.argsort(-scores, axis=-1, kind="stable")
-    places = np.empty(scores.shape, dtype=np.int64)
-    count = np.arange(1, scores.shape[-1] + 1)
-    np.put_along_axis(places, falling, np.broadcast_to(count, scores.shape), axis=-1)
-    return places
+    return _places(score)[0]
 
 
 def rank_intervals(
     replicate_scores: npt.ArrayLike, level: float = 0.68
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+) -> tuple[Integers, Integers]:
     """Central interval of each coefficient's rank in R replicates: (R, …, K) → two of (…, K).
 
     Of the R ranks of a coefficient, sorted, the m = ⌊R(1−level)/2⌋ lowest and the m highest are
-    left out; the interval is [lowest, highest] of the others. Both ends are ranks that occurred,
-    and at least ``level`` of the replicates lie inside. It need not hold the rank of the full
-    sample. A replicate with NaN in a block (…) is left out there: its Σw was not positive. With
-    no replicate left nothing is known, and the interval is [1, K].
+    left out; the interval is [lowest, highest] of the others. Both ends are places that occurred,
+    and at least ``level`` of the replicates lie inside. Coefficients of equal score in a replicate
+    may have any of the places that they share there: the interval goes from the first to the last.
+    It need not hold the rank of the full sample. A replicate with NaN in a block (…) is left out
+    there: its Σw was not positive. With no replicate left nothing is known, and the interval is
+    [1, K].
 
-    Works block by block, so beside its input it needs 3·R·K integers.
+    Works block by block, so beside its input it needs 6·R·K integers.
     Raises OptionError for a level outside (0, 1).
     """
     if not 0 < level < 1:
@@ -53,13 +52,36 @@ def rank_intervals(
     low, high = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64)
     for block in np.ndindex(*shape[:-1]):
         scores = replicates[(slice(None), *block)]
-        places = ranks(scores[~np.isnan(scores).any(axis=1)])
-        if len(places):
-            places.sort(axis=0)
+        first, last = _places(scores[~np.isnan(scores).any(axis=1)])
+        if len(first):
+            first.sort(axis=0)
+            last.sort(axis=0)
             # 1e-9: 200·(1 − 0.68)/2 is 31.999999999999996 in floating point, and means 32
-            left_out = floor(len(places) * (1 - level) / 2 + 1e-9)
-            left_out = min(left_out, (len(places) - 1) // 2)
-            low[block], high[block] = places[left_out], places[-1 - left_out]
+            left_out = floor(len(first) * (1 - level) / 2 + 1e-9)
+            left_out = min(left_out, (len(first) - 1) // 2)
+            low[block], high[block] = first[left_out], last[-1 - left_out]
         else:
             low[block], high[block] = 1, shape[-1]
     return low, high
+
+
+def _places(score: npt.ArrayLike) -> tuple[Integers, Integers]:
+    """The first and the last of the places that each coefficient shares with its equals."""
+    scores = np.asarray(score, dtype=np.float64)
+    falling = np.argsort(-scores, axis=-1, kind="stable")
+    ordered = np.take_along_axis(scores, falling, axis=-1)
+    count = np.broadcast_to(np.arange(1, scores.shape[-1] + 1), scores.shape)
+    new = np.ones(scores.shape, np.bool_)  # whether a place is the first of its score
+    new[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    new[..., 1:] &= ~(np.isnan(ordered[..., 1:]) & np.isnan(ordered[..., :-1]))
+    first = np.maximum.accumulate(np.where(new, count, 1), axis=-1)
+    ends = np.ones(scores.shape, np.bool_)
+    ends[..., :-1] = new[..., 1:]
+    last = np.where(ends, count, scores.shape[-1])[..., ::-1]
+    last = np.minimum.accumulate(last, axis=-1)[..., ::-1]
+    found = []
+    for places in (first, last):
+        back = np.empty(scores.shape, dtype=np.int64)
+        np.put_along_axis(back, falling, places, axis=-1)
+        found.append(back)
+    return found[0], found[1]

@@ -107,6 +107,8 @@ id = "primal-agreement"
 [[checks]]
 id = "derivative-agreement"
 [[checks]]
+id = "constant-response"
+[[checks]]
 id = "statistics"
 level = "error"
 min-n-eff = 100

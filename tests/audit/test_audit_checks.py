@@ -24,9 +24,9 @@ from tests.audit.conftest import (
 from tests.rules.test_faults import bent_rules
 
 ALL = (
-    *("finite", "primal-agreement", "derivative-agreement", "statistics", "forbidden-feature"),
-    *("dominance", "dead-feature", "expected-top", "baseline-drift", "out-of-range"),
-    *("reference-agreement", "mismodelled", "kinks", "saturation", "provenance"),
+    *("finite", "primal-agreement", "derivative-agreement", "constant-response", "statistics"),
+    *("forbidden-feature", "dominance", "dead-feature", "expected-top", "baseline-drift"),
+    *("out-of-range", "reference-agreement", "mismodelled", "kinks", "saturation", "provenance"),
 )
 
 

@@ -152,7 +152,7 @@ def test_a_baseline_of_other_units_is_refused_before_the_analysis(sound, monkeyp
     import onnxtaylor as ot
 
     unit = sound.folder / "unit.json"
-    ot.analyze(sound.model, sound.data, check=0).save(unit)
+    ot.analyze(sound.model, sound.data, scale="unit", check=0).save(unit)
     ranges = Policy("here", (OutOfRange(),))
     assert audit(sound.model, sound.data, ranges, baseline=unit).exit_status == 0
     steps = sound.folder / "steps.json"
@@ -298,7 +298,7 @@ def test_the_demo_passes_its_policy():
     outcome = audit(str(demo / "higgs.onnx"), str(demo / "higgs.parquet"), str(demo / "audit.toml"))
     assert outcome.exit_status == 0, outcome.verdict
     assert all(check.status == "pass" for check in outcome.checks)
-    assert len(outcome.checks) == 11
+    assert len(outcome.checks) == 12
 
 
 def test_hostile_names_are_told_inert_by_every_check(sound):

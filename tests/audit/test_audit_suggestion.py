@@ -35,8 +35,8 @@ def test_the_model_passes_what_is_suggested_for_it(sound):
     assert outcome.analysis["seed"] == 3
     named = {check.id: check for check in outcome.checks}
     assert set(named) == {
-        *("finite", "primal-agreement", "derivative-agreement", "statistics", "dead-feature"),
-        *("dominance", "expected-top", "kinks", "saturation", "provenance"),
+        *("finite", "primal-agreement", "derivative-agreement", "constant-response", "statistics"),
+        *("dead-feature", "dominance", "expected-top", "kinks", "saturation", "provenance"),
         *AGAINST_FILES,
     }
     assert {id for id, check in named.items() if check.status == "skipped"} == set(AGAINST_FILES)

@@ -69,7 +69,7 @@ def test_steps_by_name(tree, cli):
         (("--finite-step", "1", "--finite-step", "2"), "given twice"),
         (("--finite-step", "1", "--order", "3"), "leave --order 3 out"),
         (("--finite-step", "1", "--engine", "differences"), "leave one of them out"),
-        (("--finite-step", "1", "--scale", "sigma"), "leave one of them out"),
+        (("--finite-step", "1", "--scale", "unit"), "leave one of them out"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tree, refused, words, says):

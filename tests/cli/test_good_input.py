@@ -33,7 +33,7 @@ def test_the_table_goes_to_stdout_and_messages_to_stderr(place, cli):
     assert err == "saved result.json\nsaved table.csv\n"
     result = ot.TaylorResult.load(place / "result.json")
     assert out.startswith("model.onnx: 60 events, Σw = 120, ")
-    assert "9 coefficients of 1 response; ⟨t⟩ per the input's units" in out
+    assert "9 coefficients of 1 response; ⟨t⟩ per σ of each feature" in out
     for row in result.top(4):
         assert row["label"] in out
         assert uncertain(row["score"], row["sem"]) in out

@@ -114,7 +114,7 @@ def test_a_cubic_has_its_coefficients_as_third_order_terms():
         [numpy_helper.from_array(np.array([[2.0], [5.0], [7.0]]), "w")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    result = ot.analyze(model, np.zeros((4, 3)), order=3, bootstrap=0)
+    result = ot.analyze(model, np.zeros((4, 3)), order=3, scale="unit", bootstrap=0)
     found = dict(zip(result.indices.tuples(), result.score[0, 0], strict=True))
     expected = {(0, 0, 0): 2.0, (0, 0, 1): 5.0, (0, 1, 2): 7.0}
     assert len(found) == 19
@@ -207,12 +207,13 @@ def test_link_looks_behind_the_sigmoid():
     cubic = g.op("Mul", g.op("Mul", a, a), g.op("Mul", b, g.constant(2.0)))
     model = fed(g, g.op("Sigmoid", g.op("Add", cubic, a)), 2)
     x = np.random.default_rng(3).uniform(-1, 1, (6, 2))
-    result = ot.analyze(model, x, order=3, link="logit", bootstrap=0, precision="float64")
+    settings = {"order": 3, "scale": "unit", "bootstrap": 0, "precision": "float64"}
+    result = ot.analyze(model, x, link="logit", **settings)
     found = dict(zip(result.indices.tuples(), result.signed_mean[0, 0], strict=True))
     assert found[0, 0, 1] == pytest.approx(2.0, rel=1e-9)
     for alpha in ((0, 0, 0), (0, 1, 1), (1, 1, 1)):
         assert found[alpha] == pytest.approx(0.0, abs=1e-9)
-    plain = ot.analyze(model, x, order=3, bootstrap=0, precision="float64")
+    plain = ot.analyze(model, x, **settings)
     assert not np.allclose(plain.signed_mean, result.signed_mean, atol=1e-2)
 
 

@@ -126,7 +126,7 @@ def test_the_exact_engine(kind):
 
 @pytest.mark.parametrize("kind", [kind for kind in ACTIVATIONS if kind not in BENT])
 def test_the_differences_engine(kind):
-    result = ot.analyze(net(kind), X, engine="differences", bootstrap=0, check=0)
+    result = ot.analyze(net(kind), X, engine="differences", scale="unit", bootstrap=0, check=0)
     first, second = scores(kind, X)
     for c, output in enumerate(result.outputs):
         matrix = result.matrix(output)[np.triu_indices(3)]

@@ -247,7 +247,7 @@ def test_what_is_no_step_is_refused(step):
         ({"finite_step": {"red": 1}}, "no feature moves .*one-hot"),
         ({"order": 3}, "order 3"),
         ({"engine": "exact"}, "--engine exact is for derivatives"),
-        ({"scale": "sigma"}, "--scale sigma is for derivatives"),
+        ({"scale": "unit"}, "--scale unit is for derivatives"),
         ({"accuracy": 4}, "--accuracy 4 is for derivatives"),
         ({"precision": "float64"}, "--precision float64 is for derivatives"),
     ],

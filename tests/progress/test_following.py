@@ -117,7 +117,7 @@ def follow(net, steps=6, **options):
 
 
 @pytest.mark.parametrize("way", ["plain", "turned", "joined"])
-@pytest.mark.parametrize("options", [{}, {"link": "logit", "scale": "sigma"}, {"output": "c"}])
+@pytest.mark.parametrize("options", [{}, {"link": "logit", "scale": "unit"}, {"output": "c"}])
 def test_weights_are_found_wherever_the_exporter_puts_them(way, options):
     net = Net(way)
     result, alone = follow(net, **options)

@@ -52,7 +52,7 @@ def test_swapped_is_what_each_model_gives_alone(normalized, activation):
     assert np.abs(np.diff(result.score, axis=0)).max(axis=(1, 2, 3)).min() > 1e-3
 
 
-@pytest.mark.parametrize("options", [{"scale": "sigma"}, {"link": "log"}, {"order": 1}])
+@pytest.mark.parametrize("options", [{"scale": "unit"}, {"link": "log"}, {"order": 1}])
 @pytest.mark.parametrize("output", [None, "h2[1]"])
 def test_options_are_those_of_an_analysis(options, output):
     models = [checkpoint(s) for s in range(3)]

@@ -18,15 +18,31 @@ scores = st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.5, 7.0]), min_size=1, m
 @given(scores)
 def test_the_rank_is_one_more_than_the_number_of_larger_scores(values):
     found = ranks(values)
-    assert sorted(found) == list(range(1, len(values) + 1))
     for k, value in enumerate(values):
-        larger = sum(other > value for other in values)
-        equal_before = sum(other == value for other in values[:k])
-        assert found[k] == 1 + larger + equal_before
+        assert found[k] == 1 + sum(other > value for other in values)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(scores)
+def test_equal_scores_may_have_any_of_the_places_that_they_share(values):
+    """One replicate: from one more than the larger ones to the number of those not smaller."""
+    low, high = rank_intervals([values])
+    np.testing.assert_array_equal(low, ranks(values))
+    for k, value in enumerate(values):
+        assert high[k] == sum(other >= value for other in values)
+
+
+def test_coefficients_that_vanish_are_told_apart_by_no_number_of_replicates():
+    values = np.abs(replicates(coefficients=6))
+    values[..., 2:5] = 0.0
+    low, high = rank_intervals(values)
+    assert (low[..., 2:5] == 4).all()
+    assert (high[..., 2:5] == 6).all()
+    assert (high[..., [0, 1, 5]] <= 3).all()
 
 
 def test_what_is_not_a_number_comes_last():
-    assert ranks([np.nan, 0.0, np.nan, 2.0, -1.0]).tolist() == [4, 2, 5, 1, 3]
+    assert ranks([np.nan, 0.0, np.nan, 2.0, -1.0]).tolist() == [4, 2, 4, 1, 3]
 
 
 def test_blocks_are_ranked_one_by_one():

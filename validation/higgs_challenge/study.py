@@ -66,6 +66,7 @@ def _analyzed(training: Training, sample: Sample) -> ot.TaylorResult:
         feature_names=test.names,
         weights=test.weight,
         labels=np.where(test.signal == 1, "s", "b"),
+        scale="unit",
     )
 
 

@@ -61,12 +61,12 @@ def track(size: Size, seed: int) -> tuple[dict[str, Any], ot.ProgressResult]:
     """What became of one network: numbers for JSON, and all that was tracked."""
     test, _ = sample(MIXED, size.tracked_events, np.random.default_rng(TEST_SEED))
     z = standardized(test).astype(np.float32)
-    progress = ot.LearningProgress(z, feature_names=["x1", "x2"], sample=None)
+    progress = ot.LearningProgress(z, feature_names=["x1", "x2"], scale="unit", sample=None)
     x, labels = events(size, seed)
     network = Network(**{**vars(size.network), "seed": seed})
     model = train(network, x, labels, callbacks=[progress.keras()])
     result = progress.result()
-    fresh = ot.analyze(export(model), z, bootstrap=0, check=0).score[0, 0]
+    fresh = ot.analyze(export(model), z, scale="unit", bootstrap=0, check=0).score[0, 0]
     return summary(result.numbers, result.score[:, 0, 0], z.astype(np.float64), fresh), result
 
 

@@ -114,6 +114,7 @@ def _net(
         scaler(test.x),
         feature_names=events.names,
         weights=test.balanced(),
+        scale="unit",
         bootstrap=0,
         check=0,
     )

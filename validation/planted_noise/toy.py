@@ -87,7 +87,7 @@ def _scores(events: int, epochs: int, l2: float, seed: int) -> dict[str, Any]:
     model = train(network, (x - mean) / std, labels, callbacks=[schedule])
     test, _ = sample(scenario, TEST_EVENTS, np.random.default_rng(TEST_SEED))
     z = ((test - mean) / std).astype(np.float32)
-    result = ot.analyze(export(model), z, bootstrap=0, check=0)
+    result = ot.analyze(export(model), z, scale="unit", bootstrap=0, check=0)
     names = coefficient_names(scenario.inputs)
     scores, sem = result.score[0, 0].tolist(), result.sem[0, 0].tolist()
     return {

@@ -82,7 +82,9 @@ def study_scenario(scenario: Scenario, size: Size) -> dict[str, Any]:
     for seed in range(1, size.nets + 1):
         model, mean, std = _trained(scenario, size, seed)
         z = ((x - mean) / std).astype(np.float32)
-        result = ot.analyze(export(model), z, feature_names=_inputs(scenario), bootstrap=0)
+        result = ot.analyze(
+            export(model), z, feature_names=_inputs(scenario), scale="unit", bootstrap=0
+        )
         form = quadratic(scenario, mean, std)
         found["net"].append(_named(names, result.score[0, 0]))
         found["sem"].append(_named(names, result.sem[0, 0]))

@@ -6,7 +6,7 @@
 ``baseline_drift``, ``out_of_range``   against an earlier result
 ``reference_agreement``   against another file of the same model
 ``mismodelled``      against the goodness of fit of its inputs
-``kinks``, ``saturation``, ``statistics``   how far the method reaches
+``constant_response``, ``kinks``, ``saturation``, ``statistics``   how far the method reaches
 ``provenance``       whether these are the files that were approved
 ===================  ==============================================================================
 
@@ -26,6 +26,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from onnxtaylor.audit.base import Check
 from onnxtaylor.audit.checks.baseline_drift import BaselineDrift
+from onnxtaylor.audit.checks.constant_response import ConstantResponse
 from onnxtaylor.audit.checks.dead_feature import DeadFeature
 from onnxtaylor.audit.checks.derivative_agreement import DerivativeAgreement
 from onnxtaylor.audit.checks.dominance import Dominance
@@ -52,6 +53,7 @@ BUILT_IN: dict[str, type[Check]] = {
         Finite,
         PrimalAgreement,
         DerivativeAgreement,
+        ConstantResponse,
         EnoughStatistics,
         ForbiddenFeature,
         Dominance,

@@ -23,7 +23,7 @@ __all__ = ["DerivativeAgreement"]
 LISTED = 10
 REASONS = {
     "undecided": "error estimates exceed the coefficients: a steep or noisy response, or one that"
-    " does not vary: see dead-feature",
+    " does not vary: see constant-response",
     "kink": "kinks of the response lie within reach of the stencil",
 }
 

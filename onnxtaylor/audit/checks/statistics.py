@@ -105,7 +105,9 @@ class EnoughStatistics(ResponseCheck):
         assert result.rank_low is not None
         assert result.rank_high is not None
         for c in outputs:
-            for k in np.argsort(result.rank[c, 0])[: self.top].tolist():
+            for k in np.argsort(result.rank[c, 0], kind="stable")[: self.top].tolist():
+                if not result.score[c, 0, k]:
+                    continue  # coefficients that vanish share a rank, however many events there are
                 low, high = int(result.rank_low[c, 0, k]), int(result.rank_high[c, 0, k])
                 yield high - low, self._unstable(evidence, c, k, low, high)
 
