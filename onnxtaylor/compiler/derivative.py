@@ -19,6 +19,7 @@ from onnx import helper
 
 from onnxtaylor.compiler.curvature import HessianBuilder
 from onnxtaylor.compiler.facts import GraphFacts, Observation
+from onnxtaylor.compiler.local import local
 from onnxtaylor.compiler.pieces import Cover, Piece, gathered, runs
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
@@ -168,8 +169,8 @@ class _Sweeps:
                 continue
             rule = RULES[node.kind]
             if rule.kind != "constant":
+                path.append((node, local(facts, node, rule, reached)))
                 reached.update(node.outputs)
-                path.append((node, rule))
         return path
 
     @property

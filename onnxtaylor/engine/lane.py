@@ -12,11 +12,14 @@ from onnxtaylor_kernels.collect import collect, multiply
 from onnxtaylor.compiler.pieces import Piece
 from onnxtaylor.compiler.sums import COUNTS, FIRST, GROUPS, MOMENTS, REPLICATES, WEIGHTS
 from onnxtaylor.engine.session import Session, reason
-from onnxtaylor.errors import ModelError
+from onnxtaylor.errors import ModelError, ProbeError
+from onnxtaylor.graph import GraphFunction
 
-__all__ = ["Lane", "SumLane", "first_of_slots"]
+__all__ = ["Lane", "SumLane", "first_of_slots", "response_limit"]
 
 Floats = npt.NDArray[np.float64]
+
+COARSEST = 2.0**-4
 
 
 class _Compared:
@@ -31,7 +34,12 @@ class _Compared:
         self._feed = compiled.get_inputs()[0].name
         self._names = [output.name for output in compiled.get_outputs()]
         self._expected = np.zeros((events, outputs), function.dtype)
-        self._original = original.bind(self._rows, self._expected)
+        # an event must not know its neighbours: the original model gets the rows in reverse order,
+        # unless a link makes much of the round-off that comes with it
+        self._order = slice(None, None, -1 if function.link == "identity" else 1)
+        self._turned = np.zeros_like(self._rows)
+        self._original = original.bind(self._turned, self._expected)
+        self._limit = response_limit(function)
 
     def run(self, x: Floats, **feeds: npt.NDArray[Any]) -> dict[str, Any]:
         """Answers by name at x (E, n), filled up to all events of the lane.
@@ -45,7 +53,7 @@ class _Compared:
             answers = self._compiled.run(self._names, {self._feed: self._rows, **feeds})
         except Exception as error:
             raise ModelError(f"the derivative graph fails: {reason(error)}") from None
-        self._compare(answers[0][:count].astype(np.float64), count)
+        answers[0] = self._compared(answers[0])
         return dict(zip(self._names, answers, strict=True))
 
     @property
@@ -53,19 +61,49 @@ class _Compared:
         """The name of the responses among the answers."""
         return str(self._names[0])
 
-    def _compare(self, responses: Floats, count: int) -> None:
-        """The derivative graph's response against the original model's."""
-        self._original()
-        expected = self._expected[:count].astype(np.float64)
-        scale = np.abs(expected).max(initial=1e-30)
-        # sums may be taken in another order in the two graphs, and in long chains
-        limit = 2**10 * np.finfo(self._rows.dtype).eps * max(scale, 1.0)
-        worst = np.abs(responses - expected).max(initial=0.0)
-        if not worst <= limit and np.isfinite(expected).all():
+    def _compared(self, found: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The derivative graph's responses, held against the original model's; those that are not
+        finite there, where half precision ends earlier, are not finite here.
+        """
+        expected = self._respond(self._order)
+        worst = self._apart(found, expected)
+        if worst:
+            if not self._apart(found, self._respond(slice(None))):
+                raise ProbeError(
+                    f"an event responds differently among other events, by {worst:.2g}: the model"
+                    " mixes events (does it gather rows of others?): each must be a function of its"
+                    " own features"
+                )
             raise ModelError(
                 f"the derivative graph's response differs from the model's by {worst:.2g}: use"
                 " --engine differences, and report this"
             )
+        finite = np.isfinite(expected)
+        return found if finite.all() else np.where(finite, found, expected)
+
+    def _respond(self, order: slice) -> npt.NDArray[Any]:
+        """The original model's responses, of rows handed to it in this order."""
+        self._turned[:] = self._rows[order]
+        self._original()
+        return self._expected[order]
+
+    def _apart(self, found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> float:
+        """By how much two responses differ, 0 where that is no more than round-off."""
+        finite = np.isfinite(expected)
+        scale = np.abs(expected[finite]).max(initial=0.0)
+        with np.errstate(invalid="ignore"):
+            gap = np.abs(found.astype(np.float64) - expected)[finite].max(initial=0.0)
+        return 0.0 if gap <= self._limit * max(scale, 1.0) else float(gap)
+
+
+def response_limit(function: GraphFunction) -> float:
+    """How far the derivative graph's responses may be from a model's, relative to the largest.
+
+    Sums may be taken in another order in the two graphs, and in long chains: 2¹⁰ ε, ε the spacing
+    of the coarsest format between features and responses. Where that is half precision the
+    derivative graph computes in single precision, and 1/16 is allowed, as for ``promote``.
+    """
+    return float(min(2.0 ** (11 - function.digits), COARSEST))
 
 
 class Lane:

@@ -15,7 +15,7 @@ from onnxtaylor.compiler.facts import shapes_from
 from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.engine.derive import derive
 from onnxtaylor.engine.observe import observe
-from onnxtaylor.errors import ModelError, listed
+from onnxtaylor.errors import ModelError, ProbeError, listed
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.narrow import narrowed, sources
 from onnxtaylor.indices import MultiIndices
@@ -109,6 +109,8 @@ def make_mixed(
         return None
     try:
         served = exact(division.exact)
+    except ProbeError:
+        raise
     except ModelError:  # each part compiles, all of them together do not
         return None
     return Mixed(served, differences(division.others), division, names)

@@ -30,7 +30,7 @@ from onnxtaylor.graph.normalize.windows import expand_windows
 from onnxtaylor.graph.prune import subgraphs
 from onnxtaylor.graph.reach import QUANTIZED, TREES
 
-__all__ = ["promote_graph", "retyped"]
+__all__ = ["HALF", "formats_of", "promote_graph", "retyped"]
 
 HALF = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16})
 NARROW = HALF | {TensorProto.FLOAT}
@@ -69,6 +69,18 @@ def promote_graph(proto: onnx.ModelProto) -> onnx.ModelProto:
     double = expand_special(double)
     _require_double(double)
     return double
+
+
+def formats_of(proto: onnx.ModelProto) -> set[int]:
+    """The element types that a graph's casts, constants and ports name, subgraphs included."""
+    nodes = list(_all_nodes(proto.graph))
+    graphs = [proto.graph, *(g for node in nodes for g in subgraphs(node))]
+    found = {t.data_type for g in graphs for t in g.initializer}
+    found |= {i.type.tensor_type.elem_type for g in graphs for i in (*g.input, *g.output)}
+    for a in (a for node in nodes for a in node.attribute):
+        found |= {a.t.data_type} if a.HasField("t") else set()
+        found |= {a.i} if a.name in FORMATS else set()
+    return found
 
 
 def retyped(proto: onnx.ModelProto, kinds: Collection[int], to: int) -> onnx.ModelProto:

@@ -3,7 +3,8 @@
 ``verbs``        constant, elementwise, binary, linear: what most rules are made with
 ``elementwise``  ``activations``  ``piecewise``  ``arithmetic``  ``products``  ``softmax``
 ``reductions``   ``convolution``  ``separable``  ``extremes``  ``normalization``  ``einsum``
-``structure``    ``joins``  ``places``  ``selection``: operators that move and join elements
+``structure``    ``joins``  ``places``  ``gathering``  ``selection``: operators that move and
+                 join elements
 ``steps``        operators that vary in steps or not at all
 ``contraction``  sums of products of tensors, which several rules write
 ``base``         what a rule is, and the table ``RULES``
@@ -19,6 +20,7 @@ from onnxtaylor.rules import (
     einsum,
     elementwise,
     extremes,
+    gathering,
     joins,
     normalization,
     piecewise,
@@ -43,6 +45,7 @@ __all__ = [
     "einsum",
     "elementwise",
     "extremes",
+    "gathering",
     "joins",
     "normalization",
     "piecewise",

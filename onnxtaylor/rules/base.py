@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import helper
@@ -80,6 +81,14 @@ class Context(Protocol):
 
     def value(self, name: str) -> npt.NDArray[Any] | None:
         """The value of a tensor that is the same for all data, None for others."""
+
+    def format(self, name: str) -> np.dtype[Any] | None:
+        """The number format of a tensor; None for one of whole numbers or truth values."""
+
+    def cast(
+        self, bundle: Bundle, own: np.dtype[np.floating], to: np.dtype[np.floating]
+    ) -> Bundle:
+        """A bundle of one format in another."""
 
     def repeated(self, bundle: Bundle) -> Bundle:
         """The bundle with its events repeated, as one that varies."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxtaylor.rules.base import Bundles, Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, added, expanded, summed_to
-from onnxtaylor.rules.structure import _gather_along, axis_of
+from onnxtaylor.rules.structure import axis_of, gather_along
 from onnxtaylor.rules.verbs import Flat
 
 __all__ = ["Concat", "Sum", "Where"]
@@ -42,7 +42,7 @@ class Concat(Flat):
             start += len(places)
             adjoint = adjoints[0]
             take = want and adjoint is not None
-            found.append(_gather_along(c, adjoint, places, axis) if take and adjoint else None)
+            found.append(gather_along(c, adjoint, places, axis) if take and adjoint else None)
         return found
 
 
