@@ -118,9 +118,7 @@ class GraphFacts:
         """The number format of a tensor; None for one of whole numbers or truth values."""
         return self._formats.get(name)
 
-    def cast(
-        self, bundle: Bundle, own: np.dtype[np.floating], to: np.dtype[np.floating]
-    ) -> Bundle:
+    def cast(self, bundle: Bundle, own: np.dtype[np.floating], to: np.dtype[np.floating]) -> Bundle:
         """A bundle of one format in another."""
         if own == to:
             return bundle

@@ -27,6 +27,7 @@ __all__ = ["Local", "local"]
 
 CASTS = frozenset({"Cast", "CastLike"})
 
+
 def local(facts: GraphFacts, node: Node, rule: Rule, reached: set[str]) -> Rule:
     """The rule as it is, or for a node that needs it in its format and order.
 

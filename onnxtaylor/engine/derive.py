@@ -7,7 +7,6 @@ from collections.abc import Collection
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto
 
 from onnxtaylor.compiler import DerivativeGraph, compile_terms
 from onnxtaylor.compiler.facts import GraphFacts
@@ -16,7 +15,7 @@ from onnxtaylor.engine.observe import observe
 from onnxtaylor.errors import UNKNOWN_FORM, ModelError, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.normalize import OPSET, modernize, settle_branches, simplify
-from onnxtaylor.graph.promote import HALF, formats_of, retyped
+from onnxtaylor.graph.widen import widened
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
 from onnxtaylor.rules.versions import operator_set
@@ -53,17 +52,8 @@ def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFuncti
         raise ModelError(
             f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free one"
         )
-    return function.with_proto(simplify(_branched(_widened(function), x).proto, RULES))
-
-
-def _widened(function: GraphFunction) -> GraphFunction:
-    """The function with half precision, whose rounding has no derivative, made single.
-
-    Double precision stays where it is: tangents have the format of their tensor.
-    """
-    if not HALF & formats_of(function.proto):
-        return function
-    return function.with_proto(retyped(function.proto, HALF, TensorProto.FLOAT))
+    wide = function.with_proto(widened(function.proto))
+    return function.with_proto(simplify(_branched(wide, x).proto, RULES))
 
 
 def derive_normal(

@@ -85,9 +85,7 @@ class Context(Protocol):
     def format(self, name: str) -> np.dtype[Any] | None:
         """The number format of a tensor; None for one of whole numbers or truth values."""
 
-    def cast(
-        self, bundle: Bundle, own: np.dtype[np.floating], to: np.dtype[np.floating]
-    ) -> Bundle:
+    def cast(self, bundle: Bundle, own: np.dtype[np.floating], to: np.dtype[np.floating]) -> Bundle:
         """A bundle of one format in another."""
 
     def repeated(self, bundle: Bundle) -> Bundle:
