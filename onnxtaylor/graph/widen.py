@@ -56,9 +56,8 @@ def _rounded(proto: onnx.ModelProto) -> dict[str, npt.NDArray[np.float32]]:
     del part.graph.input[:]
     del part.graph.output[:]
     part.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    values: list[Any]
     try:
-        values = ReferenceEvaluator(part).run(None, {})
+        values: Any = ReferenceEvaluator(part).run(None, {})
     except Exception as error:  # whatever the evaluator of an operator raises
         raise ModelError(
             f"what is rounded to half precision, '{printable(names[0])}', cannot be computed:"

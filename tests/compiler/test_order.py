@@ -1,4 +1,4 @@
-"""Events that lie in another order: the sequence in front of the batch, both merged into one axis."""
+"""Events in another order: the sequence in front of the batch, both merged into one axis."""
 
 from __future__ import annotations
 

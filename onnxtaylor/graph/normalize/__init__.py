@@ -2,6 +2,7 @@
 
 ``inline``      the model's own functions become their nodes
 ``upgrade``     the operators become those of one opset
+``contributed`` onnxruntime's own operators become those that they were made of (with ``fused``)
 ``branch``      an If whose condition is known becomes the branch that is taken
 ``classical``   scalers, linear models and support vector machines of ai.onnx.ml become arithmetic
 ``masked``      a softmax whose rows are masked away gives no NaN on the way back
@@ -25,6 +26,7 @@ from onnx import TensorProto
 
 from onnxtaylor.graph.normalize.branch import settle_branches
 from onnxtaylor.graph.normalize.classical import expand_classical
+from onnxtaylor.graph.normalize.contributed import expand_contributed, named_apart
 from onnxtaylor.graph.normalize.elementary import elementary
 from onnxtaylor.graph.normalize.expand import expand
 from onnxtaylor.graph.normalize.inline import inline
@@ -45,11 +47,11 @@ __all__ = [
 
 
 def modernize(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The passes that need to know nothing of a graph's values: inline and upgrade.
+    """The passes that need to know nothing of a graph's values: inline, upgrade and contributed.
 
     Raises ModelError where a pass cannot serve the graph.
     """
-    return upgrade(inline(proto))
+    return expand_contributed(upgrade(named_apart(inline(proto))))
 
 
 def simplify(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
