@@ -68,16 +68,20 @@ def _identity(c: Context, node: Node, t: Bundle) -> Bundles:
     return [t, *[None] * (len(node.outputs) - 1)]
 
 
-def _cast(c: Context, node: Node, bundle: Bundle, *, back: bool = False) -> Bundle | None:
+def _cast(c: Context, node: Node, bundle: Bundle) -> Bundle | None:
     """The bundle in the other format; to whole numbers or truth values a cast is a step."""
     own, to = c.format(node.inputs[0]), c.format(node.outputs[0])
     if to is None:
         if node.get("to") in REAL:
             raise ModelError(f"node '{printable(node.name)}' (Cast): its format is not known")
         return None
-    if own is None:
-        return None
-    return c.cast(bundle, to, own) if back else c.cast(bundle, own, to)
+    return bundle if own is None else c.cast(bundle, own, to)
+
+
+def _uncast(c: Context, node: Node, bundle: Bundle) -> Bundle | None:
+    """The same on the way back: whole numbers and truth values have no adjoints."""
+    own, to = c.format(node.inputs[0]), c.format(node.outputs[0])
+    return None if own is None or to is None else c.cast(bundle, to, own)
 
 
 register("Identity Dropout", linear(_identity, lambda c, n, a: _first(a)))
@@ -85,7 +89,7 @@ register(
     "Cast CastLike",
     linear(
         lambda c, n, t: [_cast(c, n, t)],
-        lambda c, n, a: _cast(c, n, _first(a), back=True),
+        lambda c, n, a: _uncast(c, n, _first(a)),
     ),
 )
 
@@ -171,6 +175,8 @@ def picks_events(node: Node) -> ModelError:
 
 def _split_places(c: Context, node: Node) -> tuple[int, list[np.ndarray]]:
     axis = axis_of(node, c)
+    if c.shape(node.inputs[0])[axis] < 0:
+        raise picks_events(node)
     sizes = [c.shape(name)[axis] if name else 0 for name in node.outputs]
     ends = np.cumsum([0, *sizes])
     return axis, [np.arange(a, b) for a, b in pairwise(ends)]

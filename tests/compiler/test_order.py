@@ -8,8 +8,12 @@ import pytest
 
 import onnxtaylor
 from onnxtaylor.compiler.order import UNKNOWN, outside_events
+from onnxtaylor.engine.derive import derive
+from onnxtaylor.errors import ModelError
+from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules.base import Node
 from tests.graph.graphs import model, op, port
+from tests.rules.reference import function_of
 
 STEPS, SIZE = 3, 2
 MIXING = np.array([[0.5, -1.0], [1.0, 0.3]], np.float32)
@@ -82,3 +86,16 @@ def node(kind: str, source: str, to: str, **attributes: object) -> Node:
 def test_what_lies_outside_the_events(nodes, wanted):
     found = outside_events(nodes, SHAPES)
     assert {name: found.get(name) for name in wanted} == wanted
+
+
+def test_events_that_are_joined_along_their_axis_are_refused():
+    """Two towers in one batch: no derivative is better than one that mixes events."""
+    nodes = [
+        op("Tanh", ["x"], ["t"]),
+        op("Concat", ["t", "x"], ["j"], "joined", axis=0),
+        op("Mul", ["j", "j"], ["y"]),
+    ]
+    proto = model(nodes, [port("x", ["N", 2])], [port("y", ["M", 2])])
+    function = function_of(proto)
+    with pytest.raises(ModelError, match=r"'joined' \(Concat\): it joins tensors along the axis"):
+        derive(function, MultiIndices.full(2, 1), np.ones((6, 2)))
