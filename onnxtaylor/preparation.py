@@ -20,7 +20,14 @@ from onnxtaylor.engine.moves import Moves
 from onnxtaylor.engine.opening import OpenModel, open_model
 from onnxtaylor.engine.promotion import Promotion, promote
 from onnxtaylor.engine.session import choose_provider
-from onnxtaylor.errors import DataError, DisagreementError, ModelError, OptionError, printable
+from onnxtaylor.errors import (
+    DataError,
+    DisagreementError,
+    ModelError,
+    OptionError,
+    ProbeError,
+    printable,
+)
 from onnxtaylor.finite import finite_engine, plan
 from onnxtaylor.graph import GraphFunction, LoadedModel, ModelRequest
 from onnxtaylor.hygiene import inspect
@@ -174,6 +181,8 @@ def _make_engine(
             return exact(function), {"no_exact_engine": None, "no_float64": None}
         except DisagreementError:
             raise
+        except ProbeError as error:  # no engine can help
+            raise type(error)(f"{printable(opened.model.path)}: {error}") from None
         except ModelError as error:
             if options.engine == "exact":
                 raise ModelError(

@@ -27,7 +27,7 @@ from onnxtaylor.data import EventSource, Survey
 from onnxtaylor.data.values import is_missing
 from onnxtaylor.errors import DataError, printable
 from onnxtaylor.graph import LoadedModel, ModelRequest, Port, choose, stored_names
-from onnxtaylor.graph.formats import formats_of
+from onnxtaylor.graph.arriving import formats_of
 from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.graph.layout import lay_out
 from onnxtaylor.inputs import FEATURE_KEYS

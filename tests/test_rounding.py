@@ -14,7 +14,7 @@ from onnxtaylor.audit.service import audit
 from onnxtaylor.cli.app import run
 from onnxtaylor.errors import DataError, OptionError
 from onnxtaylor.graph import ModelRequest
-from onnxtaylor.graph.formats import formats_of
+from onnxtaylor.graph.arriving import formats_of
 from onnxtaylor.graph.ports import input_ports
 from onnxtaylor.inspection import inspect_model
 from onnxtaylor.rounding import rounded

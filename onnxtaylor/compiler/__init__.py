@@ -1,6 +1,8 @@
 """Graph → derivative graph: forward Jacobians, reverse adjoints, curvature.
 
 ``facts``       shapes, values, what depends on the features
+``order``       in which order an axis holds events
+``local``       rules in the format and order of their node
 ``curvature``   Σ_k Jᵀ (ā · D²φ) J as matrix products
 ``derivative``  the sweeps, and the graph that they write
 ``joints``      which events lie where pieces of an operator meet

@@ -20,6 +20,7 @@ from onnx import helper
 from onnxtaylor.compiler.curvature import HessianBuilder
 from onnxtaylor.compiler.facts import GraphFacts, Observation
 from onnxtaylor.compiler.joints import JOINT_EVENTS, joint_events
+from onnxtaylor.compiler.local import local
 from onnxtaylor.compiler.pieces import Cover, Piece, gathered, runs
 from onnxtaylor.compiler.singular import has_singular_slopes
 from onnxtaylor.errors import ModelError, printable
@@ -181,8 +182,8 @@ class _Sweeps:
                 continue
             rule = RULES[node.kind]
             if rule.kind != "constant":
+                path.append((node, local(facts, node, rule, reached)))
                 reached.update(node.outputs)
-                path.append((node, rule))
         return path
 
     @property

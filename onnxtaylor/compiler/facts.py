@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
-from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.compiler.order import outside_events
+from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.prune import read_names
 from onnxtaylor.graph.rename import unused_stem
@@ -81,6 +82,8 @@ class GraphFacts:
     and the nodes that compute them are left out. ``weights`` are constants of the graph that are
     to be fed: what depends on them is computed when the graph runs. ``strong`` zeros make products
     0 whatever the other factor is: see ``rules.strong``.
+
+    ``outside`` says of tensors whose events do not lie in their order how they do (see ``order``).
     """
 
     def __init__(
@@ -108,9 +111,14 @@ class GraphFacts:
         live = [(n, p) for n, p in views if not known.issuperset(filter(None, n.outputs))]
         self.nodes = [node for node, _ in live]
         self.protos = [proto for _, proto in live]
-        self._check_formats(seen)
-        self._formats = {name: value.dtype for name, value in seen.two.items()}
         self._makers = {name: node for node in self.nodes for name in node.outputs if name}
+        self._formats = {
+            name: value.dtype
+            for values in (seen.two, self.e.constants)
+            for name, value in values.items()
+            if value.dtype.kind == "f"
+        }
+        self.outside = outside_events([node for node, _ in views], self._shapes)
 
     def _adopt_fixed(self, views: list[tuple[Node, onnx.NodeProto]], seen: Observation) -> None:
         """Makes constants of what no feature's value reaches; a shape is no value."""
@@ -129,30 +137,22 @@ class GraphFacts:
             if name not in varying and same and np.array_equal(value, seen.three[name]):
                 self.e.adopt(name, value, weights.get(name, frozenset()))
 
-    def _check_formats(self, seen: Observation) -> None:
-        """A derivative is written in one format; a graph that changes it on the way is refused."""
-        for node in self.nodes:
-            for name in node.outputs:
-                kind = seen.two[name].dtype if name in seen.two else self.e.dtype
-                if kind.kind == "f" and kind != self.e.dtype and name not in self.e.constants:
-                    raise ModelError(
-                        f"node '{printable(node.name)}' computes in {kind}, the features are"
-                        f" {self.e.dtype}"
-                    )
+    def format(self, name: str) -> np.dtype[Any] | None:
+        """The number format of a tensor; None for one of whole numbers or truth values."""
+        return self._formats.get(name)
+
+    def cast(self, bundle: Bundle, own: np.dtype[np.floating], to: np.dtype[np.floating]) -> Bundle:
+        """A bundle of one format in another."""
+        if own == to:
+            return bundle
+        kind = helper.np_dtype_to_tensor_dtype(to)
+        return bundle.renamed(self.e.op("Cast", bundle.name, to=kind))
 
     def shape(self, name: str) -> Shape:
         """The shape of a tensor; raises ModelError where it is not known."""
         if name not in self._shapes:
             raise ModelError(f"the shape of tensor '{name}' changes in an unknown way")
         return self._shapes[name]
-
-    def format(self, name: str) -> np.dtype[Any]:
-        """The format of a tensor's numbers; raises ModelError where it is not known."""
-        if name in self.e.constants:
-            return self.e.constants.unfrozen(name).dtype
-        if name not in self._formats:
-            raise ModelError(f"the format of tensor '{name}' is not known")
-        return self._formats[name]
 
     def floor(self, name: str) -> float | None:
         """The value at which a tensor is flat, such as 0 behind Relu; None where it has none."""

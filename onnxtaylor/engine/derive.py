@@ -24,6 +24,7 @@ from onnxtaylor.graph.normalize import (
     simplify,
 )
 from onnxtaylor.graph.rename import give_way
+from onnxtaylor.graph.widen import widened
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
 from onnxtaylor.rules.versions import operator_set
@@ -71,7 +72,8 @@ def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFuncti
         raise ModelError(
             f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free one"
         )
-    plain = simplify(_branched(function, x).proto, RULES)
+    wide = function.with_proto(widened(function.proto))
+    plain = simplify(_branched(wide, x).proto, RULES)
     return function.with_proto(give_way(plain, is_own))
 
 

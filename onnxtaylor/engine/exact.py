@@ -70,7 +70,9 @@ class Exact:
         if sums not in SUMS:
             raise ValueError(f"sums {sums!r}: {', '.join(SUMS)} are offered")
         self.indices = indices
-        self.precision = function.precision
+        # of half precision the derivative graph makes single
+        single = function.precision in ("float16", "bfloat16")
+        self.precision = "float32" if single else function.precision
         self.graph = derive(function, indices, x, loose=True, joints=True)
         self._function, self._provider = function, provider
         self._threads = threads or available_threads()

@@ -48,6 +48,7 @@ FAR_OFF = 2.0**-5  # of a coefficient
 NEAR = 1 / 16  # of δ
 TINY = 2.0**-60
 SMALL = 0.1  # quantile
+FEWEST = 24  # binary digits
 PART_BYTES = 2**26  # of coefficients at all sides that are held
 WIDEST = 512  # features of which it is asked which one makes a response jump
 ROWS = 2**13  # at which responses are evaluated at a time
@@ -120,6 +121,8 @@ class Sides:
 
         Returns where there is none, (F, C, K): a kink, or a jump.
         """
+        if self._digits < FEWEST:  # too few to move an event and stay beside it
+            return np.ones(terms.shape, np.bool_)
         apart = np.empty(terms.shape, np.bool_)
         size = max(1, PART_BYTES // (8 * 4 * PAIRS * max(1, terms[:1].size)))
         for start in range(0, len(x), size):

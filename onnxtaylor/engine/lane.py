@@ -13,11 +13,14 @@ from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.compiler.pieces import Piece
 from onnxtaylor.compiler.sums import COUNTS, FIRST, GROUPS, MOMENTS, REPLICATES, WEIGHTS
 from onnxtaylor.engine.session import Session, reason
-from onnxtaylor.errors import DisagreementError, ModelError
+from onnxtaylor.errors import DisagreementError, ModelError, ProbeError
+from onnxtaylor.graph import GraphFunction
 
-__all__ = ["Lane", "Reader", "SumLane", "first_of_slots"]
+__all__ = ["Lane", "Reader", "SumLane", "first_of_slots", "response_limit"]
 
 Floats = npt.NDArray[np.float64]
+
+COARSEST = 2.0**-4
 
 
 class _Compared:
@@ -28,19 +31,22 @@ class _Compared:
     def __init__(self, compiled: Any, original: Session, *, events: int, outputs: int) -> None:
         function = original.function
         self._compiled = compiled
-        # roundings of the coarsest format on the way; of half precision no more than 1/16
-        self._tolerance = min(2.0 ** (11 - function.digits), 2.0**-4)
         self._rows = np.zeros((events, function.n_features), function.dtype)
         self._feed = compiled.get_inputs()[0].name
         self._names = [output.name for output in compiled.get_outputs()]
         self._expected = np.zeros((events, outputs), function.dtype)
-        self._original = original.bind(self._rows, self._expected)
+        # an event must not know its neighbours: the original model gets the rows in reverse order,
+        # unless a link makes much of the round-off that comes with it
+        self._order = slice(None, None, -1 if function.link == "identity" else 1)
+        self._turned = np.zeros_like(self._rows)
+        self._original = original.bind(self._turned, self._expected)
+        self._limit = response_limit(function)
 
     def run(self, x: Floats, **feeds: npt.NDArray[Any]) -> dict[str, Any]:
         """Answers by name at x (E, n), filled up to all events of the lane.
 
         Raises ModelError where a graph fails, DisagreementError where the two disagree on the
-        responses.
+        responses, ProbeError where an event's response depends on its neighbours.
         """
         count = len(x)
         self._rows[:count] = x
@@ -49,7 +55,7 @@ class _Compared:
             answers = self._compiled.run(self._names, {self._feed: self._rows, **feeds})
         except Exception as error:
             raise ModelError(f"the derivative graph fails: {reason(error)}") from None
-        self._compare(answers[0][:count].astype(np.float64), count)
+        answers[0] = self._compared(answers[0])
         return dict(zip(self._names, answers, strict=True))
 
     @property
@@ -57,28 +63,60 @@ class _Compared:
         """The name of the responses among the answers."""
         return str(self._names[0])
 
-    def _compare(self, responses: Floats, count: int) -> None:
-        """The derivative graph's response against the original model's."""
+    def _compared(self, found: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The derivative graph's responses, held against the original model's; those that are not
+        finite there, where half precision ends earlier, are not finite here.
+        """
+        expected = self._respond(self._order)
+        worst, event = self._apart(found, expected)
+        if worst:
+            if not self._apart(found, self._respond(slice(None)))[0]:
+                raise ProbeError(
+                    f"an event responds differently among other events, by {worst:.2g}: the model"
+                    " mixes events (does it gather rows of others?): each must be a function of its"
+                    " own features"
+                )
+            by = (
+                f"by {worst:.2g}" if np.isfinite(worst) else "where one of them is no finite number"
+            )
+            raise DisagreementError(
+                f"the derivative graph's response differs from the model's {by}: use --engine"
+                " differences, and report this",
+                worst,
+                self._rows[event].copy(),
+            )
+        finite = np.isfinite(expected)
+        return found if finite.all() else np.where(finite, found, expected)
+
+    def _respond(self, order: slice) -> npt.NDArray[Any]:
+        """The original model's responses, of rows handed to it in this order."""
+        self._turned[:] = self._rows[order]
         self._original()
-        expected = self._expected[:count].astype(np.float64)
-        scale = np.abs(expected[np.isfinite(expected)]).max(initial=1e-30)
-        # sums may be taken in another order in the two graphs, and in long chains
-        limit = self._tolerance * max(scale, 1.0)
+        return self._expected[order]
+
+    def _apart(self, found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> tuple[float, int]:
+        """By how much two responses differ at most, 0 where that is no more than round-off, and at
+        which event.
+        """
+        finite = np.isfinite(expected)
+        scale = np.abs(expected[finite]).max(initial=0.0)
         with np.errstate(invalid="ignore"):
-            apart = np.abs(responses - expected)
-        # what is not finite in both is told by those who read the responses
-        apart[~np.isfinite(responses) & ~np.isfinite(expected)] = 0.0
-        if (apart <= limit).all():
-            return
-        event = int(np.unravel_index(np.argmax(np.nan_to_num(apart, nan=np.inf)), apart.shape)[0])
-        worst = float(apart[event].max())
-        by = f"by {worst:.2g}" if np.isfinite(worst) else "where one of them is no finite number"
-        raise DisagreementError(
-            f"the derivative graph's response differs from the model's {by}: use --engine"
-            " differences, and report this",
-            worst,
-            self._rows[event].copy(),
-        )
+            gap = np.where(finite, np.abs(found.astype(np.float64) - expected), 0.0)
+        worst = gap.max(initial=0.0)  # NaN where one is
+        if worst <= self._limit * max(scale, 1.0):
+            return 0.0, 0
+        event = int(np.nan_to_num(gap, nan=np.inf).max(axis=1).argmax())
+        return float(worst), event
+
+
+def response_limit(function: GraphFunction) -> float:
+    """How far the derivative graph's responses may be from a model's, relative to the largest.
+
+    Sums may be taken in another order in the two graphs, and in long chains: 2¹⁰ ε, ε the spacing
+    of the coarsest format between features and responses. Where that is half precision the
+    derivative graph computes in single precision, and 1/16 is allowed, as for ``promote``.
+    """
+    return float(min(2.0 ** (11 - function.digits), COARSEST))
 
 
 class Reader:

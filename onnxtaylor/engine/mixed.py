@@ -16,7 +16,7 @@ from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.engine.derive import derive
 from onnxtaylor.engine.joints import Apart
 from onnxtaylor.engine.observe import observe
-from onnxtaylor.errors import DisagreementError, ModelError, listed
+from onnxtaylor.errors import DisagreementError, ModelError, ProbeError, listed
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.narrow import narrowed, sources
 from onnxtaylor.indices import MultiIndices
@@ -111,7 +111,7 @@ def make_mixed(
         return None
     try:
         served = exact(division.exact)
-    except DisagreementError:
+    except (DisagreementError, ProbeError):
         raise
     except ModelError:  # each part compiles, all of them together do not
         return None

@@ -22,9 +22,10 @@ from onnx import TensorProto
 from onnxtaylor.engine.session import Session, reason, start
 from onnxtaylor.errors import UNKNOWN_FORM, ModelError, printable
 from onnxtaylor.graph import GraphFunction
+from onnxtaylor.graph.formats import retyped
 from onnxtaylor.graph.normalize import modernize, settle_branches
 from onnxtaylor.graph.normalize.stored import restore_weights
-from onnxtaylor.graph.promote import promote_graph, retyped
+from onnxtaylor.graph.promote import promote_graph
 from onnxtaylor.graph.prune import needed_inputs, prune
 
 __all__ = ["Promotion", "on_grid", "promote", "session_of"]

@@ -16,6 +16,8 @@
 ``faults``    what the tools of ONNX raise
 ``prune``     what a response needs of the graph
 ``batch``     a fixed batch dimension made free
+``formats``   the number formats that a graph names, and the graph in others
+``widen``     the graph without half precision
 ``promote``   the graph in double precision
 ``reach``     whether the response is a step function of the features
 """

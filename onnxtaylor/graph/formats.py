@@ -1,41 +1,110 @@
-"""In which number formats the entries of an input arrive: its own, and those that it is cast to.
-
-Exporters of half precision often keep inputs in single precision and cast them first: what counts
-for the data is the narrowest format between the input and the first operator that computes.
-"""
+"""The number formats that a graph names, and the same graph in others."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+
+import numpy as np
 import onnx
+from onnx import TensorProto, helper, numpy_helper
 
-from onnxtaylor.graph.ports import FLOATS, Port
+from onnxtaylor.graph.prune import subgraphs
 
-__all__ = ["formats_of"]
+__all__ = ["HALF", "all_nodes", "formats_of", "retyped"]
 
-# These move entries and leave them as they are; Cast is looked at by itself.
-MOVING = (
-    frozenset({"Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose"})
-    | frozenset({"Slice", "Gather", "GatherElements", "GatherND", "Split", "Concat", "Expand"})
-    | frozenset({"Tile", "Pad"})
+HALF = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16})
+# Attributes that name a format, where one that is left out does not mean single precision.
+FORMATS = ("to", "dtype", "output_datatype", "softmax_precision")
+# These answer in single precision where they are not told otherwise.
+SINGLE_BY_DEFAULT = frozenset(
+    {"HannWindow", "HammingWindow", "BlackmanWindow", "MelWeightMatrix", "RandomNormal"}
+    | {"RandomUniform", "SequenceEmpty"}
 )
 
 
-def formats_of(graph: onnx.GraphProto, port: Port) -> frozenset[str]:
-    """The floating-point formats that a features input has, or is cast to before anything else.
+def formats_of(proto: onnx.ModelProto) -> set[int]:
+    """The element types that a graph's casts, constants and ports name, subgraphs included."""
+    nodes = list(all_nodes(proto.graph))
+    graphs = [proto.graph, *(g for node in nodes for g in subgraphs(node))]
+    found = {t.data_type for g in graphs for t in g.initializer}
+    found |= {i.type.tensor_type.elem_type for g in graphs for i in (*g.input, *g.output)}
+    for a in (a for node in nodes for a in node.attribute):
+        found |= {a.t.data_type} if a.HasField("t") else set()
+        found |= {a.i} if a.name in FORMATS else set()
+    return found
 
-    Empty for inputs of whole numbers that are used as such.
-    """
-    found = {FLOATS[port.type]} if port.type in FLOATS else set()
-    moved = {port.name}
+
+def retyped(proto: onnx.ModelProto, kinds: Collection[int], to: int) -> onnx.ModelProto:
+    """A copy with all that is of one of the ``kinds`` in the format ``to``, subgraphs too."""
+    found = onnx.ModelProto()
+    found.CopyFrom(proto)
+    _retype_graph(found.graph, kinds, to)
+    return found
+
+
+def _retype_graph(graph: onnx.GraphProto, kinds: Collection[int], to: int) -> None:
+    for info in (*graph.input, *graph.output, *graph.value_info):
+        _retype_type(info.type, kinds, to)
+    for tensor in graph.initializer:
+        _retype_tensor(tensor, kinds, to)
+    for sparse in graph.sparse_initializer:
+        _retype_tensor(sparse.values, kinds, to)
     for node in graph.node:
-        if not moved.intersection(node.input[:1] if node.op_type != "Concat" else node.input):
-            continue
-        if node.op_type == "Cast":
-            to = next((int(a.i) for a in node.attribute if a.name == "to"), 0)
-            if to not in FLOATS:
-                continue
-            found.add(FLOATS[to])
-        elif node.op_type not in MOVING or node.domain not in ("", "ai.onnx"):
-            continue
-        moved.update(node.output)
-    return frozenset(found)
+        _retype_node(node, kinds, to)
+
+
+def _retype_type(type_: onnx.TypeProto, kinds: Collection[int], to: int) -> None:
+    for field in ("tensor_type", "sparse_tensor_type"):
+        if type_.HasField(field):
+            tensor = getattr(type_, field)
+            if tensor.elem_type in kinds:
+                tensor.elem_type = to
+    for field in ("sequence_type", "optional_type"):
+        if type_.HasField(field):
+            _retype_type(getattr(type_, field).elem_type, kinds, to)
+
+
+def _retype_tensor(tensor: onnx.TensorProto, kinds: Collection[int], to: int) -> None:
+    if tensor.data_type in kinds:
+        value = numpy_helper.to_array(tensor).astype(helper.tensor_dtype_to_np_dtype(to))
+        tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
+
+
+def _retype_node(node: onnx.NodeProto, kinds: Collection[int], to: int) -> None:
+    for a in node.attribute:
+        if a.HasField("t"):
+            _retype_tensor(a.t, kinds, to)
+        if a.HasField("sparse_tensor"):
+            _retype_tensor(a.sparse_tensor.values, kinds, to)
+        if a.HasField("tp"):
+            _retype_type(a.tp, kinds, to)
+        if a.type == onnx.AttributeProto.INT and a.name in FORMATS and a.i in kinds:
+            a.i = to
+    for graph in subgraphs(node):
+        _retype_graph(graph, kinds, to)
+    if TensorProto.FLOAT in kinds and node.domain in ("", "ai.onnx"):
+        _say_format(node, to)
+
+
+def _say_format(node: onnx.NodeProto, to: int) -> None:
+    """Numbers without a format are in single precision: they get one."""
+    dtype, given = helper.tensor_dtype_to_np_dtype(to), {a.name: a for a in node.attribute}
+    if node.op_type == "Constant" and {"value_float", "value_floats"} & set(given):
+        value = helper.get_attribute_value(node.attribute[0])
+        tensor = numpy_helper.from_array(np.asarray(value, dtype=dtype))
+        node.attribute[0].CopyFrom(helper.make_attribute("value", tensor))
+    elif node.op_type == "ConstantOfShape" and not given:
+        tensor = numpy_helper.from_array(np.zeros(1, dtype=dtype))
+        node.attribute.append(helper.make_attribute("value", tensor))
+    elif node.op_type in SINGLE_BY_DEFAULT and not {"dtype", "output_datatype"} & set(given):
+        windows = node.op_type.endswith(("Window", "Matrix"))
+        name = "output_datatype" if windows else "dtype"
+        node.attribute.append(helper.make_attribute(name, to))
+
+
+def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Those of subgraphs, too."""
+    for node in graph.node:
+        yield node
+        for inner in subgraphs(node):
+            yield from all_nodes(inner)

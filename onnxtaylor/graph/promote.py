@@ -8,16 +8,16 @@ that is defined for single precision alone is named.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
-import numpy as np
 import onnx
-from onnx import TensorProto, defs, helper, numpy_helper
+from onnx import TensorProto, defs
 
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.faults import ONNX_FAULTS
+from onnxtaylor.graph.formats import HALF, all_nodes, retyped
 from onnxtaylor.graph.normalize.classical import expand_classical
 from onnxtaylor.graph.normalize.elementary import WRITERS as ELEMENTARY
 from onnxtaylor.graph.normalize.elementary import elementary
@@ -28,22 +28,14 @@ from onnxtaylor.graph.normalize.unroll import unroll
 from onnxtaylor.graph.normalize.unrounded import unrounded
 from onnxtaylor.graph.normalize.windows import WRITERS as WINDOWS
 from onnxtaylor.graph.normalize.windows import expand_windows
-from onnxtaylor.graph.prune import subgraphs
 from onnxtaylor.graph.reach import QUANTIZED, TREES
+from onnxtaylor.graph.widen import widened
 
-__all__ = ["promote_graph", "retyped"]
+__all__ = ["promote_graph"]
 
-HALF = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16})
 NARROW = HALF | {TensorProto.FLOAT}
 FLOATS = NARROW | {TensorProto.DOUBLE}
 NARROW_TYPES = frozenset({"tensor(float)", "tensor(float16)", "tensor(bfloat16)"})
-# Attributes that name a format, where one that is left out does not mean single precision.
-FORMATS = ("to", "dtype", "output_datatype", "softmax_precision")
-# These answer in single precision where they are not told otherwise.
-SINGLE_BY_DEFAULT = frozenset(
-    {"HannWindow", "HammingWindow", "BlackmanWindow", "MelWeightMatrix", "RandomNormal"}
-    | {"RandomUniform", "SequenceEmpty"}
-)
 # Operators with an official body that onnxruntime computes in double precision itself.
 KERNELS = frozenset(
     {"AffineGrid", "CastLike", "Clip", "GreaterOrEqual", "LessOrEqual", "LogSoftmax"}
@@ -60,7 +52,7 @@ def promote_graph(proto: onnx.ModelProto) -> onnx.ModelProto:
     ModelError, naming operator and node, where an operator is defined for single precision alone.
     """
     # bodies are written for the formats that networks use
-    single = retyped(expand_classical(proto), HALF, TensorProto.FLOAT)
+    single = widened(expand_classical(proto))
     written = frozenset({"Resize"}).union(SPECIAL, ELEMENTARY, WINDOWS)
     plain = expand(single, KERNELS | written)
     _require_double(plain, written)
@@ -72,74 +64,6 @@ def promote_graph(proto: onnx.ModelProto) -> onnx.ModelProto:
     return double
 
 
-def retyped(proto: onnx.ModelProto, kinds: Collection[int], to: int) -> onnx.ModelProto:
-    """A copy with all that is of one of the ``kinds`` in the format ``to``, subgraphs too."""
-    found = onnx.ModelProto()
-    found.CopyFrom(proto)
-    _retype_graph(found.graph, kinds, to)
-    return found
-
-
-def _retype_graph(graph: onnx.GraphProto, kinds: Collection[int], to: int) -> None:
-    for info in (*graph.input, *graph.output, *graph.value_info):
-        _retype_type(info.type, kinds, to)
-    for tensor in graph.initializer:
-        _retype_tensor(tensor, kinds, to)
-    for sparse in graph.sparse_initializer:
-        _retype_tensor(sparse.values, kinds, to)
-    for node in graph.node:
-        _retype_node(node, kinds, to)
-
-
-def _retype_type(type_: onnx.TypeProto, kinds: Collection[int], to: int) -> None:
-    for field in ("tensor_type", "sparse_tensor_type"):
-        if type_.HasField(field):
-            tensor = getattr(type_, field)
-            if tensor.elem_type in kinds:
-                tensor.elem_type = to
-    for field in ("sequence_type", "optional_type"):
-        if type_.HasField(field):
-            _retype_type(getattr(type_, field).elem_type, kinds, to)
-
-
-def _retype_tensor(tensor: onnx.TensorProto, kinds: Collection[int], to: int) -> None:
-    if tensor.data_type in kinds:
-        value = numpy_helper.to_array(tensor).astype(helper.tensor_dtype_to_np_dtype(to))
-        tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
-
-
-def _retype_node(node: onnx.NodeProto, kinds: Collection[int], to: int) -> None:
-    for a in node.attribute:
-        if a.HasField("t"):
-            _retype_tensor(a.t, kinds, to)
-        if a.HasField("sparse_tensor"):
-            _retype_tensor(a.sparse_tensor.values, kinds, to)
-        if a.HasField("tp"):
-            _retype_type(a.tp, kinds, to)
-        if a.type == onnx.AttributeProto.INT and a.name in FORMATS and a.i in kinds:
-            a.i = to
-    for graph in subgraphs(node):
-        _retype_graph(graph, kinds, to)
-    if TensorProto.FLOAT in kinds and node.domain in ("", "ai.onnx"):
-        _say_format(node, to)
-
-
-def _say_format(node: onnx.NodeProto, to: int) -> None:
-    """Numbers without a format are in single precision: they get one."""
-    dtype, given = helper.tensor_dtype_to_np_dtype(to), {a.name: a for a in node.attribute}
-    if node.op_type == "Constant" and {"value_float", "value_floats"} & set(given):
-        value = helper.get_attribute_value(node.attribute[0])
-        tensor = numpy_helper.from_array(np.asarray(value, dtype=dtype))
-        node.attribute[0].CopyFrom(helper.make_attribute("value", tensor))
-    elif node.op_type == "ConstantOfShape" and not given:
-        tensor = numpy_helper.from_array(np.zeros(1, dtype=dtype))
-        node.attribute.append(helper.make_attribute("value", tensor))
-    elif node.op_type in SINGLE_BY_DEFAULT and not {"dtype", "output_datatype"} & set(given):
-        windows = node.op_type.endswith(("Window", "Matrix"))
-        name = "output_datatype" if windows else "dtype"
-        node.attribute.append(helper.make_attribute(name, to))
-
-
 def _require_double(proto: onnx.ModelProto, written: Collection[str] = ()) -> None:
     """Raises ModelError for an operator whose definition leaves no room for double precision.
 
@@ -148,7 +72,7 @@ def _require_double(proto: onnx.ModelProto, written: Collection[str] = ()) -> No
     """
     versions = {e.domain.removesuffix("ai.onnx"): e.version for e in proto.opset_import}
     formats = _formats(proto)
-    for node in _all_nodes(proto.graph):
+    for node in all_nodes(proto.graph):
         domain = node.domain.removesuffix("ai.onnx")
         if domain == "" and node.op_type in written:
             continue
@@ -191,10 +115,3 @@ def _inferred(proto: onnx.ModelProto) -> onnx.ModelProto:
         return onnx.shape_inference.infer_shapes(proto, data_prop=True)
     except ONNX_FAULTS:  # of operators that onnx does not know
         return proto
-
-
-def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        yield node
-        for inner in subgraphs(node):
-            yield from _all_nodes(inner)

@@ -219,19 +219,21 @@ def _compared(parts: Any, function: GraphFunction, x: Array, where: str) -> Any:
                 want,
                 f"{where}the derivative graph's response differs from the model's by {{}}: report"
                 " this",
+                digits=function.digits,
             )
         yield part, found
 
 
-def require_same(found: Array, expected: Array, message: str) -> None:
+def require_same(found: Array, expected: Array, message: str, digits: int = 53) -> None:
     """Raises ModelError, the deviation put into the message, where responses differ.
 
-    By more than 2¹⁰ roundings of the coarser format of the two (1/16 at most) of the largest
-    response, where the model's is finite. Responses below 2⁻⁷ count as that: what they are made
-    of, such as 1 − sigmoid, is rounded as larger numbers are.
+    By more than 2¹⁰ roundings of the coarser format of the two, or of one of so many binary
+    ``digits`` that they were computed in (1/16 at most), of the largest response, where the model's
+    is finite. Responses below 2⁻⁷ count as that: what they are made of, such as 1 − sigmoid, is
+    rounded as larger numbers are.
     """
     formats = [a.dtype for a in (found, expected) if a.dtype.kind == "f"]
-    eps = max(float(np.finfo(kind).eps) for kind in formats)
+    eps = max(2.0 ** (1 - digits), *(float(np.finfo(kind).eps) for kind in formats))
     finite = np.isfinite(expected)
     wanted = expected[finite].astype(np.float64)
     scale = max(2**-7, float(np.abs(wanted).max(initial=0.0)))

@@ -3,7 +3,8 @@
 ``verbs``        constant, elementwise, binary, linear: what most rules are made with
 ``elementwise``  ``activations``  ``piecewise``  ``arithmetic``  ``products``  ``softmax``
 ``reductions``   ``convolution``  ``separable``  ``extremes``  ``normalization``  ``einsum``
-``structure``    ``joins``  ``places``  ``selection``: operators that move and join elements
+``structure``    ``joins``  ``places``  ``gathering``  ``selection``: operators that move and
+                 join elements
 ``steps``        operators that vary in steps or not at all
 ``joints``       where the pieces of an operator meet
 ``contraction``  sums of products of tensors, which several rules write
@@ -20,6 +21,7 @@ from onnxtaylor.rules import (
     einsum,
     elementwise,
     extremes,
+    gathering,
     joins,
     joints,
     normalization,
@@ -45,6 +47,7 @@ __all__ = [
     "einsum",
     "elementwise",
     "extremes",
+    "gathering",
     "joins",
     "joints",
     "normalization",

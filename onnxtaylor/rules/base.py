@@ -79,14 +79,17 @@ class Context(Protocol):
     def shape(self, name: str) -> Shape:
         """The shape of a tensor."""
 
-    def format(self, name: str) -> np.dtype[Any]:
-        """The format of a tensor's numbers."""
-
     def floor(self, name: str) -> float | None:
         """The value at which a tensor is flat, such as 0 behind Relu; None where it has none."""
 
     def value(self, name: str) -> npt.NDArray[Any] | None:
         """The value of a tensor that is the same for all data, None for others."""
+
+    def format(self, name: str) -> np.dtype[Any] | None:
+        """The number format of a tensor; None for one of whole numbers or truth values."""
+
+    def cast(self, bundle: Bundle, own: np.dtype[np.floating], to: np.dtype[np.floating]) -> Bundle:
+        """A bundle of one format in another."""
 
     def repeated(self, bundle: Bundle) -> Bundle:
         """The bundle with its events repeated, as one that varies."""

@@ -9,7 +9,8 @@ while the graph is written and computed again when it runs; who looks at a value
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,15 @@ class Emitter:
         self._stem = stem
         self._count = 0
         self._written: dict[object, list[str]] = {}
+
+    @contextmanager
+    def computing_in(self, dtype: npt.DTypeLike) -> Iterator[None]:
+        """Writes numbers in another format, of a part of the graph, for a while."""
+        whole, self.dtype = self.dtype, np.dtype(dtype)
+        try:
+            yield
+        finally:
+            self.dtype = whole
 
     def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> str:
         """A constant tensor; numbers take the graph's format, whole numbers int64."""

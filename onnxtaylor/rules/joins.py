@@ -9,10 +9,18 @@ import numpy as np
 
 from onnxtaylor.rules.base import Bundles, Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, added, expanded, summed_to
-from onnxtaylor.rules.structure import _gather_along, axis_of
+from onnxtaylor.rules.places import refused
+from onnxtaylor.rules.structure import axis_of, gather_along
 from onnxtaylor.rules.verbs import Flat
 
 __all__ = ["Concat", "Sum", "Where"]
+
+
+def _axis(c: Context, node: Node) -> int:
+    axis = axis_of(node, c)
+    if c.shape(node.outputs[0])[axis] < 0:
+        raise refused(node, "it joins tensors along the axis of events")
+    return axis
 
 
 @dataclass(frozen=True)
@@ -21,7 +29,7 @@ class Concat(Flat):
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
         """The tangents, joined; zeros where an input has none."""
-        axis = axis_of(node, c)
+        axis = _axis(c, node)
         known = [t for t in tangents if t is not None]
         varies = any(t.varies for t in known)
         parts = []
@@ -36,13 +44,13 @@ class Concat(Flat):
 
     def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
         """The adjoint's part of each input."""
-        axis, start, found = axis_of(node, c), 0, []
+        axis, start, found = _axis(c, node), 0, []
         for name, want in zip(node.inputs, wanted, strict=True):
             places = np.arange(start, start + c.shape(name)[axis])
             start += len(places)
             adjoint = adjoints[0]
             take = want and adjoint is not None
-            found.append(_gather_along(c, adjoint, places, axis) if take and adjoint else None)
+            found.append(gather_along(c, adjoint, places, axis) if take and adjoint else None)
         return found
 
 

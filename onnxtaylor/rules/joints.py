@@ -16,6 +16,7 @@ from itertools import product
 from math import prod
 
 import numpy as np
+from onnx import TensorProto
 
 from onnxtaylor.rules.base import Context, Node
 from onnxtaylor.rules.bundle import Shape, broadcast_shape
@@ -73,7 +74,7 @@ def _any(c: Context, tests: list[str], shape: Shape) -> Flags:
 def _inputs_equal(c: Context, node: Node) -> Flags | None:
     """Both inputs are equal; whole numbers are so inside of a piece, not at its end."""
     a, b = node.inputs[:2]
-    if c.format(a).kind != "f":
+    if c.format(a) is None:
         return None
     return Flags(_equals(c, a, b), broadcast_shape(c.shape(a), c.shape(b)))
 
@@ -97,7 +98,7 @@ def _whole(offset: float) -> JointTest:
 
     def test(c: Context, node: Node) -> Flags | None:
         x = node.inputs[0]
-        if c.format(x).kind != "f":
+        if c.format(x) is None:
             return None
         moved = c.e.op("Add", x, _number(c, x, offset)) if offset else x
         return Flags(_equals(c, moved, c.e.op("Floor", moved)), c.shape(x))
@@ -108,10 +109,10 @@ def _whole(offset: float) -> JointTest:
 def _cast(c: Context, node: Node) -> Flags | None:
     """A number that is cut to a whole one jumps there, and to true or false at 0."""
     x, y = node.inputs[0], node.outputs[0]
-    if c.format(x).kind != "f" or c.format(y).kind == "f":
+    if c.format(x) is None or c.format(y) is not None:
         return None
     zero = _equals(c, x, _number(c, x, 0.0))
-    if c.format(y).kind == "b":
+    if int(node.get("to", 0)) == TensorProto.BOOL:
         return Flags(zero, c.shape(x))
     whole = _equals(c, x, c.e.op("Floor", x))
     return Flags(c.e.op("And", whole, c.e.op("Not", zero)), c.shape(x))
@@ -120,7 +121,7 @@ def _cast(c: Context, node: Node) -> Flags | None:
 def _remainder(c: Context, node: Node) -> Flags | None:
     """x is a multiple of y."""
     z = node.outputs[0]
-    return Flags(_equals(c, z, _number(c, z, 0.0)), c.shape(z)) if c.format(z).kind == "f" else None
+    return Flags(_equals(c, z, _number(c, z, 0.0)), c.shape(z)) if c.format(z) is not None else None
 
 
 def _axes(c: Context, node: Node) -> list[int]:
@@ -136,7 +137,7 @@ def _axes(c: Context, node: Node) -> list[int]:
 def _ties(c: Context, node: Node) -> Flags | None:
     """Several elements share the largest (or smallest) value; a common floor is no joint."""
     x, e = node.inputs[0], c.e
-    if c.format(x).kind != "f":
+    if c.format(x) is None:
         return None
     shape, axes = c.shape(x), _axes(c, node)
     if prod(shape[k] for k in axes) < 2:
@@ -162,7 +163,7 @@ def _above_floor(c: Context, node: Node, ties: Flags, value: str) -> Flags:
 def _top_k(c: Context, node: Node) -> Flags | None:
     """Two of the elements that were taken are equal, or the last one and one that was not."""
     x, y, e = node.inputs[0], node.outputs[0], c.e
-    if c.format(x).kind != "f":
+    if c.format(x) is None:
         return None
     shape, taken = c.shape(x), c.shape(y)
     axis = int(node.get("axis", -1)) % len(shape)
@@ -196,8 +197,8 @@ def _max_pool(c: Context, node: Node) -> Flags | None:
     """Several elements of a window share the largest value."""
     x, y, e = node.inputs[0], node.outputs[0], c.e
     sizes = [int(k) for k in node.get("kernel_shape", ())]
-    if prod(sizes) < 2 or int(node.get("ceil_mode", 0)):
-        return None if prod(sizes) < 2 else Flags(e.constant([[True]]), (1, 1))
+    if prod(sizes) < 2:
+        return None
     rank = len(sizes)
     strides = [int(k) for k in node.get("strides", [1] * rank)]
     spread = [int(k) for k in node.get("dilations", [1] * rank)]
@@ -219,28 +220,18 @@ def _max_pool(c: Context, node: Node) -> Flags | None:
 def _pads(
     c: Context, node: Node, sizes: list[int], strides: list[int], spread: list[int]
 ) -> list[int]:
-    """Padding before and after each axis of an image."""
-    rank, auto = len(sizes), node.get("auto_pad", b"NOTSET")
-    if auto in (b"NOTSET", b"VALID"):
-        return (
-            [int(k) for k in node.get("pads", [0] * 2 * rank)]
-            if auto == b"NOTSET"
-            else ([0] * 2 * rank)
-        )
+    """Padding before and after each axis of an image, so that all windows lie inside."""
+    images, steps = (c.shape(name)[2:] for name in (node.inputs[0], node.outputs[0]))
+    auto, given = node.get("auto_pad", b"NOTSET"), node.get("pads", [0] * 2 * len(sizes))
     before, after = [], []
-    images = zip(
-        c.shape(node.inputs[0])[2:],
-        c.shape(node.outputs[0])[2:],
-        sizes,
-        strides,
-        spread,
-        strict=True,
-    )
-    for size, steps, kernel, stride, dilation in images:
-        total = max(0, (steps - 1) * stride + (kernel - 1) * dilation + 1 - size)
-        small = total // 2
-        before.append(total - small if auto == b"SAME_LOWER" else small)
-        after.append(small if auto == b"SAME_LOWER" else total - small)
+    for k, (image, count) in enumerate(zip(images, steps, strict=True)):
+        reach = (count - 1) * strides[k] + (sizes[k] - 1) * spread[k] + 1
+        missing = max(0, reach - image)
+        first = int(given[k]) if auto == b"NOTSET" else missing // 2
+        if auto == b"SAME_LOWER":
+            first = missing - missing // 2
+        before.append(first)
+        after.append(max(0, reach - image - first))
     return before + after
 
 

@@ -55,10 +55,16 @@ def put(
 
 
 def _events_stay(c: Context, node: Node, axis: int) -> None:
-    """Indices must be there for every event, and along another axis."""
-    events = batch_axis(c.shape(node.inputs[0]))
-    if events is None or events == axis or c.shape(node.inputs[1])[events] >= 0:
+    """Indices must be there for every event. Along another axis they go with its elements; along
+    that of the events, as in the flattened batch (m·N, F), they name rows of their own event, or
+    else the engine sees an event that responds differently among others.
+    """
+    x, indices = c.shape(node.inputs[0]), c.shape(node.inputs[1])
+    events = batch_axis(x)
+    if events is None or batch_axis(indices) != events:
         raise refused(node, "it picks events out of the batch")
+    if events != axis and indices[events] != x[events]:
+        raise refused(node, "it pairs an event's elements with the indices of others")
 
 
 @dataclass(frozen=True)
@@ -68,14 +74,18 @@ class GatherElements(Flat):
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
         """ẏ = ẋ at the indices."""
         axis, t = axis_of(node, c), tangents[0]
+        if t is None:
+            return [None]
         _events_stay(c, node, axis)
-        return [None if t is None else picked(c, t, node.inputs[1], axis)]
+        return [picked(c, t, node.inputs[1], axis)]
 
     def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
         """x̄ = ȳ put where it was taken."""
         axis, a = axis_of(node, c), adjoints[0]
+        if a is None or not wanted[0]:
+            return [None, None]
         _events_stay(c, node, axis)
-        return [None if a is None else put(c, a, node.inputs[1], axis, node.inputs[0]), None]
+        return [put(c, a, node.inputs[1], axis, node.inputs[0]), None]
 
 
 @dataclass(frozen=True)
@@ -181,7 +191,7 @@ class GatherND(Flat):
     def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
         """x̄ = ȳ put where it was taken."""
         a, x = adjoints[0], node.inputs[0]
-        if a is None:
+        if a is None or not wanted[0]:
             return [None, None]
         blank, indices = zeros(c, a.lead, x, last=True), self._whole_indices(c, node)
         name = _put_nd(c, blank, indices, _turned(c, a), "add")

@@ -8,12 +8,12 @@ from itertools import pairwise
 import numpy as np
 from onnx import TensorProto
 
-from onnxtaylor.errors import ModelError
+from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.rules.base import Bundles, Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, added, expanded, summed_to
 from onnxtaylor.rules.verbs import linear
 
-__all__: list[str] = []
+__all__ = ["axis_of", "gather_along", "picks_events", "scatter_along"]
 
 REAL = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
@@ -68,26 +68,30 @@ def _identity(c: Context, node: Node, t: Bundle) -> Bundles:
     return [t, *[None] * (len(node.outputs) - 1)]
 
 
-def _cast(node: Node, bundle: Bundle) -> Bundle | None:
-    """To whole numbers or truth values it is a step."""
-    return bundle if node.get("to") in REAL else None
+def _cast(c: Context, node: Node, bundle: Bundle) -> Bundle | None:
+    """The bundle in the other format; to whole numbers or truth values a cast is a step."""
+    own, to = c.format(node.inputs[0]), c.format(node.outputs[0])
+    if to is None:
+        if node.get("to") in REAL:
+            raise ModelError(f"node '{printable(node.name)}' (Cast): its format is not known")
+        return None
+    return bundle if own is None else c.cast(bundle, own, to)
 
 
-def _cast_like(c: Context, node: Node, bundle: Bundle) -> Bundle | None:
-    """The same; what its second input is, is known of constants (others are normalized to Cast)."""
-    like = c.value(node.inputs[1])
-    return bundle if like is None or like.dtype.kind not in "biu" else None
+def _uncast(c: Context, node: Node, bundle: Bundle) -> Bundle | None:
+    """The same on the way back: whole numbers and truth values have no adjoints."""
+    own, to = c.format(node.inputs[0]), c.format(node.outputs[0])
+    return None if own is None or to is None else c.cast(bundle, to, own)
 
 
 register("Identity Dropout", linear(_identity, lambda c, n, a: _first(a)))
 register(
-    "CastLike",
+    "Cast CastLike",
     linear(
-        lambda c, n, t: [_cast_like(c, n, t)],
-        lambda c, n, a: _cast_like(c, n, _first(a)),
+        lambda c, n, t: [_cast(c, n, t)],
+        lambda c, n, a: _uncast(c, n, _first(a)),
     ),
 )
-register("Cast", linear(lambda c, n, t: [_cast(n, t)], lambda c, n, a: _cast(n, _first(a))))
 
 
 def _transposed(c: Context, bundle: Bundle, order: Sequence[int]) -> Bundle:
@@ -123,14 +127,14 @@ register("Expand", linear(_expand, lambda c, n, a: summed_to(c.e, _first(a), c.s
 # --- parts ---------------------------------------------------------------------------------------
 
 
-def _gather_along(c: Context, bundle: Bundle, places: np.ndarray, axis: int) -> Bundle:
+def gather_along(c: Context, bundle: Bundle, places: np.ndarray, axis: int) -> Bundle:
     """The elements at ``places`` (any shape) along an axis that holds no events."""
     name = c.e.op("Gather", bundle.name, c.e.constant(places), axis=axis + 1)
     shape = bundle.shape[:axis] + places.shape + bundle.shape[axis + 1 :]
     return bundle.renamed(name, shape)
 
 
-def _scatter_along(c: Context, bundle: Bundle, places: np.ndarray, axis: int, size: int) -> Bundle:
+def scatter_along(c: Context, bundle: Bundle, places: np.ndarray, axis: int, size: int) -> Bundle:
     """The transpose: element k of ``places`` (flat) is added at its place along the axis.
 
     As a product with a matrix of 0 and 1, so that places may repeat.
@@ -161,8 +165,18 @@ def _scatter_along(c: Context, bundle: Bundle, places: np.ndarray, axis: int, si
     return _transposed(c, turned, [int(k) for k in np.argsort(last)])
 
 
+def picks_events(node: Node) -> ModelError:
+    """The error of a node that takes some of the batch's events."""
+    return ModelError(
+        f"node '{printable(node.name)}' ({node.kind}) picks events out of the batch: an event's"
+        " response would depend on its place"
+    )
+
+
 def _split_places(c: Context, node: Node) -> tuple[int, list[np.ndarray]]:
     axis = axis_of(node, c)
+    if c.shape(node.inputs[0])[axis] < 0:
+        raise picks_events(node)
     sizes = [c.shape(name)[axis] if name else 0 for name in node.outputs]
     ends = np.cumsum([0, *sizes])
     return axis, [np.arange(a, b) for a, b in pairwise(ends)]
@@ -171,7 +185,7 @@ def _split_places(c: Context, node: Node) -> tuple[int, list[np.ndarray]]:
 def _split(c: Context, node: Node, t: Bundle) -> Bundles:
     axis, places = _split_places(c, node)
     return [
-        _gather_along(c, t, p, axis) if name else None
+        gather_along(c, t, p, axis) if name else None
         for name, p in zip(node.outputs, places, strict=True)
     ]
 
@@ -182,42 +196,11 @@ def _unsplit(c: Context, node: Node, adjoints: Bundles) -> Bundle | None:
     total: Bundle | None = None
     for adjoint, p in zip(adjoints, places, strict=True):
         if adjoint is not None:
-            total = added(c.e, total, _scatter_along(c, adjoint, p, axis, size))
+            total = added(c.e, total, scatter_along(c, adjoint, p, axis, size))
     return total
 
 
 register("Split", linear(_split, _unsplit))
-
-
-def _gather_places(c: Context, node: Node) -> tuple[int, np.ndarray]:
-    places = c.value(node.inputs[1])
-    if places is None:
-        raise ModelError(f"node '{node.name}' (Gather): its indices depend on the data")
-    axis = axis_of(node, c)
-    _no_events(c, node, axis)
-    size = c.shape(node.inputs[0])[axis]
-    return axis, np.where(places < 0, places + size, places).astype(np.int64)
-
-
-def _no_events(c: Context, node: Node, axis: int) -> None:
-    if c.shape(node.inputs[0])[axis] < 0:
-        raise ModelError(
-            f"node '{node.name}' ({node.kind}) picks events out of the batch: an event's"
-            " response would depend on its place"
-        )
-
-
-def _ungather(c: Context, node: Node, adjoints: Bundles) -> Bundle:
-    axis, places = _gather_places(c, node)
-    return _scatter_along(c, _first(adjoints), places, axis, c.shape(node.inputs[0])[axis])
-
-
-def _gather(c: Context, node: Node, t: Bundle) -> Bundles:
-    axis, places = _gather_places(c, node)
-    return [_gather_along(c, t, places, axis)]
-
-
-register("Gather", linear(_gather, _ungather))
 
 
 def _slice_places(c: Context, node: Node) -> list[tuple[int, np.ndarray]]:
@@ -233,7 +216,7 @@ def _slice_places(c: Context, node: Node) -> list[tuple[int, np.ndarray]]:
         if shape[axis] < 0:
             if start == 0 and step == 1 and c.shape(node.outputs[0])[axis] == shape[axis]:
                 continue
-            _no_events(c, node, axis)
+            raise picks_events(node)
         size = shape[axis]
         # an end far below 0 means "to the front" for a negative step
         stop = None if step < 0 and end < -size else end
@@ -243,14 +226,14 @@ def _slice_places(c: Context, node: Node) -> list[tuple[int, np.ndarray]]:
 
 def _slice(c: Context, node: Node, t: Bundle) -> Bundles:
     for axis, places in _slice_places(c, node):
-        t = _gather_along(c, t, places, axis)
+        t = gather_along(c, t, places, axis)
     return [t]
 
 
 def _unslice(c: Context, node: Node, adjoints: Bundles) -> Bundle:
     a = _first(adjoints)
     for axis, places in reversed(_slice_places(c, node)):
-        a = _scatter_along(c, a, places, axis, c.shape(node.inputs[0])[axis])
+        a = scatter_along(c, a, places, axis, c.shape(node.inputs[0])[axis])
     return a
 
 

@@ -122,9 +122,8 @@ def test_shape_inference_finds_the_events_of_einsum(order: int):
             assert said.dim_value in (0, found), name
 
 
-@pytest.mark.parametrize("beside", [True, False])
-def test_a_loop_that_reads_a_feature_from_outside_is_no_constant(beside):
-    """y = [x +] Σ over two trips of tanh(x), where only the body's graph names x."""
+def reading_loop(trips: int, *, beside: bool) -> onnx.ModelProto:
+    """y = [x +] Σ over some trips of tanh(x), or less that, where only the body's graph names x."""
     info, number = onnx.helper.make_tensor_value_info, onnx.TensorProto
     node = onnx.helper.make_node
     body = onnx.helper.make_graph(
@@ -142,8 +141,20 @@ def test_a_loop_that_reads_a_feature_from_outside_is_no_constant(beside):
         [info("on", number.BOOL, []), info("more", number.DOUBLE, [None, 3])],
     )
     g = Graph(np.dtype(np.float64))
-    inputs = [g.constant(np.array(2)), g.constant(np.array(True)), g.constant(np.zeros((1, 3)))]
+    inputs = [g.constant(v) for v in (np.array(trips), np.array(True), np.zeros((1, 3)))]
     looped = g.op("Loop", *inputs, body=body)
     total = g.op("Add", "features", looped) if beside else g.op("Neg", looped)
+    return fed(g, total, 3)
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_loop_that_reads_a_feature_from_outside_is_no_constant(beside):
+    """With more trips than are unrolled it is refused; with fewer they count."""
+    proto = reading_loop(1000, beside=beside)
     with pytest.raises(ModelError, match="operator Loop has no rule"):
-        compiled(fed(g, total, 3), events(3), MultiIndices.full(3, 1))
+        compiled(proto, events(3), MultiIndices.full(3, 1))
+    x = events(3)
+    _, found = coefficients(reading_loop(2, beside=beside), x, MultiIndices.full(3, 1))
+    slope = 2 * (1 - np.tanh(x) ** 2)
+    wanted = 1 + slope if beside else -slope
+    assert np.allclose(found, np.eye(3) * wanted[:, None, :], atol=1e-14)

@@ -138,6 +138,80 @@ def _selections() -> Iterator[Sample]:
         )
 
 
+def _rows_of_events(g, a, many, size):  # type: ignore[no-untyped-def]
+    """[N, many, size] as the flattened batch [N·many, size], and for each column the row of its
+    largest element, [N, size].
+    """
+    rows = g.op("Reshape", a, g.constant([-1, size]))
+    number = g.op("Range", g.constant(0), _count(g), g.constant(1))
+    first = g.op("Reshape", g.op("Mul", number, g.constant(many)), g.constant([-1, 1]))
+    return rows, g.op("Add", g.op("ArgMax", a, axis=1, keepdims=0), first)
+
+
+def _count(g):  # type: ignore[no-untyped-def]
+    """The number of events."""
+    shape = g.op("Shape", "features", end=1)
+    return g.op("Reshape", shape, g.constant(np.array([], np.int64)))
+
+
+def _neighbours() -> Iterator[Sample]:
+    """Rows of the flattened batch at indices that the data choose."""
+
+    def in_rows(g, a):  # type: ignore[no-untyped-def]
+        rows, where = _rows_of_events(g, a, 4, 3)
+        return g.op("Gather", rows, where, axis=0)
+
+    def in_columns(g, a):  # type: ignore[no-untyped-def]
+        """Along another axis, counted from the end, with an index for each row."""
+        rows, where = _rows_of_events(g, a, 4, 3)
+        back = g.op("Sub", where, g.op("Mul", _count(g), g.constant(4)))
+        flat = g.op("Reshape", back, g.constant([-1]))
+        found = g.op("Gather", g.op("Transpose", rows, perm=[1, 0]), flat, axis=1)
+        return g.op("Reshape", g.op("Transpose", found, perm=[1, 0]), g.constant([-1, 9]))
+
+    def of_a_table(g, a, table):  # type: ignore[no-untyped-def]
+        """The table does not vary; what it says is a factor."""
+        return g.op("Mul", a, g.op("Gather", table, g.op("ArgMax", a, axis=1, keepdims=0)))
+
+    def elements(g, a):  # type: ignore[no-untyped-def]
+        rows, where = _rows_of_events(g, a, 4, 3)
+        return g.op("GatherElements", rows, where, axis=0)
+
+    def table_elements(g, a, table):  # type: ignore[no-untyped-def]
+        wide = g.op("Expand", table, g.op("Shape", a))
+        return g.op("Mul", a, g.op("GatherElements", wide, g.op("ArgMax", a, axis=1), axis=1))
+
+    def put_back(g, a, u):  # type: ignore[no-untyped-def]
+        rows, where = _rows_of_events(g, a, 4, 3)
+        found = g.op("ScatterElements", rows, where, u, axis=0, reduction="add")
+        return g.op("Reshape", found, g.constant([-1, 12]))
+
+    def by_rows(g, a):  # type: ignore[no-untyped-def]
+        rows, where = _rows_of_events(g, a, 4, 3)
+        return g.op("GatherND", rows, g.op("Unsqueeze", where, g.constant([-1])))
+
+    def by_rows_of_a_table(g, a, table):  # type: ignore[no-untyped-def]
+        where = g.op("Unsqueeze", g.op("ArgMax", a, axis=1, keepdims=0), g.constant([-1]))
+        return g.op("Mul", a, g.op("GatherND", table, where))
+
+    def put_rows(g, a, u):  # type: ignore[no-untyped-def]
+        rows, where = _rows_of_events(g, a, 4, 3)
+        updates = g.op("Reshape", u, g.constant([-1, 3, 3]))
+        where = g.op("Unsqueeze", where, g.constant([-1]))
+        found = g.op("ScatterND", rows, where, updates, reduction="add")
+        return g.op("Reshape", found, g.constant([-1, 12]))
+
+    yield sample("Gather", apart(4, 3), body=in_rows)
+    yield sample("Gather", apart(4, 3, order=5), body=in_columns)
+    yield sample("Gather", apart(4), c(4, 4), body=of_a_table)
+    yield sample("GatherElements", apart(4, 3), body=elements)
+    yield sample("GatherElements", apart(4, 3), c(1, 4, 3), body=table_elements)
+    yield sample("ScatterElements", apart(4, 3), x(3), body=put_back)
+    yield sample("GatherND", apart(4, 3), body=by_rows)
+    yield sample("GatherND", apart(4), c(4, 4), body=by_rows_of_a_table)
+    yield sample("ScatterND", apart(4, 3), x(3, 3), body=put_rows)
+
+
 def _resizing() -> Iterator[Sample]:
     modes = ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel")
     for mode in ("nearest", "linear", "cubic"):
@@ -230,6 +304,7 @@ MORE: list[Sample] = [
     *_reductions(),
     *_places(),
     *_selections(),
+    *_neighbours(),
     *_resizing(),
     *_normalization(),
     *_sums(),

@@ -1,7 +1,9 @@
 """Passes that bring a graph into the form that rules are written for; one per file.
 
 ``inline``      the model's own functions become their nodes
+``loops``       a Loop that runs a known number of times becomes copies of its body
 ``upgrade``     the operators become those of one opset
+``contributed`` onnxruntime's own operators become those that they were made of (with ``fused``)
 ``branch``      an If whose condition is known becomes the branch that is taken
 ``sequences``   sequences whose length and indices are known become their tensors
 ``classical``   scalers, linear models and support vector machines of ai.onnx.ml become arithmetic
@@ -26,9 +28,11 @@ from onnx import TensorProto
 
 from onnxtaylor.graph.normalize.branch import settle_branches
 from onnxtaylor.graph.normalize.classical import expand_classical
+from onnxtaylor.graph.normalize.contributed import expand_contributed, named_apart
 from onnxtaylor.graph.normalize.elementary import elementary
 from onnxtaylor.graph.normalize.expand import expand
 from onnxtaylor.graph.normalize.inline import inline
+from onnxtaylor.graph.normalize.loops import unroll_loops
 from onnxtaylor.graph.normalize.masked import keep_masked_rows_finite
 from onnxtaylor.graph.normalize.sequences import settle_sequences
 from onnxtaylor.graph.normalize.unroll import unroll
@@ -48,11 +52,12 @@ __all__ = [
 
 
 def modernize(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The passes that need to know nothing of a graph's values: inline and upgrade.
+    """The passes that need to know nothing of what a graph computes: inline, loops, upgrade and
+    contributed.
 
     Raises ModelError where a pass cannot serve the graph.
     """
-    return upgrade(inline(proto))
+    return expand_contributed(upgrade(unroll_loops(named_apart(inline(proto)))))
 
 
 def simplify(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import onnx
 from onnx import helper
 
-__all__ = ["conditions", "settle_branches"]
+__all__ = ["conditions", "renamed", "settle_branches"]
 
 NESTED = 8  # branches inside branches
 
@@ -55,7 +55,7 @@ def take_branches(proto: onnx.ModelProto, known: Mapping[str, bool]) -> onnx.Mod
             graph.initializer.append(tensor)
             graph.initializer[-1].name = names[tensor.name]
         for inner in branch.node:
-            nodes.append(_renamed(inner, names))
+            nodes.append(renamed(inner, names))
         for outside, inside in zip(node.output, branch.output, strict=True):
             if outside:
                 read = names.get(inside.name, inside.name)
@@ -66,7 +66,7 @@ def take_branches(proto: onnx.ModelProto, known: Mapping[str, bool]) -> onnx.Mod
     return found
 
 
-def _renamed(node: onnx.NodeProto, names: Mapping[str, str]) -> onnx.NodeProto:
+def renamed(node: onnx.NodeProto, names: Mapping[str, str]) -> onnx.NodeProto:
     """A copy whose tensors have other names, in its own subgraphs too."""
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
@@ -76,7 +76,7 @@ def _renamed(node: onnx.NodeProto, names: Mapping[str, str]) -> onnx.NodeProto:
             field[place] = names.get(name, name)
     for attribute in copy.attribute:
         for graph in [attribute.g] if attribute.HasField("g") else list(attribute.graphs):
-            inside = [_renamed(inner, names) for inner in graph.node]
+            inside = [renamed(inner, names) for inner in graph.node]
             del graph.node[:]
             graph.node.extend(inside)
             for output in graph.output:

@@ -1,0 +1,41 @@
+"""In which number formats the entries of an input arrive: its own, and those that it is cast to.
+
+Exporters of half precision often keep inputs in single precision and cast them first: what counts
+for the data is the narrowest format between the input and the first operator that computes.
+"""
+
+from __future__ import annotations
+
+import onnx
+
+from onnxtaylor.graph.ports import FLOATS, Port
+
+__all__ = ["formats_of"]
+
+# These move entries and leave them as they are; Cast is looked at by itself.
+MOVING = (
+    frozenset({"Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose"})
+    | frozenset({"Slice", "Gather", "GatherElements", "GatherND", "Split", "Concat", "Expand"})
+    | frozenset({"Tile", "Pad"})
+)
+
+
+def formats_of(graph: onnx.GraphProto, port: Port) -> frozenset[str]:
+    """The floating-point formats that a features input has, or is cast to before anything else.
+
+    Empty for inputs of whole numbers that are used as such.
+    """
+    found = {FLOATS[port.type]} if port.type in FLOATS else set()
+    moved = {port.name}
+    for node in graph.node:
+        if not moved.intersection(node.input[:1] if node.op_type != "Concat" else node.input):
+            continue
+        if node.op_type == "Cast":
+            to = next((int(a.i) for a in node.attribute if a.name == "to"), 0)
+            if to not in FLOATS:
+                continue
+            found.add(FLOATS[to])
+        elif node.op_type not in MOVING or node.domain not in ("", "ai.onnx"):
+            continue
+        moved.update(node.output)
+    return frozenset(found)

@@ -1,0 +1,103 @@
+"""Gather: y = x at indices along an axis, the same for all data or computed for each event.
+
+Linear in x, so with the indices as they are ẏ = ẋ at the indices, and x̄ = ȳ added where it was
+taken. The derivative with respect to the indices vanishes: they vary in steps.
+
+Indices that depend on the data count along the axis of events, as in the flattened batch (m·N, F)
+of a graph network, where event e has the rows e·m … e·m + m − 1. That they name rows of their own
+event cannot be read from the graph. Where they do not, an event responds differently among other
+events, and the engine, which compares that, refuses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from onnx import TensorProto, helper
+
+from onnxtaylor.rules.base import Bundles, Context, Node, register
+from onnxtaylor.rules.bundle import Bundle, batch_axis
+from onnxtaylor.rules.places import refused
+from onnxtaylor.rules.structure import axis_of, gather_along, picks_events, scatter_along
+from onnxtaylor.rules.verbs import Flat
+
+__all__ = ["Gather"]
+
+
+@dataclass(frozen=True)
+class Gather(Flat):
+    """y = x at indices along an axis."""
+
+    def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
+        """ẏ = ẋ at the indices."""
+        axis, t = axis_of(node, c), tangents[0]
+        if t is None:
+            return [None]
+        places = _fixed_places(c, node, axis)
+        if places is not None:
+            return [gather_along(c, t, places, axis)]
+        _require_events(c, node, axis)
+        name = c.e.op("Gather", c.repeated(t).name, node.inputs[1], axis=axis + 1)
+        return [Bundle(name, t.lead, c.shape(node.outputs[0]), varies=True)]
+
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+        """x̄ = ȳ added where it was taken."""
+        axis, a = axis_of(node, c), adjoints[0]
+        if a is None or not wanted[0]:
+            return [None, None]
+        places = _fixed_places(c, node, axis)
+        if places is not None:
+            size = c.shape(node.inputs[0])[axis]
+            return [scatter_along(c, a, places, axis, size), None]
+        _require_events(c, node, axis)
+        return [_put_back(c, node, c.repeated(a), axis), None]
+
+
+def _fixed_places(c: Context, node: Node, axis: int) -> npt.NDArray[np.int64] | None:
+    """Indices that are the same for all data, counted from the front; None for others."""
+    places = c.value(node.inputs[1])
+    if places is None:
+        return None
+    size = c.shape(node.inputs[0])[axis]
+    if size < 0:
+        raise picks_events(node)
+    return np.where(places < 0, places + size, places).astype(np.int64)
+
+
+def _require_events(c: Context, node: Node, axis: int) -> None:
+    """Indices that depend on the data count along the axis of events, and there are some for each.
+
+    Along another axis, every event would meet the indices of all others.
+    """
+    x, indices = c.shape(node.inputs[0]), c.shape(node.inputs[1])
+    if batch_axis(x) != axis or batch_axis(indices) is None:
+        raise refused(
+            node, "its indices depend on the data and do not count along the events of its input"
+        )
+
+
+def _put_back(c: Context, node: Node, a: Bundle, axis: int) -> Bundle:
+    """ȳ (L, before, *indices, behind) added to zeros like x (before, m·N, behind).
+
+    The rows that are added are those along the first axis, so that come the indices' axes first.
+    """
+    e, x = c.e, c.shape(node.inputs[0])
+    many = len(c.shape(node.inputs[1]))
+    named = [1 + axis + k for k in range(many)]
+    rest = [k for k in range(len(a.shape) + 1) if k not in named]
+    rows = e.op("Transpose", a.name, perm=[*named, *rest])
+    count = e.op("Gather", e.op("Shape", node.inputs[0]), e.constant([axis]), axis=0)
+    others = e.constant([a.lead, *x[:axis], *x[axis + 1 :]])
+    zero = helper.make_tensor("", helper.np_dtype_to_tensor_dtype(e.dtype), [1], [0.0])
+    blank = e.op("ConstantOfShape", e.op("Concat", count, others, axis=0), value=zero)
+    places = e.op("Cast", node.inputs[1], to=TensorProto.INT64)
+    places = e.op("Unsqueeze", places, e.constant([many]))
+    total = e.op("ScatterND", blank, places, rows, reduction="add")  # (m·N, L, before, behind)
+    order = [*range(1, 2 + axis), 0, *range(2 + axis, len(x) + 1)]
+    return a.renamed(e.op("Transpose", total, perm=order), x)
+
+
+register("Gather", Gather())
