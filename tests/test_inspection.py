@@ -85,7 +85,7 @@ def test_held_inputs_and_other_outputs_are_listed(report):
     )
     assert "--fix k=VALUE" in report(proto)["problem"]
     found = report(proto, fix={"k": 2})
-    assert found["held inputs"] == "k = 2.0"
+    assert found["held inputs"] == "k = 2"
     assert found["other outputs"] == "z"
     assert report(proto, fix={"k": 2}, outputs=("z",))["other outputs"] == "y"
 

@@ -88,7 +88,7 @@ def test_derivatives_of_a_format_inside_another_one(outer, inner):
 @pytest.mark.parametrize(("outer", "inner"), [(F32, F16), (F32, F64), (F64, F32), (F16, F16)])
 def test_analyze_takes_the_exact_engine_and_the_check_agrees(outer, inner):
     x = events()
-    result = onnxtaylor.analyze(island(outer, inner), x, bootstrap=0, check=20)
+    result = onnxtaylor.analyze(island(outer, inner), x, bootstrap=0, check=20, scale="unit")
     assert result.model.engine == "exact"
     assert result.model.precision == "float32"
     assert result.check["verdict"] == "agrees"
@@ -124,7 +124,7 @@ def test_a_weight_that_is_cast_stays_rounded(inner):
     assert apart(found.jacobian, wanted) < 2e-6
     other = by_hand(x, F32, F32)[0]
     assert inner == F64 or apart(found.jacobian, other) > 2e-5, "as it would be without rounding"
-    result = onnxtaylor.analyze(island(F32, inner, cast=True), x, bootstrap=0, check=20)
+    result = onnxtaylor.analyze(island(F32, inner, cast=True), x, bootstrap=0, check=20, scale="unit")
     assert result.check["verdict"] == "agrees"
 
 
