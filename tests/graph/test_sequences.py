@@ -143,7 +143,7 @@ def test_no_sequence_is_left(name):
 @pytest.mark.parametrize("name", [*KNOWN, *UNKNOWN])
 def test_differences_serve_them_all(name):
     proto, f = (KNOWN | UNKNOWN)[name]
-    result = ot.analyze(proto, X, order=1, engine="differences", check=0)
+    result = ot.analyze(proto, X, order=1, engine="differences", check=0, scale="unit")
     assert result.model.engine == "differences"
     assert result.options["no_float64"] is None
     found = result.score[:, 0, :3]
