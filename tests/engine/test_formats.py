@@ -124,7 +124,9 @@ def test_a_weight_that_is_cast_stays_rounded(inner):
     assert apart(found.jacobian, wanted) < 2e-6
     other = by_hand(x, F32, F32)[0]
     assert inner == F64 or apart(found.jacobian, other) > 2e-5, "as it would be without rounding"
-    result = onnxtaylor.analyze(island(F32, inner, cast=True), x, bootstrap=0, check=20, scale="unit")
+    result = onnxtaylor.analyze(
+        island(F32, inner, cast=True), x, bootstrap=0, check=20, scale="unit"
+    )
     assert result.check["verdict"] == "agrees"
 
 
