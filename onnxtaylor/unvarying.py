@@ -22,7 +22,7 @@ from onnxtaylor.engine.session import Session
 from onnxtaylor.errors import printable
 from onnxtaylor.result import Finding
 
-__all__ = ["ResponseRanges", "Unvarying", "findings_of"]
+__all__ = ["SPACINGS", "ResponseRanges", "Unvarying", "findings_of"]
 
 Floats = npt.NDArray[np.float64]
 

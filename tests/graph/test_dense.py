@@ -78,7 +78,7 @@ def test_a_dense_tensor_has_the_same_responses(form):
 @pytest.mark.parametrize("engine", ["exact", "differences"])
 def test_derivatives_behind_sparse_weights(form, engine):
     x = events(count=8)
-    result = ot.analyze(FORMS[form](), x, engine=engine, check=4)
+    result = ot.analyze(FORMS[form](), x, engine=engine, check=4, scale="unit")
     d = 1 - np.tanh(x @ W) ** 2
     first = [np.abs(d[:, c] * W[i, c]).mean() for c in range(3) for i in range(3)]
     found = [result.vector(f"y[{c}]")[i] for c in range(3) for i in range(3)]
