@@ -168,15 +168,16 @@ def _top_k(c: Context, node: Node) -> Flags | None:
     def count(name: str) -> str:
         return e.op("ReduceSum", e.op("Cast", _equals(c, name, last), to=1), place, keepdims=1)
 
-    cut = e.op("Greater", count(x), count(y))
-    shape = tuple(1 if k == axis else d for k, d in enumerate(shape))
-    if taken[axis] > 1:
-        ends = ((0, taken[axis] - 1), (1, taken[axis]))
-        first, second = (e.op("Slice", y, *(e.constant([k]) for k in end), place) for end in ends)
-        same = e.op("Cast", _equals(c, first, second), to=1)
-        total = e.op("ReduceMax", same, place, keepdims=1)
-        cut = e.op("Or", cut, e.op("Greater", total, e.constant(0.5, "f4")))
-    return _above_floor(c, node, Flags(cut, shape), last)
+    kept = tuple(1 if k == axis else d for k, d in enumerate(shape))
+    cut = _above_floor(c, node, Flags(e.op("Greater", count(x), count(y)), kept), last)
+    if taken[axis] < 2:
+        return cut
+    ends = ((0, taken[axis] - 1), (1, taken[axis]))
+    first, second = (e.op("Slice", y, *(e.constant([k]) for k in end), place) for end in ends)
+    # each pair by itself: the last of them may lie at a floor where the first ones do not
+    same = _above_floor(c, node, Flags(_equals(c, first, second), kept), first)
+    total = e.op("ReduceMax", e.op("Cast", same.name, to=1), place, keepdims=1)
+    return _any(c, [cut.name, e.op("Greater", total, e.constant(0.5, "f4"))], kept)
 
 
 def _max_pool(c: Context, node: Node) -> Flags | None:

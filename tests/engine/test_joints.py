@@ -260,3 +260,16 @@ def test_a_joint_of_unknown_form_is_looked_for_at_every_event(monkeypatch):
     )
     np.testing.assert_allclose(terms[:, 0, 2], 1.0, rtol=1e-6)  # of x², by |x|²
     np.testing.assert_allclose(terms[:, 1, 4], 1.0, rtol=1e-6)
+
+
+def test_the_largest_two_may_be_equal_where_the_last_one_taken_is_flat():
+    model = parsed(
+        "m (float[N, 4] x) => (float[N, 1] y)"
+        " <int64[1] k={3}, int64[1] none={0}, int64[1] one={1}>"
+        " { r = Relu(x) v, i = TopK(r, k) y = Slice(v, none, one, one) }"
+    )
+    x = np.array([[2.0, 2.0, -1.0, -3.0], [2.0, 1.0, -1.0, -3.0], [-1.0, -1.0, -2.0, -2.0]])
+    found = engine(model, x, order=1).coefficients(x)
+    assert found.apart is not None
+    np.testing.assert_array_equal(found.apart.events, [0])
+    np.testing.assert_array_equal(found.apart.mask[0, 0], [True, True, False, False])

@@ -143,7 +143,7 @@ def test_no_sequence_is_left(name):
 @pytest.mark.parametrize("name", [*KNOWN, *UNKNOWN])
 def test_differences_serve_them_all(name):
     proto, f = (KNOWN | UNKNOWN)[name]
-    result = ot.analyze(proto, X, order=1, engine="differences", check=0)
+    result = ot.analyze(proto, X, order=1, engine="differences", check=0, scale="unit")
     assert result.model.engine == "differences"
     assert result.options["no_float64"] is None
     found = result.score[:, 0, :3]
@@ -152,7 +152,7 @@ def test_differences_serve_them_all(name):
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_unknown_sequences_are_named(name):
-    result = ot.analyze(UNKNOWN[name][0], X, order=1, check=4)
+    result = ot.analyze(UNKNOWN[name][0], X, order=1, check=4, scale="unit")
     assert result.model.engine == "differences"
     assert "SplitToSequence has no rule" in result.options["no_exact_engine"]
     with pytest.raises(ModelError, match="SplitToSequence has no rule; use --engine differences"):
