@@ -187,7 +187,7 @@ class Reweighted:
                 return name
         for name in self._current:
             if name in values:
-                self._current[name] = np.ascontiguousarray(values[name])
+                self._current[name] = np.asarray(values[name], order="C")
         return None
 
     def coefficients(self) -> Iterator[tuple[slice, BatchCoefficients]]:

@@ -55,7 +55,7 @@ def test_an_event_that_gathers_from_another_one_is_refused(engine, event):
 
 def test_events_that_gather_from_themselves_are_differentiated():
     x = events()
-    result = onnxtaylor.analyze(far_gatherer(2.0), x, engine="exact", bootstrap=0)
+    result = onnxtaylor.analyze(far_gatherer(2.0), x, engine="exact", bootstrap=0, scale="unit")
     first = np.abs(x[:, 2] / np.cosh(x[:, 0]) ** 2).mean()
     curved = np.abs(x[:, 2] * np.tanh(x[:, 0]) / np.cosh(x[:, 0]) ** 2).mean()
     table = {tuple(a): k for k, a in enumerate(result.indices.tuples())}
@@ -74,5 +74,5 @@ def test_what_a_factor_of_zero_hides_is_no_mixing():
     found = onnxtaylor.differentiate(proto)(x)
     assert np.allclose(found.jacobian[:, :, 2], 2 * x[:, [2]], rtol=1e-6)
     assert np.abs(found.jacobian[:, :, [0, 1, 3]]).max() == 0
-    result = onnxtaylor.analyze(proto, x, engine="exact", bootstrap=0)
+    result = onnxtaylor.analyze(proto, x, engine="exact", bootstrap=0, scale="unit")
     assert result.score[0, 0, 2] == pytest.approx(np.abs(2 * x[:, 2]).mean(), rel=1e-6)
