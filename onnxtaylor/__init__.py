@@ -35,7 +35,8 @@ The data's path through the package, top to bottom:
 ``classes``     which response belongs to which class; ``abbreviation``: long names cut
 ``uncertainty``  how many digits a value has
 ``indices``     the convention: order of the coefficients, 1/α!, labels
-``files``       written whole or not at all; ``documents``: saved JSON, read
+``files``       written whole or not at all; ``documents``: saved JSON, read; ``recognize``: what a
+                file is, by its first bytes
 ``errors``      the exception tree
 ==============  ===================================================================================
 

@@ -14,7 +14,7 @@ from onnxtaylor.compiler import DerivativeGraph
 from onnxtaylor.compiler.export import arrays_of, export, terms_of
 from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.engine.derive import derive
-from onnxtaylor.engine.joints import Sides
+from onnxtaylor.engine.joints import Limits, Sides
 from onnxtaylor.engine.session import choose_provider, reason, start
 from onnxtaylor.engine.sides import two_sides
 from onnxtaylor.engine.standins import open_without_data
@@ -49,13 +49,16 @@ class Derivatives:
     ``warnings`` what a user must know of the model, such as that its response is another one where
     onnxruntime runs it with its default options.
 
-    Where the pieces of an operator meet exactly at an event, a call gives the limit of both sides,
-    if they have one; the file gives the derivative of one piece.
+    Where the pieces of an operator meet exactly at an event, or a slope on the way is not finite, a
+    call gives the limit of both sides, if they have one. The file gives the derivative of one piece
+    there, and takes 0 · ∞ for 0, so that a branch that is not taken does not show: of √x · √x at 0,
+    too. ``exact`` is the graph without such zeros.
     """
 
     def __init__(
         self,
         graph: DerivativeGraph,
+        exact: DerivativeGraph,
         sides: Callable[[], Sides],
         *,
         provider: str = "cpu",
@@ -66,9 +69,8 @@ class Derivatives:
     ) -> None:
         self.proto = export(graph)
         self.note, self.warnings = note, warnings
-        self._indices, self._make_sides = graph.indices, sides
-        self._sides: Sides | None = None  # made when an event asks for it
-        flagged = export(graph, flagged=True)
+        self._indices, self._limits = graph.indices, Limits(sides)
+        flagged = export(exact, flagged=True)
         self._session = start(flagged, provider=provider, threads=threads, plain=plain)
         self._names = [output.name for output in flagged.graph.output]
         info = self.proto.graph.input[0]
@@ -112,22 +114,21 @@ class Derivatives:
         value, *found = answers
         for array in found:
             odd |= ~np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
-        self._settle(rows, found, np.flatnonzero(odd))
+        self._settle(rows, found, odd)
         values = DerivativeValues(value, *found[:2], *([None] * (2 - len(found))))
         values.third = found[2] if len(found) > 2 else None
         return values
 
     def _settle(
-        self, rows: npt.NDArray[Any], found: list[npt.NDArray[Any]], events: npt.NDArray[np.int64]
+        self, rows: npt.NDArray[Any], found: list[npt.NDArray[Any]], odd: npt.NDArray[np.bool_]
     ) -> None:
-        """Puts the limits of both sides into the derivatives of events on joints."""
-        if not len(events):
+        """Puts the limits of both sides into the derivatives of ``odd`` events."""
+        if not odd.any():
             return
-        self._sides = self._sides or self._make_sides()
-        terms = terms_of([array[events] for array in found], self._indices)
-        self._sides.settle(rows[events].astype(np.float64), terms)
+        terms = terms_of([array[odd] for array in found], self._indices)
+        self._limits.take(rows[odd].astype(np.float64), terms, np.ones(len(terms), np.bool_))
         for array, limit in zip(found, arrays_of(terms, self._indices), strict=True):
-            array[events] = limit
+            array[odd] = limit
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the derivative graph as an ONNX file, whole or not at all. Raises ResultError."""
@@ -170,6 +171,9 @@ def differentiate(
         # the branch that is not taken may have no finite slope
         indices = MultiIndices.full(n, order)
         graph = derive(found.opened.function, indices, found.x, joints=True, strong=None)
+        exact = graph
+        if graph.strong:
+            exact = derive(found.opened.function, indices, found.x, joints=True)
     except ModelError as error:
         raise ModelError(f"{printable(loaded.path)}: no exact derivatives: {error}") from None
 
@@ -178,6 +182,7 @@ def differentiate(
 
     return Derivatives(
         graph,
+        exact,
         sides,
         provider=chosen,
         threads=threads,

@@ -18,11 +18,11 @@ import numpy.typing as npt
 from onnxtaylor.data import Batch, EventSource
 from onnxtaylor.data.base import DerivedSource
 from onnxtaylor.engine.opening import OpenModel
-from onnxtaylor.engine.session import Session
+from onnxtaylor.engine.session import Session, varying_width
 from onnxtaylor.errors import printable
 from onnxtaylor.result import Finding
 
-__all__ = ["ResponseRanges", "Unvarying", "findings_of"]
+__all__ = ["SPACINGS", "ResponseRanges", "Unvarying", "findings_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -136,7 +136,10 @@ class ResponseRanges:
     def _respond(self, x: Floats) -> Floats:
         if self._session is None:
             self._session = Session(self._opened.function, provider=self._opened.provider)
-        return np.asarray(self._session(x), np.float64)
+        found, count = self._session(x), self._low.shape[1]
+        if found.shape[1] != count:
+            raise varying_width(self._opened.function, f"{count} and {found.shape[1]}")
+        return np.asarray(found, np.float64)
 
 
 class _Watched(DerivedSource):

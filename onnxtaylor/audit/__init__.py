@@ -5,8 +5,12 @@
 ``base``           what a check is; ``checks``: one small file each
 ``evidence``       what checks look at, made when first asked for
 ``coefficients``   shares of ⟨t⟩; ``wording``: how numbers are told
+``spread``         how well the data know the features' σ, and what it does to ⟨t⟩
+``drift``          changes since a baseline; ``retraining``: since several trainings
+``mirrored``       p and 1 − p are told once; ``categories``: one-hot features
 ``service``        ``audit``: the library call
 ``outcome``        ``AuditOutcome``; ``finding``: what, where, how much, how sure, what to do
+``notebook``       what a notebook shows
 ``formats``        text, JSON and the others
 ``suggestion``     a policy for a given model and data
 =================  ================================================================================

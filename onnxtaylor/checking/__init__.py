@@ -3,6 +3,8 @@
 =============  =====================================================================
 ``sample``     a seeded sample of the events, taken as they pass
 ``budget``     how far apart sound engines may be
+``silent``     responses whose coefficients all vanish: nothing to compare
+``second_look``  events at which the engines seem to differ, with other steps
 ``verdicts``   agrees, differs, undecided, kink: at events, of coefficients, of all
 ``outcome``    ``CrossCheck``: frozen, told as text, JSON and figure
 ``run``        both engines at the sample, within a given time

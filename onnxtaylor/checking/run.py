@@ -38,7 +38,7 @@ from onnxtaylor.engine.differences import Differences
 from onnxtaylor.engine.joints import Apart
 from onnxtaylor.engine.mixed import Mixed
 from onnxtaylor.engine.opening import OpenModel
-from onnxtaylor.engine.promotion import on_grid
+from onnxtaylor.engine.promotion import ROUNDINGS, on_grid
 from onnxtaylor.engine.steps import step_share
 from onnxtaylor.errors import DisagreementError, OnnxTaylorError, listed
 from onnxtaylor.graph.function import DIGITS
@@ -54,7 +54,6 @@ MakeEngine = Callable[
 
 FEWEST = 8  # events that are compared where evaluations are limited, or none
 MOST = 2**22  # evaluations of the model that a limited check may cost with as few
-RESPONSES = 2.0**9  # roundings of a response: see engine.promotion
 NUMBERS = 2**22  # comparisons that are held: 32 MiB an array
 
 
@@ -345,7 +344,7 @@ def _responses(both: _Both, numbers: npt.NDArray[np.int64]) -> Responses:
     ours, theirs = both.exact.responses, both.differences.responses
     deviation = np.abs(ours - theirs)
     scale = np.abs(theirs).max(axis=0)
-    budget = both.responses + RESPONSES * 2.0 ** (1 - _digits(both.precision)) * scale
+    budget = both.responses + ROUNDINGS * 2.0 ** (1 - _digits(both.precision)) * scale
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(deviation == 0, 0.0, deviation / budget)
     ratio = np.where(np.isnan(ratio), np.inf, ratio)

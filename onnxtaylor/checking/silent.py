@@ -11,14 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.engine.promotion import ROUNDINGS
 from onnxtaylor.errors import listed
+from onnxtaylor.unvarying import SPACINGS
 
 __all__ = ["silence_of", "silent"]
 
 Floats = npt.NDArray[np.float64]
-
-SPACINGS = 4.0  # by which the last operator may round a response: as in ``unvarying``
-ROUNDINGS = 2.0**9  # of a response by all of a graph: as in ``engine.promotion``
 
 
 def silent(

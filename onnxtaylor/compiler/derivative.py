@@ -52,7 +52,8 @@ class DerivativeGraph:
     linear operators on the way: second order does not see the jumps of their slope.
 
     ``joints`` says whether the graph has the output ``JOINT_EVENTS`` (N, 1): more than 0 for events
-    at which an operator lies exactly where its pieces meet.
+    at which an operator lies exactly where its pieces meet. ``strong``: its products have strong
+    zeros (``rules.strong``), so that 0 · ∞ is 0, also where the limit is another number.
 
     ``weights`` are further inputs, constants of the original graph that may be fed with other
     values. It holds for these values alone of the ``frozen`` ones.
@@ -63,6 +64,7 @@ class DerivativeGraph:
     kinks: Mapping[str, int] = field(default_factory=dict)
     pieces: Cover = ()
     joints: bool = False
+    strong: bool = False
     weights: tuple[str, ...] = ()
     frozen: frozenset[str] = frozenset()
 
@@ -128,7 +130,7 @@ def compile_terms(
         raise MissingRuleError(f"node '{printable(name)}': {lacks}")
     facts = GraphFacts(function, seen, opset, weights, strong=bool(strong))
     if strong is None and has_singular_slopes(facts):
-        facts = GraphFacts(function, seen, opset, weights, strong=True)
+        facts, strong = GraphFacts(function, seen, opset, weights, strong=True), True
     sweep = _Sweeps(facts, indices)
     flagged = joints and joint_events(facts)
     orders = [sweep.first_order(), sweep.second_order()]
@@ -136,7 +138,9 @@ def compile_terms(
         pieces = tuple(sweep.per_event(p) for covers in orders for cover in covers for p in cover)
         outputs = dict.fromkeys(p.name for p in pieces)
         proto = _assemble(facts, outputs, keep, flagged=flagged)
-        return _finished(facts, DerivativeGraph(proto, indices, sweep.kinks, pieces, flagged))
+        return _finished(
+            facts, DerivativeGraph(proto, indices, sweep.kinks, pieces, flagged, bool(strong))
+        )
     e, parts = facts.e, []
     for order, covers in enumerate(orders, start=1):
         slots = np.flatnonzero(indices.orders == order)
@@ -150,7 +154,8 @@ def compile_terms(
     terms = e.op("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
     e.nodes.append(helper.make_node("Identity", [terms], [TERMS], name=TERMS))
     proto = _assemble(facts, {TERMS: len(indices)}, keep, flagged=flagged)
-    return _finished(facts, DerivativeGraph(proto, indices, sweep.kinks, joints=flagged))
+    graph = DerivativeGraph(proto, indices, sweep.kinks, (), flagged, bool(strong))
+    return _finished(facts, graph)
 
 
 def _finished(facts: GraphFacts, graph: DerivativeGraph) -> DerivativeGraph:

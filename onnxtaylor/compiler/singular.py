@@ -16,6 +16,7 @@ from onnxtaylor.rules.base import Node
 __all__ = ["has_singular_slopes"]
 
 BOUNDED = frozenset({"Asin", "Acos", "Acosh", "Atanh"})  # their slopes are infinite at an end
+UNDERFLOWING = frozenset({"Exp", "Sigmoid", "Softmax", "Softplus"})  # positive, and 0 far away
 CHOOSING = frozenset({"Where", "Max", "Min", "Clip"})
 KEEPING = frozenset(
     [
@@ -42,8 +43,8 @@ DEPTH = 64  # nodes that are followed back
 def has_singular_slopes(facts: GraphFacts) -> bool:
     """Whether any node has a slope that no look at its inputs shows to be finite."""
     makers = {name: node for node in facts.nodes for name in node.outputs if name}
-    signs = _Signs(facts, makers)
     choosing = any(node.kind in CHOOSING for node in facts.nodes)
+    signs = _Signs(facts, makers, choosing)
     return any(_is_singular(facts, node, signs, choosing) for node in facts.nodes)
 
 
@@ -66,10 +67,15 @@ def _is_singular(facts: GraphFacts, node: Node, signs: _Signs, choosing: bool) -
 
 
 class _Signs:
-    """Which tensors are above 0, or not below it, by the operators that make them."""
+    """Which tensors are above 0, or not below it, by the operators that make them.
 
-    def __init__(self, facts: GraphFacts, makers: Mapping[str, Node]) -> None:
-        self._constants, self._makers = facts.e.constants, makers
+    In a graph that chooses between branches a number may be far from all that training knows, such
+    as the sentinel −999, where an exponential or sigmoid is exactly 0.
+    """
+
+    def __init__(self, facts: GraphFacts, makers: Mapping[str, Node], choosing: bool) -> None:
+        self._facts, self._constants, self._makers = facts, facts.e.constants, makers
+        self._above = frozenset({"Cosh"}) if choosing else UNDERFLOWING | {"Cosh"}
 
     def positive(self, name: str, depth: int = DEPTH) -> bool:
         """Whether all elements are > 0, whatever the features are."""
@@ -79,8 +85,10 @@ class _Signs:
         node = self._makers.get(name)
         if node is None or not depth:
             return False
-        if node.kind in ("Exp", "Sigmoid", "Softplus", "Softmax", "Cosh"):
+        if node.kind in self._above:
             return True
+        if node.kind == "Cast" and self._facts.format(name) is None:
+            return False  # cut to a whole number it may be 0
         if node.kind in ("Add", "Max", "Sum"):
             some = any(self.positive(i, depth - 1) for i in node.inputs)
             return some and (node.kind == "Max" or self._all_not_below(node.inputs, depth))
@@ -100,7 +108,7 @@ class _Signs:
         node = self._makers.get(name)
         if node is None or not depth:
             return False
-        if node.kind in ("Abs", "Relu"):
+        if node.kind in ("Abs", "Relu") or node.kind in UNDERFLOWING:
             return True
         if node.kind == "Mul" and node.inputs[0] == node.inputs[1]:
             return True

@@ -26,7 +26,7 @@ from onnx import helper, numpy_helper
 from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph, MissingRuleError
 from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.graph.rename import unused_stem
+from onnxtaylor.graph.rename import rename_tensors, unused_stem
 from onnxtaylor.indices import MultiIndices
 
 __all__ = ["Compile", "third_order"]
@@ -51,8 +51,8 @@ def third_order(
     """The graph of t_α(x) for all α of ``indices``, of which some have third order.
 
     ``compiled`` makes graphs up to second order, and its errors are passed on. With ``joints`` the
-    graph says which events lie on one. Raises
-    MissingRuleError where an operator of the model or of its Jacobian graph has no rule.
+    graph says which events lie on one. Raises MissingRuleError where an operator of the model or of
+    its Jacobian graph has no rule.
     """
     plan, stem = _plan(indices), unused_stem(function.proto.graph, "third")
     lower, low = function, f"{stem}/low"
@@ -69,7 +69,8 @@ def third_order(
     except MissingRuleError as error:
         raise MissingRuleError(f"third order: in the Jacobian's graph, {error}") from None
     proto = _collected(twice.proto, once.proto.graph.output[0], plan, stem)
-    return DerivativeGraph(proto, indices, once.kinks, joints=twice.joints)
+    strong = once.strong or twice.strong
+    return DerivativeGraph(proto, indices, once.kinks, joints=twice.joints, strong=strong)
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _without_terms(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
     """A derivative graph with the response alone; its coefficients are called ``name``."""
     found = onnx.ModelProto()
     found.CopyFrom(proto)
-    _rename(found.graph, TERMS, name)  # the next graph has coefficients of its own
+    rename_tensors(found.graph, {TERMS: name})  # the next graph has coefficients of its own
     del found.graph.output[1:]
     return found
 
@@ -178,14 +179,3 @@ def _collected(
         flags = helper.make_tensor_value_info(JOINT_EVENTS, onnx.TensorProto.FLOAT, ["N", 1])
         graph.output.append(flags)
     return found
-
-
-def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
-    """Gives a tensor, and a node of that name, another name."""
-    for node in graph.node:
-        for names in (node.input, node.output):
-            for place, name in enumerate(names):
-                if name == old:
-                    names[place] = new
-        if node.name == old:
-            node.name = new

@@ -78,13 +78,20 @@ def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFuncti
 
 
 def derive_normal(
-    normal: GraphFunction, indices: MultiIndices, x: Floats | None, weights: Collection[str]
+    normal: GraphFunction,
+    indices: MultiIndices,
+    x: Floats | None,
+    weights: Collection[str],
+    *,
+    strong: bool = False,
 ) -> DerivativeGraph:
     """The loose derivative graph, up to order 2, of a function in normal form, whose initializers
-    ``weights`` become inputs; it says which events lie on a joint. Raises ModelError, naming the
-    operator and node.
+    ``weights`` become inputs; it says which events lie on a joint, or has ``strong`` zeros. Raises
+    ModelError, naming the operator and node.
     """
-    return _compiled(normal, indices, x, loose=True, weights=weights, joints=True, strong=None)
+    return _compiled(
+        normal, indices, x, loose=True, weights=weights, joints=not strong, strong=strong
+    )
 
 
 def _branched(function: GraphFunction, x: Floats | None) -> GraphFunction:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from onnxtaylor.compiler.sums import loose_pieces, sums_graph
 from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.engine.derive import derive
-from onnxtaylor.engine.joints import Apart, Sides
+from onnxtaylor.engine.joints import Limits, Sides
 from onnxtaylor.engine.lane import Lane, Reader, SumLane
 from onnxtaylor.engine.session import Session, available_threads, start
 from onnxtaylor.engine.sharing import share
@@ -77,7 +77,7 @@ class Exact:
         self._function, self._provider = function, provider
         self._threads = threads or available_threads()
         self._observed = x
-        self._sides: Sides | None = None  # made when an event asks for it
+        self._limits = Limits(self._both_sides)
         original = Session(function, provider=provider, threads=1)
         self._outputs = original(x[:1]).shape[1]
         compiled = start(self.graph.proto, provider=provider, threads=1, plain=function.plain)
@@ -140,25 +140,16 @@ class Exact:
             return lambda chunk: lane.run(x[chunk], responses[chunk], terms[chunk], odd[chunk])
 
         share(len(x), self._size, [worker(lane) for lane in self._lanes])
-        return BatchCoefficients(responses, terms, apart=self._settle(x, terms, odd))
+        return BatchCoefficients(responses, terms, apart=self._limits.take(x, terms, odd))
 
-    def _settle(self, x: Floats, terms: Floats, odd: npt.NDArray[np.bool_]) -> Apart | None:
-        """Takes the limit of both sides at ``odd`` events; returns where there is none."""
-        events = np.flatnonzero(odd)
-        if not len(events):
-            return None
-        if self._sides is None:
-            self._sides = two_sides(
-                self._function,
-                self.indices,
-                self._observed,
-                provider=self._provider,
-                threads=self._threads,
-            )
-        limits = terms[events]
-        mask = self._sides.settle(x[events], limits)
-        terms[events] = limits
-        return Apart(events, mask)
+    def _both_sides(self) -> Sides:
+        return two_sides(
+            self._function,
+            self.indices,
+            self._observed,
+            provider=self._provider,
+            threads=self._threads,
+        )
 
     def sums(
         self,

@@ -35,7 +35,7 @@ import numpy.typing as npt
 
 from onnxtaylor.indices import MultiIndices
 
-__all__ = ["Apart", "Sides", "typical_size"]
+__all__ = ["Apart", "Limits", "Sides", "typical_size"]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -257,6 +257,30 @@ class Sides:
             for slot in np.unique(slots[meets.any(axis=(0, 1))]):
                 apart[..., slot] |= meets[..., slots == slot].any(axis=-1)
         return apart
+
+
+class Limits:
+    """Takes the limits of both sides at the events that ask for it.
+
+    ``make`` makes the ``Sides`` when the first event does: that compiles another graph.
+    """
+
+    def __init__(self, make: Callable[[], Sides]) -> None:
+        self._make = make
+        self._sides: Sides | None = None
+
+    def take(self, x: Floats, terms: Floats, odd: Flags) -> Apart | None:
+        """Puts limits into the coefficients ``terms`` (B, C, K) of the ``odd`` (B,) ones of the
+        events x (B, n); returns where there is none.
+        """
+        events = np.flatnonzero(odd)
+        if not len(events):
+            return None
+        self._sides = self._sides or self._make()
+        limits = terms[events]
+        mask = self._sides.settle(x[events], limits)
+        terms[events] = limits
+        return Apart(events, mask)
 
 
 def _filled(table: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

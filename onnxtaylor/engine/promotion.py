@@ -28,7 +28,7 @@ from onnxtaylor.graph.normalize.stored import restore_weights
 from onnxtaylor.graph.promote import promote_graph
 from onnxtaylor.graph.prune import needed_inputs, prune
 
-__all__ = ["Promotion", "on_grid", "promote", "session_of"]
+__all__ = ["ROUNDINGS", "Promotion", "on_grid", "promote", "session_of"]
 
 Floats = npt.NDArray[np.float64]
 

@@ -5,7 +5,8 @@ into constants, such as the Jacobian rows before the first nonlinearity, the gra
 them whenever it runs. Weights that a rule had to know by value are frozen: other values need
 another compilation.
 
-Events on a joint are looked at from both sides, as by the exact engine, by the same graph.
+Events on a joint, and those at which a coefficient is not finite, are looked at from both sides, as
+by the exact engine: by a second graph whose products have strong zeros.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, numpy_helper
-from onnxtaylor_kernels.collect import collect, flag_not_finite, multiply
+from onnxtaylor_kernels.collect import flag_not_finite
 
+from onnxtaylor.compiler import DerivativeGraph
 from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.compiler.sums import loose_pieces
 from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.engine.derive import derive_normal
-from onnxtaylor.engine.joints import Apart, Sides
-from onnxtaylor.engine.lane import first_of_slots
+from onnxtaylor.engine.joints import Limits, Sides
+from onnxtaylor.engine.lane import Reader
 from onnxtaylor.engine.session import available_threads, reason, start
 from onnxtaylor.engine.sharing import share
 from onnxtaylor.errors import ModelError
@@ -49,7 +51,6 @@ Floats = npt.NDArray[np.float64]
 FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
 CHUNK_BYTES = 2**22  # of what one chunk of events occupies on its way: it should fit a cache
 PART_BYTES = 2**26  # of coefficients that leave the engine at a time
-FEW = 20  # events for each run of coefficients: NumPy then collects in less time than the kernel
 
 
 def float_constants(function: GraphFunction) -> dict[str, Array]:
@@ -155,22 +156,15 @@ class Reweighted:
         threads: int = 0,
     ) -> None:
         self.indices = indices
+        self._normal, self._weights = normal, tuple(weights)
         self._values = float_constants(normal)
+        self._current = {name: self._values[name] for name in self._weights}
         graph = derive_normal(normal, indices, x, weights)
         self.kinks = dict(graph.kinks)
         self.frozen = graph.frozen  # the weights that the compiler read by value
-        self._weights = tuple(weights)
-        self._feeds = {name: self._values[name] for name in graph.weights}
-        self._session = start(graph.proto, threads=1, plain=normal.plain)
-        self._feed = normal.feed
-        self._names = [output.name for output in self._session.get_outputs()]
-        pieces, factors = loose_pieces(graph)
-        self._pieces = list(zip(pieces, first_of_slots(pieces), strict=True))
-        self._slots = np.flatnonzero(factors != 1.0)
-        self._factors = factors[self._slots]
-        self._dtype = np.float64 if normal.dtype == np.float64 else np.float32
+        self._graph = _Fed(graph, normal)
         self._x = np.ascontiguousarray(x, dtype=normal.dtype)
-        self.outputs = int(self._run(self._x[:1])[0].shape[1])
+        self.outputs = int(self._graph.run(self._x[:1], self._current)[0].shape[1])
         n, size = normal.n_features, normal.dtype.itemsize
         widest = max(normal.width, n)
         spread = n * (n + widest) if indices.order > 1 else widest * min(n, self.outputs)
@@ -179,7 +173,7 @@ class Reweighted:
         each = 8 * self.outputs * len(indices)
         self._part = int(max(self._chunk * self._threads, PART_BYTES // each))
         self._events = np.asarray(x, np.float64)
-        self._sides: Sides | None = None  # made when an event asks for it
+        self._limits = Limits(self._both_sides)
 
     def swap(self, values: Mapping[str, Array]) -> str | None:
         """Gives initializers other values, of the shapes and formats that they have.
@@ -191,9 +185,9 @@ class Reweighted:
             fixed = name not in self._weights or name in self.frozen
             if fixed and not np.array_equal(value, self._values[name], equal_nan=True):
                 return name
-        for name in self._feeds:
+        for name in self._current:
             if name in values:
-                self._feeds[name] = np.ascontiguousarray(values[name])
+                self._current[name] = np.asarray(values[name], order="C")
         return None
 
     def coefficients(self) -> Iterator[tuple[slice, BatchCoefficients]]:
@@ -208,68 +202,77 @@ class Reweighted:
             part = slice(start_, min(start_ + size, len(self._x)))
             count = part.stop - part.start
             odd = np.empty(count, np.bool_)
-            self._fill(self._x[part], responses[:count], terms[:count], odd)
-            apart = self._settle(self._events[part], terms[:count], odd)
+            self._fill(self._graph, self._x[part], responses[:count], terms[:count], odd)
+            apart = self._limits.take(self._events[part], terms[:count], odd)
             yield part, BatchCoefficients(responses[:count], terms[:count], apart=apart)
 
-    def _settle(self, x: Floats, terms: Floats, odd: npt.NDArray[np.bool_]) -> Apart | None:
-        """Takes the limit of both sides at ``odd`` events; returns where there is none."""
-        events = np.flatnonzero(odd)
-        if not len(events):
-            return None
-        if self._sides is None:
-            digits = DIGITS[str(self._x.dtype)]
-            self._sides = Sides(self.indices, self._events, digits, self._respond, self._beside)
-        limits = terms[events]
-        mask = self._sides.settle(x[events], limits)
-        terms[events] = limits
-        return Apart(events, mask)
+    def _both_sides(self) -> Sides:
+        graph = derive_normal(self._normal, self.indices, self._x, self._weights, strong=True)
+        # a weight that it alone read by value may have another one by now
+        strong = _Fed(graph, self._normal) if graph.frozen <= self.frozen else self._graph
 
-    def _respond(self, points: Floats) -> Floats:
-        """Responses at any points, in parts that fit the cache."""
-        size = self._chunk
-        rows = np.ascontiguousarray(points, dtype=self._x.dtype)
-        parts = [self._run(rows[k : k + size])[0] for k in range(0, len(rows), size)]
-        return np.concatenate(parts).astype(np.float64)
+        def respond(points: Floats) -> Floats:
+            rows = np.ascontiguousarray(points, dtype=self._x.dtype)
+            chunks = [rows[k : k + self._chunk] for k in range(0, len(rows), self._chunk)]
+            parts = [self._graph.run(chunk, self._current)[0] for chunk in chunks]
+            return np.concatenate(parts).astype(np.float64)
 
-    def _beside(self, points: Floats) -> Floats:
-        """Coefficients at any points."""
-        rows = np.ascontiguousarray(points, dtype=self._x.dtype)
-        terms = np.empty((len(rows), self.outputs, len(self.indices)))
-        self._fill(rows, np.empty(terms.shape[:2]), terms, np.empty(len(rows), np.bool_))
-        return terms
+        def differentiate(points: Floats) -> Floats:
+            rows = np.ascontiguousarray(points, dtype=self._x.dtype)
+            terms = np.empty((len(rows), self.outputs, len(self.indices)))
+            odd = np.empty(len(rows), np.bool_)
+            self._fill(strong, rows, np.empty(terms.shape[:2]), terms, odd)
+            return terms
 
-    def _fill(self, x: Array, responses: Floats, whole: Floats, odd: npt.NDArray[np.bool_]) -> None:
+        digits = DIGITS[str(self._x.dtype)]
+        return Sides(self.indices, self._events, digits, respond, differentiate)
+
+    def _fill(
+        self,
+        graph: _Fed,
+        x: Array,
+        responses: Floats,
+        terms: Floats,
+        odd: npt.NDArray[np.bool_],
+    ) -> None:
         def work(chunk: slice) -> None:
-            found = dict(zip(self._names, self._run(x[chunk]), strict=True))
-            terms = whole[chunk]
-            responses[chunk] = found[self._names[0]]
-            few = all(FEW * len(piece.runs) < len(terms) for piece, _ in self._pieces)
-            put = _collect if few else collect.alone
-            for piece, first in self._pieces:
-                part = found[piece.name].astype(self._dtype, copy=False)
-                put(part.reshape(*terms.shape[:2], -1), piece.runs, first, terms)
-            multiply.alone(self._slots, self._factors, terms)
-            flag_not_finite.alone(terms, odd[chunk])
-            if JOINT_EVENTS in found:
-                odd[chunk] |= found[JOINT_EVENTS][:, 0] > 0
+            graph.read(x[chunk], self._current, responses[chunk], terms[chunk], odd[chunk])
 
         share(len(x), self._chunk, [work] * self._threads)
 
-    def _run(self, rows: Array) -> list[Array]:
+
+class _Fed:
+    """A derivative graph that is given rows of features and values of the weights."""
+
+    def __init__(self, graph: DerivativeGraph, normal: GraphFunction) -> None:
+        self._session = start(graph.proto, threads=1, plain=normal.plain)
+        self._feed, self._weights = normal.feed, graph.weights
+        self._names = [output.name for output in self._session.get_outputs()]
+        self._reader = Reader(*loose_pieces(graph), normal.dtype, many=True)
+
+    def run(self, rows: Array, values: Mapping[str, Array]) -> list[Array]:
+        """Its outputs, the responses first. Raises ModelError where it fails."""
+        feeds = {self._feed: rows, **{name: values[name] for name in self._weights}}
         try:
-            found: list[Array] = self._session.run(self._names, {self._feed: rows, **self._feeds})
+            found: list[Array] = self._session.run(self._names, feeds)
         except Exception as error:
             raise ModelError(f"the derivative graph fails: {reason(error)}") from None
         return found
 
-
-def _collect(piece: Array, runs: npt.NDArray[np.int64], first: bool, out: Floats) -> None:
-    """What the kernel of that name does, for all events at a time."""
-    for slot, place, step, length in runs.tolist():
-        target = out[:, :, slot : slot + length]
-        source = piece[:, :, place : place + step * length : step]
-        if first:
-            target[:] = source
-        else:
-            target += source
+    def read(
+        self,
+        rows: Array,
+        values: Mapping[str, Array],
+        responses: Floats,
+        terms: Floats,
+        odd: npt.NDArray[np.bool_],
+    ) -> None:
+        """Fills responses (E, C) and terms (E, C, K); ``odd`` (E,) is set for events on a joint,
+        and where a coefficient is not finite.
+        """
+        found = dict(zip(self._names, self.run(rows, values), strict=True))
+        responses[:] = found[self._names[0]]
+        self._reader.read(found, terms)
+        flag_not_finite.alone(terms, odd)
+        if JOINT_EVENTS in found:
+            odd |= found[JOINT_EVENTS][:, 0] > 0

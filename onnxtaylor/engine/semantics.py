@@ -19,12 +19,10 @@ one has found yet, ``engine.deployed`` looks for in every model that is opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from onnxtaylor.graph.prune import subgraphs
+from onnxtaylor.graph.walk import nodes_of_model
 
 __all__ = ["KEPT", "as_written", "distorting", "is_questionable"]
 
@@ -54,11 +52,11 @@ def as_written(proto: onnx.ModelProto) -> onnx.ModelProto:
     y = x · dequantized(W) is what the operator means; its ``accuracy_level`` allows a runtime to
     round x to 8 bits on the way.
     """
-    if not any(_level(node) for node in _nodes(proto)):
+    if not any(_level(node) for node in nodes_of_model(proto)):
         return proto
     kept = onnx.ModelProto()
     kept.CopyFrom(proto)
-    for node in _nodes(kept):
+    for node in nodes_of_model(kept):
         for attribute in node.attribute if _level(node) else ():
             if attribute.name == "accuracy_level":
                 attribute.i = 0
@@ -67,7 +65,7 @@ def as_written(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 def distorting(proto: onnx.ModelProto) -> list[str]:
     """The optimizers of onnxruntime that would make another function of this graph."""
-    nodes = list(_nodes(proto))
+    nodes = list(nodes_of_model(proto))
     kinds = {node.op_type for node in nodes}
     found: list[str] = []
     if "Pad" in kinds and kinds & POOLS:
@@ -84,24 +82,10 @@ def is_questionable(proto: onnx.ModelProto) -> bool:
 
     Of double precision it computes the same to 24 bits: that is no other function.
     """
-    nodes = list(_nodes(proto))
+    nodes = list(nodes_of_model(proto))
     kinds = {node.op_type for node in nodes}
     pads = "Pad" in kinds and bool(kinds & POOLS)
     return pads or bool(kinds & QUANTIZING) or _resembles_norm(proto, nodes)
-
-
-def _nodes(proto: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    """All nodes, those of subgraphs and local functions too."""
-
-    def inside(nodes: Iterator[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-        for node in nodes:
-            yield node
-            for graph in subgraphs(node):
-                yield from inside(iter(graph.node))
-
-    yield from inside(iter(proto.graph.node))
-    for function in proto.functions:
-        yield from inside(iter(function.node))
 
 
 def _level(node: onnx.NodeProto) -> int:

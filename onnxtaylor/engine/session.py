@@ -23,7 +23,15 @@ from onnxtaylor.errors import (
 )
 from onnxtaylor.graph import GraphFunction
 
-__all__ = ["PROVIDERS", "Session", "available_threads", "choose_provider", "start"]
+__all__ = [
+    "PROVIDERS",
+    "Session",
+    "available_threads",
+    "choose_provider",
+    "launch",
+    "start",
+    "varying_width",
+]
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 

@@ -15,8 +15,12 @@
 ``builder``   nodes and constants added to a graph
 ``faults``    what the tools of ONNX raise
 ``prune``     what a response needs of the graph
+``walk``      all graphs and nodes of a model, nested ones included
+``normalize`` the passes that bring a graph into the form that rules are written for
 ``batch``     a fixed batch dimension made free
 ``formats``   the number formats that a graph names, and the graph in others
+``arriving``  the formats in which the entries of an input arrive
+``dynamic``   quantization by the range of a whole batch
 ``widen``     the graph without half precision
 ``promote``   the graph in double precision
 ``reach``     whether the response is a step function of the features

@@ -10,7 +10,7 @@ import onnx
 
 from onnxtaylor.graph.ports import FLOATS, Port
 
-__all__ = ["formats_of"]
+__all__ = ["arriving_formats"]
 
 # These move entries and leave them as they are; Cast is looked at by itself.
 MOVING = (
@@ -20,7 +20,7 @@ MOVING = (
 )
 
 
-def formats_of(graph: onnx.GraphProto, port: Port) -> frozenset[str]:
+def arriving_formats(graph: onnx.GraphProto, port: Port) -> frozenset[str]:
     """The floating-point formats that a features input has, or is cast to before anything else.
 
     Empty for inputs of whole numbers that are used as such.

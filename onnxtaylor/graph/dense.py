@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import Any
 
 import numpy as np
 import onnx
@@ -16,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.external import MAX_PROTOBUF
-from onnxtaylor.graph.prune import subgraphs
+from onnxtaylor.graph.walk import all_graphs, nodes_of_model
 
 __all__ = ["make_dense"]
 
@@ -38,10 +37,10 @@ def make_dense(proto: onnx.ModelProto, where: str) -> None:
                 f"{_at(tensor, where)} would make the model larger than 2 GiB, the most that can be"
                 " handed to onnxruntime"
             )
-    for graph in _graphs(proto.graph):
+    for graph in all_graphs(proto.graph):
         graph.initializer.extend(_dense(t, where) for t in graph.sparse_initializer)
         del graph.sparse_initializer[:]
-    for node in _nodes(proto):
+    for node in nodes_of_model(proto):
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
                 value = helper.make_attribute("value", _dense(attribute.sparse_tensor, where))
@@ -85,27 +84,9 @@ def _at(tensor: onnx.SparseTensorProto, where: str) -> str:
 
 
 def _sparse(proto: onnx.ModelProto) -> Iterator[onnx.SparseTensorProto]:
-    for graph in _graphs(proto.graph):
+    for graph in all_graphs(proto.graph):
         yield from graph.sparse_initializer
-    for node in _nodes(proto):
+    for node in nodes_of_model(proto):
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
                 yield attribute.sparse_tensor
-
-
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    yield graph
-    for node in graph.node:
-        for inner in subgraphs(node):
-            yield from _graphs(inner)
-
-
-def _nodes(proto: onnx.ModelProto) -> Iterator[Any]:
-    for graph in _graphs(proto.graph):
-        yield from graph.node
-    for function in proto.functions:
-        for node in function.node:
-            yield node
-            for inner in subgraphs(node):
-                for graph in _graphs(inner):
-                    yield from graph.node

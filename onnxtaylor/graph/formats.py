@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxtaylor.graph.prune import subgraphs
+from onnxtaylor.graph.walk import all_graphs
 
-__all__ = ["HALF", "all_nodes", "formats_of", "retyped"]
+__all__ = ["HALF", "formats_of", "retyped"]
 
 HALF = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16})
 # Attributes that name a format, where one that is left out does not mean single precision.
@@ -24,8 +25,8 @@ SINGLE_BY_DEFAULT = frozenset(
 
 def formats_of(proto: onnx.ModelProto) -> set[int]:
     """The element types that a graph's casts, constants and ports name, subgraphs included."""
-    nodes = list(all_nodes(proto.graph))
-    graphs = [proto.graph, *(g for node in nodes for g in subgraphs(node))]
+    graphs = list(all_graphs(proto.graph))
+    nodes = [node for g in graphs for node in g.node]
     found = {t.data_type for g in graphs for t in g.initializer}
     found |= {i.type.tensor_type.elem_type for g in graphs for i in (*g.input, *g.output)}
     for a in (a for node in nodes for a in node.attribute):
@@ -100,11 +101,3 @@ def _say_format(node: onnx.NodeProto, to: int) -> None:
         windows = node.op_type.endswith(("Window", "Matrix"))
         name = "output_datatype" if windows else "dtype"
         node.attribute.append(helper.make_attribute(name, to))
-
-
-def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Those of subgraphs, too."""
-    for node in graph.node:
-        yield node
-        for inner in subgraphs(node):
-            yield from all_nodes(inner)

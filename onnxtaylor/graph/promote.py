@@ -17,7 +17,7 @@ from onnx import TensorProto, defs
 
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.faults import ONNX_FAULTS
-from onnxtaylor.graph.formats import HALF, all_nodes, retyped
+from onnxtaylor.graph.formats import HALF, retyped
 from onnxtaylor.graph.normalize.classical import expand_classical
 from onnxtaylor.graph.normalize.elementary import WRITERS as ELEMENTARY
 from onnxtaylor.graph.normalize.elementary import elementary
@@ -29,6 +29,7 @@ from onnxtaylor.graph.normalize.unrounded import unrounded
 from onnxtaylor.graph.normalize.windows import WRITERS as WINDOWS
 from onnxtaylor.graph.normalize.windows import expand_windows
 from onnxtaylor.graph.reach import QUANTIZED, TREES
+from onnxtaylor.graph.walk import all_nodes
 from onnxtaylor.graph.widen import widened
 
 __all__ = ["promote_graph"]

@@ -8,7 +8,7 @@ import onnx
 
 from onnxtaylor.graph.prune import all_names, subgraphs, tensor_names
 
-__all__ = ["give_way", "name_nodes_apart", "unused_stem"]
+__all__ = ["give_way", "name_nodes_apart", "rename_tensors", "unused_stem"]
 
 OWN = "model"  # what is put before a name that gives way
 
@@ -41,7 +41,7 @@ def give_way(proto: onnx.ModelProto, reserved: Callable[[str], bool]) -> onnx.Mo
         return proto
     found = onnx.ModelProto()
     found.CopyFrom(proto)
-    _rename(found.graph, changed)
+    rename_tensors(found.graph, changed)
     return found
 
 
@@ -68,7 +68,8 @@ def _apart(graph: onnx.GraphProto, taken: set[str]) -> None:
             _apart(inner, taken)
 
 
-def _rename(graph: onnx.GraphProto, changed: Mapping[str, str]) -> None:
+def rename_tensors(graph: onnx.GraphProto, changed: Mapping[str, str]) -> None:
+    """Gives tensors other names, in place, and nodes that are called so; in subgraphs, too."""
     for part in (graph.input, graph.output, graph.value_info, graph.initializer):
         for item in part:
             item.name = changed.get(item.name, item.name)
@@ -84,4 +85,4 @@ def _rename(graph: onnx.GraphProto, changed: Mapping[str, str]) -> None:
             for place, name in enumerate(names):
                 names[place] = changed.get(name, name)
         for inner in subgraphs(node):
-            _rename(inner, changed)
+            rename_tensors(inner, changed)

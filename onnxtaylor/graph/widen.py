@@ -41,12 +41,15 @@ def widened(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _rounded(proto: onnx.ModelProto) -> dict[str, npt.NDArray[np.float32]]:
-    """What is cast to half precision and no input reaches: the values in single precision."""
+    """What is brought to half precision and no input reaches: the values in single precision."""
     reached, names = {i.name for i in proto.graph.input}, []
+    half = {t.name for t in proto.graph.initializer if t.data_type in HALF}
     for node in proto.graph.node:
         if reached.intersection(read_names(node)):
             reached.update(node.output)
-        elif node.op_type == "Cast" and _target(node) in HALF:
+        elif (node.op_type == "Cast" and _target(node) in HALF) or (
+            node.op_type == "DequantizeLinear" and node.input[1] in half
+        ):
             names.append(node.output[0])
     if not names:
         return {}

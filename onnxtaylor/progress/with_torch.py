@@ -47,10 +47,11 @@ class TorchModel:
             for (_, tensor), value in zip(_floats(twin), values or (), strict=values is not None):
                 tensor.copy_(torch.as_tensor(np.array(value)))  # 0-d stays 0-d
         stream = io.BytesIO()
+        export: Any = torch.onnx.export  # with dynamo its types know no streams
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the exporter, about itself
-                torch.onnx.export(
+                export(
                     twin,
                     (self._example,),
                     stream,

@@ -5,12 +5,13 @@ written in pieces may still be smooth there: abs(x)·abs(x), x·log 3 where x �
 So events on a joint are found here, and the engine looks at both sides of them.
 
 An entry of ``JOINTS`` tells of each element of a node whether it lies exactly on a joint. A new
-operator of pieces needs one line, such as ``on_joint("Abs", at(0.0))``.
+operator of pieces needs one line, such as ``on_joint("Abs", at(0.0))``. Tests are asked only of
+nodes whose first input is of floating-point numbers: whole numbers lie inside of a piece.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -38,16 +39,15 @@ JointTest = Callable[[Context, Node], Flags | None]
 JOINTS: dict[str, JointTest] = {}
 
 
-def on_joint(kinds: str | Iterable[str], test: JointTest) -> None:
+def on_joint(kinds: str, test: JointTest) -> None:
     """Registers where operators have their joints."""
-    for kind in kinds.split() if isinstance(kinds, str) else kinds:
-        JOINTS[kind] = test
+    JOINTS.update(dict.fromkeys(kinds.split(), test))
 
 
 def at(*places: float | Callable[[Node], float]) -> JointTest:
     """x lies on one of these places: numbers, or numbers that attributes of the node tell."""
 
-    def test(c: Context, node: Node) -> Flags | None:
+    def test(c: Context, node: Node) -> Flags:
         x = node.inputs[0]
         numbers = [place(node) if callable(place) else place for place in places]
         return _any(c, [_equals(c, x, _number(c, x, number)) for number in numbers], c.shape(x))
@@ -71,11 +71,9 @@ def _any(c: Context, tests: list[str], shape: Shape) -> Flags:
     return Flags(name, shape)
 
 
-def _inputs_equal(c: Context, node: Node) -> Flags | None:
-    """Both inputs are equal; whole numbers are so inside of a piece, not at its end."""
+def _inputs_equal(c: Context, node: Node) -> Flags:
+    """Both inputs are equal."""
     a, b = node.inputs[:2]
-    if c.format(a) is None:
-        return None
     return Flags(_equals(c, a, b), broadcast_shape(c.shape(a), c.shape(b)))
 
 
@@ -96,10 +94,8 @@ def _hard_sigmoid(c: Context, node: Node) -> Flags:
 def _whole(offset: float) -> JointTest:
     """x + offset is a whole number."""
 
-    def test(c: Context, node: Node) -> Flags | None:
+    def test(c: Context, node: Node) -> Flags:
         x = node.inputs[0]
-        if c.format(x) is None:
-            return None
         moved = c.e.op("Add", x, _number(c, x, offset)) if offset else x
         return Flags(_equals(c, moved, c.e.op("Floor", moved)), c.shape(x))
 
@@ -109,7 +105,7 @@ def _whole(offset: float) -> JointTest:
 def _cast(c: Context, node: Node) -> Flags | None:
     """A number that is cut to a whole one jumps there, and to true or false at 0."""
     x, y = node.inputs[0], node.outputs[0]
-    if c.format(x) is None or c.format(y) is not None:
+    if c.format(y) is not None:
         return None
     zero = _equals(c, x, _number(c, x, 0.0))
     if int(node.get("to", 0)) == TensorProto.BOOL:
@@ -118,10 +114,10 @@ def _cast(c: Context, node: Node) -> Flags | None:
     return Flags(c.e.op("And", whole, c.e.op("Not", zero)), c.shape(x))
 
 
-def _remainder(c: Context, node: Node) -> Flags | None:
+def _remainder(c: Context, node: Node) -> Flags:
     """x is a multiple of y."""
     z = node.outputs[0]
-    return Flags(_equals(c, z, _number(c, z, 0.0)), c.shape(z)) if c.format(z) is not None else None
+    return Flags(_equals(c, z, _number(c, z, 0.0)), c.shape(z))
 
 
 def _axes(c: Context, node: Node) -> list[int]:
@@ -137,8 +133,6 @@ def _axes(c: Context, node: Node) -> list[int]:
 def _ties(c: Context, node: Node) -> Flags | None:
     """Several elements share the largest (or smallest) value; a common floor is no joint."""
     x, e = node.inputs[0], c.e
-    if c.format(x) is None:
-        return None
     shape, axes = c.shape(x), _axes(c, node)
     if prod(shape[k] for k in axes) < 2:
         return None
@@ -163,8 +157,6 @@ def _above_floor(c: Context, node: Node, ties: Flags, value: str) -> Flags:
 def _top_k(c: Context, node: Node) -> Flags | None:
     """Two of the elements that were taken are equal, or the last one and one that was not."""
     x, y, e = node.inputs[0], node.outputs[0], c.e
-    if c.format(x) is None:
-        return None
     shape, taken = c.shape(x), c.shape(y)
     axis = int(node.get("axis", -1)) % len(shape)
     if taken[axis] < 1:
@@ -176,21 +168,16 @@ def _top_k(c: Context, node: Node) -> Flags | None:
     def count(name: str) -> str:
         return e.op("ReduceSum", e.op("Cast", _equals(c, name, last), to=1), place, keepdims=1)
 
-    cut = e.op("Greater", count(x), count(y))
-    shape = tuple(1 if k == axis else d for k, d in enumerate(shape))
-    if taken[axis] > 1:
-        ends = (
-            (e.constant([0]), e.constant([taken[axis] - 1])),
-            (
-                e.constant([1]),
-                e.constant([taken[axis]]),
-            ),
-        )
-        first, second = (e.op("Slice", y, *end, place) for end in ends)
-        same = e.op("Cast", _equals(c, first, second), to=1)
-        total = e.op("ReduceMax", same, place, keepdims=1)
-        cut = e.op("Or", cut, e.op("Greater", total, e.constant(0.5, "f4")))
-    return _above_floor(c, node, Flags(cut, shape), last)
+    kept = tuple(1 if k == axis else d for k, d in enumerate(shape))
+    cut = _above_floor(c, node, Flags(e.op("Greater", count(x), count(y)), kept), last)
+    if taken[axis] < 2:
+        return cut
+    ends = ((0, taken[axis] - 1), (1, taken[axis]))
+    first, second = (e.op("Slice", y, *(e.constant([k]) for k in end), place) for end in ends)
+    # each pair by itself: the last of them may lie at a floor where the first ones do not
+    same = _above_floor(c, node, Flags(_equals(c, first, second), kept), first)
+    total = e.op("ReduceMax", e.op("Cast", same.name, to=1), place, keepdims=1)
+    return _any(c, [cut.name, e.op("Greater", total, e.constant(0.5, "f4"))], kept)
 
 
 def _max_pool(c: Context, node: Node) -> Flags | None:

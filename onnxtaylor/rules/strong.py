@@ -62,6 +62,9 @@ class StrongZeros(Emitter):
         return super().ops("Where", 1, condition, self.number(1.0), self.number(0.0))[0]
 
     def _zero(self, like: str) -> str:
-        value = self.constants.get(like)
-        whole = value is not None and value.dtype.kind in "iu"
-        return self.constant(np.zeros((), value.dtype), value.dtype) if whole else self.number(0.0)
+        """0 in the format of a tensor."""
+        # its format alone: the value of a weight may change
+        value = self.constants.unfrozen(like) if like in self.constants else None
+        if value is not None and value.dtype.kind in "iu":
+            return self.constant(np.zeros((), value.dtype), value.dtype)
+        return self.number(0.0)

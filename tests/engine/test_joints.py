@@ -213,9 +213,63 @@ def test_limits_do_not_depend_on_how_events_are_cut():
         np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
-def test_an_event_off_all_joints_is_not_touched():
+def test_an_event_off_all_joints_is_not_touched(monkeypatch):
+    monkeypatch.setattr(exact, "two_sides", lambda *args, **kinds: pytest.fail("compiled"))
     x = np.random.default_rng(2).normal(size=(20, 2))
     model = parsed("m (float[N, 2] x) => (float[N, 2] y) { a = Relu(x) y = Mul(a, x) }")
     made = engine(model, x)
     assert made.coefficients(x).apart is None
-    assert made._sides is None  # nothing was compiled for it
+
+
+WHOLE = """m (double[N, 2] x) => (double[N, 2] y)
+    <int64 low={0}, int64 high={9}, int64 one={1}>
+    {
+        whole = Cast<to: int = 7>(x)
+        size = Abs(whole)
+        sign = Sign(whole)
+        inside = Clip(size, low, high)
+        least = Max(inside, one)
+        same = Equal(sign, low)
+        product = Mul(least, sign)
+        factor = Where(same, one, product)
+        slope = Cast<to: int = 11>(factor)
+        u = Mul(x, slope)
+        y = Tanh(u)
+    }"""
+
+
+def test_whole_numbers_lie_inside_of_a_piece():
+    x = np.array([[0.3, -0.4], [1.5, 0.2], [-2.7, 3.1], [9.5, -1.5]])
+    slope = np.where(np.trunc(x) == 0, 1.0, np.trunc(x))
+    found = engine(parsed(WHOLE), x).coefficients(x)
+    assert found.apart is None
+    y = np.tanh(slope * x)
+    wanted = np.stack([slope * (1 - y**2), -y * (1 - y**2) * slope**2], axis=-1)
+    for i, (first, second) in enumerate(((0, 2), (1, 4))):
+        np.testing.assert_allclose(found.terms[:, i, [first, second]], wanted[:, i], rtol=1e-9)
+
+
+def test_a_joint_of_unknown_form_is_looked_for_at_every_event(monkeypatch):
+    def unknown(context, node):
+        raise ValueError("a form that no test knows")
+
+    monkeypatch.setitem(joints.JOINTS, "Abs", unknown)
+    x = np.array([[0.0, 1.0], [0.5, 0.0], [-0.3, 0.7]])
+    terms = coefficients(
+        parsed("m (float[N, 2] x) => (float[N, 2] y) {a = Abs(x) y = Mul(a, a)}"), x
+    )
+    np.testing.assert_allclose(terms[:, 0, 2], 1.0, rtol=1e-6)  # of x², by |x|²
+    np.testing.assert_allclose(terms[:, 1, 4], 1.0, rtol=1e-6)
+
+
+def test_the_largest_two_may_be_equal_where_the_last_one_taken_is_flat():
+    model = parsed(
+        "m (float[N, 4] x) => (float[N, 1] y)"
+        " <int64[1] k={3}, int64[1] none={0}, int64[1] one={1}>"
+        " { r = Relu(x) v, i = TopK(r, k) y = Slice(v, none, one, one) }"
+    )
+    x = np.array([[2.0, 2.0, -1.0, -3.0], [2.0, 1.0, -1.0, -3.0], [-1.0, -1.0, -2.0, -2.0]])
+    found = engine(model, x, order=1).coefficients(x)
+    assert found.apart is not None
+    np.testing.assert_array_equal(found.apart.events, [0])
+    np.testing.assert_array_equal(found.apart.mask[0, 0], [True, True, False, False])

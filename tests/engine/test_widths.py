@@ -60,7 +60,7 @@ def test_wherever_the_number_changes_it_is_one_line(first_cut, options):
 
 
 def test_another_output_is_a_way_out():
-    result = ot.analyze(graph(CUT), data(3), order=1, output="m", check=4)
+    result = ot.analyze(graph(CUT), data(3), order=1, output="m", check=4, scale="unit")
     np.testing.assert_array_equal(result.score[0, 0], np.eye(3)[data(3).argmin(1)].mean(0))
 
 

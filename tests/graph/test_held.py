@@ -193,9 +193,8 @@ def test_text_may_be_any_text():
 @pytest.mark.parametrize("engine", ["exact", "differences"])
 def test_derivatives_beside_text(engine):
     x = events()
-    result = ot.analyze(
-        encoded(["N", 1]), x, fix={"k": "female"}, engine=engine, check=4, scale="unit"
-    )
+    held = {"k": "female"}
+    result = ot.analyze(encoded(["N", 1]), x, fix=held, engine=engine, check=4, scale="unit")
     slope = 3 * (1 - np.tanh(3 * x) ** 2)
     expected = np.diag(np.abs(slope).mean(0))
     np.testing.assert_allclose(result.score[:, 0, :3], expected, atol=1e-5)

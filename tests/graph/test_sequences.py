@@ -152,7 +152,7 @@ def test_differences_serve_them_all(name):
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_unknown_sequences_are_named(name):
-    result = ot.analyze(UNKNOWN[name][0], X, order=1, check=4)
+    result = ot.analyze(UNKNOWN[name][0], X, order=1, check=4, scale="unit")
     assert result.model.engine == "differences"
     assert "SplitToSequence has no rule" in result.options["no_exact_engine"]
     with pytest.raises(ModelError, match="SplitToSequence has no rule; use --engine differences"):

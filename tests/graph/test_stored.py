@@ -6,6 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import onnxtaylor
 from onnxtaylor.engine.promotion import promote
 from onnxtaylor.engine.session import Session
 from onnxtaylor.graph.normalize.stored import restore_weights
@@ -92,3 +93,22 @@ def test_external_data_are_no_obstacle(tmp_path):
     onnx.save(stored(), tmp_path / "m.onnx", save_as_external_data=True, size_threshold=0)
     loaded = onnx.load(tmp_path / "m.onnx")
     assert "DequantizeLinear" not in {n.op_type for n in restore_weights(loaded).graph.node}
+
+
+def test_whole_numbers_that_half_precision_cannot_hold_are_rounded_once():
+    """100000 · 10⁻⁵ is 1 in half precision, 100000 is infinite."""
+    whole, scale = np.array([[100_000, 3], [70_000, 5]], np.int32), np.float16(1e-5)
+    nodes = [
+        op("DequantizeLinear", ["q", "s"], ["h"]),
+        op("Cast", ["h"], ["w"], to=TensorProto.FLOAT),
+        op("MatMul", ["x", "w"], ["y"]),
+    ]
+    constants = {"q": whole, "s": scale}
+    proto = model(nodes, [port("x", ["N", 2])], [port("y", ["N", 2])], constants, opset=21, ir=10)
+    held = (whole * np.float64(scale)).astype(np.float16).astype(np.float64)
+    x = RNG.normal(size=(6, 2))
+    for engine in ("exact", "differences"):
+        result = onnxtaylor.analyze(proto, x, engine=engine, bootstrap=0, check=6, scale="unit")
+        for c in range(2):
+            np.testing.assert_allclose(result.vector(f"y[{c}]"), held[:, c], rtol=1e-6)
+    assert result.check["verdict"] == "agrees"

@@ -11,12 +11,15 @@ import onnx
 import onnx.parser
 import pytest
 from onnx import helper, numpy_helper
+from onnxruntime import InferenceSession
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidGraph
 
 import onnxtaylor as ot
 from onnxtaylor.engine import exact
+from onnxtaylor.engine.derive import normal_form
 from onnxtaylor.engine.exact import Exact
 from onnxtaylor.engine.opening import open_model
+from onnxtaylor.engine.reweighted import Reweighted
 from onnxtaylor.graph import ModelRequest, read_model
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
@@ -178,13 +181,53 @@ def test_guarded_functions_have_finite_derivatives(name, order):
     assert np.isfinite(found.terms).all()
     if jacobian is not None:
         np.testing.assert_allclose(found.terms[..., :2], jacobian(x), rtol=2e-6, atol=2e-6)
+    derived = ot.differentiate(model, order=order)
+    values = derived(x)
     # the saved graph is finite there as well
-    values = ot.differentiate(model, order=order)(x)
-    assert np.isfinite(values.jacobian).all()
-    np.testing.assert_allclose(values.jacobian, found.terms[..., :2], rtol=2e-6, atol=2e-6)
-    if order == 2:
-        assert values.hessian is not None
-        assert np.isfinite(values.hessian).all()
+    saved = InferenceSession(derived.proto.SerializeToString())
+    feed = {derived.proto.graph.input[0].name: x.astype(np.float32)}
+    for jacobian, *hessian in (values[1 : order + 1], saved.run(None, feed)[1:]):
+        assert np.isfinite(jacobian).all()
+        np.testing.assert_allclose(jacobian, found.terms[..., :2], rtol=2e-6, atol=2e-6)
+        assert all(np.isfinite(h).all() for h in hessian)
+
+
+# |x|² by a root, whose slope is infinite at 0: there 0 · ∞ is no 0
+ROOT = (
+    "m (double[N,2] x) => (double[N,1] y) <int64[1] a={1}>"
+    " { q = Mul(x, x) s = ReduceSum<keepdims: int = 1>(q, a) r = Sqrt(s) y = Mul(r, r) }"
+)
+CENTRE = np.array([[0.0, 0.0], [0.3, -0.4], [0.0, 1.0]])
+
+
+def test_zero_times_infinity_by_accident_is_no_zero():
+    values = ot.differentiate(onnx.parser.parse_model(HEAD + ROOT))(CENTRE)
+    np.testing.assert_allclose(values.jacobian[:, 0], 2 * CENTRE, atol=1e-12)
+    assert values.hessian is not None
+    np.testing.assert_allclose(values.hessian[:, 0], [2 * np.eye(2)] * 3, atol=1e-12)
+
+
+def test_nor_is_it_where_weights_are_swapped():
+    opened = open_model(read_model(onnx.parser.parse_model(HEAD + ROOT)), ModelRequest(), CENTRE)
+    normal = normal_form(opened.function, CENTRE)
+    made = Reweighted(normal, MultiIndices.full(2, 2), CENTRE, [])
+    (_, found), *_ = made.coefficients()
+    np.testing.assert_allclose(found.terms[:, 0], [[*(2 * x), 1, 0, 1] for x in CENTRE], atol=1e-12)
+
+
+FAR = (
+    "m (float[N,2] x) => (float[N,2] y) <float low={-50.0}>"
+    " { c = Greater(x, low) p = Sigmoid(x) m = Log(p) y = Where(c, m, x) }"
+)
+
+
+def test_a_sigmoid_is_zero_at_sentinels():
+    x = np.array([[-999.0, 0.5], [-1.0, -999.0]])
+    derived = ot.differentiate(onnx.parser.parse_model(HEAD + FAR), order=1)
+    saved = InferenceSession(derived.proto.SerializeToString())
+    _, jacobian = saved.run(None, {derived.proto.graph.input[0].name: x.astype(np.float32)})
+    wanted = np.where(x > -50, 1 / (1 + np.exp(np.maximum(x, -50))), 1.0)
+    np.testing.assert_allclose(jacobian, wanted[:, None, :] * np.eye(2), rtol=1e-5)
 
 
 def test_layer_normalization_needs_no_strong_zeros():

@@ -18,6 +18,7 @@ from onnxtaylor.audit.coefficients import quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Location, Subject
 from onnxtaylor.errors import OptionError, listed, printable
+from onnxtaylor.graph.walk import nodes_of_model
 
 __all__ = ["Provenance", "operators_of"]
 
@@ -175,19 +176,9 @@ class Provenance(Check):
 
 def operators_of(proto: onnx.ModelProto) -> Counter[str]:
     """How often every operator occurs, subgraphs and functions of the model included."""
-    counts: Counter[str] = Counter()
     functions = {(f.domain, f.name) for f in proto.functions}
-
-    def count(nodes: Iterable[onnx.NodeProto]) -> None:
-        for node in nodes:
-            if (node.domain, node.op_type) not in functions:
-                plain = node.domain in ("", "ai.onnx")
-                counts[node.op_type if plain else f"{node.domain}.{node.op_type}"] += 1
-            for attribute in node.attribute:
-                for graph in (attribute.g, *attribute.graphs):
-                    count(graph.node)
-
-    count(proto.graph.node)
-    for function in proto.functions:
-        count(function.node)
-    return counts
+    return Counter(
+        node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+        for node in nodes_of_model(proto)
+        if (node.domain, node.op_type) not in functions
+    )

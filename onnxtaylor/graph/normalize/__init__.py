@@ -15,6 +15,7 @@
 ``unroll``      recurrent layers of a fixed length become the operators of their cells
 ``windows``     convolutions and pools in double precision become gathers and products
 ``resize``      interpolations in double precision become products (for ``graph.promote``)
+``stored``      stored integer weights become the numbers that they stand for (likewise)
 ``special``     functions without a double kernel are composed, with ``erf`` (likewise)
 ``writer``      what the passes that write operators out share
 
