@@ -23,7 +23,7 @@ from onnxtaylor.data import EventSource
 from onnxtaylor.errors import OptionError, listed
 from onnxtaylor.finite import describe_moves
 from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
-from onnxtaylor.inputs import Paths, Progress, open_data
+from onnxtaylor.inputs import Paths, Progress, open_data, tell
 from onnxtaylor.outcome import checkpoint_facts, make_result, with_kinks
 from onnxtaylor.preparation import Prepared, make_engine, prepare
 from onnxtaylor.result import TaylorResult
@@ -89,7 +89,9 @@ def analyze(
     events, sample
         Only the first, or a random sample, of the events.
     progress
-        Called with (stage, events done, events in all); True draws a bar, also in notebooks.
+        Called with (stage, events done, events in all), the latter None where that is not known;
+        the stage ``cross-check`` counts evaluations of the model. True draws a bar, also in
+        notebooks.
     **options
         ``precision``: ``float64`` evaluates the model in double precision with either engine,
         ``float32`` in its own format; ``auto`` takes double precision for differences where the
@@ -125,7 +127,7 @@ def analyze(
     by_steps = chosen.finite_step is not None
     request = ModelRequest.of(input, output, fix, link, by_steps=by_steps)
     loaded = read_model(model)
-    with showing(progress) as tell:
+    with showing(progress) as told:
         source = open_data(
             loaded,
             request,
@@ -141,9 +143,9 @@ def analyze(
             missing=chosen.missing,
             arrays=(weights, labels),
             seed=chosen.seed,
-            progress=tell,
+            progress=told,
         )
-        return run(loaded, request, source, chosen, tell)
+        return run(loaded, request, source, chosen, told)
 
 
 def run(
@@ -177,6 +179,7 @@ def run_prepared(
     drawn = Sample(found.events, options.check, options.seed)
     events = drawn.of(source) if options.check else source
     accumulate(engine, events, sums, found.events, options, opened, checkpoint, progress)
+    tell(progress, "ranking", 0, None)
     features = with_kinks(made.features, sums)
     sigma = np.array([f.std for f in features])
     scale = indices.scale(np.nan_to_num(sigma)) if options.scale == "sigma" else None
@@ -191,10 +194,11 @@ def run_prepared(
             options,
             drawn,
             names,
-            lambda indices, wanted, x: make_engine(opened, indices, found, wanted, x),
+            lambda indices, wanted, x: make_engine(opened, indices, found, wanted, x, progress),
             used=engine,
             refused=made.reasons["no_exact_engine"],
             evaluations=CHECK_EVALUATIONS,
+            progress=progress,
         )
         result = replace(result, check=check.to_dict())
     if checkpoint is not None:

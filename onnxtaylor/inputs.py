@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy.typing as npt
 
 from onnxtaylor import data
+from onnxtaylor.bars import Progress, tell
 from onnxtaylor.data import EventSource
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.graph import LoadedModel, ModelRequest, choose, stored_names
@@ -18,7 +19,6 @@ __all__ = ["FEATURE_KEYS", "Paths", "Progress", "open_data", "tell"]
 
 FEATURE_KEYS = ("feature_names", "features", "input_names", "columns")
 
-Progress = Callable[[str, int, int | None], None]  # stage, events done, events in all
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -81,9 +81,3 @@ def _paths(x: object) -> list[str | os.PathLike[str]] | None:
     if isinstance(x, list | tuple) and x and all(isinstance(p, str | os.PathLike) for p in x):
         return list(x)
     return None
-
-
-def tell(progress: Progress | None, stage: str, done: int, total: int | None) -> None:
-    """Reports progress to whoever looks."""
-    if progress is not None:
-        progress(stage, done, total)

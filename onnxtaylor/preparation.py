@@ -76,6 +76,7 @@ def prepare(
     if ALL in found.classes:
         raise DataError(f"a class is called '{ALL}', as is the group of all events: rename it")
     provider = choose_provider(options.provider)
+    tell(progress, "probing", 0, None)
     first = next(iter(source.batches(min(found.events, 64))))
     opened = open_model(model, request, first.x, provider=provider)
     indices = _indices(opened, options.order)
@@ -91,7 +92,7 @@ def prepare(
     engine: Engine
     reasons: Mapping[str, str | None] = {}
     if moves is None:
-        engine, reasons = make_engine(opened, indices, found, options, first.x)
+        engine, reasons = make_engine(opened, indices, found, options, first.x, progress)
     else:
         engine = finite_engine(opened, moves, options, first.x)
         indices = engine.indices  # not every feature moves
@@ -105,12 +106,14 @@ def make_engine(
     found: Survey,
     options: AnalysisOptions,
     x: npt.NDArray[np.float64],
+    progress: Progress | None = None,
 ) -> tuple[Engine, dict[str, str | None]]:
     """The engine that the options ask for; why ``auto`` could not take the exact one
     (``no_exact_engine``) or double precision (``no_float64``).
 
-    x (B, n) are a few events of the data. Raises ModelError where ``exact`` is asked for and the
-    graph cannot be differentiated, or a precision that the model does not have.
+    x (B, n) are a few events of the data; ``progress`` is told what is made. Raises ModelError
+    where ``exact`` is asked for and the graph cannot be differentiated, or a precision that the
+    model does not have.
     """
     function, why = opened.function, None
     if options.precision != "auto":
@@ -123,6 +126,7 @@ def make_engine(
         provider=opened.provider,
         groups=max(1, len(found.classes)),
         replicates=options.bootstrap or 0,
+        progress=progress,
     )
     refused: str | None = None
 
@@ -142,6 +146,7 @@ def make_engine(
             mixed=options.mixed,
             threads=options.threads,
             provider=opened.provider,
+            progress=progress,
         )
 
     engine: Engine | None = None

@@ -17,12 +17,13 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.bars import Progress, tell
 from onnxtaylor.compiler.sums import loose_pieces, sums_graph
-from onnxtaylor.engine.base import BatchCoefficients
+from onnxtaylor.engine.base import BatchCoefficients, Watcher
 from onnxtaylor.engine.derive import derive
 from onnxtaylor.engine.lane import Lane, SumLane
 from onnxtaylor.engine.session import Session, available_threads, start
-from onnxtaylor.engine.sharing import share
+from onnxtaylor.engine.sharing import Tally, share
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
 
@@ -46,8 +47,9 @@ class Exact:
     ``x`` (B, n) are events at which the graph is observed and timed. ``sums`` says who adds the
     coefficients of the given number of ``groups`` and bootstrap ``replicates``: the ``graph``, the
     ``kernel``, or (``auto``) the graph where ``provider`` is cuda and a batch has fewer sums than
-    coefficients, in bytes. Raises ModelError where an operator has no rule or the derivative graph
-    cannot be run.
+    coefficients, in bytes. ``progress`` is told that the graph is compiled, and which batch sizes
+    are tried. Raises ModelError where an operator has no rule or the derivative graph cannot be
+    run.
     """
 
     name = "exact"
@@ -63,14 +65,17 @@ class Exact:
         sums: str = "auto",
         groups: int = 1,
         replicates: int = 0,
+        progress: Progress | None = None,
     ) -> None:
         if sums not in SUMS:
             raise ValueError(f"sums {sums!r}: {', '.join(SUMS)} are offered")
         self.indices = indices
         self.precision = function.precision
+        tell(progress, "compiling", 0, None)
         self.graph = derive(function, indices, x, loose=True)
         self._function = function
         self._threads = threads or available_threads()
+        self._progress = progress
         original = Session(function, provider=provider, threads=1)
         self._outputs = original(x[:1]).shape[1]
         compiled = start(self.graph.proto, provider=provider, threads=1)
@@ -124,14 +129,21 @@ class Exact:
             "piecewise_linear": dict(self.graph.kinks),
         }
 
-    def coefficients(self, x: npt.NDArray[np.float64]) -> BatchCoefficients:
+    def coefficients(
+        self, x: npt.NDArray[np.float64], watch: Watcher | None = None
+    ) -> BatchCoefficients:
         """t_α at the events x (B, n). Raises ModelError where the responses disagree."""
         responses, terms = np.empty((len(x), self._outputs)), np.empty(self._shape(len(x)))
+        tally = Tally(len(x), watch)
 
         def worker(lane: Lane) -> Callable[[slice], None]:
-            return lambda chunk: lane.run(x[chunk], responses[chunk], terms[chunk])
+            def work(chunk: slice) -> None:
+                lane.run(x[chunk], responses[chunk], terms[chunk])
+                tally.add(chunk.stop - chunk.start)
 
-        share(len(x), self._size, [worker(lane) for lane in self._lanes])
+            return work
+
+        share(len(x), self._size, [worker(lane) for lane in self._lanes], tally)
         return BatchCoefficients(responses, terms)
 
     def sums(
@@ -175,6 +187,7 @@ class Exact:
         for size in (1, *sizes):
             if size > 1 and (size * each > WORK_BYTES or size > 64 * len(x)):
                 break
+            tell(self._progress, "batch size", size, None)
             found = size / _seconds(trial(size), np.resize(x, (size, x.shape[1])))
             if found > rate:
                 best, rate = size, found
