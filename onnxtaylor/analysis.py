@@ -66,13 +66,16 @@ def analyze(
     model
         An ONNX file, its bytes, or an ``onnx.ModelProto``.
     x
-        Events: an array (N, n), a data frame, one or several file names, or an ``EventSource``.
+        Events: an array (N, n), a data frame (pandas, polars, a table of pyarrow), one or several
+        file names, or an ``EventSource``.
     feature_names
-        Names of the n features; of files, the columns to take, in the order of the model's input.
+        Names of the n features; of files and data frames, the columns to take, in the order of the
+        model's input. Names that a data frame does not have are new ones for its columns.
     weights, labels
-        Arrays (N,), or names of columns where x are files. Weights of both signs are allowed.
+        Arrays (N,), or names of columns where x are files or a data frame: these are no features
+        then. Weights of both signs are allowed.
     exclude
-        Columns of files that are no features.
+        Columns of files or a data frame that are no features.
     order
         1, 2 with all pairs, or 3 with all triples (exact engine only).
     engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy.typing as npt
@@ -11,11 +12,11 @@ import numpy.typing as npt
 from onnxtaylor import data
 from onnxtaylor.bars import Progress, tell
 from onnxtaylor.data import EventSource
-from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.errors import OptionError
 from onnxtaylor.graph import LoadedModel, ModelRequest, choose, stored_names
 from onnxtaylor.settings import DataRequest
 
-__all__ = ["FEATURE_KEYS", "Paths", "Progress", "open_data", "tell"]
+__all__ = ["FEATURE_KEYS", "Paths", "Progress", "data_paths", "open_data", "tell"]
 
 FEATURE_KEYS = ("feature_names", "features", "input_names", "columns")
 
@@ -33,35 +34,33 @@ def open_data(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> EventSource:
-    """The events of an array or of files, cut to those that are wanted.
+    """The events of an array, a data frame or files, cut to those that are wanted.
 
-    The names of a file's columns are matched with those that the model carries.
+    The names of the columns of files and frames are matched with those that the model carries.
     """
     offered = stored_names(model.proto, FEATURE_KEYS)
+    weights, labels = (None if isinstance(given, str) else given for given in arrays)
+    columns = data.ColumnRequest(
+        n_features=None,
+        features=wanted.features,
+        offered=None if offered is None else tuple(offered),
+        label=wanted.label,
+        weight=wanted.weight,
+        exclude=wanted.exclude,
+        missing=missing,
+    )
     source: EventSource
     if hasattr(x, "batches"):
+        _refuse_columns(wanted, weights, labels)
         source = cast(EventSource, x)
-    elif (paths := _paths(x)) is not None:
-        source = data.open_source(
-            paths,
-            request=data.ColumnRequest(
-                n_features=choose(model, request).n_features,
-                features=wanted.features,
-                offered=None if offered is None else tuple(offered),
-                label=wanted.label,
-                weight=wanted.weight,
-                exclude=wanted.exclude,
-                missing=missing,
-            ),
-        )
+    elif (paths := data_paths(x)) is not None:
+        _refuse_arrays(weights, labels)
+        columns = replace(columns, n_features=choose(model, request).n_features)
+        source = data.open_source(paths, request=columns)
     else:
-        for name, value in (("labels", wanted.label), ("weights", wanted.weight)):
-            if value is not None:
-                raise OptionError(f"{name}='{printable(value)}' names a column, but x is an array")
-        weights, labels = arrays
-        source = data.ArraySource(
-            x, weights=weights, labels=labels, feature_names=wanted.features, missing=missing
-        )
+        if data.names_of(x) is not None:
+            columns = replace(columns, n_features=choose(model, request).n_features)
+        source = data.in_memory(x, columns, weights=weights, labels=labels)
     if wanted.events is not None:
         source = data.first_events(source, wanted.events)
     if wanted.sample is not None:
@@ -74,7 +73,27 @@ def open_data(
     return source
 
 
-def _paths(x: object) -> list[str | os.PathLike[str]] | None:
+def _refuse_columns(wanted: DataRequest, weights: object, labels: object) -> None:
+    """Raises OptionError for columns and arrays beside a source, which has them itself."""
+    given: dict[str, object] = {
+        "weights": weights if wanted.weight is None else wanted.weight,
+        "labels": labels if wanted.label is None else wanted.label,
+        "feature_names": wanted.features,
+        "exclude": wanted.exclude or None,
+    }
+    for name, value in given.items():
+        if value is not None:
+            raise OptionError(f"{name}: x is a source of events, which has them: leave it out")
+
+
+def _refuse_arrays(weights: object, labels: object) -> None:
+    """Raises OptionError for arrays beside files."""
+    for name, value in (("weights", weights), ("labels", labels)):
+        if value is not None:
+            raise OptionError(f"{name} is an array, but x are files: name a column of theirs")
+
+
+def data_paths(x: object) -> list[str | os.PathLike[str]] | None:
     """File names, or None for what is data itself."""
     if isinstance(x, str | os.PathLike):
         return [x]
