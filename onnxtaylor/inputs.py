@@ -16,7 +16,7 @@ from onnxtaylor.errors import OptionError
 from onnxtaylor.graph import LoadedModel, ModelRequest, choose, stored_names
 from onnxtaylor.settings import DataRequest
 
-__all__ = ["FEATURE_KEYS", "Paths", "Progress", "data_paths", "open_data", "tell"]
+__all__ = ["FEATURE_KEYS", "Paths", "Progress", "open_data", "tell"]
 
 FEATURE_KEYS = ("feature_names", "features", "input_names", "columns")
 
@@ -53,7 +53,7 @@ def open_data(
     if hasattr(x, "batches"):
         _refuse_columns(wanted, weights, labels)
         source = cast(EventSource, x)
-    elif (paths := data_paths(x)) is not None:
+    elif (paths := data.file_names(x)) is not None:
         _refuse_arrays(weights, labels)
         columns = replace(columns, n_features=choose(model, request).n_features)
         source = data.open_source(paths, request=columns)
@@ -91,12 +91,3 @@ def _refuse_arrays(weights: object, labels: object) -> None:
     for name, value in (("weights", weights), ("labels", labels)):
         if value is not None:
             raise OptionError(f"{name} is an array, but x are files: name a column of theirs")
-
-
-def data_paths(x: object) -> list[str | os.PathLike[str]] | None:
-    """File names, or None for what is data itself."""
-    if isinstance(x, str | os.PathLike):
-        return [x]
-    if isinstance(x, list | tuple) and x and all(isinstance(p, str | os.PathLike) for p in x):
-        return list(x)
-    return None

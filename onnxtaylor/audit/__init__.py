@@ -5,7 +5,7 @@
 ``base``           what a check is; ``checks``: one small file each
 ``evidence``       what checks look at, made when first asked for
 ``coefficients``   shares of ⟨t⟩; ``wording``: how numbers are told
-``service``        ``audit``: the library call
+``service``        ``audit``: the library call, which the package itself is, too: ``ot.audit(…)``
 ``outcome``        ``AuditOutcome``; ``finding``: what, where, how much, how sure, what to do
 ``formats``        text, JSON and the others
 ``suggestion``     a policy for a given model and data
@@ -13,6 +13,10 @@
 """
 
 from __future__ import annotations
+
+import sys
+from inspect import signature
+from types import ModuleType
 
 from onnxtaylor.audit.base import Check, Looked, NotApplicableError, option
 from onnxtaylor.audit.finding import Finding, Location, Subject
@@ -35,3 +39,18 @@ __all__ = [
     "option",
     "read_policy",
 ]
+
+
+class _Callable(ModuleType):
+    """A package that is called like the function of its name.
+
+    ``ot.audit(model, x)`` works, and so do ``import onnxtaylor.audit`` and imports from it: they
+    put the package in the place of the name.
+    """
+
+    __call__ = staticmethod(audit)
+
+
+_package = sys.modules[__name__]
+_package.__class__ = _Callable
+_package.__signature__ = signature(audit)  # type: ignore[attr-defined]  # for help and editors

@@ -8,11 +8,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from onnxtaylor.audit.base import Check, FileCheck, Looked, NotApplicableError
 from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.evidence import Evidence, sha256_of
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, File
 from onnxtaylor.audit.policy import Policy, find_policy, read_policy
+from onnxtaylor.bars import showing
+from onnxtaylor.data import EventSource, file_names
 from onnxtaylor.errors import OnnxTaylorError, OptionError, printable
 from onnxtaylor.files import moment
 from onnxtaylor.inputs import Paths, Progress, tell
@@ -26,22 +30,25 @@ BESIDE = ("baseline", "reference", "gof")
 
 def audit(
     model: str | os.PathLike[str],
-    data: Paths,
+    x: npt.ArrayLike | EventSource | Paths,
     policy: str | os.PathLike[str] | Policy | None = None,
     *,
     baseline: str | os.PathLike[str] | None = None,
     reference: str | os.PathLike[str] | None = None,
     gof: str | os.PathLike[str] | None = None,
     strict: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **options: Any,
 ) -> AuditOutcome:
     """Whether a model passes the checks of a policy on a data set.
 
     Parameters
     ----------
-    model, data
-        An ONNX file, and one or several files of events.
+    model
+        An ONNX file.
+    x
+        Events as ``analyze`` takes them: one or several file names, an array (N, n), a data frame,
+        or an ``EventSource``.
     policy
         A TOML file or a ``Policy``; by default that of the working directory: see
         ``onnxtaylor.audit.policy``.
@@ -51,7 +58,7 @@ def audit(
     strict
         Whether warnings count as errors.
     progress
-        Called with (stage, events done, events in all).
+        Called with (stage, events done, events in all); True draws a bar, also in notebooks.
     **options
         Those of ``analyze``, in place of those of the policy. ``scale`` is ``sigma`` by default:
         coefficients of different features are compared with one another.
@@ -68,17 +75,18 @@ def audit(
     given = {"baseline": baseline, "reference": reference, "gof": gof}
     beside = {name: _path(given[name] or getattr(policy, name)) for name in BESIDE}
     _complete(policy, beside, given)
-    evidence = gather(model, data, policy, beside, progress, options)
-    evidence.open()
-    for check in policy.checks:
-        if not _lacking(check, evidence):
-            check.ready(evidence)
-    outcomes: dict[str, CheckOutcome] = {}
-    # a model that is not finite has no coefficients, and no other check can say why
-    for check in sorted(policy.checks, key=lambda check: check.id != "finite"):
-        tell(progress, check.name, 0, None)
-        outcomes[check.name] = _outcome(check, evidence, policy, outcomes)
-    result = None if evidence.failure is not None else evidence.result
+    with showing(progress) as told:
+        evidence = gather(model, x, policy, beside, told, options)
+        evidence.open()
+        for check in policy.checks:
+            if not _lacking(check, evidence):
+                check.ready(evidence)
+        outcomes: dict[str, CheckOutcome] = {}
+        # a model that is not finite has no coefficients, and no other check can say why
+        for check in sorted(policy.checks, key=lambda check: check.id != "finite"):
+            tell(told, check.name, 0, None)
+            outcomes[check.name] = _outcome(check, evidence, policy, outcomes)
+        result = None if evidence.failure is not None else evidence.result
     return AuditOutcome(
         model=File(str(evidence.path), evidence.model.sha256),
         data=tuple(File(where.path, digest) for where, digest in evidence.data_hashes),
@@ -99,15 +107,19 @@ def audit(
 
 def gather(
     model: str | os.PathLike[str],
-    data: Paths,
+    x: npt.ArrayLike | EventSource | Paths,
     policy: Policy,
     beside: Mapping[str, Path | None],
     progress: Progress | None,
     options: Mapping[str, Any],
 ) -> Evidence:
     """What the checks look at; ``options`` go before those of the policy."""
-    files = [data] if isinstance(data, str | os.PathLike) else list(data)
-    if not files:
+    if not isinstance(model, str | os.PathLike):
+        raise OptionError(
+            "an audit tells which file passed, by its hash: save the model, and name the file"
+        )
+    files = file_names(x)
+    if files is None and isinstance(x, list | tuple) and not x:
         raise OptionError("no data: name one file at least")
     kept = {
         RENAMED.get(key, key.replace("-", "_")): value for key, value in policy.analysis.items()
@@ -117,7 +129,8 @@ def gather(
         kept.setdefault("scale", "sigma")
     return Evidence(
         path=Path(model),
-        files=tuple(Path(file) for file in files),
+        files=tuple(Path(file) for file in files or ()),
+        x=None if files else x,
         options=kept,
         baseline_path=beside.get("baseline"),
         reference_path=beside.get("reference"),

@@ -24,7 +24,7 @@ from onnxtaylor.data.columns import ColumnRequest
 from onnxtaylor.data.frames import in_memory, names_of
 from onnxtaylor.data.selection import first_events, sampled
 from onnxtaylor.data.survey import ClassSums, Survey, SurveyAccumulator, survey
-from onnxtaylor.data.table import FileSource, open_source
+from onnxtaylor.data.table import FileSource, file_names, open_source
 from onnxtaylor.data.values import is_missing
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "FileSource",
     "Survey",
     "SurveyAccumulator",
+    "file_names",
     "first_events",
     "in_memory",
     "is_missing",
