@@ -10,6 +10,7 @@ import threading
 import time
 from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -17,6 +18,17 @@ import pytest
 
 from onnxtaylor.cli import interrupts
 from onnxtaylor.cli.interrupts import outside_imports
+
+
+@pytest.fixture(autouse=True)
+def heard():
+    """SIGINT is heard here, also where whoever started the tests ignores it: so do background
+    shells, nohup and some pipelines, and children inherit it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
 
 COLUMNS = ["--weight", "KaggleWeight", "--label", "Label", "--missing", "-999"]
 LINE = "error: interrupted: no result was written (--resume FOLDER keeps unfinished work)\n"
@@ -34,7 +46,7 @@ def long_job(tmp_path_factory):
     return place
 
 
-def start(place, *words):
+def start(place, *words, sigint=signal.SIG_DFL):
     call = ["analyze", "higgs.onnx", "events.parquet", *COLUMNS, "--engine", "differences", *words]
     return subprocess.Popen(
         [sys.executable, "-m", "onnxtaylor", *call],
@@ -42,6 +54,7 @@ def start(place, *words):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, sigint),
     )
 
 
@@ -55,14 +68,38 @@ def interrupted(process):
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("seconds", [0.1, 0.2, 0.3, 0.45, 0.7])
+def wait_for_the_program(process):
+    """Until it listens: what comes while the interpreter itself starts, no program can answer."""
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        caught = next(line for line in status.read_text().splitlines() if "SigCgt" in line)
+        if int(caught.split()[1], 16) >> (signal.SIGALRM - 1) & 1:  # of ``outside_imports``
+            return
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.35, 0.6])
 def test_while_it_loads(long_job, seconds):
     process = start(long_job, "-o", "loading.json")
+    wait_for_the_program(process)
     time.sleep(seconds)
     status, out, err = interrupted(process)
     assert (status, out) == (2, "")
     assert err in ("error: interrupted\n", LINE)
     assert not (long_job / "loading.json").exists()
+
+
+def test_where_sigint_is_ignored_it_is_not_heard(long_job, tmp_path):
+    """As a job in the background, which Ctrl-C on the terminal is not meant for."""
+    short = ["--events", "300", "--check", "0", "--bootstrap", "0"]
+    process = start(long_job, *short, "-o", str(tmp_path / "done.json"), sigint=signal.SIG_IGN)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    out, err = process.communicate()
+    assert (process.returncode, "interrupted" in err) == (0, False)
+    assert out
+    assert (tmp_path / "done.json").exists()
 
 
 @pytest.mark.slow
