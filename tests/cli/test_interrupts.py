@@ -164,6 +164,48 @@ def test_an_import_that_never_ends_is_interrupted(tmp_path, monkeypatch):
     assert time.monotonic() - began < 5
 
 
+def test_evaluated_text_is_finished_first():
+    """Else Python ends the process by SIGINT, whatever becomes of the exception."""
+    done = []
+
+    def evaluate():
+        eval("(send(), done.append(1))", {"send": send, "done": done})
+        time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt), outside_imports():
+        evaluate()
+    assert done == [1]
+
+
+EVALUATED = """
+import os, signal, sys, time
+from onnxtaylor.cli.interrupts import outside_imports
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    with outside_imports():
+        eval("os.kill(os.getpid(), signal.SIGINT)")
+        time.sleep(10)
+except KeyboardInterrupt:
+    sys.exit(2)
+"""
+
+
+def test_the_exit_status_is_that_of_the_program(tmp_path):
+    (tmp_path / "program.py").write_text(EVALUATED)
+    done = subprocess.run([sys.executable, tmp_path / "program.py"], timeout=60)
+    assert done.returncode == 2
+
+
+def test_a_program_in_text_is_interrupted_at_once():
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", EVALUATED.replace('eval("', "(lambda: ").replace('")', ")()")],
+        timeout=60,
+    )
+    assert time.monotonic() - began < 8
+    assert done.returncode != 0
+
+
 def test_elsewhere_at_once_and_the_handlers_are_given_back():
     alarm = signal.getsignal(signal.SIGALRM)
     with pytest.raises(KeyboardInterrupt), outside_imports():
