@@ -42,7 +42,7 @@ def long_job(tmp_path_factory):
     (place / "higgs.onnx").write_bytes((demo / "higgs.onnx").read_bytes())
     with (demo / "higgs.parquet").open("rb") as stream:
         events = pa.parquet.read_table(stream)
-    pa.parquet.write_table(pa.concat_tables([events] * 12), place / "events.parquet")
+    pa.parquet.write_table(pa.concat_tables([events] * 4), place / "events.parquet")
     return place
 
 
@@ -78,6 +78,13 @@ def wait_for_the_program(process):
         time.sleep(0.005)
 
 
+def wait_for_the_sums(process, folder):
+    """Until they are begun, when their folder is made, and for some of the events."""
+    while process.poll() is None and not folder.exists():
+        time.sleep(0.02)
+    time.sleep(1)
+
+
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.35, 0.6])
 def test_while_it_loads(long_job, seconds):
     process = start(long_job, "-o", "loading.json")
@@ -105,7 +112,10 @@ def test_where_sigint_is_ignored_it_is_not_heard(long_job, tmp_path):
 @pytest.mark.slow
 def test_in_the_midst_of_the_work(long_job):
     process = start(long_job, "-o", "result.json", "--csv", "table.csv")
-    time.sleep(2.5)
+    maps = Path(f"/proc/{process.pid}/maps")
+    while process.poll() is None and "onnxruntime_pybind11_state" not in maps.read_text():
+        time.sleep(0.02)  # until the runtime is loaded
+    time.sleep(1)
     assert process.poll() is None, "the job is too short"
     assert interrupted(process) == (2, "", LINE)
     assert {path.name for path in long_job.iterdir()} == {"higgs.onnx", "events.parquet"}
@@ -117,7 +127,7 @@ def test_continued_work_gives_the_same_bytes(long_job, tmp_path):
     tried = 0
     while tried < 3 and not (sums / "sums.npz").exists():
         process = start(long_job, "-o", str(result), "--resume", str(sums), "-q")
-        time.sleep(2.5 + tried)
+        wait_for_the_sums(process, sums)
         status, out, err = interrupted(process)
         tried += 1
         assert (status, out) == (2, "")
