@@ -3,6 +3,7 @@
 >>> import onnxtaylor as ot
 >>> result = ot.analyze("model.onnx", "events.parquet", weights="weight")    # doctest: +SKIP
 >>> result.top(5)                                                            # doctest: +SKIP
+>>> ot.audit("model.onnx", "events.parquet", baseline="result.json").passed  # doctest: +SKIP
 
 The data's path through the package, top to bottom:
 
@@ -49,11 +50,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onnxtaylor.analysis import analyze
+    from onnxtaylor.audit import AuditOutcome, audit
     from onnxtaylor.check import CrossCheck, cross_check
     from onnxtaylor.comparison import Comparison, compare_results
     from onnxtaylor.comparison.models import compare_models
     from onnxtaylor.derivatives import Derivatives, differentiate
     from onnxtaylor.errors import OnnxTaylorError
+    from onnxtaylor.gof import GoodnessOfFit, goodness_of_fit
     from onnxtaylor.indices import MultiIndices
     from onnxtaylor.progress import LearningProgress, ProgressResult
     from onnxtaylor.result import TaylorResult
@@ -63,9 +66,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AuditOutcome",
     "Comparison",
     "CrossCheck",
     "Derivatives",
+    "GoodnessOfFit",
     "LearningProgress",
     "MultiIndices",
     "OnnxTaylorError",
@@ -74,10 +79,12 @@ __all__ = [
     "TaylorResult",
     "__version__",
     "analyze",
+    "audit",
     "compare_models",
     "compare_results",
     "cross_check",
     "differentiate",
+    "goodness_of_fit",
     "register",
     "select",
 ]
@@ -89,7 +96,10 @@ _HOMES = {
     "Selection": "selection",
     "Derivatives": "derivatives",
     "CrossCheck": "check",
+    "AuditOutcome": "audit",
+    "GoodnessOfFit": "gof",
     "analyze": "analysis",
+    "audit": "audit",
     "Comparison": "comparison",
     "compare_models": "comparison.models",
     "compare_results": "comparison",
@@ -97,6 +107,7 @@ _HOMES = {
     "ProgressResult": "progress",
     "cross_check": "check",
     "differentiate": "derivatives",
+    "goodness_of_fit": "gof",
     "register": "rules",
     "select": "selection",
 }
@@ -108,7 +119,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'onnxtaylor' has no attribute '{name}'")
     from importlib import import_module
 
-    return getattr(import_module(f"onnxtaylor.{_HOMES[name]}"), name)
+    home = import_module(f"onnxtaylor.{_HOMES[name]}")
+    return home if name == _HOMES[name] else getattr(home, name)  # ``audit`` is called itself
 
 
 def __dir__() -> list[str]:

@@ -24,7 +24,7 @@ from onnxtaylor.errors import OptionError, listed
 from onnxtaylor.finite import describe_moves
 from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
 from onnxtaylor.hygiene import inspect_joints
-from onnxtaylor.inputs import Paths, Progress, open_data
+from onnxtaylor.inputs import Paths, Progress, open_data, tell
 from onnxtaylor.outcome import checkpoint_facts, make_result, with_kinks
 from onnxtaylor.preparation import Prepared, make_engine, prepare
 from onnxtaylor.result import TaylorResult
@@ -70,13 +70,16 @@ def analyze(
     model
         An ONNX file, its bytes, or an ``onnx.ModelProto``.
     x
-        Events: an array (N, n), a data frame, one or several file names, or an ``EventSource``.
+        Events: an array (N, n), a data frame (pandas, polars, a table of pyarrow), one or several
+        file names, or an ``EventSource``.
     feature_names
-        Names of the n features; of files, the columns to take, in the order of the model's input.
+        Names of the n features; of files and data frames, the columns to take, in the order of the
+        model's input. Names that a data frame does not have are new ones for its columns.
     weights, labels
-        Arrays (N,), or names of columns where x are files. Weights of both signs are allowed.
+        Arrays (N,), or names of columns where x are files or a data frame: these are no features
+        then. Weights of both signs are allowed.
     exclude
-        Columns of files that are no features.
+        Columns of files or a data frame that are no features.
     order
         1, 2 with all pairs, or 3 with all triples (exact engine only).
     engine
@@ -99,7 +102,9 @@ def analyze(
     events, sample
         Only the first, or a random sample, of the events.
     progress
-        Called with (stage, events done, events in all); True draws a bar, also in notebooks.
+        Called with (stage, events done, events in all), the latter None where that is not known;
+        the stage ``cross-check`` counts evaluations of the model. True draws a bar, also in
+        notebooks.
     **options
         ``precision``: ``float64`` evaluates the model in double precision with either engine,
         ``float32`` in its own format; ``auto`` takes double precision for differences where the
@@ -145,7 +150,7 @@ def analyze(
         classes=classes,
     )
     loaded = read_model(model)
-    with showing(progress) as tell:
+    with showing(progress) as told:
         source = open_data(
             loaded,
             request,
@@ -161,9 +166,9 @@ def analyze(
             missing=chosen.missing,
             arrays=(weights, labels),
             seed=chosen.seed,
-            progress=tell,
+            progress=told,
         )
-        return run(loaded, request, source, chosen, tell)
+        return run(loaded, request, source, chosen, told)
 
 
 def run(
@@ -198,6 +203,7 @@ def run_prepared(
     ranges = ResponseRanges(opened, tuple(found.classes))
     events = ranges.of(drawn.of(source) if options.check else source)
     accumulate(engine, events, sums, found.events, options, opened, checkpoint, progress)
+    tell(progress, "ranking", 0, None)
     features = with_kinks(made.features, sums)
     sigma = np.array([f.std for f in features])
     scale = indices.scale(np.nan_to_num(sigma)) if options.per == "sigma" else None
@@ -217,10 +223,11 @@ def run_prepared(
             options,
             drawn,
             names,
-            lambda indices, wanted, x: make_engine(opened, indices, found, wanted, x),
+            lambda indices, wanted, x: make_engine(opened, indices, found, wanted, x, progress),
             used=engine,
             refused=made.reasons["no_exact_engine"],
             evaluations=CHECK_EVALUATIONS,
+            progress=progress,
         )
         result = replace(result, check=check.to_dict())
     if checkpoint is not None:

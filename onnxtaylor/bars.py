@@ -14,11 +14,20 @@ from importlib import import_module
 from time import monotonic
 from typing import Any
 
-__all__ = ["in_notebook", "notebook_bar", "showing", "terminal_bar"]
+__all__ = ["Progress", "in_notebook", "notebook_bar", "showing", "tell", "terminal_bar"]
 
 Progress = Callable[[str, int, int | None], None]  # stage, events done, events in all
 
 EVERY = 0.2  # seconds between two updates of a cell
+BAR = 14  # letters: millions of evaluations fit a terminal of 80
+# what stages count that do not count what the job does
+UNITS = {"cross-check": "evaluations", "step sizes": "trials"}
+
+
+def tell(progress: Progress | None, stage: str, done: int, total: int | None) -> None:
+    """Reports progress to whoever looks."""
+    if progress is not None:
+        progress(stage, done, total)
 
 
 @contextmanager
@@ -55,7 +64,8 @@ def notebook_bar(unit: str) -> Iterator[Progress]:
         last[:] = stage, now
         end = "" if total is None else f' value="{done}" max="{total}"'
         of = "" if total is None else f" of {total}"
-        words = escape(f"{stage}: {done}{of} {unit}")
+        counted = f": {done}{of} {UNITS.get(stage, unit)}" if done or total else ""
+        words = escape(f"{stage}{counted}")
         handle.update(
             shown.HTML(f'<progress{end} aria-label="{escape(stage)}"></progress> {words}')
         )
@@ -79,24 +89,33 @@ def terminal_bar(unit: str) -> Iterator[Progress]:
         def render(self, task: progress.Task) -> Text:
             return Text("") if task.total is None else super().render(task).append(" left")
 
+    class Count(progress.MofNCompleteColumn):
+        """Nothing where nothing is counted."""
+
+        def render(self, task: progress.Task) -> Text:
+            counts = task.completed or task.total
+            unit = f" {task.fields['unit']}"
+            return super().render(task).append(unit) if counts else Text("")
+
     bars = progress.Progress(
         progress.TextColumn("{task.description:>13}"),
-        progress.BarColumn(bar_width=20),
-        progress.MofNCompleteColumn(),
-        progress.TextColumn(unit),
+        progress.BarColumn(bar_width=BAR),
+        Count(),
         progress.TimeElapsedColumn(),
         Left(),
         console=Console(stderr=True),
         transient=True,
     )
-    stages: dict[str, progress.TaskID] = {}
+    shown: dict[str, progress.TaskID] = {}  # the stage that runs, alone
 
     def tell(stage: str, done: int, total: int | None) -> None:
-        if stage not in stages:
-            for earlier in stages.values():
-                bars.update(earlier, visible=False)
-            stages[stage] = bars.add_task(stage, total=total)
-        bars.update(stages[stage], completed=done, total=total)
+        if stage not in shown:
+            bars.refresh()  # how a stage ended is seen, however short it was
+            for earlier in shown.values():
+                bars.remove_task(earlier)
+            shown.clear()
+            shown[stage] = bars.add_task(stage, total=total, unit=UNITS.get(stage, unit))
+        bars.update(shown[stage], completed=done, total=total)
 
     with bars:
         yield tell

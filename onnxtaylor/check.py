@@ -93,14 +93,15 @@ def cross_check(
     for _ in sample.watch(source.batches(2**16)):
         pass
     provider = choose_provider(chosen.provider)
+    tell(progress, "probing", 0, None)
     opened = open_model(loaded, request, sample.x, provider=provider)
     names = [feature.name for feature in feature_summaries(opened, source, found)]
-    tell(progress, "comparing", 0, None)
     return compare_engines(
         opened,
         found,
         chosen,
         sample,
         names,
-        lambda indices, wanted, x: make_engine(opened, indices, found, wanted, x),
+        lambda indices, wanted, x: make_engine(opened, indices, found, wanted, x, progress),
+        progress=progress,
     )

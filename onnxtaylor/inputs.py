@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy.typing as npt
 
 from onnxtaylor import data
+from onnxtaylor.bars import Progress, tell
 from onnxtaylor.data import EventSource
-from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.errors import OptionError
 from onnxtaylor.graph import Choice, LoadedModel, ModelRequest, choose, stored_names
 from onnxtaylor.graph.layout import feature_count
 from onnxtaylor.settings import DataRequest
@@ -19,7 +21,6 @@ __all__ = ["FEATURE_KEYS", "Paths", "Progress", "feature_names_of", "open_data",
 
 FEATURE_KEYS = ("feature_names", "features", "input_names", "columns")
 
-Progress = Callable[[str, int, int | None], None]  # stage, events done, events in all
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -46,38 +47,41 @@ def open_data(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> EventSource:
-    """The events of an array or of files, cut to those that are wanted.
+    """The events of an array, a data frame or files, cut to those that are wanted.
 
-    The names of a file's columns are matched with those that the model carries. A column that is
-    called as an input that is held is no feature unless it is asked for.
+    The names of the columns of files and frames are matched with those that the model carries. A
+    column that is called as an input that is held is no feature unless it is asked for.
     """
-    source: EventSource
-    if hasattr(x, "batches"):
-        source = cast(EventSource, x)
-    elif (paths := _paths(x)) is not None:
+    weights, labels = (None if isinstance(given, str) else given for given in arrays)
+    columns = data.ColumnRequest(
+        n_features=None,
+        features=wanted.features,
+        label=wanted.label,
+        weight=wanted.weight,
+        exclude=wanted.exclude,
+        missing=missing,
+    )
+
+    def matched() -> data.ColumnRequest:
         choice = choose(model, request)
         offered = feature_names_of(model, choice)
-        source = data.open_source(
-            paths,
-            request=data.ColumnRequest(
-                n_features=choice.n_features,
-                features=wanted.features,
-                offered=None if offered is None else tuple(offered),
-                label=wanted.label,
-                weight=wanted.weight,
-                exclude=wanted.exclude,
-                held=tuple(port.name for port, _ in choice.fixed),
-                missing=missing,
-            ),
+        return replace(
+            columns,
+            n_features=choice.n_features,
+            offered=None if offered is None else tuple(offered),
+            held=tuple(port.name for port, _ in choice.fixed),
         )
+
+    source: EventSource
+    if hasattr(x, "batches"):
+        _refuse_columns(wanted, weights, labels)
+        source = cast(EventSource, x)
+    elif (paths := data.file_names(x)) is not None:
+        _refuse_arrays(weights, labels)
+        source = data.open_source(paths, request=matched())
     else:
-        for name, value in (("labels", wanted.label), ("weights", wanted.weight)):
-            if value is not None:
-                raise OptionError(f"{name}='{printable(value)}' names a column, but x is an array")
-        weights, labels = arrays
-        source = data.ArraySource(
-            x, weights=weights, labels=labels, feature_names=wanted.features, missing=missing
-        )
+        chosen = columns if data.names_of(x) is None else matched()
+        source = data.in_memory(x, chosen, weights=weights, labels=labels)
     if wanted.events is not None:
         source = data.first_events(source, wanted.events)
     if wanted.sample is not None:
@@ -90,16 +94,21 @@ def open_data(
     return source
 
 
-def _paths(x: object) -> list[str | os.PathLike[str]] | None:
-    """File names, or None for what is data itself."""
-    if isinstance(x, str | os.PathLike):
-        return [x]
-    if isinstance(x, list | tuple) and x and all(isinstance(p, str | os.PathLike) for p in x):
-        return list(x)
-    return None
+def _refuse_columns(wanted: DataRequest, weights: object, labels: object) -> None:
+    """Raises OptionError for columns and arrays beside a source, which has them itself."""
+    given: dict[str, object] = {
+        "weights": weights if wanted.weight is None else wanted.weight,
+        "labels": labels if wanted.label is None else wanted.label,
+        "feature_names": wanted.features,
+        "exclude": wanted.exclude or None,
+    }
+    for name, value in given.items():
+        if value is not None:
+            raise OptionError(f"{name}: x is a source of events, which has them: leave it out")
 
 
-def tell(progress: Progress | None, stage: str, done: int, total: int | None) -> None:
-    """Reports progress to whoever looks."""
-    if progress is not None:
-        progress(stage, done, total)
+def _refuse_arrays(weights: object, labels: object) -> None:
+    """Raises OptionError for arrays beside files."""
+    for name, value in (("weights", weights), ("labels", labels)):
+        if value is not None:
+            raise OptionError(f"{name} is an array, but x are files: name a column of theirs")

@@ -87,6 +87,7 @@ def prepare(
         raise DataError(f"a class is called '{ALL}', as is the group of all events: rename it")
     require_held(model, request, source, found)
     provider = choose_provider(options.provider)
+    tell(progress, "probing", 0, None)
     first = next(iter(source.batches(min(found.events, 64))))
     opened = open_model(model, request, first.x, provider=provider)
     agree_with_labels(opened.nodes, list(found.classes))
@@ -105,7 +106,7 @@ def prepare(
     engine: Engine
     reasons: Mapping[str, str | None] = {}
     if moves is None:
-        engine, reasons = make_engine(opened, indices, found, options, first.x)
+        engine, reasons = make_engine(opened, indices, found, options, first.x, progress)
     else:
         engine = finite_engine(opened, moves, options, first.x)
         indices = engine.indices  # not every feature moves
@@ -122,16 +123,18 @@ def make_engine(
     found: Survey,
     options: AnalysisOptions,
     x: npt.NDArray[np.float64],
+    progress: Progress | None = None,
 ) -> tuple[Engine, dict[str, str | None]]:
     """The engine that the options ask for; why ``auto`` could not take the exact one
     (``no_exact_engine``) or double precision (``no_float64``).
 
-    x (B, n) are a few events of the data. Raises ModelError where ``exact`` is asked for and the
-    graph cannot be differentiated, or a precision that the model does not have; DisagreementError
-    where the derivative graph does not respond as the model does, whatever was asked for.
+    x (B, n) are a few events of the data; ``progress`` is told what is made. Raises ModelError
+    where ``exact`` is asked for and the graph cannot be differentiated, or a precision that the
+    model does not have; DisagreementError where the derivative graph does not respond as the model
+    does, whatever was asked for.
     """
     try:
-        return _make_engine(opened, indices, found, options, x)
+        return _make_engine(opened, indices, found, options, x, progress)
     except DisagreementError as error:
         raise error.located(opened.model.path) from None
 
@@ -142,6 +145,7 @@ def _make_engine(
     found: Survey,
     options: AnalysisOptions,
     x: npt.NDArray[np.float64],
+    progress: Progress | None,
 ) -> tuple[Engine, dict[str, str | None]]:
     function, why = opened.function, None
     if options.precision != "auto":
@@ -154,6 +158,7 @@ def _make_engine(
         provider=opened.provider,
         groups=max(1, len(found.classes)),
         replicates=options.bootstrap or 0,
+        progress=progress,
     )
     refused: str | None = None
 
@@ -173,6 +178,7 @@ def _make_engine(
             mixed=options.mixed,
             threads=options.threads,
             provider=opened.provider,
+            progress=progress,
         )
 
     engine: Engine | None = None

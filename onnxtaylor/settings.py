@@ -91,7 +91,7 @@ class AnalysisOptions:
 
 @dataclass(frozen=True)
 class DataRequest:
-    """Which columns and events of the data are taken; names of columns hold for files only."""
+    """Which columns and events are taken; arrays have no columns, files and frames have."""
 
     features: tuple[str, ...] | None = None
     label: str | None = None

@@ -10,7 +10,7 @@ import numpy as np
 
 from onnxtaylor.data import Batch, EventSource
 from onnxtaylor.data.rechunk import cut
-from onnxtaylor.engine.base import BatchCoefficients, Engine
+from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
 from onnxtaylor.engine.exact import Exact
 from onnxtaylor.engine.opening import OpenModel
 from onnxtaylor.errors import DisagreementError, ModelError, printable
@@ -41,7 +41,8 @@ def accumulate(
     try:
         for batch in _behind(source.batches(options.batch_size or engine.batch_events), done):
             tell(progress, "coefficients", sums.events, total)
-            for add in _additions(engine, batch, sums, opened):
+            watch = _watcher(progress, sums.events, len(batch), total)
+            for add in _additions(engine, batch, sums, opened, watch):
                 whole = False
                 add()
                 whole = True
@@ -59,26 +60,33 @@ def accumulate(
         raise
 
 
+def _watcher(progress: Progress | None, done: int, events: int, total: int) -> Watcher | None:
+    """Tells of a batch that is under way: one of a slow model takes long."""
+    if progress is None:
+        return None
+    return lambda share: tell(progress, "coefficients", done + round(share * events), total)
+
+
 def _additions(
-    engine: Engine, batch: Batch, sums: Accumulator, opened: OpenModel
+    engine: Engine, batch: Batch, sums: Accumulator, opened: OpenModel, watch: Watcher | None
 ) -> Iterator[Callable[[], None]]:
     """What is to be called, in this order, to add the events of a batch to the sums."""
     if not (isinstance(engine, Exact) and engine.sums_in_graph):
-        yield _from_coefficients(engine, batch, sums, opened)
+        yield _from_coefficients(engine, batch, sums, opened, watch)
         return
     for part in _parts(batch, engine.batch_events):
         weighed = sums.weigh(part.weights, part.numbers, part.labels)
         found = engine.sums(part.x, *weighed)
         if found is None:  # a number that is not finite: its event is to be named
-            yield _from_coefficients(engine, part, sums, opened)
+            yield _from_coefficients(engine, part, sums, opened, None)
         else:
             yield partial(sums.merge_sums, *found, weighed)
 
 
 def _from_coefficients(
-    engine: Engine, batch: Batch, sums: Accumulator, opened: OpenModel
+    engine: Engine, batch: Batch, sums: Accumulator, opened: OpenModel, watch: Watcher | None
 ) -> Callable[[], None]:
-    answer = engine.coefficients(batch.x)
+    answer = engine.coefficients(batch.x, watch)
     _check_finite(answer, batch, opened)
     return partial(
         sums.update,

@@ -100,7 +100,7 @@ def sound(count: int) -> None:
 
 
 def test_sound_engines_never_differ():
-    sound(60)
+    sound(30)
 
 
 @pytest.mark.slow

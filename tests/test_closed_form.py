@@ -36,6 +36,7 @@ def test_scores_are_those_of_the_closed_form(toy, dtype, tolerance, mixed, accur
         mixed=mixed,
         accuracy=accuracy,
         bootstrap=0,
+        check=0,
     )
     assert_closed_form(result, z, labels, (a, b, c), tolerance)
 
@@ -44,9 +45,8 @@ def test_scores_are_those_of_the_closed_form(toy, dtype, tolerance, mixed, accur
 def test_exact_scores_are_those_of_the_closed_form(toy, dtype, tolerance):
     z, labels, (a, b, c) = toy
     z = z.astype(dtype).astype(np.float64)
-    result = ot.analyze(
-        oracle_model(a, b, c, dtype), z, labels=labels, engine="exact", scale="unit", bootstrap=0
-    )
+    options = {"labels": labels, "engine": "exact", "bootstrap": 0, "check": 0, "scale": "unit"}
+    result = ot.analyze(oracle_model(a, b, c, dtype), z, **options)
     assert_closed_form(result, z, labels, (a, b, c), tolerance)
 
 
@@ -72,6 +72,7 @@ def test_logit_link_lays_the_quadratic_open(toy, engine):
         engine=engine,
         scale="unit",
         bootstrap=0,
+        check=0,
     )
     quadratic_form = np.abs([a[0, 0], a[0, 1] + a[1, 0], a[1, 1]])
     assert result.score[0, 0, 2:] == pytest.approx(quadratic_form, rel=1e-4, abs=1e-5)

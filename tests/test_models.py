@@ -52,7 +52,16 @@ ASKED = {
 }
 
 
-@pytest.fixture(params=CASES, ids=lambda case: case.name)
+# minutes of evaluations: 576 and 600 features, recurrent or of many layers
+HEAVY = ("silero_vad_op18", "atspm_funcnet_pair")
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(case, marks=[pytest.mark.slow] * (case.name in HEAVY), id=case.name)
+        for case in CASES
+    ]
+)
 def case(request) -> Case:
     return request.param
 

@@ -65,7 +65,9 @@ def assert_same(result, reference):
         assert found.n_eff == pytest.approx(expected.n_eff, rel=1e-12)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 64, 1000])
+@pytest.mark.parametrize(
+    "batch_size", [1, 64, *(pytest.param(size, marks=pytest.mark.slow) for size in (7, 1000))]
+)
 def test_batches(table, reference, engine, tmp_path, batch_size):
     path = tmp_path / "events.parquet"
     pq.write_table(table, path, row_group_size=31)

@@ -28,6 +28,7 @@ def run_peers(folder, *programs: str, net: str = "4-8-6-3") -> tuple[int, dict]:
     return status, json.loads((folder / f"{Net.parse(net).name}.json").read_text())
 
 
+@pytest.mark.slow
 def test_both_engines_agree_and_are_timed_beside_the_limit(tmp_path, capsys):
     status, found = run_peers(tmp_path, "differences", "limit")
     assert status == 0
@@ -194,6 +195,7 @@ def test_rows_gives_its_ratio(monkeypatch, capsys):
         assert row["onnxruntime_rows_per_s"] > 0
 
 
+@pytest.mark.slow
 def test_memory_gives_its_ratio(monkeypatch, capsys):
     monkeypatch.setattr(memory, "measure", partial(memory.measure, small=1000, large=2000))
     monkeypatch.setattr("sys.argv", ["memory", "--json"])

@@ -8,7 +8,7 @@
 ``spread``         how well the data know the features' σ, and what it does to ⟨t⟩
 ``drift``          changes since a baseline; ``retraining``: since several trainings
 ``mirrored``       p and 1 − p are told once; ``categories``: one-hot features
-``service``        ``audit``: the library call
+``service``        ``audit``: the library call, which the package itself is, too: ``ot.audit(…)``
 ``outcome``        ``AuditOutcome``; ``finding``: what, where, how much, how sure, what to do
 ``notebook``       what a notebook shows
 ``formats``        text, JSON and the others
@@ -17,6 +17,10 @@
 """
 
 from __future__ import annotations
+
+import sys
+from inspect import signature
+from types import ModuleType
 
 from onnxtaylor.audit.base import Check, Looked, NotApplicableError, option
 from onnxtaylor.audit.finding import Finding, Location, Subject
@@ -39,3 +43,18 @@ __all__ = [
     "option",
     "read_policy",
 ]
+
+
+class _Callable(ModuleType):
+    """A package that is called like the function of its name.
+
+    ``ot.audit(model, x)`` works, and so do ``import onnxtaylor.audit`` and imports from it: they
+    put the package in the place of the name.
+    """
+
+    __call__ = staticmethod(audit)
+
+
+_package = sys.modules[__name__]
+_package.__class__ = _Callable
+_package.__signature__ = signature(audit)  # type: ignore[attr-defined]  # for help and editors

@@ -36,6 +36,7 @@ __all__ = ["Evidence", "sha256_of"]
 
 Floats = npt.NDArray[np.float64]
 
+IN_MEMORY = "array"  # where events come from that are in no file
 EVALUATED = 4096  # events at which responses are looked at
 
 
@@ -43,7 +44,7 @@ EVALUATED = 4096  # events at which responses are looked at
 class Evidence:
     """Files and options of one audit, and what follows from them.
 
-    ``options`` are the keywords of ``analyze``.
+    ``options`` are the keywords of ``analyze``. Events that are no ``files`` are ``x``, in memory.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class Evidence:
     gof_path: Path | None = None
     progress: Progress | None = None
     role: str = "model"
+    x: Any = None
 
     @property
     def model_file(self) -> Location:
@@ -63,7 +65,12 @@ class Evidence:
     @property
     def data_file(self) -> Location:
         """Where findings about the data point to: the first file."""
-        return Location("data", str(self.files[0]))
+        return Location("data", str(self.files[0]) if self.files else IN_MEMORY)
+
+    @property
+    def events(self) -> Any:
+        """What ``analyze`` is given: the files, or the events in memory."""
+        return list(self.files) if self.files else self.x
 
     def open(self) -> None:
         """Reads all files but the data. Raises OnnxTaylorError for what cannot be read."""
@@ -90,6 +97,8 @@ class Evidence:
     @cached_property
     def data_hashes(self) -> tuple[tuple[Location, str | None], ...]:
         """The data's files and their SHA-256; None of what is no file."""
+        if not self.files:
+            return ((self.data_file, None),)
         return tuple((Location("data", str(path)), sha256_of(path)) for path in self.files)
 
     @cached_property
@@ -118,20 +127,21 @@ class Evidence:
     def source(self) -> EventSource:
         """The events. Raises DataError."""
         get = self.options.get
-        names = get("feature_names")
+        names, label, weight = get("feature_names"), get("labels"), get("weights")
         return open_data(
             self.model,
             self.request,
-            list(self.files),
+            self.events,
             DataRequest(
                 features=None if names is None else tuple(names),
-                label=get("labels"),
-                weight=get("weights"),
+                label=label if isinstance(label, str) else None,
+                weight=weight if isinstance(weight, str) else None,
                 exclude=tuple(get("exclude") or ()),
                 events=get("events"),
                 sample=get("sample"),
             ),
             missing=get("missing"),
+            arrays=(weight, label),
             seed=get("seed", 0),
         )
 
@@ -150,7 +160,7 @@ class Evidence:
     @cached_property
     def _analysis(self) -> TaylorResult | OnnxTaylorError:
         try:
-            return analyze(self.path, list(self.files), progress=self.progress, **self.options)
+            return analyze(self.path, self.events, progress=self.progress, **self.options)
         except OnnxTaylorError as error:
             return error
 

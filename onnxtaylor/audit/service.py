@@ -9,12 +9,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from onnxtaylor.audit.base import Check, FileCheck, Looked, NotApplicableError
 from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.evidence import Evidence, sha256_of
 from onnxtaylor.audit.mirrored import merged
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, File
 from onnxtaylor.audit.policy import Policy, find_policy, read_policy
+from onnxtaylor.bars import showing
+from onnxtaylor.data import EventSource, file_names
 from onnxtaylor.errors import (
     DisagreementError,
     ModelError,
@@ -37,22 +41,25 @@ TELLING = ("primal-agreement", "finite")
 
 def audit(
     model: str | os.PathLike[str],
-    data: Paths,
+    x: npt.ArrayLike | EventSource | Paths,
     policy: str | os.PathLike[str] | Policy | None = None,
     *,
     baseline: Paths | None = None,
     reference: str | os.PathLike[str] | None = None,
     gof: str | os.PathLike[str] | None = None,
     strict: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **options: Any,
 ) -> AuditOutcome:
     """Whether a model passes the checks of a policy on a data set.
 
     Parameters
     ----------
-    model, data
-        An ONNX file, and one or several files of events.
+    model
+        An ONNX file.
+    x
+        Events as ``analyze`` takes them: one or several file names, an array (N, n), a data frame,
+        or an ``EventSource``.
     policy
         A TOML file or a ``Policy``; by default that of the working directory: see
         ``onnxtaylor.audit.policy``.
@@ -63,7 +70,7 @@ def audit(
     strict
         Whether warnings count as errors.
     progress
-        Called with (stage, events done, events in all).
+        Called with (stage, events done, events in all); True draws a bar, also in notebooks.
     **options
         Those of ``analyze``, in place of those of the policy.
 
@@ -79,21 +86,22 @@ def audit(
     given: dict[str, Paths | None] = {"baseline": baseline, "reference": reference, "gof": gof}
     beside = {name: _paths(given[name] or getattr(policy, name)) for name in BESIDE}
     _complete(policy, beside, given)
-    evidence = gather(model, data, policy, beside, progress, options)
-    evidence.open()
-    checks = [c if _lacking(c, evidence) else c.settled(evidence) for c in policy.checks]
-    for check in checks:
-        if not _lacking(check, evidence):
-            check.ready(evidence)
-    outcomes: dict[str, CheckOutcome] = {}
-    # why a model has no coefficients one check can say, and no other
-    disagree = isinstance(evidence.failure, DisagreementError)
-    first = "primal-agreement" if disagree else "finite"
-    for check in sorted(checks, key=lambda check: check.id != first):
-        tell(progress, check.name, 0, None)
-        outcomes[check.name] = _outcome(check, evidence, policy, outcomes)
-    result = None if evidence.failure is not None else evidence.result
-    _require_told(evidence, policy, outcomes)
+    with showing(progress) as told:
+        evidence = gather(model, x, policy, beside, told, options)
+        evidence.open()
+        checks = [c if _lacking(c, evidence) else c.settled(evidence) for c in policy.checks]
+        for check in checks:
+            if not _lacking(check, evidence):
+                check.ready(evidence)
+        outcomes: dict[str, CheckOutcome] = {}
+        # why a model has no coefficients one check can say, and no other
+        disagree = isinstance(evidence.failure, DisagreementError)
+        first = "primal-agreement" if disagree else "finite"
+        for check in sorted(checks, key=lambda check: check.id != first):
+            tell(told, check.name, 0, None)
+            outcomes[check.name] = _outcome(check, evidence, policy, outcomes)
+        result = None if evidence.failure is not None else evidence.result
+        _require_told(evidence, policy, outcomes)
     return AuditOutcome(
         model=File(str(evidence.path), evidence.model.sha256),
         data=tuple(File(where.path, digest) for where, digest in evidence.data_hashes),
@@ -115,15 +123,19 @@ def audit(
 
 def gather(
     model: str | os.PathLike[str],
-    data: Paths,
+    x: npt.ArrayLike | EventSource | Paths,
     policy: Policy,
     beside: Mapping[str, tuple[Path, ...]],
     progress: Progress | None,
     options: Mapping[str, Any],
 ) -> Evidence:
     """What the checks look at; ``options`` go before those of the policy."""
-    files = [data] if isinstance(data, str | os.PathLike) else list(data)
-    if not files:
+    if not isinstance(model, str | os.PathLike):
+        raise OptionError(
+            "an audit tells which file passed, by its hash: save the model, and name the file"
+        )
+    files = file_names(x)
+    if files is None and isinstance(x, list | tuple) and not x:
         raise OptionError("no data: name one file at least")
     kept = {
         RENAMED.get(key, key.replace("-", "_")): value for key, value in policy.analysis.items()
@@ -131,7 +143,8 @@ def gather(
     kept |= {key: value for key, value in options.items() if value is not None}
     return Evidence(
         path=Path(model),
-        files=tuple(Path(file) for file in files),
+        files=tuple(Path(file) for file in files or ()),
+        x=None if files else x,
         options=kept,
         baseline_paths=beside.get("baseline", ()),
         reference_path=_only(beside.get("reference", ())),

@@ -29,11 +29,14 @@ J. Sci. Comput. 41 (2019) A2815.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from math import comb
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.bars import Progress, tell
 from onnxtaylor.engine.base import BatchCoefficients, Engine
 
 __all__ = ["round_off", "scale_of"]
@@ -56,12 +59,13 @@ def round_off(
     length: Floats,
     digits: int,
     seed: int,
+    progress: Progress | None = None,
 ) -> tuple[Floats, Floats]:
     """The allowances of the exact engine's terms (E, C, K) and responses (E, C) at x (E, n).
 
     ``found`` is its answer there, ``spread`` (n,) each feature's spread, ``length`` (n,)
-    the L of each, ``digits`` the binary digits of its format. Raises ModelError where the engine
-    does.
+    the L of each, ``digits`` the binary digits of its format; ``progress`` is told how many of the
+    evaluations are done. Raises ModelError where the engine does.
     """
     epsilon = 2.0 ** (1 - digits)
     _, exponent = np.frexp(np.maximum(np.abs(x), spread))
@@ -71,11 +75,22 @@ def round_off(
     far = LONG * epsilon ** (1 / 6) * length / np.sqrt(x.shape[1])
     long = np.maximum(np.rint(far / grid), SHORT_SPACINGS)
     centre = _joined(found)
+    calls = count()
+
+    def evaluate(points: Floats) -> Floats:
+        done, total = next(calls) * len(x), 2 * POINTS * len(x)
+
+        def watch(share: float) -> None:
+            tell(progress, "rounding", done + round(share * len(x)), total)
+
+        watch(0.0)
+        return _joined(exact.coefficients(points, watch))
+
     units = np.append(exact.indices.scale(spread), 1.0)
     groups = np.append(exact.indices.orders, 0)
     values = np.abs(centre) * units
-    allowance = SIGMAS * _noise(exact, x, short * grid * sign, SHORT_ORDERS)
-    further = SIGMAS * _noise(exact, x, long * grid * sign, LONG_ORDERS)
+    allowance = SIGMAS * _noise(evaluate, x, short * grid * sign, SHORT_ORDERS)
+    further = SIGMAS * _noise(evaluate, x, long * grid * sign, LONG_ORDERS)
     mean = np.where(np.isfinite(centre), np.abs(centre), 0.0).mean(axis=0)
     allowance += np.minimum(further, LONG_MOST * mean)
     values = np.maximum(values, values.mean(axis=0))
@@ -101,10 +116,12 @@ def _joined(answer: BatchCoefficients) -> Floats:
     return np.concatenate((answer.terms, answer.responses[..., None]), axis=2)
 
 
-def _noise(exact: Engine, x: Floats, step: Floats, orders: tuple[int, ...]) -> Floats:
+def _noise(
+    evaluate: Callable[[Floats], Floats], x: Floats, step: Floats, orders: tuple[int, ...]
+) -> Floats:
     """σ of terms and responses (E, C, K + 1): the largest of the estimates by each order."""
     # the engine may reuse its arrays
-    part = np.stack([_joined(exact.coefficients(x + k * step)) for k in range(1, POINTS + 1)])
+    part = np.stack([evaluate(x + k * step) for k in range(1, POINTS + 1)])
     found = np.zeros(part.shape[1:])
     for order in range(1, max(orders) + 1):
         part = np.diff(part, axis=0)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.bars import Progress, tell
 from onnxtaylor.checking.budget import round_off, scale_of
 from onnxtaylor.checking.outcome import (
     Comparisons,
@@ -33,7 +34,7 @@ from onnxtaylor.checking.verdicts import (
     overall,
 )
 from onnxtaylor.data import Survey
-from onnxtaylor.engine.base import BatchCoefficients, Engine
+from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
 from onnxtaylor.engine.differences import Differences
 from onnxtaylor.engine.joints import Apart
 from onnxtaylor.engine.mixed import Mixed
@@ -68,15 +69,16 @@ def compare_engines(
     used: Engine | None = None,
     refused: str | None = None,
     evaluations: int | None = None,
+    progress: Progress | None = None,
 ) -> CrossCheck:
     """Both engines at the events of a sample, and what follows from it.
 
     ``used`` is the engine of the analysis, which is checked as it is, ``refused`` why it is not the
     exact one where that was tried; ``make(indices, options, x)`` makes what is lacking. With
     ``evaluations`` of the model, only as many events are compared as these suffice for, eight at
-    least. Nothing is raised: where there is nothing to compare with, the verdict is ``not run``
-    with its reason; ``undecided`` where an engine fails; ``differs`` where the derivative graph
-    does not respond as the model does.
+    least; ``progress`` is told how many are done. Nothing is raised: where there is nothing to
+    compare with, the verdict is ``not run`` with its reason; ``undecided`` where an engine fails;
+    ``differs`` where the derivative graph does not respond as the model does.
     """
     known: dict[str, Any] = {
         "model": opened.model.path,
@@ -104,7 +106,7 @@ def compare_engines(
                     " event: too many to check by the way; `onnxtaylor check` does, and takes long"
                 )
             x = x[: max(FEWEST, evaluations // differences.points)]
-        both = _evaluate(exact, differences, x, found.spread, sample.seed)
+        both = _evaluate(exact, differences, x, found.spread, sample.seed, progress)
     except _NotComparableError as error:
         return not_run(str(error), **known)
     except DisagreementError as error:
@@ -231,11 +233,24 @@ def _engines(
 
 
 def _evaluate(
-    exact: Engine, differences: Differences, x: Floats, spread: Floats, seed: int
+    exact: Engine,
+    differences: Differences,
+    x: Floats,
+    spread: Floats,
+    seed: int,
+    progress: Progress | None,
 ) -> _Both:
     """The answers of both at x, and what rounding may have done to those of the exact engine."""
     narrow = _UpTo(exact, differences.indices)
-    ours, theirs = narrow.coefficients(x), _kept(differences.coefficients(x))
+    total = len(x) * differences.points
+    tell(progress, "cross-check", 0, total)
+    ours = narrow.coefficients(x)
+    theirs = _kept(
+        differences.coefficients(
+            x, lambda share: tell(progress, "cross-check", round(share * total), total)
+        )
+    )
+    tell(progress, "cross-check", total, total)
     terms, responses = round_off(
         narrow,
         x,
@@ -244,6 +259,7 @@ def _evaluate(
         length=_lengths(differences, spread),
         digits=_digits(narrow.precision),
         seed=seed,
+        progress=progress,
     )
     again = partial(confirmed_ratio, differences, x, ours.terms, terms)
     return _Both(ours, theirs, terms, responses, exact.precision, again)
@@ -268,9 +284,9 @@ class _UpTo:
         self._engine, self.indices = engine, indices
         self.precision, self.batch_events = engine.precision, engine.batch_events
 
-    def coefficients(self, x: Floats) -> BatchCoefficients:
+    def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
         """Those of the engine, in arrays of their own."""
-        answer = self._engine.coefficients(x)
+        answer = self._engine.coefficients(x, watch)
         return BatchCoefficients(
             answer.responses.copy(),
             answer.terms[..., : len(self.indices)].copy(),

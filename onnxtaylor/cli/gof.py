@@ -193,7 +193,7 @@ def gof(
     if combine:
         found = read_combine(combine, names or [], key)
     else:
-        with options.data_files(files) as paths:
+        with options.data_files(files) as paths, console.progress_bar(quiet, "tests") as progress:
             count = len(data or [])
             samples = read_samples(
                 [paths[0], *paths[count:]],
@@ -204,7 +204,7 @@ def gof(
                 exclude=exclude or (),
                 missing=missing,
             )
-        found = goodness_of_fit(*samples, settings)
+            found = goodness_of_fit(*samples, settings, progress=progress)
     if plot is not None:
         _draw(found, draw, plot)
     if out is not None:

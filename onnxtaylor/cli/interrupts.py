@@ -2,13 +2,16 @@
 
 Python raises KeyboardInterrupt wherever the main thread is. In the midst of an import that leaves
 the import's lock taken: every other thread that imports something, as Numba does when it compiles,
-waits forever; or the exception is lost in a callback. So an interrupt that comes during an import
-is raised when the import is done.
+waits forever; or the exception is lost in a callback. And CPython never
+forgets an exception that left the text of an ``eval``, as with which typer reads annotations: it
+ends the process by SIGINT in place of the exit status. So an interrupt that comes during either is
+raised when it is done.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +25,9 @@ LOOKS = 1000  # after which it is raised whatever happens
 
 @contextmanager
 def outside_imports() -> Iterator[None]:
-    """Within it, KeyboardInterrupt is raised outside imports only (in the main thread)."""
+    """Within it, KeyboardInterrupt is raised outside imports and evaluated text only (in the main
+    thread).
+    """
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
@@ -30,11 +35,12 @@ def outside_imports() -> Iterator[None]:
         yield  # whoever called us has a way of his own
         return
     looks = 0
+    caller = sys._getframe(2)  # behind contextlib; what is below it is not ours
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal looks
         looks += 1
-        if _imports(frame) and looks < LOOKS:
+        if _must_end(frame, caller) and looks < LOOKS:
             signal.setitimer(signal.ITIMER_REAL, PAUSE)
             return
         looks = 0
@@ -50,10 +56,10 @@ def outside_imports() -> Iterator[None]:
         signal.signal(signal.SIGALRM, alarm)
 
 
-def _imports(frame: FrameType | None) -> bool:
-    """Whether this frame was called, by however many others, by an import."""
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
+def _must_end(frame: FrameType | None, caller: FrameType) -> bool:
+    """Whether an import or evaluated text called this frame, by however many others."""
+    while frame is not None and frame is not caller:
+        if frame.f_code.co_filename.startswith(("<frozen importlib", "<string>")):
             return True
         frame = frame.f_back
     return False

@@ -2,7 +2,7 @@
 
 ==============================  ===================================================================
 ``base``                        what every source is: ``Batch``, ``EventSource``
-``arrays``                      arrays and data frames in memory
+``arrays``, ``frames``          arrays and data frames in memory: ``in_memory``
 ``table``                       files, by their ending: ``open_source``
 ``columns``                     which columns are features, label, weight: ``ColumnRequest``
 ``header``, ``csv``             text tables, streamed
@@ -22,9 +22,10 @@ from __future__ import annotations
 from onnxtaylor.data.arrays import ArraySource
 from onnxtaylor.data.base import Batch, EventSource
 from onnxtaylor.data.columns import ColumnRequest
+from onnxtaylor.data.frames import in_memory, names_of
 from onnxtaylor.data.selection import first_events, sampled
 from onnxtaylor.data.survey import ClassSums, Survey, SurveyAccumulator, survey
-from onnxtaylor.data.table import FileSource, open_source
+from onnxtaylor.data.table import FileSource, file_names, open_source
 from onnxtaylor.data.values import is_missing
 
 __all__ = [
@@ -36,8 +37,11 @@ __all__ = [
     "FileSource",
     "Survey",
     "SurveyAccumulator",
+    "file_names",
     "first_events",
+    "in_memory",
     "is_missing",
+    "names_of",
     "open_source",
     "sampled",
     "survey",

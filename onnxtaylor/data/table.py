@@ -20,7 +20,7 @@ from onnxtaylor.data.values import check_features, check_weights
 from onnxtaylor.errors import DataError, OptionError, printable
 from onnxtaylor.recognize import head_of, kind_of
 
-__all__ = ["FileSource", "open_source"]
+__all__ = ["FileSource", "file_names", "open_source"]
 
 FORMATS: dict[str, Callable[[Path, str], Table]] = {
     ".npy": NpyTable,
@@ -114,6 +114,15 @@ def open_source(paths: Sequence[str | os.PathLike[str]], *, request: ColumnReque
     if not paths:
         raise OptionError("no data: name one file at least")
     return FileSource([_table(Path(path)) for path in paths], request)
+
+
+def file_names(x: object) -> list[str | os.PathLike[str]] | None:
+    """The names of files that x is, one or several, or None where it is data itself."""
+    if isinstance(x, str | os.PathLike):
+        return [x]
+    if isinstance(x, list | tuple) and x and all(isinstance(p, str | os.PathLike) for p in x):
+        return list(x)
+    return None
 
 
 def _table(path: Path) -> Table:

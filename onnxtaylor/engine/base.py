@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +12,9 @@ import numpy.typing as npt
 from onnxtaylor.engine.joints import Apart
 from onnxtaylor.indices import MultiIndices
 
-__all__ = ["BatchCoefficients", "Engine"]
+__all__ = ["BatchCoefficients", "Engine", "Watcher"]
+
+Watcher = Callable[[float], None]  # is told the share of a batch that is done, 0 to 1
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,13 @@ class Engine(Protocol):
     def batch_events(self) -> int:
         """The number of events that it likes to be given at a time."""
 
-    def coefficients(self, x: npt.NDArray[np.float64]) -> BatchCoefficients:
-        """The coefficients at the events x (B, n). Raises ModelError where the model fails."""
+    def coefficients(
+        self, x: npt.NDArray[np.float64], watch: Watcher | None = None
+    ) -> BatchCoefficients:
+        """The coefficients at the events x (B, n). Raises ModelError where the model fails.
+
+        ``watch`` is told now and then, in the caller's thread, how much of them is done.
+        """
 
     def describe(self) -> dict[str, object]:
         """What a reader of the result must know of the method, for ``options`` of the result."""

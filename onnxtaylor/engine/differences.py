@@ -14,16 +14,18 @@ kernels use all processors.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.engine.base import BatchCoefficients
+from onnxtaylor.bars import Progress, tell
+from onnxtaylor.engine.base import BatchCoefficients, Watcher
 from onnxtaylor.engine.noise import ResponseNoise, assumed_noise, measure_noise
 from onnxtaylor.engine.pipeline import Pipeline
 from onnxtaylor.engine.session import Session, available_threads
-from onnxtaylor.engine.sharing import share
+from onnxtaylor.engine.sharing import Tally, share
 from onnxtaylor.engine.stencil import Stencil, build_stencil
 from onnxtaylor.engine.steps import adapt_steps, formula_steps, pilot_events, wide_enough
 from onnxtaylor.graph import GraphFunction
@@ -52,7 +54,8 @@ class Differences:
     ``errors`` estimates the error of every coefficient and finds kinks, at the price of a stencil
     that reaches to three steps; ``accuracy`` is 6 then by default. Without errors ``accuracy`` is
     by default 4 in single precision, where wide steps keep the round-off small, and 2 in double.
-    Raises OptionError for what is not offered, ModelError where the model fails.
+    ``progress`` is told of the trials of steps. Raises OptionError for what is not offered,
+    ModelError where the model fails.
     """
 
     name = "differences"
@@ -71,6 +74,7 @@ class Differences:
         mixed: str = "two",
         threads: int = 0,
         provider: str = "cpu",
+        progress: Progress | None = None,
     ) -> None:
         self.indices = indices
         self.precision = function.precision
@@ -89,12 +93,16 @@ class Differences:
         event = np.zeros((1, function.n_features)) if x is None else x[:1]
         self._outputs = self._session(event).shape[1]
         pilot = None if x is None or not errors else pilot_events(x, self._outputs)
+        if pilot is not None:
+            tell(progress, "step sizes", 0, None)  # the noise comes first, and takes time, too
         self._noise = (
             assumed_noise(self._outputs, function.digits)
             if pilot is None
             else measure_noise(self._session, pilot, spread, digits=function.digits)
         )
-        self.steps = self._choose_steps(spread, pilot) if steps is None else steps
+        if steps is None:
+            steps = self._choose_steps(spread, pilot, progress)
+        self.steps = steps
         self._pipelines = self._make(self._stencil, self.steps)
 
     @property
@@ -134,9 +142,11 @@ class Differences:
             "steps": self.steps.tolist(),
         }
 
-    def coefficients(self, x: npt.NDArray[np.float64]) -> BatchCoefficients:
+    def coefficients(
+        self, x: npt.NDArray[np.float64], watch: Watcher | None = None
+    ) -> BatchCoefficients:
         """t_α at the events x (B, n), B as large as the caller likes. One call at a time."""
-        return self._evaluate(self._stencil, self._pipelines, x)
+        return self._evaluate(self._stencil, self._pipelines, x, watch)
 
     def with_other_steps(self, x: Floats, factor: float) -> BatchCoefficients:
         """t_α at the events x (B, n) by steps that are ``factor`` times as wide."""
@@ -147,7 +157,9 @@ class Differences:
         digits, reach = self._session.function.digits, self._stencil.formula.reach
         return wide_enough(steps, self._largest, reach=reach, digits=digits)
 
-    def _choose_steps(self, spread: Floats, pilot: Floats | None) -> Floats:
+    def _choose_steps(
+        self, spread: Floats, pilot: Floats | None, progress: Progress | None
+    ) -> Floats:
         digits = self._session.function.digits
         orders = (1, 2) if self._errors else (self.indices.order,) * 2
         start = np.stack(
@@ -157,8 +169,11 @@ class Differences:
             ]
         )
 
+        trials = count(1)
+
         def trial(indices: MultiIndices, steps: Floats) -> Floats:
             assert pilot is not None
+            tell(progress, "step sizes", next(trials), None)
             # all features climb the ladder at once: one that is too high must not spoil the others
             stencil = self._build(indices, apart=True, pooled=False)
             answer = self._evaluate(stencil, self._make(stencil, steps), pilot)
@@ -207,7 +222,11 @@ class Differences:
         ]
 
     def _evaluate(
-        self, stencil: Stencil, pipelines: Sequence[Pipeline], x: Floats
+        self,
+        stencil: Stencil,
+        pipelines: Sequence[Pipeline],
+        x: Floats,
+        watch: Watcher | None = None,
     ) -> BatchCoefficients:
         coefficients = len(stencil.slots_pairs) + sum(
             int((slots >= 0).sum()) for slots in (stencil.slots_first, stencil.slots_second)
@@ -216,18 +235,25 @@ class Differences:
         responses, terms = np.empty(shape[:2]), np.empty(shape)
         errors = np.empty(shape) if stencil.gaps is not None else None
         kinks = None if errors is None else np.empty(x.shape, dtype=np.bool_)
+        tally = Tally(len(x) * stencil.points, watch)
 
         def worker(pipeline: Pipeline) -> Callable[[slice], None]:
             def work(chunk: slice) -> None:
-                judged = (None, None) if errors is None else (errors[chunk], kinks[chunk])  # type: ignore[index]
-                pipeline.run(x[chunk], responses[chunk], terms[chunk], *judged)
+                pipeline.run(
+                    x[chunk],
+                    responses[chunk],
+                    terms[chunk],
+                    None if errors is None else errors[chunk],
+                    None if kinks is None else kinks[chunk],
+                    tally.add,
+                )
 
             return work
 
         # one pipeline alone stays in this thread, and takes all of Numba's threads
         numba.set_num_threads(min(self._threads, _NUMBA_THREADS))
         try:
-            share(len(x), self._events(stencil), [worker(p) for p in pipelines])
+            share(len(x), self._events(stencil), [worker(p) for p in pipelines], tally)
         finally:
             numba.set_num_threads(_NUMBA_THREADS)
         return BatchCoefficients(responses, terms, errors, kinks)

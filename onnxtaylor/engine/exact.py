@@ -18,13 +18,14 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.bars import Progress, tell
 from onnxtaylor.compiler.sums import loose_pieces, sums_graph
-from onnxtaylor.engine.base import BatchCoefficients
+from onnxtaylor.engine.base import BatchCoefficients, Watcher
 from onnxtaylor.engine.derive import derive
 from onnxtaylor.engine.joints import Limits, Sides
 from onnxtaylor.engine.lane import Lane, Reader, SumLane
 from onnxtaylor.engine.session import Session, available_threads, start
-from onnxtaylor.engine.sharing import share
+from onnxtaylor.engine.sharing import Tally, share
 from onnxtaylor.engine.sides import two_sides
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
@@ -49,8 +50,9 @@ class Exact:
     ``x`` (B, n) are events at which the graph is observed and timed. ``sums`` says who adds the
     coefficients of the given number of ``groups`` and bootstrap ``replicates``: the ``graph``, the
     ``kernel``, or (``auto``) the graph where ``provider`` is cuda and a batch has fewer sums than
-    coefficients, in bytes. Raises ModelError where an operator has no rule or the derivative graph
-    cannot be run.
+    coefficients, in bytes. ``progress`` is told that the graph is compiled, and which batch sizes
+    are tried. Raises ModelError where an operator has no rule or the derivative graph cannot be
+    run.
     """
 
     name = "exact"
@@ -66,6 +68,7 @@ class Exact:
         sums: str = "auto",
         groups: int = 1,
         replicates: int = 0,
+        progress: Progress | None = None,
     ) -> None:
         if sums not in SUMS:
             raise ValueError(f"sums {sums!r}: {', '.join(SUMS)} are offered")
@@ -73,9 +76,11 @@ class Exact:
         # of half precision the derivative graph makes single
         single = function.precision in ("float16", "bfloat16")
         self.precision = "float32" if single else function.precision
+        tell(progress, "compiling", 0, None)
         self.graph = derive(function, indices, x, loose=True, joints=True)
         self._function, self._provider = function, provider
         self._threads = threads or available_threads()
+        self._progress = progress
         self._observed = x
         self._limits = Limits(self._both_sides)
         original = Session(function, provider=provider, threads=1)
@@ -131,15 +136,21 @@ class Exact:
             "piecewise_linear": dict(self.graph.kinks),
         }
 
-    def coefficients(self, x: npt.NDArray[np.float64]) -> BatchCoefficients:
+    def coefficients(
+        self, x: npt.NDArray[np.float64], watch: Watcher | None = None
+    ) -> BatchCoefficients:
         """t_α at the events x (B, n). Raises ModelError where the responses disagree."""
         responses, terms = np.empty((len(x), self._outputs)), np.empty(self._shape(len(x)))
-        odd = np.empty(len(x), np.bool_)
+        odd, tally = np.empty(len(x), np.bool_), Tally(len(x), watch)
 
         def worker(lane: Lane) -> Callable[[slice], None]:
-            return lambda chunk: lane.run(x[chunk], responses[chunk], terms[chunk], odd[chunk])
+            def work(chunk: slice) -> None:
+                lane.run(x[chunk], responses[chunk], terms[chunk], odd[chunk])
+                tally.add(chunk.stop - chunk.start)
 
-        share(len(x), self._size, [worker(lane) for lane in self._lanes])
+            return work
+
+        share(len(x), self._size, [worker(lane) for lane in self._lanes], tally)
         return BatchCoefficients(responses, terms, apart=self._limits.take(x, terms, odd))
 
     def _both_sides(self) -> Sides:
@@ -192,6 +203,7 @@ class Exact:
         for size in (1, *sizes):
             if size > 1 and (size * each > WORK_BYTES or size > 64 * len(x)):
                 break
+            tell(self._progress, "batch size", size, None)
             found = size / _seconds(trial(size), np.resize(x, (size, x.shape[1])))
             if found > rate:
                 best, rate = size, found

@@ -28,10 +28,10 @@ import numpy.typing as npt
 from onnxtaylor_kernels.contract import contract
 from onnxtaylor_kernels.displace import displace
 
-from onnxtaylor.engine.base import BatchCoefficients
+from onnxtaylor.engine.base import BatchCoefficients, Watcher
 from onnxtaylor.engine.moves import Moves
 from onnxtaylor.engine.session import Session, available_threads
-from onnxtaylor.engine.sharing import share
+from onnxtaylor.engine.sharing import Tally, share
 from onnxtaylor.engine.stencil import build_stencil
 from onnxtaylor.graph import GraphFunction
 
@@ -112,19 +112,22 @@ class FiniteStep:
         """The number of evaluations; the steps are told with the features' names."""
         return {"points": self.points}
 
-    def coefficients(self, x: Floats) -> BatchCoefficients:
+    def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
         """r_α at the events x (B, n)."""
         shape = (len(x), self._outputs, len(self.indices))
         responses, terms = np.empty(shape[:2]), np.empty(shape)
+        tally = Tally(len(x) * self.points, watch)
 
         def work(chunk: slice) -> None:
-            self._respond(x[chunk], responses[chunk], terms[chunk])
+            self._respond(x[chunk], responses[chunk], terms[chunk], tally.add)
 
-        share(len(x), self._events, [work] * self._workers)
+        share(len(x), self._events, [work] * self._workers, tally)
         return BatchCoefficients(responses, terms)
 
-    def _respond(self, x: Floats, responses: Floats, terms: Floats) -> None:
-        """Fills responses (E, C) and terms (E, C, K)."""
+    def _respond(
+        self, x: Floats, responses: Floats, terms: Floats, evaluated: Callable[[int], None]
+    ) -> None:
+        """Fills responses (E, C) and terms (E, C, K); ``evaluated`` is told of rows as they go."""
         stencil, formula = self._stencil, self._stencil.formula
         centres = np.ascontiguousarray(x, self._session.function.dtype)
         steps, ones = self.moves.steps[None], np.ones((1, x.shape[1]))
@@ -144,6 +147,7 @@ class FiniteStep:
             )
             self._hold(rows, centres)
             found[:, first : first + size] = self._evaluate(rows)
+            evaluated(len(x) * size)
         responses[:] = found[:, 0]
         contract.alone(
             found,

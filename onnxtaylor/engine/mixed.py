@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.compiler.facts import shapes_from
-from onnxtaylor.engine.base import BatchCoefficients, Engine
+from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
 from onnxtaylor.engine.derive import derive
 from onnxtaylor.engine.joints import Apart
 from onnxtaylor.engine.observe import observe
@@ -167,9 +167,10 @@ class Mixed:
         }
         return {**self._exact.describe(), **self._differences.describe(), "engines": engines}
 
-    def coefficients(self, x: Floats) -> BatchCoefficients:
+    def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
         """t_α at the events x (B, n); errors are NaN where the exact engine knows none."""
-        exact, rest = self._exact.coefficients(x), self._differences.coefficients(x)
+        exact = self._exact.coefficients(x)
+        rest = self._differences.coefficients(x, watch)  # which takes most of the time
         responses = np.empty((len(x), len(self._names)))
         terms = np.empty((*responses.shape, len(self.indices)))
         for columns, answer in ((self._columns, exact), (self._others, rest)):

@@ -62,11 +62,13 @@ class Pipeline:
         terms: Floats,
         errors: Floats | None = None,
         kinks: npt.NDArray[np.bool_] | None = None,
+        evaluated: Callable[[int], None] | None = None,
     ) -> None:
         """Fills responses (E, C) and terms (E, C, K) at x (E, n), E at most ``events``.
 
-        Of a stencil with gaps also errors (E, C, K) and kinks (E, n). Raises ModelError where the
-        model fails.
+        Of a stencil with gaps also errors (E, C, K) and kinks (E, n). ``evaluated`` is told how
+        many rows the model has gone through since the last time. Raises ModelError where the model
+        fails.
         """
         stencil, weights, count = self._stencil, self._stencil.formula, len(x)
         centres = self._centres[:count]
@@ -84,6 +86,8 @@ class Pipeline:
                 self._rows[:count, :size],
             )
             self._call(count, first, size)()
+            if evaluated is not None:
+                evaluated(count * size)
         found = self._responses[:count]
         responses[:] = found[:, 0]
         self._contract(

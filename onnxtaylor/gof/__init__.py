@@ -6,24 +6,24 @@
 ``bins``        quantile bins of the expectation, joined until each holds enough
 ``saturated``   the likelihood ratio of observed and expected bins, its toys, p-values
 ``distances``   Kolmogorov–Smirnov and Anderson–Darling in fine bins
-``evaluate``    every feature and every pair: ``goodness_of_fit``
+``evaluate``    every feature and every pair of two samples
+``service``     ``goodness_of_fit``: the library call
 ``outcome``     ``GoodnessOfFit``: frozen, versioned, saved and loaded
 ``combine``     the same from files of CMS' combine
 ``join``        beside a result's ⟨t⟩: well modelled, check or drop, and the rule for it
 ==============  ===================================================================================
 
->>> from onnxtaylor.gof import goodness_of_fit, read_samples
->>> samples = read_samples(["data.csv"], ["mc.csv"], expected_weight="w")    # doctest: +SKIP
->>> goodness_of_fit(*samples).save("gof.json")                               # doctest: +SKIP
+>>> from onnxtaylor.gof import goodness_of_fit
+>>> goodness_of_fit("data.csv", "mc.csv", weights="w").save("gof.json")    # doctest: +SKIP
 """
 
 from __future__ import annotations
 
 from onnxtaylor.gof.combine import read_combine
-from onnxtaylor.gof.evaluate import goodness_of_fit
 from onnxtaylor.gof.join import JoinedTable, join
 from onnxtaylor.gof.outcome import GoodnessOfFit
 from onnxtaylor.gof.samples import Sample, read_samples
+from onnxtaylor.gof.service import goodness_of_fit
 from onnxtaylor.gof.settings import GofSettings
 
 __all__ = [

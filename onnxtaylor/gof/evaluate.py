@@ -1,15 +1,17 @@
-"""Tests of every feature and of every pair of features: the wiring."""
+"""Tests of every feature and of every pair of features of two samples: the wiring."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.bars import Progress, tell
 from onnxtaylor.data import is_missing
 from onnxtaylor.documents import told
 from onnxtaylor.errors import DataError
@@ -27,18 +29,22 @@ from onnxtaylor.gof.samples import Sample
 from onnxtaylor.gof.saturated import Bins, p_value
 from onnxtaylor.gof.settings import GofSettings
 
-__all__ = ["SATURATED", "goodness_of_fit"]
+__all__ = ["SATURATED", "compare_samples"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 SATURATED, KS, AD = "saturated", "kolmogorov-smirnov", "anderson-darling"
 # what a stream of random numbers is for: tests never share one, whatever else is tested
 FEATURE, FINE, PAIR = range(3)
 
 
-def goodness_of_fit(
-    observed: Sample, expected: Sample, settings: GofSettings | None = None
+def compare_samples(
+    observed: Sample,
+    expected: Sample,
+    settings: GofSettings,
+    progress: Progress | None = None,
 ) -> GoodnessOfFit:
     """Tests of the observed events against the expected ones, of the same features.
 
@@ -50,7 +56,6 @@ def goodness_of_fit(
     Raises DataError where the samples have other features or missing values, or the weights are
     of no use.
     """
-    settings = settings or GofSettings()
     if observed.names != expected.names:
         raise DataError("observed and expected have other features, or in another order")
     if told(observed.missing) != told(expected.missing):  # as text NaN is equal to itself
@@ -59,13 +64,16 @@ def goodness_of_fit(
             f" {told(expected.missing)} in the expected: give both the same one"
         )
     n = len(expected.names)
-    features = tuple(_feature(observed, expected, i, settings) for i in range(n))
+    features = tuple(
+        _feature(observed, expected, i, settings)
+        for i in _told(list(range(n)), progress, "features")
+    )
     pairs: tuple[PairFit, ...] = ()
     if settings.pairs:
         sides = [_coarse(observed, expected, i, settings.pair_bins) for i in range(n)]
         pairs = tuple(
             _pair(observed, expected, i, j, sides[i], sides[j], settings)
-            for i, j in combinations(range(n), 2)
+            for i, j in _told(list(combinations(range(n), 2)), progress, "pairs")
         )
     return GoodnessOfFit(
         method="toys",
@@ -77,6 +85,14 @@ def goodness_of_fit(
         warnings=tuple(_warnings(observed, expected)),
         version=version("onnxtaylor"),
     )
+
+
+def _told(items: Sequence[T], progress: Progress | None, stage: str) -> Iterator[T]:
+    """The items, and with each how many are done."""
+    for done, item in enumerate(items):
+        tell(progress, stage, done, len(items))
+        yield item
+    tell(progress, stage, len(items), len(items))
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.data import ColumnRequest, EventSource, open_source
+from onnxtaylor.data import (
+    ColumnRequest,
+    EventSource,
+    file_names,
+    in_memory,
+    names_of,
+    open_source,
+)
 from onnxtaylor.data.values import check_features, check_weights
 from onnxtaylor.errors import DataError, OptionError, listed, nearest, printable
 
-__all__ = ["Sample", "read_samples"]
+__all__ = ["Events", "Sample", "read_samples"]
 
 Floats = npt.NDArray[np.float64]
-Paths = Sequence[str | os.PathLike[str]]
+Events = npt.ArrayLike | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 EVENTS = 1 << 16  # read at a time
 
@@ -73,40 +81,75 @@ class Sample:
 
 
 def read_samples(
-    observed: Paths,
-    expected: Paths,
+    observed: Events,
+    expected: Events,
     *,
     features: Sequence[str] | None = None,
-    observed_weight: str | None = None,
-    expected_weight: str | None = None,
+    observed_weight: str | npt.ArrayLike | None = None,
+    expected_weight: str | npt.ArrayLike | None = None,
     exclude: Sequence[str] = (),
     missing: float | None = None,
 ) -> tuple[Sample, Sample]:
-    """Observed and expected events of files.
+    """Observed and expected events, each of files, a data frame or an array (N, n).
 
     ``features`` are the columns to compare; by default those that both have, in the order of the
-    expectation, without weights and ``exclude``. A bare array without names is matched by
-    position. Raises DataError where a file or column is missing, and where nothing is shared;
-    OptionError where one of the features is excluded.
+    expectation, without weights and ``exclude``. An array has no names: it is matched by position,
+    and ``features`` are the names of its columns. Weights are names of columns, or arrays (N,)
+    beside data in memory. Raises DataError where a file or column is missing, and where nothing is
+    shared; OptionError where one of the features is excluded.
     """
     named = None if features is None else tuple(features)
     if named is None or exclude:
         known = _columns(observed), _columns(expected)
         _check_excluded(exclude, [*known[1], *known[0]])
         if named is None:
-            named = _shared(*known, {*exclude, observed_weight, expected_weight})
+            weights = (w for w in (observed_weight, expected_weight) if isinstance(w, str))
+            named = _shared(*known, {*exclude, *weights})
     if both := [name for name in exclude if name in named]:
         raise OptionError(f"feature {printable(both[0], 60)!r} is excluded, too")
     found = []
-    for paths, weight in ((observed, observed_weight), (expected, expected_weight)):
-        request = ColumnRequest(None, features=named, weight=weight, missing=missing)
-        source = open_source(paths, request=request)
+    for events, weight in ((observed, observed_weight), (expected, expected_weight)):
+        source = _open(events, named, weight, missing)
         found.append(_read(source, named, weight is not None, missing))
     return found[0], found[1]
 
 
-def _columns(paths: Paths) -> tuple[str, ...]:
-    return open_source(paths, request=ColumnRequest(None)).columns.features
+def _columns(events: Events) -> tuple[str, ...]:
+    """Names of all columns; of an array their positions, as of a file without names."""
+    paths = file_names(events)
+    if paths is not None:
+        return open_source(paths, request=ColumnRequest(None)).columns.features
+    names = names_of(events)
+    return tuple(map(str, range(_width(events)))) if names is None else names
+
+
+def _width(events: Any) -> int:
+    """How many columns an array has."""
+    shape: tuple[int, ...] = np.shape(events)
+    return shape[1] if len(shape) == 2 else 1
+
+
+def _open(
+    events: Events,
+    features: tuple[str, ...],
+    weight: str | npt.ArrayLike | None,
+    missing: float | None,
+) -> EventSource:
+    named = weight if isinstance(weight, str) else None
+    weights = None if named is not None else weight
+    request = ColumnRequest(None, features=features, weight=named, missing=missing)
+    paths = file_names(events)
+    if paths is None:
+        columns = names_of(events)
+        if columns is not None:  # here nothing is renamed
+            for name in features:
+                if name not in columns:
+                    hint = nearest(name, columns)
+                    raise DataError(f"the data frame has no column {printable(name, 60)!r}{hint}")
+        return in_memory(events, request, weights=weights)
+    if weights is not None:
+        raise OptionError("weights are an array, but the events are files: name a column of theirs")
+    return open_source(paths, request=request)
 
 
 def _check_excluded(exclude: Sequence[str], known: Sequence[str]) -> None:

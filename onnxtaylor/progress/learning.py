@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from onnxtaylor.data import ArraySource, EventSource
+from onnxtaylor.data import ColumnRequest, EventSource, in_memory
 from onnxtaylor.documents import told
 from onnxtaylor.errors import DataError, OptionError, printable
 from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
@@ -241,7 +241,16 @@ class LearningProgress:
                 "callbacks need the events as an array or data frame: which columns of a file are"
                 " features is not known before a model is exported"
             )
-        for batch in ArraySource(self._x, missing=self._options.missing).batches(count):
+        wanted = self._wanted
+        columns = ColumnRequest(
+            None,
+            features=wanted.features,
+            label=wanted.label,
+            weight=wanted.weight,
+            exclude=wanted.exclude,
+            missing=self._options.missing,
+        )
+        for batch in in_memory(self._x, columns).batches(count):
             return batch.x
         raise DataError("there are no events to track")
 

@@ -108,8 +108,8 @@ def test_primal_agreement(sound, monkeypatch):
     """The derivative graph computes responses that are 1 % off."""
     right = Exact.coefficients
 
-    def wrong(self, x):
-        answer = right(self, x)
+    def wrong(self, x, watch=None):
+        answer = right(self, x, watch)
         answer.responses[...] *= 1.01
         return answer
 

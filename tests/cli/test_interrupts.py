@@ -10,6 +10,7 @@ import threading
 import time
 from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -17,6 +18,17 @@ import pytest
 
 from onnxtaylor.cli import interrupts
 from onnxtaylor.cli.interrupts import outside_imports
+
+
+@pytest.fixture(autouse=True)
+def heard():
+    """SIGINT is heard here, also where whoever started the tests ignores it: so do background
+    shells, nohup and some pipelines, and children inherit it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
 
 COLUMNS = ["--weight", "KaggleWeight", "--label", "Label", "--missing", "-999"]
 LINE = "error: interrupted: no result was written (--resume FOLDER keeps unfinished work)\n"
@@ -30,11 +42,11 @@ def long_job(tmp_path_factory):
     (place / "higgs.onnx").write_bytes((demo / "higgs.onnx").read_bytes())
     with (demo / "higgs.parquet").open("rb") as stream:
         events = pa.parquet.read_table(stream)
-    pa.parquet.write_table(pa.concat_tables([events] * 12), place / "events.parquet")
+    pa.parquet.write_table(pa.concat_tables([events] * 4), place / "events.parquet")
     return place
 
 
-def start(place, *words):
+def start(place, *words, sigint=signal.SIG_DFL):
     call = ["analyze", "higgs.onnx", "events.parquet", *COLUMNS, "--engine", "differences", *words]
     return subprocess.Popen(
         [sys.executable, "-m", "onnxtaylor", *call],
@@ -42,6 +54,7 @@ def start(place, *words):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, sigint),
     )
 
 
@@ -55,9 +68,27 @@ def interrupted(process):
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("seconds", [0.1, 0.2, 0.3, 0.45, 0.7])
+def wait_for_the_program(process):
+    """Until it listens: what comes while the interpreter itself starts, no program can answer."""
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        caught = next(line for line in status.read_text().splitlines() if "SigCgt" in line)
+        if int(caught.split()[1], 16) >> (signal.SIGALRM - 1) & 1:  # of ``outside_imports``
+            return
+        time.sleep(0.005)
+
+
+def wait_for_the_sums(process, folder):
+    """Until they are begun, when their folder is made, and for some of the events."""
+    while process.poll() is None and not folder.exists():
+        time.sleep(0.02)
+    time.sleep(1)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.35, 0.6])
 def test_while_it_loads(long_job, seconds):
     process = start(long_job, "-o", "loading.json")
+    wait_for_the_program(process)
     time.sleep(seconds)
     status, out, err = interrupted(process)
     assert (status, out) == (2, "")
@@ -65,10 +96,26 @@ def test_while_it_loads(long_job, seconds):
     assert not (long_job / "loading.json").exists()
 
 
+def test_where_sigint_is_ignored_it_is_not_heard(long_job, tmp_path):
+    """As a job in the background, which Ctrl-C on the terminal is not meant for."""
+    short = ["--events", "300", "--check", "0", "--bootstrap", "0"]
+    process = start(long_job, *short, "-o", str(tmp_path / "done.json"), sigint=signal.SIG_IGN)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    out, err = process.communicate()
+    assert (process.returncode, "interrupted" in err) == (0, False)
+    assert out
+    assert (tmp_path / "done.json").exists()
+
+
 @pytest.mark.slow
 def test_in_the_midst_of_the_work(long_job):
     process = start(long_job, "-o", "result.json", "--csv", "table.csv")
-    time.sleep(2.5)
+    maps = Path(f"/proc/{process.pid}/maps")
+    while process.poll() is None and "onnxruntime_pybind11_state" not in maps.read_text():
+        time.sleep(0.02)  # until the runtime is loaded
+    time.sleep(1)
     assert process.poll() is None, "the job is too short"
     assert interrupted(process) == (2, "", LINE)
     assert {path.name for path in long_job.iterdir()} == {"higgs.onnx", "events.parquet"}
@@ -80,7 +127,7 @@ def test_continued_work_gives_the_same_bytes(long_job, tmp_path):
     tried = 0
     while tried < 3 and not (sums / "sums.npz").exists():
         process = start(long_job, "-o", str(result), "--resume", str(sums), "-q")
-        time.sleep(2.5 + tried)
+        wait_for_the_sums(process, sums)
         status, out, err = interrupted(process)
         tried += 1
         assert (status, out) == (2, "")
@@ -125,6 +172,48 @@ def test_an_import_that_never_ends_is_interrupted(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt), outside_imports():
         import_module("endless_module")
     assert time.monotonic() - began < 5
+
+
+def test_evaluated_text_is_finished_first():
+    """Else Python ends the process by SIGINT, whatever becomes of the exception."""
+    done = []
+
+    def evaluate():
+        eval("(send(), done.append(1))", {"send": send, "done": done})
+        time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt), outside_imports():
+        evaluate()
+    assert done == [1]
+
+
+EVALUATED = """
+import os, signal, sys, time
+from onnxtaylor.cli.interrupts import outside_imports
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    with outside_imports():
+        eval("os.kill(os.getpid(), signal.SIGINT)")
+        time.sleep(10)
+except KeyboardInterrupt:
+    sys.exit(2)
+"""
+
+
+def test_the_exit_status_is_that_of_the_program(tmp_path):
+    (tmp_path / "program.py").write_text(EVALUATED)
+    done = subprocess.run([sys.executable, tmp_path / "program.py"], timeout=60)
+    assert done.returncode == 2
+
+
+def test_a_program_in_text_is_interrupted_at_once():
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", EVALUATED.replace('eval("', "(lambda: ").replace('")', ")()")],
+        timeout=60,
+    )
+    assert time.monotonic() - began < 8
+    assert done.returncode != 0
 
 
 def test_elsewhere_at_once_and_the_handlers_are_given_back():

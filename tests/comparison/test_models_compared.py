@@ -153,7 +153,8 @@ def test_progress_is_told_or_drawn(case, monkeypatch):
     assert told[-1] == ("comparing", 300, 300)
     assert not drawn
     seen = compare_models(a, b, x, order=1, progress=True)
-    assert drawn == told
+    # how often a stage reports on its way depends on the clock
+    assert {name: state for name, *state in drawn} == {name: state for name, *state in told}
     assert seen.to_json() == silent.to_json()
 
 

@@ -13,16 +13,16 @@ from validation.node_cases import Case, SkipError
 from validation.node_embeddings import embeddings
 
 PASSED = 630  # of the full set, at their input or beside it: it never falls below
-QUICK = 189  # of the first and the last case of every operator
+QUICK = 105  # of the first case of every operator
 
 
 def chosen() -> list:
-    """The first and the last case of every operator, by name."""
-    by_kind: dict[str, list] = {}
+    """The first case of every operator, by name."""
+    first: dict[str, object] = {}
     for test in sorted(collected(), key=lambda t: t.name):
         node = test.model.graph.node[0]
-        by_kind.setdefault(f"{node.domain}.{node.op_type}", []).append(test)
-    return [group[k] for group in by_kind.values() for k in sorted({0, len(group) - 1})]
+        first.setdefault(f"{node.domain}.{node.op_type}", test)
+    return list(first.values())
 
 
 def outcomes(tests: list) -> list[Outcome]:
@@ -39,7 +39,7 @@ def judge(found: list[Outcome], least: int) -> None:
     assert all(o.reason for o in found if o.status == "skipped")
 
 
-def test_two_cases_of_every_operator():
+def test_a_case_of_every_operator():
     judge(outcomes(chosen()), QUICK)
 
 

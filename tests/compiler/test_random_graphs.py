@@ -64,13 +64,13 @@ THIRD = {**SECOND, "n": st.integers(1, 3), "responses": st.integers(1, 3)}
 THIRD["steps"] = steps_of(NAMES, 1, 8)
 
 
-@drawn(150)
+@drawn(75)
 @given(**SECOND)
 def test_up_to_second_order(n: int, responses: int, ends: int, steps: list[Any]):
     compare(2, n, responses, ends, steps)
 
 
-@drawn(150)
+@drawn(50)
 @given(**THIRD)
 def test_third_order(n: int, responses: int, ends: int, steps: list[Any]):
     compare(3, n, responses, ends, steps)
@@ -110,7 +110,7 @@ def test_every_variant_of_a_step_at_third_order(name: str):
 CHOSEN = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=3), min_size=1, max_size=6)
 
 
-@drawn(60)
+@drawn(20)
 @given(n=st.integers(1, 4), responses=st.integers(1, 3), steps=steps_of(NAMES, 3, 8), chosen=CHOSEN)
 def test_chosen_coefficients_are_those_of_the_full_graph(
     n: int, responses: int, steps: list[Any], chosen: list[list[int]]

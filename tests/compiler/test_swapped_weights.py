@@ -83,7 +83,7 @@ def swap(proto: onnx.ModelProto, x: Array, seed: int = 0) -> tuple[DerivativeGra
     return graph, distance(found, wanted, 1e-6)
 
 
-@drawn(120)
+@drawn(50)
 @given(
     n=st.integers(1, 4),
     responses=st.integers(1, 4),

@@ -178,11 +178,12 @@ def test_whole_numbers_move_by_whole_steps_inside_their_range(step, missing):
     if missing is not None:
         x[::7, 0] = x[::5, 1] = missing
     proto = net(7, kind=F64)
+    session = onnxruntime.InferenceSession(proto.SerializeToString())
     seen = []
 
     def f(rows):
         seen.append(rows)
-        return ask_double(proto, rows)
+        return session.run(None, {"x": rows})[0]
 
     valid = np.ma.masked_equal(x, MISSING)
     moves = plan_moves(
@@ -207,11 +208,6 @@ def test_whole_numbers_move_by_whole_steps_inside_their_range(step, missing):
     if missing is not None:
         with_count = [k for k, alpha in enumerate(engine.indices.tuples()) if 1 in alpha]
         assert (found.terms[::5, :, with_count] == 0).all()
-
-
-def ask_double(proto, rows):
-    session = onnxruntime.InferenceSession(proto.SerializeToString())
-    return session.run(None, {"x": rows})[0]
 
 
 def test_steps_by_name_leave_the_others():

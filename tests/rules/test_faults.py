@@ -181,7 +181,9 @@ def none_notices(kind: str, rule: Rule, monkeypatch: pytest.MonkeyPatch) -> bool
 RULED = sorted(kind for kind in TABLE if RULES[kind].kind != "constant")
 
 
-@pytest.mark.parametrize("fault", FACTORS)
+@pytest.mark.parametrize(
+    "fault", ["one percent more", pytest.param("the other sign", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("kind", RULED)
 def test_a_fault_in_a_rule_is_noticed(kind: str, fault: str, monkeypatch: pytest.MonkeyPatch):
     rule = RULES[kind]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -11,12 +13,21 @@ from onnx import defs, helper, inliner
 from onnxtaylor.compiler import TERMS, missing_rules
 from onnxtaylor.rules import RULES
 from tests.rules.generic import check, dtype_of
-from tests.rules.reference import Evaluator, compiled, distance, function_of, terms
+from tests.rules.reference import Array, Evaluator, compiled, distance, function_of, terms
 from tests.rules.sample import FEATURES, Sample
 from tests.rules.samples import SAMPLES, by_kind
 
 EVERY = pytest.mark.parametrize("s", SAMPLES, ids=str)
 DOUBLE = pytest.mark.parametrize("s", [s for s in SAMPLES if not s.single], ids=str)
+
+
+@cache
+def made(s: Sample) -> tuple[Evaluator, Array]:
+    """The compiled graph of a sample, which several tests look at, and its coefficients."""
+    x = s.events().astype(dtype_of(s))
+    _, graph = compiled(s.model(dtype_of(s)), x)
+    ask = Evaluator(graph.proto)
+    return ask, ask(x)[TERMS]
 
 
 def test_every_rule_has_a_sample_and_every_sample_a_rule():
@@ -33,7 +44,7 @@ def test_derivatives_agree_with_differences_of_the_original_graph(s: Sample, smo
 def test_hessian_is_symmetric(s: Sample):
     """The features in reverse order turn the upper triangle into the lower one."""
     x = s.events().astype(dtype_of(s))
-    _, upper = terms(s.model(dtype_of(s)), x)
+    _, upper = made(s)
     _, lower = terms(s.model(dtype_of(s), turned=True), np.ascontiguousarray(x[:, ::-1]))
     i, j = np.triu_indices(FEATURES)
     square = np.zeros((*upper.shape[:2], FEATURES, FEATURES))
@@ -46,10 +57,7 @@ def test_hessian_is_symmetric(s: Sample):
 @EVERY
 def test_one_event_alone_equals_the_event_in_a_batch(s: Sample):
     x = s.events().astype(dtype_of(s))
-    proto = s.model(dtype_of(s))
-    _, whole = terms(proto, x)
-    _, graph = compiled(proto, x)
-    ask = Evaluator(graph.proto)
+    ask, whole = made(s)
     for k in range(len(x)):
         alone = ask(x[k : k + 1])[TERMS]
         assert distance(alone, whole[k : k + 1]) < (1e-5 if s.single else 1e-13)
@@ -59,7 +67,7 @@ def test_one_event_alone_equals_the_event_in_a_batch(s: Sample):
 def test_single_precision_on_onnxruntime_agrees_with_double(s: Sample):
     """The graph passes ONNX's checker and runs on onnxruntime, optimized as it likes."""
     x = s.events()
-    _, wanted = terms(s.model(np.float64), x)
+    _, wanted = made(s)
     function, graph = compiled(s.model(np.float32), x.astype(np.float32))
     onnx.checker.check_model(graph.proto)
     session = onnxruntime.InferenceSession(
@@ -108,7 +116,7 @@ def test_derivatives_are_those_of_the_official_function_body(s: Sample):
     if missing:
         pytest.skip(f"no rule for {missing[0][0]}, of which the body is made")
     _, wanted = terms(body, x)
-    _, found = terms(proto, x)
+    _, found = made(s)
     assert distance(found, wanted) < 1e-12
 
 

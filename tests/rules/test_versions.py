@@ -18,6 +18,7 @@ from onnx import defs, helper, numpy_helper
 
 from onnxtaylor.compiler import TERMS, MissingRuleError, compile_terms, missing_rules
 from onnxtaylor.errors import ModelError
+from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.normalize import normalize
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES, register
@@ -46,7 +47,7 @@ from tests.rules.samples import by_kind
 from tests.rules.samples_older import OLDER
 
 CLAIMED = sorted((name, version) for _, name, version in table() if version is not None)
-MOST = 3  # of today's samples for one version in one operator set
+FEW, MOST = 1, 3  # of today's samples for one version in one operator set
 
 
 def in_force(kind: str, version: int) -> list[int]:
@@ -74,21 +75,28 @@ def written(s: Sample, opset: int) -> onnx.ModelProto | None:
     return proto
 
 
-def models(kind: str, version: int) -> list[tuple[Sample, onnx.ModelProto]]:
-    """Graphs with one node of this version, some in each operator set."""
+def models(kind: str, version: int, count: int) -> list[tuple[Sample, onnx.ModelProto]]:
+    """Graphs with one node of this version, in each operator set up to ``count`` of today's."""
     found = []
     for opset in in_force(kind, version):
         ours = ((s, written(s, opset)) for s in OLDER.get(kind, ()))
         found += [(s, proto) for s, proto in ours if proto is not None]
         others = ((s, written(s, opset)) for s in by_kind().get(kind, ()))
-        found += islice(((s, proto) for s, proto in others if proto is not None), MOST)
+        found += islice(((s, proto) for s, proto in others if proto is not None), count)
     return found
 
 
 def normal_terms(proto: onnx.ModelProto, x: Array, order: int) -> tuple[Array, Array]:
     """Responses and coefficients by the compiled graph of the normalized model."""
+    return terms_of(normalized(proto), x, order)
+
+
+def normalized(proto: onnx.ModelProto) -> GraphFunction:
     function = function_of(proto)
-    function = function.with_proto(normalize(function.proto, RULES))
+    return function.with_proto(normalize(function.proto, RULES))
+
+
+def terms_of(function: GraphFunction, x: Array, order: int) -> tuple[Array, Array]:
     opset = operator_set(function.proto)
     indices = MultiIndices.full(function.n_features, order)
     graph = compile_terms(function, indices, observed(function, x), opset)
@@ -96,16 +104,30 @@ def normal_terms(proto: onnx.ModelProto, x: Array, order: int) -> tuple[Array, A
     return found[function.response], found[TERMS]
 
 
-@pytest.mark.parametrize(("kind", "version"), CLAIMED, ids=lambda p: str(p))
+EVERY_VERSION = pytest.mark.parametrize(("kind", "version"), CLAIMED, ids=str)
+
+
+@EVERY_VERSION
 def test_derivatives_agree_with_the_original_graph_at_its_own_operator_set(kind, version):
-    found = models(kind, version)
+    agree(kind, version, FEW)
+
+
+@pytest.mark.slow
+@EVERY_VERSION
+def test_derivatives_of_more_samples_agree_with_the_original_graph(kind, version):
+    agree(kind, version, MOST)
+
+
+def agree(kind: str, version: int, count: int) -> None:
+    found = models(kind, version, count)
     assert found, "a version that is claimed has a sample"
     for s, proto in found:
         x = s.events().astype(dtype_of(s))
         f = response_of(proto)
         wanted = differences(f, x, 0.1 if s.single else 0.01)
-        y, both = normal_terms(proto, x, 2)
-        _, back = normal_terms(proto, x, 1)
+        function = normalized(proto)
+        y, both = terms_of(function, x, 2)
+        _, back = terms_of(function, x, 1)
         near, far = tolerances(s)
         where = f"{s} at operator set {operator_set(proto)}"
         assert distance(y, f(x)) < (1e-5 if s.single else 1e-12), f"{where}: the response"

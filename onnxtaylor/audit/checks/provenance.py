@@ -74,7 +74,7 @@ class Provenance(Check):
             "demands",
             findings,
             f"opset {opset}, {len(evidence.files)} data"
-            f" file{'s' if len(evidence.files) > 1 else ''}",
+            f" file{'s' if len(evidence.files) != 1 else ''}",
         )
 
     def _hashes(

@@ -1,0 +1,100 @@
+"""The library call: observed and expected events → tests of every feature and pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy.typing as npt
+
+from onnxtaylor.bars import Progress, showing
+from onnxtaylor.errors import OptionError, listed, nearest
+from onnxtaylor.gof.evaluate import compare_samples
+from onnxtaylor.gof.outcome import GoodnessOfFit
+from onnxtaylor.gof.samples import Events, Sample, read_samples
+from onnxtaylor.gof.settings import GofSettings
+
+__all__ = ["goodness_of_fit"]
+
+
+def goodness_of_fit(
+    observed: Events | Sample,
+    expected: Events | Sample,
+    settings: GofSettings | None = None,
+    *,
+    features: Sequence[str] | None = None,
+    weights: str | npt.ArrayLike | None = None,
+    observed_weights: str | npt.ArrayLike | None = None,
+    exclude: Sequence[str] = (),
+    missing: float | None = None,
+    progress: Progress | bool | None = None,
+    **tests: Any,
+) -> GoodnessOfFit:
+    """p-values of the observed events under the expectation, of each feature and each pair.
+
+    p = P(q_toy ≥ q),  q = min over μ, c of 2 Σ_b [(n_b/t_b) ln(n_b/μ_b) + (ν_b/s_b) ln(c ν_b/μ_b)]
+
+    over the quantile bins b of the expectation, where n_b and ν_b are the sums of weights observed
+    and expected, t_b and s_b their variance per event, and c scales the expectation: see
+    ``onnxtaylor.gof.saturated``. Features are tested by Kolmogorov–Smirnov and Anderson–Darling,
+    too.
+
+    Parameters
+    ----------
+    observed, expected
+        Events: one or several file names, a data frame (pandas, polars, a table of pyarrow), an
+        array (N, n), or a ``Sample``. They are held in memory.
+    settings
+        What the tests are asked for; ``tests`` are single fields of it.
+    features
+        Columns to compare; by default those that both have, but for weights. Of arrays, the names
+        of their n columns, which are ``0``, ``1``, … by default.
+    weights, observed_weights
+        Of the expected and of the observed events: names of columns, or arrays (N,) beside data in
+        memory; 1 by default. They may have either sign.
+    exclude
+        Columns that are not compared.
+    missing
+        The value of missing entries, such as -999: they get a bin of their own.
+    progress
+        Called with (stage, tests done, tests in all); True draws a bar, also in notebooks.
+    **tests
+        Fields of ``GofSettings``: bins, pair_bins, fine_bins, min_expected, min_effective,
+        normalize, toys, seed, pairs.
+
+    Raises
+    ------
+    DataError
+        The data cannot be read, are no numbers, share no column, or have weights of no use.
+    OptionError
+        An argument makes no sense.
+
+    >>> fit = goodness_of_fit(data, mc, weights="w", toys=2000)      # doctest: +SKIP
+    >>> fit.feature("pt").p, fit.save("gof.json")                    # doctest: +SKIP
+    """
+    known = [field.name for field in fields(GofSettings)]
+    if unknown := sorted(set(tests) - set(known)):
+        hint = nearest(unknown[0], known) if len(unknown) == 1 else ""
+        raise OptionError(f"goodness_of_fit has no option {listed(unknown)}{hint}")
+    chosen = replace(settings or GofSettings(), **tests)
+    with showing(progress, "tests") as told:
+        if isinstance(observed, Sample) and isinstance(expected, Sample):
+            given = (features, weights, observed_weights, exclude or None, missing)
+            if any(value is not None for value in given):
+                raise OptionError(
+                    "a Sample has its features, weights and missing value: leave the arguments out"
+                )
+            return compare_samples(observed, expected, chosen, told)
+        if isinstance(observed, Sample) or isinstance(expected, Sample):
+            raise OptionError("one side is a Sample, the other is not: give two of a kind")
+        samples = read_samples(
+            observed,
+            expected,
+            features=features,
+            observed_weight=observed_weights,
+            expected_weight=weights,
+            exclude=exclude,
+            missing=missing,
+        )
+        return compare_samples(*samples, chosen, told)
