@@ -233,6 +233,48 @@ def test_an_analysis_with_a_faulty_rule_differs(monkeypatch):
     assert check["worst"][0]["ratio"] > 100
 
 
+GUARDED = """<ir_version: 8, opset_import: ["" : 17]>
+guarded (float[N,4] x) => (float[N,1] y)
+<int64[2] halves={2,2}, float guard={1e-12}, float[2,1] w={1.0,0.5}, float[2,1] v={0.7,-0.4}> {
+  p, q = Split <axis=1> (x, halves)
+  length = ReduceL2 <axes=[1]> (p)
+  held = Clip (length, guard)
+  unit = Div (p, held)
+  left = MatMul (unit, w)
+  curved = Tanh (q)
+  right = MatMul (curved, v)
+  y = Add (left, right)
+}"""
+
+
+def zero_padded() -> np.ndarray:
+    """A fifth of the events have a vector of 0, whose unit vector has the derivative 10¹²."""
+    x = normal(4, 300)
+    x[:60, :2] = 0.0
+    return x
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_coefficients_made_where_nothing_is_compared_are_no_pass(order):
+    result = ot.analyze(onnx.parser.parse_model(GUARDED), zero_padded(), order=order, bootstrap=0)
+    check = result.check
+    assert check["verdict"] == "kink"
+    assert any("by x0, x1 is made at events where nothing" in note for note in check["notes"])
+    assert not check["differing"]
+    model = onnx.parser.parse_model(GUARDED)
+    away = ot.analyze(model, zero_padded()[60:], order=order, bootstrap=0).check
+    assert away["verdict"] == "agrees"
+    assert not any("nothing" in note for note in away["notes"])
+
+
+def test_huge_coefficients_at_some_events_excuse_no_fault_of_others(monkeypatch):
+    bent = {name: bent for name, bent, *_ in bent_rules("Tanh", RULES["Tanh"], 1.01)}
+    monkeypatch.setitem(RULES, "Tanh", bent["first"])
+    check = ot.cross_check(onnx.parser.parse_model(GUARDED), zero_padded(), order=1)
+    assert check.verdict == "differs"
+    assert {tuple(row["features"]) for row in check.differing()} == {("x2",), ("x3",)}
+
+
 def test_worst_events_are_named_by_their_numbers_in_the_data():
     x = normal(6, 1000)
     check = ot.cross_check(Net("tanh").model(), x, 64)

@@ -39,7 +39,7 @@ import numpy.typing as npt
 from onnxtaylor.bars import Progress, tell
 from onnxtaylor.engine.base import BatchCoefficients, Engine
 
-__all__ = ["round_off", "scale_of"]
+__all__ = ["NEGLIGIBLE", "round_off", "scale_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,6 +55,7 @@ def round_off(
     x: Floats,
     found: BatchCoefficients,
     *,
+    telling: npt.NDArray[np.bool_],
     spread: Floats,
     length: Floats,
     digits: int,
@@ -63,8 +64,9 @@ def round_off(
 ) -> tuple[Floats, Floats]:
     """The allowances of the exact engine's terms (E, C, K) and responses (E, C) at x (E, n).
 
-    ``found`` is its answer there, ``spread`` (n,) each feature's spread, ``length`` (n,)
-    the L of each, ``digits`` the binary digits of its format; ``progress`` is told how many of the
+    ``found`` is its answer there, ``telling`` (E, C, K) where no kink is within reach: only there
+    are coefficients averaged. ``spread`` (n,) is each feature's spread, ``length`` (n,) the L of
+    each, ``digits`` the binary digits of its format; ``progress`` is told how many of the
     evaluations are done. Raises ModelError where the engine does.
     """
     epsilon = 2.0 ** (1 - digits)
@@ -91,9 +93,11 @@ def round_off(
     values = np.abs(centre) * units
     allowance = SIGMAS * _noise(evaluate, x, short * grid * sign, SHORT_ORDERS)
     further = SIGMAS * _noise(evaluate, x, long * grid * sign, LONG_ORDERS)
-    mean = np.where(np.isfinite(centre), np.abs(centre), 0.0).mean(axis=0)
+    taken = np.isfinite(centre)
+    taken[..., :-1] &= telling
+    mean = np.where(taken, np.abs(centre), 0.0).sum(axis=0) / np.maximum(taken.sum(axis=0), 1)
     allowance += np.minimum(further, LONG_MOST * mean)
-    values = np.maximum(values, values.mean(axis=0))
+    values = np.maximum(values, mean * units)
     for order in np.unique(groups):
         mine = groups == order
         largest = values[..., mine].max(axis=-1, keepdims=True)

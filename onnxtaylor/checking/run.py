@@ -30,8 +30,10 @@ from onnxtaylor.checking.verdicts import (
     OFTEN,
     UNDECIDED,
     at_events,
+    near_kinks,
     of_coefficients,
     overall,
+    unseen,
 )
 from onnxtaylor.data import Survey
 from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
@@ -131,7 +133,11 @@ def compare_engines(
         indices.scale(found.spread),
         _digits(both.precision),
     )
-    judged = _judged(both, sample.numbers, indices, found.spread, quiet)
+    judged, elsewhere = _judged(both, sample.numbers, indices, found.spread, quiet)
+    if elsewhere.any():
+        made = indices.table[elsewhere.any(axis=0)]
+        by = listed([features[i] for i in np.unique(made[made >= 0])])
+        notes += (f"⟨t⟩ by {by} is made at events where nothing could be compared",)
     if quiet.any():
         why = silence_of([known["outputs"][c] for c in np.flatnonzero(quiet)])
         judged["reason"], notes = why if judged["verdict"] != "agrees" else None, (*notes, why)
@@ -251,10 +257,14 @@ def _evaluate(
         )
     )
     tell(progress, "cross-check", total, total)
+    assert theirs.kinks is not None
+    shape = ours.terms.shape
+    nearby = near_kinks(theirs.kinks, differences.indices, shape, _joints(ours, shape))
     terms, responses = round_off(
         narrow,
         x,
         ours,
+        telling=~nearby,
         spread=spread,
         length=_lengths(differences, spread),
         digits=_digits(narrow.precision),
@@ -312,34 +322,49 @@ def _kept(answer: BatchCoefficients) -> BatchCoefficients:
     )
 
 
+def _joints(answer: BatchCoefficients, shape: tuple[int, ...]) -> npt.NDArray[np.bool_] | None:
+    """Coefficients that do not exist, of a shape (E, C, K); None where no event is on a joint."""
+    return None if answer.apart is None else answer.apart.among(shape[0], shape[2])
+
+
 def _judged(
     both: _Both,
     numbers: npt.NDArray[np.int64],
     indices: MultiIndices,
     spread: Floats,
     quiet: npt.NDArray[np.bool_],
-) -> dict[str, Any]:
-    """Verdicts at events, of coefficients, of the responses and of the whole.
+) -> tuple[dict[str, Any], npt.NDArray[np.bool_]]:
+    """Verdicts at events, of coefficients, of the responses and of the whole; and which
+    coefficients (C, K) are ``unseen``.
 
     Of the ``quiet`` responses (C,) there is nothing to compare.
     """
     ours, theirs = both.exact.terms, both.differences.terms
     assert both.differences.kinks is not None
     order = np.argsort(numbers[: len(ours)])
-    budget, apart = both.budget, both.exact.apart
-    joints = None if apart is None else apart.among(len(ours), len(indices))
+    budget, joints = both.budget, _joints(both.exact, ours.shape)
     codes, ratio = at_events(ours, theirs, budget, both.differences.kinks, indices, spread, joints)
     codes[quiet[:, None] & (codes != KINK)] = UNDECIDED
-    mean = np.where(np.isfinite(theirs), np.abs(theirs), 0.0).mean(axis=0)
+    nearby = codes == KINK
+    taken = np.isfinite(theirs) & ~nearby
+    mean = np.where(taken, np.abs(theirs), 0.0).sum(axis=0) / np.maximum(taken.sum(axis=0), 1)
     sure = both.again(ratio, (codes == AGREES) | (codes == DIFFERS))
     scale = scale_of(mean, indices.scale(spread))
     verdicts = of_coefficients(codes, ratio, budget, scale, sure)
     on_joints = np.zeros(verdicts.shape, np.int64) if joints is None else joints.sum(axis=0)
     often = on_joints >= max(2, OFTEN * len(ours))
     verdicts[often & (verdicts != DIFFERS)] = KINK
+    elsewhere = unseen(codes, ours, indices.scale(spread)) & (verdicts != DIFFERS)
+    by_kinks = nearby.sum(axis=0) >= (codes == UNDECIDED).sum(axis=0)
+    verdicts[elsewhere] = np.where(by_kinks, KINK, UNDECIDED)[elsewhere]
     responses = _responses(both, numbers)
-    return {
-        "verdict": overall(verdicts, responses_agree=responses.agree, on_joints=bool(often.any())),
+    found = {
+        "verdict": overall(
+            verdicts,
+            responses_agree=responses.agree,
+            on_joints=bool(often.any()),
+            elsewhere=bool(elsewhere.any()),
+        ),
         "reason": None,
         "codes": verdicts,
         "on_joints": np.where(often, on_joints, 0),
@@ -353,6 +378,7 @@ def _judged(
             codes[order],
         ),
     }
+    return found, elsewhere
 
 
 def _responses(both: _Both, numbers: npt.NDArray[np.int64]) -> Responses:

@@ -33,7 +33,8 @@ A coefficient with so few telling events that no number of them could differ is 
 **kink** where that is the more frequent reason; the others **agree**. The whole differs if one
 coefficient does or the responses do; agrees if at least half of the coefficients agree; else it is
 undecided or kink, and no pass. A coefficient that does not exist at 5 % of the events or more is
-**kink**, and so is the whole: its ⟨t⟩ is a convention there.
+**kink**, and so is the whole: its ⟨t⟩ is a convention there. So are both where ⟨t⟩ is made at
+events that tell nothing: on zero padding behind max(‖x‖, 10⁻¹²) coefficients are 10¹² (``unseen``).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from math import lgamma
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.checking.budget import scale_of
+from onnxtaylor.checking.budget import NEGLIGIBLE, scale_of
 from onnxtaylor.indices import MultiIndices
 
 __all__ = [
@@ -54,8 +55,10 @@ __all__ = [
     "UNDECIDED",
     "VERDICTS",
     "at_events",
+    "near_kinks",
     "of_coefficients",
     "overall",
+    "unseen",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -69,6 +72,7 @@ CHANCE = 1e-6  # that one of all coefficients of sound engines differs
 SURE = ((10.0, 1), (4.0, 2))
 WRONG = 0.1  # of ⟨t⟩
 OFTEN = 0.05  # of the events lie exactly on a kink
+UNSEEN, STEEP = 0.9, 10.0  # share of ⟨t⟩ at events that tell nothing; their coefficients' size
 
 
 def at_events(
@@ -90,12 +94,43 @@ def at_events(
         ratio = np.where(deviation == 0, 0.0, deviation / budget)
     codes = np.where(ratio > 1, DIFFERS, AGREES).astype(np.int8)
     known = np.isfinite(deviation) & np.isfinite(budget)
-    scale = scale_of(_mean(exact, differences, known), indices.scale(spread))
+    nearby = near_kinks(kinks, indices, codes.shape, joints)
+    # a coefficient of 10¹² on a guard such as max(‖x‖, 10⁻¹²) is no scale for the others
+    scale = scale_of(_mean(exact, differences, known & ~nearby), indices.scale(spread))
     codes[~known | ~(budget <= scale)] = UNDECIDED
-    codes[np.broadcast_to(_reached(kinks, indices)[:, None], codes.shape)] = KINK
-    if joints is not None:
-        codes[joints] = KINK
+    codes[nearby] = KINK
     return codes, np.where(known, ratio, np.inf)
+
+
+def near_kinks(
+    kinks: npt.NDArray[np.bool_],
+    indices: MultiIndices,
+    shape: tuple[int, ...],
+    joints: npt.NDArray[np.bool_] | None = None,
+) -> npt.NDArray[np.bool_]:
+    """Where a kink lies within reach of a coefficient's features, or exactly at the event, of
+    ``shape`` (E, C, K).
+    """
+    nearby = np.broadcast_to(_reached(kinks, indices)[:, None], shape)
+    return nearby.copy() if joints is None else nearby | joints
+
+
+def unseen(codes: Codes, exact: Floats, units: Floats) -> npt.NDArray[np.bool_]:
+    """Coefficients (C, K) whose ⟨t⟩ is made where nothing was compared.
+
+    The events that tell nothing have more than 9/10 of Σ abs(t), and ten times as much each as
+    those that tell; ``codes`` and ``exact`` have shape (E, C, K). Of those below 1 % of the
+    response's largest in ``units`` (K,) nobody asks.
+    """
+    telling = (codes == AGREES) | (codes == DIFFERS)
+    size = np.where(np.isfinite(exact), np.abs(exact), 0.0)
+    seen, whole = np.where(telling, size, 0.0).sum(axis=0), size.sum(axis=0)
+    count = telling.sum(axis=0)
+    each = seen / np.maximum(count, 1)
+    others = (whole - seen) / np.maximum(len(codes) - count, 1)
+    matters = whole * units >= NEGLIGIBLE * (whole * units).max(axis=-1, keepdims=True)
+    few = (seen < (1 - UNSEEN) * whole) & (others > STEEP * each)
+    return np.asarray(few & matters & (whole > 0))
 
 
 def of_coefficients(
@@ -141,17 +176,20 @@ def critical(most: int, share: float, chance: float) -> npt.NDArray[np.int64]:
     return least
 
 
-def overall(codes: Codes, *, responses_agree: bool, on_joints: bool = False) -> str:
+def overall(
+    codes: Codes, *, responses_agree: bool, on_joints: bool = False, elsewhere: bool = False
+) -> str:
     """The verdict of the whole from those of all coefficients (C, K).
 
-    ``on_joints``: some of these do not exist at many events, so the whole is no pass.
+    ``on_joints``: some of these do not exist at many events; ``elsewhere``: some are made where
+    nothing was compared (``unseen``). Then the whole is no pass.
     """
     counts = np.bincount(codes.ravel(), minlength=len(VERDICTS))
     if counts[DIFFERS] or not responses_agree:
         return VERDICTS[DIFFERS]
     if on_joints:
         return VERDICTS[KINK]
-    if 2 * counts[AGREES] >= codes.size:
+    if 2 * counts[AGREES] >= codes.size and not elsewhere:
         return VERDICTS[AGREES]
     return VERDICTS[KINK if counts[KINK] > counts[UNDECIDED] else UNDECIDED]
 

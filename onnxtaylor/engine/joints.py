@@ -17,8 +17,9 @@ a coefficient T,
 
     D(δ) = T(x + δ) − T(x − δ)        M(δ) = ½ [T(x + δ) + T(x − δ)]
 
-D halves with δ where T is smooth, so 2 D(δ) − D(2δ) vanishes, M hardly changes, and the limit is
-(4 M(δ) − M(2δ)) / 3, to δ⁴, in both directions.
+D halves with δ where T is smooth, so 2 D(δ) − D(2δ) vanishes, M changes by δ², which is much for
+a T that vanishes but little for the largest of its order, and the limit is (4 M(δ) − M(2δ)) / 3, to
+δ⁴, in both directions.
 
 A response may also **jump**: a sentinel that a Where replaces is a point of its own. It jumps if it
 is as far from f(x) at x ± δ/16 as at x ± δ. Then features that make it jump alone stay where they
@@ -45,6 +46,7 @@ PAIRS = 2  # directions, each with both sides
 WIDE = 2.0**-11  # of the spread of a feature
 NEARLY = 2.0**6  # tolerances; in double precision 2⁻¹⁴ of a coefficient
 FAR_OFF = 2.0**-5  # of a coefficient
+TURN = 2.0**-18  # of the largest coefficient: some WIDE²
 NEAR = 1 / 16  # of δ
 TINY = 2.0**-60
 SMALL = 0.1  # quantile
@@ -156,29 +158,34 @@ class Sides:
         with np.errstate(invalid="ignore", over="ignore"):
             sides = np.stack([side for move in moves for side in self._both(x, move)])
             half, farther = self._differentiate(x + 0.5 * moves[0]), self._differentiate(x + wide)
-            size = np.abs(sides).max(axis=0)
-            tolerance = self._tolerance(size)
+            # what is left of others that cancel next to x, 10²¹ perhaps, is no scale for a 0
+            tolerance = self._tolerance(np.abs(sides).max(axis=0), np.abs(farther))
             agree = np.ptp(sides, axis=0) <= tolerance
             limit = sides.mean(axis=0)
             agree &= np.isfinite(limit)
             steady = np.abs(half - sides[0]) <= tolerance
             larger = np.maximum(np.abs(sides[0]), np.abs(farther))
-            off = np.abs(farther - sides[0]) > FAR_OFF * larger + self._tolerance(larger)
-        return agree & steady, limit, ~steady | off
+            allowed = FAR_OFF * larger + self._tolerance(larger, np.abs(farther))
+            off = ~(np.abs(farther - sides[0]) <= allowed)
+        # where one coefficient of a response cancels, others may be 0 on all sides by accident
+        doubtful = (~steady | off).any(axis=2, keepdims=True)
+        return agree & steady, limit, np.broadcast_to(doubtful, agree.shape)
 
     def _across(self, x: Floats, moves: Floats) -> tuple[Flags, Floats]:
         """Which coefficients are smooth across x, and their limits."""
-        jumps, limits, size = [], [], np.zeros(1)
+        jumps, turns, limits, size = [], [], [], np.zeros(1)
         with np.errstate(invalid="ignore", over="ignore"):
             for move in moves:
                 near, far = self._both(x, move), self._both(x, 2 * move)
                 jumps.append(np.abs(2 * (near[0] - near[1]) - (far[0] - far[1])))
-                jumps.append(np.abs((far[0] + far[1]) - (near[0] + near[1])) / 2)
+                turns.append(np.abs((far[0] + far[1]) - (near[0] + near[1])) / 2)
                 limits.append((4 * (near[0] + near[1]) - (far[0] + far[1])) / 6)
                 size = np.maximum(size, np.maximum(np.abs(near[0]), np.abs(near[1])))
             jump = np.maximum(np.max(jumps, axis=0), np.ptp(limits, axis=0))
             limit = np.mean(limits, axis=0)
-            smooth = jump <= NEARLY * self._tolerance(size)
+            allowed = NEARLY * self._tolerance(size)
+            smooth = jump <= allowed
+            smooth &= np.max(turns, axis=0) <= allowed + TURN * self._largest(size)
         return smooth & np.isfinite(limit), limit
 
     def _both(self, x: Floats, move: Floats) -> tuple[Floats, Floats]:
@@ -232,21 +239,29 @@ class Sides:
         parts = [self._respond(x[k : k + ROWS]) for k in range(0, len(x), ROWS)]
         return np.concatenate(parts).astype(np.float64)
 
-    def _tolerance(self, size: Floats) -> Floats:
+    def _tolerance(self, size: Floats, all_sizes: Floats | None = None) -> Floats:
         """How far the sides of coefficients of a size (F, C, K) may be apart and still agree.
 
         A third of the digits of the coefficient, and two of those of the response, or of the
         largest coefficient of its order, in units of the features: what cancels has the rounding of
-        its terms, and beside a limit of 0 all is small.
+        its terms, and beside a limit of 0 all is small. ``all_sizes`` (F, C, K) are those among
+        which the largest is.
+        """
+        own = 2.0 ** -(self._digits // 3 + 3) * size
+        among = size if all_sizes is None else all_sizes
+        return np.asarray(own + 2.0 ** -(2 * self._digits // 3) * self._largest(among))
+
+    def _largest(self, size: Floats) -> Floats:
+        """What the largest coefficient of the same order, or the response, is for each, in its own
+        units: (F, C, K).
         """
         units, orders = self._indices.scale(self._unit), self._indices.orders
-        own = 2.0 ** -(self._digits // 3 + 3) * size
+        found = np.empty_like(size)
         for order in np.unique(orders):
             mine = orders == order
             largest = (size[..., mine] * units[mine]).max(axis=-1, keepdims=True)
-            largest = np.maximum(largest, self._scale[:, None])
-            own[..., mine] += 2.0 ** -(2 * self._digits // 3) * largest / units[mine]
-        return np.asarray(own)
+            found[..., mine] = np.maximum(largest, self._scale[:, None]) / units[mine]
+        return found
 
     def _with_higher(self, apart: Flags) -> Flags:
         """A coefficient that jumps has no derivative by a feature that crosses the joint."""

@@ -222,7 +222,27 @@ def _pads(
     return before + after
 
 
+def _singular_power(c: Context, node: Node) -> Flags | None:
+    """The base is 0, and the exponent no whole number: the slope, or a later one, is infinite."""
+    power = c.e.constants.get(node.inputs[1])
+    if power is not None and bool(((power >= 0) & (power == np.rint(power))).all()):
+        return None
+    return at(0.0)(c, node)
+
+
+def _no_divisor(c: Context, node: Node) -> Flags | None:
+    """The divisor is 0."""
+    divisor = node.inputs[1]
+    if divisor in c.e.constants:
+        return None
+    return Flags(_equals(c, divisor, _number(c, divisor, 0.0)), c.shape(divisor))
+
+
 on_joint("Abs Sign Relu LeakyRelu PRelu Elu Softsign", at(0.0))
+# where the slope is infinite a product with strong zeros may be 0 by accident, as in (√s)²
+on_joint("Sqrt Log Reciprocal", at(0.0))
+on_joint("Pow", _singular_power)
+on_joint("Div", _no_divisor)
 on_joint("ThresholdedRelu", at(lambda node: float(node.get("alpha", 1.0))))
 on_joint("HardSigmoid", _hard_sigmoid)
 on_joint("Clip", _clip)

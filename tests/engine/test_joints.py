@@ -175,6 +175,61 @@ def test_on_a_kink_no_derivative_exists_and_the_check_says_so(kind):
     assert "32%" in warning.message.replace(" ", "")
 
 
+SINC = """m (float[N, 3] x) => (float[N, 1] y)
+<float z = {0.0}, float one = {1.0}, int64[1] ax = {1}> {
+  c = Equal(x, z) s = Sin(x) q = Div(s, x) p = Where(c, one, q) y = ReduceProd<axes = [1]>(p)
+}"""
+
+
+def sinc(x: np.ndarray, derivative: int) -> np.ndarray:
+    """sin(x)/x and its first two derivatives, by their series where x is small."""
+    small = np.abs(x) < 0.1
+    u = np.where(small, 1.0, x)
+    s, c = np.sin(u), np.cos(u)
+    exact_forms = (s / u, c / u - s / u**2, -s / u - 2 * c / u**2 + 2 * s / u**3)
+    series = (1 - x**2 / 6 + x**4 / 120, -x / 3 + x**3 / 30, -1 / 3 + x**2 / 10 - x**4 / 168)
+    return np.where(small, series[derivative], exact_forms[derivative])
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_where_several_coefficients_cancel_next_to_an_event_none_is_0_by_accident(order):
+    """The product of three sin(x)/x, zeros in one, two and all of them."""
+    random = np.random.default_rng(3)
+    x = random.normal(size=(200, 3)) * [1.0, 0.7, 0.4]
+    x = np.where(random.random(x.shape) < 0.3, 0.0, x).astype(np.float32).astype(np.float64)
+    f = np.stack([sinc(x, k) for k in range(3)])
+    right = np.empty((len(x), 9))
+    for k, alpha in enumerate(MultiIndices.full(3, 2).tuples()):
+        parts = [f[alpha.count(i), :, i] for i in range(3)]
+        right[:, k] = np.prod(parts, axis=0) / (2 if alpha in ((0, 0), (1, 1), (2, 2)) else 1)
+    zero = (x == 0).any(axis=1)
+    model = parsed(SINC)
+    found = coefficients(model, x, order)[zero, 0]  # what cancels leaves some ε/δ²
+    np.testing.assert_allclose(found, right[zero, : found.shape[1]], atol=1e-5)
+    called = ot.differentiate(model, order=order)(x[zero])
+    np.testing.assert_allclose(called.jacobian[:, 0], right[zero, :3], atol=2e-6)
+
+
+SINGULAR = {
+    "norm squared": "n = ReduceL2<axes = [1]>(x) r = Mul(n, n) y = Add(r, r)",
+    "root squared": "q = ReduceSumSquare<axes = [1]>(x) n = Sqrt(q) r = Mul(n, n) y = Add(r, r)",
+    "power squared": "q = ReduceSumSquare<axes = [1]>(x) n = Pow(q, half) r = Mul(n, n)"
+    " y = Add(r, r)",
+}
+
+
+@pytest.mark.parametrize("name", SINGULAR)
+def test_a_slope_that_is_infinite_is_no_zero_of_a_product(name):
+    """2‖x‖², whose root has no slope at 0: H = 4·1 there, too."""
+    model = parsed(
+        f"m (float[N, 3] x) => (float[N, 1] y) <float half = {{0.5}}> {{ {SINGULAR[name]} }}"
+    )
+    x = np.array([[0.0, 0.0, 0.0], [0.3, -0.2, 0.0], [0.0, 0.0, 0.5]])
+    found = ot.differentiate(model)(x)
+    np.testing.assert_allclose(found.jacobian[:, 0], 4 * x, atol=1e-6)
+    np.testing.assert_allclose(found.hessian[:, 0], np.tile(4 * np.eye(3), (3, 1, 1)), atol=1e-5)
+
+
 def test_every_operator_of_pieces_has_joints():
     pieces = {kind for kind, rule in RULES.items() if rule.kind == "piecewise_linear"}
     bent = {"Elu", "Softsign"}  # of their second derivative
