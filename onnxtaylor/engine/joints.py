@@ -141,7 +141,8 @@ class Sides:
         agree, limit, doubtful = self._beside(x, directions * tiny, directions[0] * wide)
         events = np.flatnonzero(doubtful.any(axis=(1, 2)))
         if len(events):
-            smooth, across = self._across(x[events], directions[:, events] * wide)
+            smooth, nearly, across = self._across(x[events], directions[:, events] * wide)
+            smooth |= nearly & ~agree[events]
             smooth &= doubtful[events]
             limit[events] = np.where(smooth, across, limit[events])
             agree[events] |= smooth
@@ -171,8 +172,10 @@ class Sides:
         doubtful = (~steady | off).any(axis=2, keepdims=True)
         return agree & steady, limit, np.broadcast_to(doubtful, agree.shape)
 
-    def _across(self, x: Floats, moves: Floats) -> tuple[Flags, Floats]:
-        """Which coefficients are smooth across x, and their limits."""
+    def _across(self, x: Floats, moves: Floats) -> tuple[Flags, Flags, Floats]:
+        """Which coefficients are smooth across x, which but for a cusp such as abs(x) perhaps,
+        whose limit is not exact, and their limits.
+        """
         jumps, turns, limits, size = [], [], [], np.zeros(1)
         with np.errstate(invalid="ignore", over="ignore"):
             for move in moves:
@@ -184,9 +187,11 @@ class Sides:
             jump = np.maximum(np.max(jumps, axis=0), np.ptp(limits, axis=0))
             limit = np.mean(limits, axis=0)
             allowed = NEARLY * self._tolerance(size)
-            smooth = jump <= allowed
-            smooth &= np.max(turns, axis=0) <= allowed + TURN * self._largest(size)
-        return smooth & np.isfinite(limit), limit
+            nearly = (jump <= allowed) & np.isfinite(limit)
+            turn = np.max(turns, axis=0)
+            smooth = nearly & (turn <= allowed)
+            nearly &= turn <= allowed + TURN * self._largest(size)
+        return smooth, nearly, limit
 
     def _both(self, x: Floats, move: Floats) -> tuple[Floats, Floats]:
         """Coefficients at both sides of x."""

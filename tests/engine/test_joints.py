@@ -210,6 +210,21 @@ def test_where_several_coefficients_cancel_next_to_an_event_none_is_0_by_acciden
     np.testing.assert_allclose(called.jacobian[:, 0], right[zero, :3], atol=2e-6)
 
 
+def test_beside_a_kink_of_second_order_what_exists_is_exact():
+    """tanh(x0·abs(x0) + x1·abs(x1)): t_01 is of size abs(x0·x1), and 0 where one of them is."""
+    model = parsed(
+        "m (float[N, 2] x) => (float[N, 1] y) <float[2, 1] w = {0.4, -0.3}>"
+        " { a = Abs(x) q = Mul(x, a) z = MatMul(q, w) y = Tanh(z) }"
+    )
+    x = np.random.default_rng(4).normal(size=(64, 2))
+    x[::3, 0] = 0.0
+    found = engine(model, x).coefficients(x)
+    np.testing.assert_allclose(found.terms[::3, 0, [0, 3]], 0.0, atol=1e-9)  # t_0 and t_01
+    assert found.apart is not None
+    assert found.apart.mask[:, 0].tolist() == [[False, False, True, False, False]] * 22
+    assert ot.cross_check(model, x).verdict == "kink"
+
+
 SINGULAR = {
     "norm squared": "n = ReduceL2<axes = [1]>(x) r = Mul(n, n) y = Add(r, r)",
     "root squared": "q = ReduceSumSquare<axes = [1]>(x) n = Sqrt(q) r = Mul(n, n) y = Add(r, r)",
