@@ -48,7 +48,13 @@ def run(events):
     def run(proto=None, labels=CLASSES, **options):
         x, k = events
         names = None if labels is None else np.array(labels)[k % len(labels)]
-        defaults = {"order": 1, "bootstrap": 0, "check": 0, "feature_names": ["f0", "f1", "f2"]}
+        defaults = {
+            "scale": "unit",
+            "order": 1,
+            "bootstrap": 0,
+            "check": 0,
+            "feature_names": ["f0", "f1", "f2"],
+        }
         return analyze(proto or diagonal(), x, labels=names, **(defaults | options))
 
     return run
