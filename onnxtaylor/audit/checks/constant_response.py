@@ -41,7 +41,7 @@ class ConstantResponse(ResponseCheck):
         return self.finding(
             Subject("output", one.output, output=one.output, group=one.group or "all"),
             evidence.model_file,
-            f"{one.phrase}: nothing was ranked, and nothing compared",
+            f"{one.phrase}: its ranking tells nothing, and there was nothing to compare",
             quantity="range of the response",
             measured=0.0,
             relation=">",
