@@ -70,7 +70,11 @@ def test_closed_form_agrees_with_differences_of_the_densities(scenario):
             np.testing.assert_allclose(t[f"t_{i + 1}{j + 1}"], numerical, rtol=0, atol=1e-6)
 
 
-@toys
+@pytest.mark.parametrize(
+    "scenario",
+    [THREE_INPUTS, pytest.param(with_noise(SCENARIOS["C"]), marks=pytest.mark.slow)],
+    ids=["E", "C and noise"],
+)
 def test_scores_of_a_sample_tend_to_the_expected_ones(scenario):
     mean, std = scenario.pooled()
     x, labels = sample(scenario, 400_000, np.random.default_rng(1))
