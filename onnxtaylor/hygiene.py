@@ -225,9 +225,9 @@ def inspect_joints(joints: Floats, events: int, names: Sequence[str]) -> list[Fi
         Finding(
             "joint",
             names[many[0]] if len(many) == 1 else None,
-            f"at up to {share:.0%} of the events the response has a kink, or jumps, exactly where"
-            f" the event is: there is no derivative by {which} there, and that of one side is"
-            " taken: leave these events out, or use --finite-step",
+            f"at up to {share:.0%} of the events the response or its slope jumps exactly where the"
+            f" event is: first or second derivatives by {which} do not exist there, and those of"
+            " one side are taken: leave these events out, or use --finite-step",
         )
     ]
 
