@@ -137,7 +137,7 @@ def compare_engines(
     if elsewhere.any():
         made = indices.table[elsewhere.any(axis=0)]
         by = listed([features[i] for i in np.unique(made[made >= 0])])
-        notes += (f"⟨t⟩ by {by} is made at events where nothing could be compared",)
+        notes += (f"⟨t⟩ by {by} is made at events next to a kink, where nothing can be compared",)
     if quiet.any():
         why = silence_of([known["outputs"][c] for c in np.flatnonzero(quiet)])
         judged["reason"], notes = why if judged["verdict"] != "agrees" else None, (*notes, why)
@@ -355,8 +355,7 @@ def _judged(
     often = on_joints >= max(2, OFTEN * len(ours))
     verdicts[often & (verdicts != DIFFERS)] = KINK
     elsewhere = unseen(codes, ours, indices.scale(spread)) & (verdicts != DIFFERS)
-    by_kinks = nearby.sum(axis=0) >= (codes == UNDECIDED).sum(axis=0)
-    verdicts[elsewhere] = np.where(by_kinks, KINK, UNDECIDED)[elsewhere]
+    verdicts[elsewhere] = KINK
     responses = _responses(both, numbers)
     found = {
         "verdict": overall(

@@ -34,7 +34,7 @@ A coefficient with so few telling events that no number of them could differ is 
 coefficient does or the responses do; agrees if at least half of the coefficients agree; else it is
 undecided or kink, and no pass. A coefficient that does not exist at 5 % of the events or more is
 **kink**, and so is the whole: its ⟨t⟩ is a convention there. So are both where ⟨t⟩ is made at
-events that tell nothing: on zero padding behind max(‖x‖, 10⁻¹²) coefficients are 10¹² (``unseen``).
+events near kinks: on zero padding behind max(‖x‖, 10⁻¹²) coefficients are 10¹² (``unseen``).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ CHANCE = 1e-6  # that one of all coefficients of sound engines differs
 SURE = ((10.0, 1), (4.0, 2))
 WRONG = 0.1  # of ⟨t⟩
 OFTEN = 0.05  # of the events lie exactly on a kink
-UNSEEN, STEEP = 0.9, 10.0  # share of ⟨t⟩ at events that tell nothing; their coefficients' size
+UNSEEN, STEEP = 0.9, 10.0  # share of ⟨t⟩ at events near kinks; their coefficients' size
 
 
 def at_events(
@@ -118,11 +118,11 @@ def near_kinks(
 def unseen(codes: Codes, exact: Floats, units: Floats) -> npt.NDArray[np.bool_]:
     """Coefficients (C, K) whose ⟨t⟩ is made where nothing was compared.
 
-    The events that tell nothing have more than 9/10 of Σ abs(t), and ten times as much each as
-    those that tell; ``codes`` and ``exact`` have shape (E, C, K). Of those below 1 % of the
-    response's largest in ``units`` (K,) nobody asks.
+    The events near kinks have more than 9/10 of Σ abs(t), and ten times as much each as the others;
+    ``codes`` and ``exact`` have shape (E, C, K). Of those below 1 % of the response's largest in
+    ``units`` (K,) nobody asks.
     """
-    telling = (codes == AGREES) | (codes == DIFFERS)
+    telling = codes != KINK
     size = np.where(np.isfinite(exact), np.abs(exact), 0.0)
     seen, whole = np.where(telling, size, 0.0).sum(axis=0), size.sum(axis=0)
     count = telling.sum(axis=0)

@@ -142,8 +142,9 @@ class Sides:
         events = np.flatnonzero(doubtful.any(axis=(1, 2)))
         if len(events):
             smooth, nearly, across = self._across(x[events], directions[:, events] * wide)
-            smooth |= nearly & ~agree[events]
             smooth &= doubtful[events]
+            # where one coefficient of a response cancels, so may others that do not agree
+            smooth |= nearly & ~agree[events] & doubtful[events].any(axis=2, keepdims=True)
             limit[events] = np.where(smooth, across, limit[events])
             agree[events] |= smooth
         agree &= np.isfinite(limit)
@@ -159,18 +160,20 @@ class Sides:
         with np.errstate(invalid="ignore", over="ignore"):
             sides = np.stack([side for move in moves for side in self._both(x, move)])
             half, farther = self._differentiate(x + 0.5 * moves[0]), self._differentiate(x + wide)
-            # what is left of others that cancel next to x, 10²¹ perhaps, is no scale for a 0
-            tolerance = self._tolerance(np.abs(sides).max(axis=0), np.abs(farther))
-            agree = np.ptp(sides, axis=0) <= tolerance
+            size, apart = np.abs(sides).max(axis=0), np.ptp(sides, axis=0)
+            moved = np.abs(half - sides[0])
+            # what is left where terms of 10²¹ cancel is no scale for others; a steady 10¹² is
+            own = 2.0 ** -(self._digits // 3 + 3) * size
+            steady = np.maximum(apart, moved) <= own
+            tolerance = self._tolerance(size, np.where(steady, size, np.abs(farther)))
+            agree = apart <= tolerance
             limit = sides.mean(axis=0)
             agree &= np.isfinite(limit)
-            steady = np.abs(half - sides[0]) <= tolerance
+            steady = moved <= tolerance
             larger = np.maximum(np.abs(sides[0]), np.abs(farther))
             allowed = FAR_OFF * larger + self._tolerance(larger, np.abs(farther))
             off = ~(np.abs(farther - sides[0]) <= allowed)
-        # where one coefficient of a response cancels, others may be 0 on all sides by accident
-        doubtful = (~steady | off).any(axis=2, keepdims=True)
-        return agree & steady, limit, np.broadcast_to(doubtful, agree.shape)
+        return agree & steady, limit, ~steady | off
 
     def _across(self, x: Floats, moves: Floats) -> tuple[Flags, Flags, Floats]:
         """Which coefficients are smooth across x, which but for a cusp such as abs(x) perhaps,
