@@ -64,7 +64,7 @@ def test_an_ordinary_model_needs_no_word(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("engine", ["exact", "differences"])
 def test_the_coefficients_are_those_of_the_file(files, engine):
     """Against the closed form J = V' diag(1 − tanh²) W in double precision."""
-    result = ot.analyze(*files, order=1, engine=engine, bootstrap=0)
+    result = ot.analyze(*files, order=1, engine=engine, bootstrap=0, scale="unit")
     weights, x = (WHOLE * SCALES).astype(float), np.load("x.npy").astype(float)
     slope = 1 - np.tanh(x @ weights) ** 2
     expected = np.abs(np.einsum("ih,eh,hc->eci", weights, slope, V.astype(float))).mean(axis=0)
