@@ -51,9 +51,8 @@ EXPECTED = {
     "order", [["age", "fare"], ["fare", "age"], ["sex", "fare", "age"], ["fare", "w", "age", "sex"]]
 )
 def test_inputs_of_one_column_each_are_fed_by_name(file, order):
-    result = ot.analyze(
-        pipeline(), file(order), fix={"sex": "male"}, order=1, check=4, scale="unit"
-    )
+    held = {"sex": "male"}
+    result = ot.analyze(pipeline(), file(order), fix=held, order=1, check=4, scale="unit")
     found = dict(zip([f.name for f in result.data.features], result.score[0, 0], strict=True))
     assert found == pytest.approx(EXPECTED, rel=1e-5)
     assert result.check["verdict"] == "agrees"
