@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from onnxtaylor.engine import exact
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.result import (
     DataSummary,
@@ -64,6 +65,16 @@ def synthetic_result(
         rank_high=np.minimum(rank + 2, len(indices)) if bootstrap else None,
         version="0.1.0",
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def untimed():
+    """The exact engine tries each batch size once: a fair measurement takes half a second in every
+    analysis, and no test waits for the speed that it brings.
+    """
+    before, exact.TRIAL_SECONDS = exact.TRIAL_SECONDS, 0.0
+    yield
+    exact.TRIAL_SECONDS = before
 
 
 @pytest.fixture(scope="session")

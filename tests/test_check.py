@@ -25,7 +25,6 @@ from onnxtaylor.checking.verdicts import (
     overall,
 )
 from onnxtaylor.data import ArraySource
-from onnxtaylor.engine import exact
 from onnxtaylor.engine.promotion import on_grid
 from onnxtaylor.errors import OptionError
 from onnxtaylor.indices import MultiIndices
@@ -39,12 +38,6 @@ from tests.rules.test_faults import RULED, bent_rules
 TABLE = by_kind()
 # normalization takes CastLike away; onnxruntime has no Mean that broadcasts
 NOT_REACHED = {"CastLike", "Mean"}
-
-
-@pytest.fixture(autouse=True)
-def untimed(monkeypatch):
-    """The exact engine takes any batch size: here nobody waits for speed."""
-    monkeypatch.setattr(exact, "TRIAL_SECONDS", 0.0)
 
 
 def normal(n: int, events: int = 64, seed: int = 5) -> np.ndarray:

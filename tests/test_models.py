@@ -52,8 +52,8 @@ ASKED = {
 }
 
 
-# minutes of evaluations: 576 and 600 features, recurrent or of many layers
-HEAVY = ("silero_vad_op18", "atspm_funcnet_pair")
+# many evaluations, of recurrent models or models of many layers
+HEAVY = ("silero_vad_op18", "atspm_funcnet_pair", "mujoco_go1_policy")
 
 
 @pytest.fixture(

@@ -153,8 +153,9 @@ def test_progress_is_told_or_drawn(case, monkeypatch):
     assert told[-1] == ("comparing", 300, 300)
     assert not drawn
     seen = compare_models(a, b, x, order=1, progress=True)
-    # how often a stage reports on its way depends on the clock
-    assert {name: state for name, *state in drawn} == {name: state for name, *state in told}
+    # how often a stage reports, and which batch sizes are tried, the clock decides
+    assert dict.fromkeys(name for name, *_ in drawn) == dict.fromkeys(name for name, *_ in told)
+    assert drawn[-1] == told[-1]
     assert seen.to_json() == silent.to_json()
 
 
