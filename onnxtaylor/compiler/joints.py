@@ -6,9 +6,13 @@ where the pieces meet.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from onnx import TensorProto, helper
 
 from onnxtaylor.compiler.facts import GraphFacts
+from onnxtaylor.compiler.order import UNKNOWN
 from onnxtaylor.errors import UNKNOWN_FORM, ModelError
 from onnxtaylor.rules.base import Node
 from onnxtaylor.rules.bundle import batch_axis
@@ -24,35 +28,53 @@ def joint_events(facts: GraphFacts) -> bool:
 
     Returns False, and writes nothing, where no operator between features and responses has one.
     """
-    e, total = facts.e, ""
+    e = facts.e
+    parts: list[str] = []  # (N, 1), float32
+    distances: dict[np.dtype[Any], list[str]] = {}  # (N, 1), by their format
     reached = {facts.function.feed}
     for node in facts.nodes:
         if not reached.intersection(node.inputs):
             continue
         reached.update(node.outputs)
-        part = _flagged(facts, node, JOINTS[node.kind]) if node.kind in JOINTS else ""
-        if part:
-            total = e.op("Add", total, part) if total else part
-    if total:
+        kind = facts.format(node.inputs[0])
+        if node.kind not in JOINTS or kind is None:
+            continue  # whole numbers and truth values are pieces already
+        found, distance = _flagged(facts, node, JOINTS[node.kind])
+        if found:
+            (distances.setdefault(kind, []) if distance else parts).append(found)
+    for kind, names in distances.items():
+        least = e.op("Min", *names) if len(names) > 1 else names[0]
+        parts.append(
+            e.op("Cast", e.op("Equal", least, e.constant(0.0, kind)), to=TensorProto.FLOAT)
+        )
+    if parts:
+        total = e.op("Sum", *parts) if len(parts) > 1 else parts[0]
         e.nodes.append(helper.make_node("Identity", [total], [JOINT_EVENTS], name=JOINT_EVENTS))
-    return bool(total)
+    return bool(parts)
 
 
-def _flagged(facts: GraphFacts, node: Node, test: JointTest) -> str:
-    """Which events a test flags, (N, 1); all of them where the node's form is unknown to it, since
-    to look at both sides is right at any event. "" for none.
+def _flagged(facts: GraphFacts, node: Node, test: JointTest) -> tuple[str, bool]:
+    """Which events a test flags, (N, 1), or how far they are from a joint, and which of the two;
+    "" for none. All events are flagged where the node's form is unknown to the test: to look at
+    both sides is right at any event.
     """
-    e = facts.e
-    if facts.format(node.inputs[0]) is None:
-        return ""  # whole numbers and truth values are pieces already
     try:
         flags = test(facts, node)
     except (ModelError, *UNKNOWN_FORM):
-        shape = e.op("Concat", _count(facts), e.constant([1]), axis=0)
-        return e.op("Expand", e.constant(1.0, "f4"), shape)
+        return _all_events(facts), False
     if flags is None or batch_axis(flags.shape) is None:
-        return ""
-    return _by_event(facts, flags)
+        return "", False
+    found = {facts.outside[n] for n in (*node.inputs, *node.outputs) if n in facts.outside}
+    if len(found) > 1 or UNKNOWN in found:
+        return _all_events(facts), False
+    return _by_event(facts, flags, found.pop() if found else 1), flags.distance
+
+
+def _all_events(facts: GraphFacts) -> str:
+    """A flag for every event, (N, 1): which ones lie on a joint cannot be told."""
+    e = facts.e
+    shape = e.op("Concat", _count(facts), e.constant([1]), axis=0)
+    return e.op("Expand", e.constant(1.0, "f4"), shape)
 
 
 def _count(facts: GraphFacts) -> str:
@@ -61,15 +83,21 @@ def _count(facts: GraphFacts) -> str:
     return e.op("Gather", e.op("Shape", facts.function.feed), e.constant([0]), axis=0)
 
 
-def _by_event(facts: GraphFacts, flags: Flags) -> str:
-    """Whether any element of an event has a flag, (N, 1)."""
-    e, axis = facts.e, batch_axis(flags.shape)
+def _by_event(facts: GraphFacts, flags: Flags, outside: int) -> str:
+    """The largest flag of each event, or the smallest distance, (N, 1).
+
+    Of an axis m·N, the m rows of an event lie together, or ``outside`` parts of them do, each with
+    all events (see ``order``).
+    """
+    e, axis, rank = facts.e, batch_axis(flags.shape), len(flags.shape)
     assert axis is not None
-    name = e.op("Cast", flags.name, to=TensorProto.FLOAT)
-    rank = len(flags.shape)
+    name = flags.name if flags.distance else e.op("Cast", flags.name, to=TensorProto.FLOAT)
+    kind = "ReduceMin" if flags.distance else "ReduceMax"
+    if rank == 2 and axis == 0 and flags.shape[0] == -1:  # the usual case, in one node
+        return e.op(kind, name, e.constant([1]), keepdims=1)
     if axis:
         order = [axis, *(k for k in range(rank) if k != axis)]
         name = e.op("Transpose", name, perm=order)
-    # of m·N, the m rows of an event lie together
-    flat = e.op("Reshape", name, e.op("Concat", _count(facts), e.constant([-1]), axis=0))
-    return e.op("ReduceMax", flat, e.constant([1]), keepdims=1)
+    shape = e.op("Concat", e.constant([outside]), _count(facts), e.constant([-1]), axis=0)
+    most = e.op(kind, e.op("Reshape", name, shape), e.constant([0, 2]), keepdims=0)
+    return e.op("Unsqueeze", most, e.constant([1]))

@@ -69,6 +69,10 @@ class _Compared:
         finite there, where half precision ends earlier, are not finite here.
         """
         expected = self._respond(self._order)
+        with np.errstate(invalid="ignore"):  # of two that are infinite
+            limit = self._limit * max(np.abs(expected).max(), 1.0)
+            if np.abs(found - expected).max() <= limit < np.inf:
+                return found  # the usual case, in few steps: threads wait for one another here
         worst, event = self._apart(found, expected)
         if worst:
             if not self._apart(found, self._respond(slice(None)))[0]:

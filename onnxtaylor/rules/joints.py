@@ -28,10 +28,14 @@ __all__ = ["JOINTS", "Flags", "JointTest", "on_joint"]
 
 @dataclass(frozen=True)
 class Flags:
-    """A Boolean tensor, true where an element lies on a joint, and its shape."""
+    """A Boolean tensor, true where an element lies on a joint, and its shape.
+
+    As ``distance`` it has numbers instead, 0 on a joint: a smallest number is found faster.
+    """
 
     name: str
     shape: Shape
+    distance: bool = False
 
 
 JointTest = Callable[[Context, Node], Flags | None]
@@ -50,6 +54,8 @@ def at(*places: float | Callable[[Node], float]) -> JointTest:
     def test(c: Context, node: Node) -> Flags:
         x = node.inputs[0]
         numbers = [place(node) if callable(place) else place for place in places]
+        if numbers == [0.0]:
+            return Flags(c.e.op("Abs", x), c.shape(x), distance=True)
         return _any(c, [_equals(c, x, _number(c, x, number)) for number in numbers], c.shape(x))
 
     return test
