@@ -182,8 +182,8 @@ def test_a_policy_that_does_not_ask_is_told(files, tmp_path, monkeypatch, capsys
     """Wrong coefficients, or responses, pass no audit in which no check looks at them."""
     right = Exact.coefficients
 
-    def wrong(self, x):
-        found = right(self, x)
+    def wrong(self, x, watch=None):
+        found = right(self, x, watch)
         what = found.terms if listed == "dominance" else found.responses
         what *= 1.01
         return found
@@ -203,7 +203,7 @@ def test_a_policy_that_does_not_ask_is_told(files, tmp_path, monkeypatch, capsys
 def test_an_engine_that_fails_is_no_skip(files, monkeypatch, capsys):
     """Half of the cross-check breaks: the coefficients stand, the audit does not."""
 
-    def broken(self, x):
+    def broken(self, x, watch=None):
         raise ModelError("the model fails on 64 events: planted")
 
     monkeypatch.setattr(Differences, "coefficients", broken)
