@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper
 
 from onnxtaylor.engine.probes import distinct, same
 from onnxtaylor.engine.session import start
-from onnxtaylor.errors import ProbeError, printable
+from onnxtaylor.errors import ModelError, ProbeError, printable
 from onnxtaylor.graph import Choice, GraphFunction, LoadedModel, Port
-from onnxtaylor.graph.function import with_own_inputs
+from onnxtaylor.graph.formats import retyped
+from onnxtaylor.graph.function import DIGITS, with_own_inputs
 from onnxtaylor.graph.layout import batch_of
 
 __all__ = ["objects_hint", "require_events"]
@@ -61,7 +62,8 @@ def require_events(
         together = asked(few, names, slice(0, more))
         if not together:
             continue  # they count the same: of one input alone there are never more
-        if not fixed or not _each_alone(asked, few, names, together, function.digits):
+        digits = min(function.digits, DIGITS["float32"]) if asked.single else function.digits
+        if not fixed or not _each_alone(asked, few, names, together, digits):
             apart.append((all(found.shape[:1] == (more,) for found in together), ports[0]))
     if apart:
         _, port = min(apart, key=lambda one: one[0])
@@ -90,7 +92,7 @@ def _each_alone(
 
 class _Asked:
     """A model that is run with its own inputs, with any number of rows of each; ``x`` (B, n) are
-    events for all of them.
+    events for all of them. ``single``: it only runs in single precision.
     """
 
     def __init__(
@@ -100,7 +102,13 @@ class _Asked:
         sizes: Sequence[tuple[int, ...]],
         x: npt.NDArray[np.float64],
     ) -> None:
-        self._session = start(proto, threads=1)
+        self.single = False
+        try:
+            self._session = start(proto, threads=1)
+        except ModelError:  # some operators have no kernel in double precision
+            self.single = True
+            proto = retyped(proto, {TensorProto.DOUBLE}, TensorProto.FLOAT)
+            self._session = start(proto, threads=1)
         self._names = [info.name for info in self._session.get_inputs()]
         self._rows: dict[str, Array] = {}
         begin = 0
@@ -108,7 +116,8 @@ class _Asked:
             part = x[:, begin : begin + prod(shape)]
             begin += prod(shape)
             with np.errstate(over="ignore"):
-                kind = helper.tensor_dtype_to_np_dtype(port.type)
+                double = self.single and port.type == TensorProto.DOUBLE
+                kind = np.float32 if double else helper.tensor_dtype_to_np_dtype(port.type)
                 self._rows[port.name] = part.reshape(len(x), *shape).astype(kind)
 
     def __call__(self, few: int, others: Sequence[str], taken: slice) -> list[Array]:

@@ -180,3 +180,16 @@ def test_every_command_refuses(command, tmp_path, capsys):
 def test_the_derivative_graph_is_refused_too():
     with pytest.raises(ProbeError, match="does not count events"):
         ot.differentiate(two("ReduceMean"), input=["jet", "tracks"])
+
+
+def test_a_model_without_kernels_in_double_precision_is_asked_in_single():
+    """Two inputs with symbols of their own, as TensorFlow's exporter names them, and a Softplus."""
+    text = (
+        '<ir_version: 8, opset_import: ["" : 17]> m (double[A, 1] a, double[B, 2] b)'
+        " => (double[A, 3] y) { c = Concat<axis: int = 1>(a, b) y = Softplus(c) }"
+    )
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    model = onnx.parser.parse_model(text)
+    result = ot.analyze(model, x, input=["a", "b"], bootstrap=0, scale="unit")
+    slopes = 1 / (1 + np.exp(-x))
+    assert result.score[0, 0, 0] == pytest.approx(slopes[:, 0].mean(), rel=1e-12)
