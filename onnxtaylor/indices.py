@@ -122,6 +122,15 @@ class MultiIndices:
         padded = np.append(sigma, 1.0)  # index -1 finds the 1
         return np.asarray(padded[self.table].prod(axis=1), dtype=np.float64)
 
+    def having(self, features: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Which coefficients derive by a flagged feature: flags (…, n) to flags (…, K).
+
+        >>> MultiIndices.full(2, order=2).having(np.array([True, False])).tolist()
+        [True, False, True, True, False]
+        """
+        padded = np.concatenate((features, np.zeros((*features.shape[:-1], 1), np.bool_)), axis=-1)
+        return np.asarray(padded[..., self.table].any(axis=-1))  # index -1 finds the False
+
     def tuples(self) -> list[tuple[int, ...]]:
         """The multi-indices as tuples of feature numbers."""
         return [tuple(int(i) for i in row if i >= 0) for row in self.table]

@@ -113,7 +113,7 @@ def near_kinks(
     """Where a kink lies within reach of a coefficient's features, or exactly at the event, of
     ``shape`` (E, C, K).
     """
-    nearby = np.broadcast_to(_reached(kinks, indices)[:, None], shape)
+    nearby = np.broadcast_to(indices.having(kinks)[:, None], shape)
     return nearby.copy() if joints is None else nearby | joints
 
 
@@ -202,9 +202,3 @@ def _mean(exact: Floats, differences: Floats, known: npt.NDArray[np.bool_]) -> F
     """Mean abs(t) over the events that are known, by the larger of the two engines, (C, K)."""
     size = np.where(known, np.maximum(np.abs(exact), np.abs(differences)), 0.0)
     return np.asarray(size.sum(axis=0) / np.maximum(known.sum(axis=0), 1))
-
-
-def _reached(kinks: npt.NDArray[np.bool_], indices: MultiIndices) -> npt.NDArray[np.bool_]:
-    """Whether a kink lies within reach of a coefficient's features, (E, K)."""
-    padded = np.concatenate((kinks, np.zeros((len(kinks), 1), dtype=np.bool_)), axis=1)
-    return np.asarray(padded[:, indices.table].any(axis=2))  # index -1 finds the False

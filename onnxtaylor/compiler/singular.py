@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from onnxtaylor.compiler.facts import GraphFacts
 from onnxtaylor.rules.base import Node
+from onnxtaylor.rules.joints import is_polynomial
 
 __all__ = ["has_singular_slopes"]
 
@@ -60,9 +59,7 @@ def _is_singular(facts: GraphFacts, node: Node, signs: _Signs, choosing: bool) -
         known = divisor is not None and bool((divisor != 0).all())
         return not known and not signs.positive(node.inputs[1])
     if node.kind == "Pow":
-        power = facts.e.constants.get(node.inputs[1])
-        smooth = power is not None and bool(((power >= 0) & (power == np.rint(power))).all())
-        return not smooth and not signs.positive(node.inputs[0])
+        return not is_polynomial(facts, node) and not signs.positive(node.inputs[0])
     return False
 
 

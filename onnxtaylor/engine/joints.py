@@ -148,7 +148,7 @@ class Sides:
             limit[events] = np.where(smooth, across, limit[events])
             agree[events] |= smooth
         agree &= np.isfinite(limit)
-        agree &= ~_of_features(jumps, self._indices)
+        agree &= ~self._indices.having(jumps)
         apart = self._with_higher(~agree)
         np.copyto(terms, limit, where=~apart)
         return apart
@@ -318,12 +318,6 @@ def features_of(mask: Flags, indices: MultiIndices) -> Flags:
         for i in indices.table[slot]:
             found[..., i] |= mask[..., slot]  # index -1 is the last place
     return found[..., :-1]
-
-
-def _of_features(mask: Flags, indices: MultiIndices) -> Flags:
-    """Which coefficients (…, K) have a feature of a mask (…, n)."""
-    padded = np.concatenate((mask, np.zeros((*mask.shape[:-1], 1), np.bool_)), axis=-1)
-    return np.asarray(padded[..., indices.table].any(axis=-1))  # index -1 finds the False
 
 
 def _lower_terms(

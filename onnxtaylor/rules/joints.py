@@ -23,7 +23,7 @@ from onnxtaylor.rules.base import Context, Node
 from onnxtaylor.rules.bundle import Shape, broadcast_shape
 from onnxtaylor.rules.reductions import reduced_axes
 
-__all__ = ["JOINTS", "Flags", "JointTest", "on_joint"]
+__all__ = ["JOINTS", "Flags", "JointTest", "is_polynomial", "on_joint"]
 
 
 @dataclass(frozen=True)
@@ -228,12 +228,15 @@ def _pads(
     return before + after
 
 
+def is_polynomial(c: Context, node: Node) -> bool:
+    """Whether the exponents of a Pow are known to be whole numbers that are not negative."""
+    power = c.e.constants.get(node.inputs[1])
+    return power is not None and bool(((power >= 0) & (power == np.rint(power))).all())
+
+
 def _singular_power(c: Context, node: Node) -> Flags | None:
     """The base is 0, and the exponent no whole number: the slope, or a later one, is infinite."""
-    power = c.e.constants.get(node.inputs[1])
-    if power is not None and bool(((power >= 0) & (power == np.rint(power))).all()):
-        return None
-    return at(0.0)(c, node)
+    return None if is_polynomial(c, node) else at(0.0)(c, node)
 
 
 def _no_divisor(c: Context, node: Node) -> Flags | None:
