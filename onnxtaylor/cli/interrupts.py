@@ -2,10 +2,11 @@
 
 Python raises KeyboardInterrupt wherever the main thread is. In the midst of an import that leaves
 the import's lock taken: every other thread that imports something, as Numba does when it compiles,
-waits forever; or the exception is lost in a callback. And CPython never
-forgets an exception that left the text of an ``eval``, as with which typer reads annotations: it
-ends the process by SIGINT in place of the exit status. So an interrupt that comes during either is
-raised when it is done.
+waits forever. And CPython never forgets an exception that left the text of an ``eval``, as with
+which typer reads annotations: it ends the process by SIGINT in place of the exit status. So an
+interrupt that comes during either is raised when it is done. One that comes in a callback of
+compiled code, such as Numba's compiler makes, is lost there: Python says so, and it is raised
+again.
 """
 
 from __future__ import annotations
@@ -46,11 +47,21 @@ def outside_imports() -> Iterator[None]:
         looks = 0
         raise KeyboardInterrupt
 
+    ignored = sys.unraisablehook
+
+    def again(lost: sys.UnraisableHookArgs) -> None:
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, PAUSE)
+        else:
+            ignored(lost)
+
     alarm = signal.signal(signal.SIGALRM, interrupt)
     signal.signal(signal.SIGINT, interrupt)
+    sys.unraisablehook = again
     try:
         yield
     finally:
+        sys.unraisablehook = ignored
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, alarm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -162,6 +163,23 @@ def test_an_import_is_finished_first(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt), outside_imports():
         load()
     assert sys.modules["slow_module"].DONE
+
+
+def test_what_is_lost_in_a_callback_is_raised_again():
+    """Python cannot raise through compiled code, such as Numba's compiler, which calls back."""
+    before = sys.unraisablehook
+
+    def callback():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+
+    def work():
+        ctypes.CFUNCTYPE(None)(callback)()
+        time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt), outside_imports():
+        work()
+    assert sys.unraisablehook is before
 
 
 def test_an_import_that_never_ends_is_interrupted(tmp_path, monkeypatch):
