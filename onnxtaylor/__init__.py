@@ -8,37 +8,29 @@
 The data's path through the package, top to bottom:
 
 ==============  ===================================================================================
+``errors``      the exception tree: an error names the option, file, node or column at fault
+``indices``     the convention: order of the coefficients, 1/α!, labels
+``text``        untrusted and long names made fit to be shown; digits of a value
+``files``       what a file is; written whole or not at all
+``progress``    what long work tells of itself, and the bar that shows it
+``options``     what can be asked for
 ``graph``       1 a model in: load, choose inputs and responses, rewrite to f: Rⁿ → R^C
 ``rules``       2 what each operator's derivative is: mathematics only
 ``compiler``    3 graph → derivative graph: forward Jacobians, reverse adjoints, curvature
-``engine``      4 coefficients of one batch: the protocol, exact, differences, onnxruntime
-``data``        5 batches of (x, weight, label) from arrays, CSV, Parquet, Arrow, NumPy files
-``statistics``  6 stream → numbers: moments, bootstrap, ranks; merge and resume
-``finite``      the same by finite steps, for models without derivatives
-``hygiene``     what is suspicious about data and responses
-``unvarying``   responses that are the same at every event
-``rounding``    what the number format of the inputs does to the data
-``settings``    what an analysis can be asked for; ``inputs``: its data, matched with the model
-``analysis``    the wiring of 1 to 6; ``preparation``: all that is made before the first batch;
-                ``summing``: batch by batch; ``outcome``: what is told of it
-``check``, ``checking``   the two engines against one another
+``data``        4 batches of (x, weight, label) from arrays, CSV, Parquet, Arrow, NumPy files
+``runtime``     onnxruntime: sessions, threads, double precision
+``problem``     5 this model on these data, opened once: function, source, survey, probes
+``engine``      6 coefficients of one batch: exact, differences, finite steps
+``statistics``  7 stream → numbers: moments, bootstrap, ranks; merge and resume
+``run``         8 the verbs on one model: analyze, differentiate, inspect
+``crosscheck``  the two engines against one another
 ``comparison``  two results, or two models on the same data
-``result``      7 TaylorResult: frozen, versioned, saved and loaded; ``summaries``: its parts
-``progress``    how ⟨t⟩ changes while a model learns: checkpoints, callbacks
-``derivatives``  value, Jacobian and Hessian as a function and as a file
-``inspection``  what a model offers, and which engine would take it
-``ranking``, ``selection``, ``plot``   what people do with a result
+``tracking``    how ⟨t⟩ changes while a model learns: checkpoints, callbacks
 ``gof``         goodness of fit of the inputs, and its table joined with ⟨t⟩
 ``audit``       pass or fail for a pipeline: policy, checks, formats
-``report``      a result as one HTML page, and as what a notebook shows; ``bars``: progress, seen
+``results``     what is saved: TaylorResult, its parts, documents; ranking and selection
+``views``       what people look at: figures, the report page, tables
 ``cli``         one thin file per command
-``tables``      rankings as Markdown and LaTeX; ``markup``: untrusted text in these
-``classes``     which response belongs to which class; ``abbreviation``: long names cut
-``uncertainty``  how many digits a value has
-``indices``     the convention: order of the coefficients, 1/α!, labels
-``files``       written whole or not at all; ``documents``: saved JSON, read; ``recognize``: what a
-                file is, by its first bytes
-``errors``      the exception tree
 ==============  ===================================================================================
 
 Numba kernels are a package of their own, ``onnxtaylor_kernels``.
@@ -49,19 +41,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from onnxtaylor.analysis import analyze
     from onnxtaylor.audit import AuditOutcome, audit
-    from onnxtaylor.check import CrossCheck, cross_check
     from onnxtaylor.comparison import Comparison, compare_results
     from onnxtaylor.comparison.models import compare_models
-    from onnxtaylor.derivatives import Derivatives, differentiate
+    from onnxtaylor.crosscheck.cross_check import CrossCheck, cross_check
     from onnxtaylor.errors import OnnxTaylorError
     from onnxtaylor.gof import GoodnessOfFit, goodness_of_fit
     from onnxtaylor.indices import MultiIndices
-    from onnxtaylor.progress import LearningProgress, ProgressResult
-    from onnxtaylor.result import TaylorResult
+    from onnxtaylor.results.selection import Selection, select
+    from onnxtaylor.results.taylor import TaylorResult
     from onnxtaylor.rules import register
-    from onnxtaylor.selection import Selection, select
+    from onnxtaylor.run.analyze import analyze
+    from onnxtaylor.run.differentiate import Derivatives, differentiate
+    from onnxtaylor.tracking import LearningProgress, ProgressResult
 
 __version__ = "0.1.0"
 
@@ -92,24 +84,24 @@ __all__ = [
 _HOMES = {
     "MultiIndices": "indices",
     "OnnxTaylorError": "errors",
-    "TaylorResult": "result",
-    "Selection": "selection",
-    "Derivatives": "derivatives",
-    "CrossCheck": "check",
+    "TaylorResult": "results.taylor",
+    "Selection": "results.selection",
+    "Derivatives": "run.differentiate",
+    "CrossCheck": "crosscheck",
     "AuditOutcome": "audit",
     "GoodnessOfFit": "gof",
-    "analyze": "analysis",
+    "analyze": "run.analyze",
     "audit": "audit",
     "Comparison": "comparison",
     "compare_models": "comparison.models",
     "compare_results": "comparison",
-    "LearningProgress": "progress",
-    "ProgressResult": "progress",
-    "cross_check": "check",
-    "differentiate": "derivatives",
+    "LearningProgress": "tracking",
+    "ProgressResult": "tracking",
+    "cross_check": "crosscheck.cross_check",
+    "differentiate": "run.differentiate",
     "goodness_of_fit": "gof",
     "register": "rules",
-    "select": "selection",
+    "select": "results.selection",
 }
 
 

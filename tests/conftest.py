@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from onnxtaylor.engine import exact
+from onnxtaylor.engine.exact import engine as exact
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.result import (
+from onnxtaylor.results.taylor import (
     DataSummary,
     FeatureSummary,
     GroupSummary,

@@ -19,10 +19,10 @@ MODULES = [
 ]
 # modules that are known to have examples: a test that finds nothing proves nothing
 WITH_EXAMPLES = (
-    "onnxtaylor.uncertainty",
+    "onnxtaylor.text.uncertainty",
     "onnxtaylor.errors",
     "onnxtaylor.indices",
-    "onnxtaylor.ranking",
+    "onnxtaylor.results.ranking",
     "onnxtaylor.statistics.ranks",
     "onnxtaylor_kernels.points",
     "onnxtaylor_kernels.weights",

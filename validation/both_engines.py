@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from onnxtaylor.analysis import make_engine
 from onnxtaylor.data import ArraySource, survey
-from onnxtaylor.engine.differences import Differences
-from onnxtaylor.engine.opening import open_model
+from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import ModelRequest, read_model
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.settings import AnalysisOptions
+from onnxtaylor.options.analysis import AnalysisOptions
+from onnxtaylor.problem.opening import open_model
+from onnxtaylor.run.analyze import make_engine
 from validation.study import StudyError
 
 __all__ = ["CELLS", "Answer", "Cell", "Taylor", "apart", "clear_events", "deviations"]

@@ -25,12 +25,12 @@ import numpy as np
 
 from onnxtaylor.cli.console import uncertain
 from onnxtaylor.cli.options import parse_fixed
-from onnxtaylor.engine.opening import open_model
-from onnxtaylor.engine.promotion import promote
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import LoadedModel, ModelRequest, build_function, choose, read_model
 from onnxtaylor.graph.normalize import modernize
 from onnxtaylor.graph.promote import promote_graph
+from onnxtaylor.problem.opening import open_model
+from onnxtaylor.runtime.promotion import promote
 
 __all__ = ["CASES", "Case", "Row", "command", "in_double", "run", "table", "visit"]
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, defs, helper, numpy_helper
 
-from onnxtaylor.rules.base import NEWEST
+from onnxtaylor.rules.rule import NEWEST
 from validation.node_embeddings import Embedding
 
 __all__ = ["FEATURES", "RESPONSES", "Path"]

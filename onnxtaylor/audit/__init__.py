@@ -22,7 +22,7 @@ import sys
 from inspect import signature
 from types import ModuleType
 
-from onnxtaylor.audit.base import Check, Looked, NotApplicableError, option
+from onnxtaylor.audit.check import Check, Looked, NotApplicableError, option
 from onnxtaylor.audit.finding import Finding, Location, Subject
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, File
 from onnxtaylor.audit.policy import Policy, read_policy

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from onnxtaylor.data import EventSource
 from onnxtaylor.data.traits import FeatureTraits
-from onnxtaylor.result import TaylorResult
+from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["one_hot_features"]
 

@@ -15,10 +15,10 @@ from fnmatch import fnmatchcase
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.audit.base import CoefficientCheck, NotApplicableError
+from onnxtaylor.audit.check import CoefficientCheck, NotApplicableError
 from onnxtaylor.errors import OptionError, nearest, printable
 from onnxtaylor.indices import label
-from onnxtaylor.result import TaylorResult
+from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["ORDERS", "Block", "blocks", "chosen", "matching", "quoted", "with_coefficients"]
 

@@ -32,7 +32,7 @@ from onnxtaylor.audit.retraining import Spread, spread_of
 from onnxtaylor.audit.spread import kurtosis, relative_errors
 from onnxtaylor.comparison import compare_results, two_sided
 from onnxtaylor.errors import OnnxTaylorError, ResultError, printable
-from onnxtaylor.result import DataSummary, TaylorResult
+from onnxtaylor.results.taylor import DataSummary, TaylorResult
 
 __all__ = [
     "Changes",

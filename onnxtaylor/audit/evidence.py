@@ -16,21 +16,21 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from onnxtaylor.analysis import analyze
 from onnxtaylor.audit.finding import Location
 from onnxtaylor.audit.mirrored import mirror_images
-from onnxtaylor.checking import Sample
+from onnxtaylor.crosscheck import Sample
 from onnxtaylor.data import EventSource
-from onnxtaylor.engine.opening import OpenModel, open_model
-from onnxtaylor.engine.session import Session, choose_provider
 from onnxtaylor.errors import OnnxTaylorError
-from onnxtaylor.gof.outcome import GoodnessOfFit
+from onnxtaylor.gof.result import GoodnessOfFit
 from onnxtaylor.graph import LoadedModel, ModelRequest, read_model, stored_names
 from onnxtaylor.graph.external import external_tensors
-from onnxtaylor.inputs import FEATURE_KEYS, Progress, open_data
-from onnxtaylor.result import TaylorResult
-from onnxtaylor.settings import DataRequest
-from onnxtaylor.unvarying import ResponseRanges, Unvarying
+from onnxtaylor.options.analysis import DataRequest
+from onnxtaylor.problem.events import FEATURE_KEYS, Progress, open_data
+from onnxtaylor.problem.opening import OpenModel, open_model
+from onnxtaylor.problem.unvarying import ResponseRanges, Unvarying
+from onnxtaylor.results.taylor import TaylorResult
+from onnxtaylor.run.analyze import analyze
+from onnxtaylor.runtime.session import Session, choose_provider
 
 __all__ = ["Evidence", "sha256_of"]
 

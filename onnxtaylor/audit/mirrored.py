@@ -15,7 +15,7 @@ import numpy as np
 
 from onnxtaylor.audit.finding import Finding
 from onnxtaylor.errors import printable
-from onnxtaylor.result import TaylorResult
+from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["distinct", "merged", "mirror_images"]
 

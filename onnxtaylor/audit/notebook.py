@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from onnxtaylor.audit.formats.telling import gravest_first, mark, result
 from onnxtaylor.audit.outcome import AuditOutcome
-from onnxtaylor.report.page import environment
+from onnxtaylor.views.report.page import environment
 
 __all__ = ["fragment"]
 

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.audit.finding import LEVELS, Finding, Location, Subject, rounded
-from onnxtaylor.documents import Format
 from onnxtaylor.errors import printable
-from onnxtaylor.summaries import Finding as Warned
+from onnxtaylor.results.documents import Format
+from onnxtaylor.results.summaries import Notice
 
 if TYPE_CHECKING:
-    from onnxtaylor.result import TaylorResult
+    from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = [
     "SCHEMA",
@@ -24,8 +24,8 @@ __all__ = [
     "File",
     "Finding",
     "Location",
+    "Notice",
     "Subject",
-    "Warned",
 ]
 
 SCHEMA = "onnxtaylor.audit/1"
@@ -126,7 +126,7 @@ class AuditOutcome:
     checks: tuple[CheckOutcome, ...]
     timestamp: str
     version: str
-    warnings: tuple[Warned, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     result: TaylorResult | None = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
@@ -243,7 +243,7 @@ class AuditOutcome:
         for name in ("data", "baseline"):
             kept[name] = tuple(File(**one) for one in kept[name])
         kept["checks"] = _checks(kept["checks"])
-        kept["warnings"] = tuple(Warned(**one) for one in kept["warnings"])
+        kept["warnings"] = tuple(Notice(**one) for one in kept["warnings"])
         outcome = cls(**kept)
         if outcome.exit_status != document["exit_status"]:
             raise ValueError(f"exit status {document['exit_status']!r}")

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from onnxtaylor.audit.base import Check, key_of
+from onnxtaylor.audit.check import Check, key_of
 from onnxtaylor.audit.checks import BUILT_IN, find_check
 from onnxtaylor.audit.schema import check_schema, policy_schema
 from onnxtaylor.errors import OptionError, nearest, printable

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from typing import Any, get_args, get_type_hints
 
-from onnxtaylor.audit.base import Check, is_required, key_of
+from onnxtaylor.audit.check import Check, is_required, key_of
 
 __all__ = ["SCHEMA", "check_schema", "policy_schema"]
 

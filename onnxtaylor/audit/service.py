@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy.typing as npt
 
-from onnxtaylor.audit.base import Check, FileCheck, Looked, NotApplicableError
+from onnxtaylor.audit.check import Check, FileCheck, Looked, NotApplicableError
 from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.evidence import Evidence, sha256_of
 from onnxtaylor.audit.mirrored import merged
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, File
 from onnxtaylor.audit.policy import Policy, find_policy, read_policy
-from onnxtaylor.bars import showing
 from onnxtaylor.data import EventSource, file_names
 from onnxtaylor.errors import (
     DisagreementError,
@@ -26,8 +25,9 @@ from onnxtaylor.errors import (
     OptionError,
     printable,
 )
-from onnxtaylor.files import moment
-from onnxtaylor.inputs import Paths, Progress, tell
+from onnxtaylor.files.whole import moment
+from onnxtaylor.problem.events import Paths, Progress, tell
+from onnxtaylor.progress import showing
 
 __all__ = ["audit", "gather"]
 

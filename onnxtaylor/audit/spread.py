@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.data import EventSource, is_missing
-from onnxtaylor.result import TaylorResult
+from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["kurtosis", "relative_errors"]
 

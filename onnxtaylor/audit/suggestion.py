@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxtaylor.audit.base import Check, Looked, NotApplicableError
+from onnxtaylor.audit.check import Check, Looked, NotApplicableError
 from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.checks.baseline_drift import BaselineDrift
 from onnxtaylor.audit.checks.dominance import Dominance
@@ -23,8 +23,8 @@ from onnxtaylor.audit.policy import default_policy
 from onnxtaylor.audit.schema import SCHEMA
 from onnxtaylor.audit.service import RENAMED, gather
 from onnxtaylor.errors import printable
-from onnxtaylor.inputs import Paths, Progress
-from onnxtaylor.result import TaylorResult
+from onnxtaylor.problem.events import Paths, Progress
+from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["suggest"]
 

@@ -13,7 +13,7 @@ from onnxtaylor.cli import console, options, responses
 from onnxtaylor.errors import OnnxTaylorError, OptionError
 
 if TYPE_CHECKING:
-    from onnxtaylor.result import TaylorResult
+    from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["analyze", "print_ranking"]
 
@@ -140,7 +140,7 @@ def analyze(
     try:
         with options.data_files(data) as files, console.progress_bar(quiet) as progress:
             # numba, onnx and pyarrow are imported here, so that --help need not wait for them
-            from onnxtaylor.analysis import analyze as run
+            from onnxtaylor.run.analyze import analyze as run
 
             result = run(
                 model,
@@ -180,7 +180,7 @@ def analyze(
     if out is not None:
         result.save(out)
     if csv is not None:
-        from onnxtaylor.ranking import write_csv
+        from onnxtaylor.results.ranking import write_csv
 
         write_csv(result, csv)
     if json:
@@ -201,7 +201,7 @@ def analyze(
 
 def print_ranking(result: TaylorResult, *, top: int, per_class: bool = False) -> None:
     """The head of the ranking of every response, and what was analyzed."""
-    from onnxtaylor.ranking import class_groups
+    from onnxtaylor.results.ranking import class_groups
 
     groups = [result.groups[0]] * len(result.outputs)
     if per_class:

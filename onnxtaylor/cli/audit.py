@@ -290,7 +290,7 @@ def _tell(outcome: AuditOutcome, reports: Sequence[tuple[str, Path | None]], qui
 
 
 def _write(path: Path, text: str) -> None:
-    from onnxtaylor.files import write_whole
+    from onnxtaylor.files.whole import write_whole
 
     write_whole(path, text.encode(errors="backslashreplace"))
 

@@ -13,7 +13,7 @@ from onnxtaylor.cli.names import parse_names
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from onnxtaylor.checking import CrossCheck
+    from onnxtaylor.crosscheck import CrossCheck
 
 __all__ = ["check"]
 
@@ -90,7 +90,7 @@ def check(
     names, fixed = options.parse_features(features), options.parse_fixed(fix)
     with options.data_files(data) as files, console.progress_bar(quiet) as progress:
         # numba, onnx and pyarrow are imported here, so that --help need not wait for them
-        from onnxtaylor.check import cross_check
+        from onnxtaylor.crosscheck.cross_check import cross_check
 
         found = cross_check(
             model,
@@ -121,7 +121,7 @@ def check(
         if found.comparisons is None:
             console.note("no figure: nothing was compared")
         else:
-            from onnxtaylor.plot.files import save_axes
+            from onnxtaylor.views.plot.files import save_axes
 
             save_axes(found.plot, plot)
             if not quiet:
@@ -161,7 +161,7 @@ def _print(found: CrossCheck, top: int) -> None:
 
 
 def _probes() -> tuple[str, ...]:
-    from onnxtaylor.checking.outcome import PROBES
+    from onnxtaylor.crosscheck.result import PROBES
 
     return PROBES
 

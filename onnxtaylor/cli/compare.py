@@ -164,12 +164,12 @@ def compare(
                 provider=provider,
             )
     if out is not None:
-        from onnxtaylor.files import write_whole
+        from onnxtaylor.files.whole import write_whole
 
         write_whole(out, found.to_json().encode(errors="backslashreplace"))
     if plot is not None:
-        from onnxtaylor.plot.comparison import plot_comparison
-        from onnxtaylor.plot.files import save_axes
+        from onnxtaylor.views.plot.comparison import plot_comparison
+        from onnxtaylor.views.plot.files import save_axes
 
         save_axes(lambda: plot_comparison(found), plot)
     if json:

@@ -34,7 +34,7 @@ def demo(
     onnxtaylor demo
     """
     from onnxtaylor.errors import OptionError
-    from onnxtaylor.files import write_whole
+    from onnxtaylor.files.whole import write_whole
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def demo(
             " DOI 10.7483/OPENDATA.ATLAS.ZBP2.M5T8).\nWhat is its response made of?\n"
         )
     with console.progress_bar(quiet) as progress:
-        from onnxtaylor.analysis import analyze
+        from onnxtaylor.run.analyze import analyze
 
         result = analyze(
             out / MODEL,
@@ -61,7 +61,7 @@ def demo(
             missing=-999.0,
             progress=progress,
         )
-    from onnxtaylor.plot import save_figures
+    from onnxtaylor.views.plot import save_figures
 
     result.save(out / RESULT)
     save_figures(result, out, formats=("png",))

@@ -47,7 +47,7 @@ def differentiate(
     onnxtaylor differentiate model.onnx -o model.taylor.onnx
     """
     options.writable({"-o": out}, [model])
-    from onnxtaylor.derivatives import differentiate as compile_model
+    from onnxtaylor.run.differentiate import differentiate as compile_model
 
     derivatives = compile_model(
         model,

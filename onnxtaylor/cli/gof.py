@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from onnxtaylor.gof import GoodnessOfFit
-    from onnxtaylor.gof.outcome import TestResult
+    from onnxtaylor.gof.result import TestResult
 
 __all__ = ["gof"]
 
@@ -221,8 +221,8 @@ def gof(
 
 
 def _draw(found: GoodnessOfFit, what: str | None, path: Path) -> None:
-    from onnxtaylor.plot.files import save_axes
-    from onnxtaylor.plot.gof import plot_feature, plot_p_values, plot_pairs
+    from onnxtaylor.views.plot.files import save_axes
+    from onnxtaylor.views.plot.gof import plot_feature, plot_p_values, plot_pairs
 
     if what is None:
         what = PAIRS if found.pairs else FEATURES

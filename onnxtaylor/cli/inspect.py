@@ -46,8 +46,8 @@ def inspect(
     onnxtaylor inspect model.onnx events.parquet --label Label
     """
     from onnxtaylor.graph import ModelRequest
-    from onnxtaylor.inspection import inspect_model
-    from onnxtaylor.settings import DataRequest
+    from onnxtaylor.options.analysis import DataRequest
+    from onnxtaylor.run.inspect import inspect_model
 
     names = options.parse_features(features)
     with options.data_files(data or ()) as files:

@@ -17,7 +17,7 @@ from onnxtaylor.cli.names import parse_names
 from onnxtaylor.errors import OnnxTaylorError, OptionError, ResultError, printable
 
 if TYPE_CHECKING:
-    from onnxtaylor.result import TaylorResult
+    from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = [
     "STDIN",
@@ -329,7 +329,7 @@ def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) ->
 
 def figure_format(option: str, path: Path) -> None:
     """Raises OptionError for a figure's file name whose ending is none of the formats."""
-    from onnxtaylor.plot.files import FORMATS
+    from onnxtaylor.views.plot.files import FORMATS
 
     if path.suffix[1:].lower() not in FORMATS:
         raise OptionError(
@@ -372,7 +372,7 @@ def sources_named(sources: Sequence[str], spooled: Collection[str]) -> tuple[str
 
 def load_result(path: Path) -> TaylorResult:
     """A saved result; ``-`` reads it from stdin. Raises ResultError."""
-    from onnxtaylor.result import TaylorResult
+    from onnxtaylor.results.taylor import TaylorResult
 
     if path != Path("-"):
         return TaylorResult.load(path)

@@ -71,7 +71,7 @@ def plot(
 
     onnxtaylor plot result.json --output ggh --what scores --top 20
     """
-    from onnxtaylor.plot import save_figures
+    from onnxtaylor.views.plot import save_figures
 
     loaded = responses.load_named(result, output_names, classes)
     for path in save_figures(

@@ -13,11 +13,11 @@ import typer
 
 from onnxtaylor.cli import console, options, responses
 from onnxtaylor.errors import OptionError
-from onnxtaylor.summaries import units_apart
+from onnxtaylor.results.summaries import units_apart
 
 if TYPE_CHECKING:
-    from onnxtaylor.ranking import Column
-    from onnxtaylor.result import TaylorResult
+    from onnxtaylor.results.ranking import Column
+    from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["rank"]
 
@@ -90,8 +90,8 @@ def rank(
     options.writable({"-o": out, "--csv": csv}, inputs=[result])
     beside = per_class or side_by_side
     _agree(beside=beside, output=output, scores=scores, json=json, format=format)
-    from onnxtaylor.files import write_whole
-    from onnxtaylor.ranking import Column, ranked_columns, ranked_rows, write_csv
+    from onnxtaylor.files.whole import write_whole
+    from onnxtaylor.results.ranking import Column, ranked_columns, ranked_rows, write_csv
 
     loaded = responses.load_named(result, output_names, classes)
     chosen: dict[str, Any] = {"count": top, "order": order, "feature": feature}
@@ -139,7 +139,7 @@ def _table(
     shown: bool,
 ) -> str:
     """The table as text; for the terminal it is printed, and nothing is left to print."""
-    from onnxtaylor import tables
+    from onnxtaylor.views import tables
 
     column, total = columns[0], len(result.indices)
     group = None if column.group == result.groups[0] else column.group

@@ -37,8 +37,8 @@ def report(
     onnxtaylor report result.json -o report.html
     """
     options.writable({"-o": out}, inputs=[result])
-    from onnxtaylor.files import write_whole
-    from onnxtaylor.report import html
+    from onnxtaylor.files.whole import write_whole
+    from onnxtaylor.views.report import html
 
     loaded = responses.load_named(result, output_names, classes)
     write_whole(out, html(loaded, title=title).encode(errors="backslashreplace"))

@@ -11,7 +11,7 @@ from onnxtaylor.cli import options
 from onnxtaylor.cli.names import parse_names
 
 if TYPE_CHECKING:
-    from onnxtaylor.result import TaylorResult
+    from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["Classes", "Names", "PerClass", "load_named", "parsed"]
 

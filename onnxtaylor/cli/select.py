@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from onnxtaylor.gof import JoinedTable
-    from onnxtaylor.result import TaylorResult
-    from onnxtaylor.selection import FeatureInfluence, Selection
+    from onnxtaylor.results.selection import FeatureInfluence, Selection
+    from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["select"]
 
@@ -129,7 +129,7 @@ def select(
         raise OptionError("--threshold and --max-bad-pairs judge p-values: name them with --gof")
     if gof is not None and names:
         raise OptionError("--names and --gof exclude one another: the verdicts are in --json")
-    from onnxtaylor import selection
+    from onnxtaylor.results import selection
 
     loaded = responses.load_named(result, output_names, classes)
     found = selection.select(

@@ -11,15 +11,15 @@ import typer
 
 from onnxtaylor.cli import console, options, responses
 from onnxtaylor.errors import OnnxTaylorError, printable
-from onnxtaylor.summaries import units_apart
+from onnxtaylor.results.summaries import units_apart
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from rich.table import Table
 
-    from onnxtaylor.inputs import Progress
-    from onnxtaylor.progress import LearningProgress, ProgressResult
+    from onnxtaylor.problem.events import Progress
+    from onnxtaylor.tracking import LearningProgress, ProgressResult
 
 __all__ = ["track"]
 
@@ -132,7 +132,7 @@ def track(
     names, fixed = options.parse_features(features), options.parse_fixed(fix)
     with options.data_files(data) as files, console.progress_bar(quiet, "steps") as progress:
         # numba, onnx and pyarrow are imported here, so that --help need not wait for them
-        from onnxtaylor.progress import LearningProgress
+        from onnxtaylor.tracking import LearningProgress
 
         recorded = LearningProgress(
             files,
@@ -161,7 +161,7 @@ def track(
     if csv is not None:
         result.write_csv(csv)
     if plot is not None:
-        from onnxtaylor.plot.files import save_axes
+        from onnxtaylor.views.plot.files import save_axes
 
         save_axes(lambda: result.plot(top=min(top, LINES), log=log), plot)
     if json:
@@ -196,7 +196,7 @@ def _record(
     What was recorded is saved where that is interrupted, or ended by a model that is wrong.
     """
     from onnxtaylor.graph import read_model
-    from onnxtaylor.progress.checkpoints import number_steps, step_in_metadata
+    from onnxtaylor.tracking.checkpoints import number_steps, step_in_metadata
 
     stored: list[int | float | None] = [None] * len(models)
     if step_by in ("auto", "metadata"):

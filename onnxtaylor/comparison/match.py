@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, ResultError, listed, printable
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.result import TaylorResult
+from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["Match", "match"]
 

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.analysis import ModelSource, run_prepared
-from onnxtaylor.bars import showing
 from onnxtaylor.comparison.match import Match, match
 from onnxtaylor.comparison.moved import LEAST, SIGNIFICANCE, Comparison, compare_results
 from onnxtaylor.comparison.paired import PairedSums
@@ -18,10 +16,12 @@ from onnxtaylor.data import Batch, EventSource
 from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.errors import DataError, OptionError, listed
 from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
-from onnxtaylor.inputs import Paths, Progress, open_data, tell
-from onnxtaylor.preparation import Prepared, prepare
-from onnxtaylor.result import TaylorResult
-from onnxtaylor.settings import AnalysisOptions, DataRequest
+from onnxtaylor.options.analysis import AnalysisOptions, DataRequest
+from onnxtaylor.problem.events import Paths, Progress, open_data, tell
+from onnxtaylor.progress import showing
+from onnxtaylor.results.taylor import TaylorResult
+from onnxtaylor.run.analyze import ModelSource, run_prepared
+from onnxtaylor.run.prepare import Prepared, prepare
 
 __all__ = ["compare_models"]
 

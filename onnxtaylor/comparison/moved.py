@@ -31,7 +31,7 @@ from onnxtaylor.comparison.match import Match, match
 from onnxtaylor.comparison.paired import ResponseDifference
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.indices import MultiIndices, label
-from onnxtaylor.result import TaylorResult
+from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["SCHEMA", "Comparison", "compare_results", "holm", "two_sided"]
 

@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.compiler.pieces import Cover, Piece, runs
-from onnxtaylor.rules.base import Context
 from onnxtaylor.rules.bundle import Bundle, batch_axis
+from onnxtaylor.rules.rule import Context
 
 __all__ = ["HessianBuilder", "blocks"]
 

@@ -28,8 +28,8 @@ from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.prune import prune, read_names
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES, Rule
-from onnxtaylor.rules.base import Node
 from onnxtaylor.rules.bundle import Bundle, added
+from onnxtaylor.rules.rule import Node
 from onnxtaylor.rules.versions import operator_set, rule_for, since_version
 
 __all__ = ["TERMS", "DerivativeGraph", "MissingRuleError", "compile_terms", "missing_rules"]

@@ -16,9 +16,9 @@ from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.prune import read_names
 from onnxtaylor.graph.rename import unused_stem
-from onnxtaylor.rules.base import Node
 from onnxtaylor.rules.bundle import Bundle, Shape
 from onnxtaylor.rules.emit import Emitter
+from onnxtaylor.rules.rule import Node
 from onnxtaylor.rules.strong import StrongZeros
 
 __all__ = ["GraphFacts", "Observation", "shapes_from"]

@@ -14,9 +14,9 @@ from onnx import TensorProto, helper
 from onnxtaylor.compiler.facts import GraphFacts
 from onnxtaylor.compiler.order import UNKNOWN
 from onnxtaylor.errors import UNKNOWN_FORM, ModelError
-from onnxtaylor.rules.base import Node
 from onnxtaylor.rules.bundle import batch_axis
 from onnxtaylor.rules.joints import JOINTS, Flags, JointTest
+from onnxtaylor.rules.rule import Node
 
 __all__ = ["JOINT_EVENTS", "joint_events"]
 

@@ -18,10 +18,10 @@ import numpy as np
 
 from onnxtaylor.compiler.facts import GraphFacts
 from onnxtaylor.compiler.order import UNKNOWN
-from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, Rule
 from onnxtaylor.rules.bundle import Bundle, batch_axis
 from onnxtaylor.rules.emit import Emitter
 from onnxtaylor.rules.places import refused
+from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, Rule
 
 __all__ = ["Local", "local"]
 

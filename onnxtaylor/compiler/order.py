@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import prod
 
-from onnxtaylor.rules.base import Node
 from onnxtaylor.rules.bundle import Shape, batch_axis
+from onnxtaylor.rules.rule import Node
 
 __all__ = ["UNKNOWN", "outside_events"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from onnxtaylor.compiler.facts import GraphFacts
-from onnxtaylor.rules.base import Node
 from onnxtaylor.rules.joints import is_polynomial
+from onnxtaylor.rules.rule import Node
 
 __all__ = ["has_singular_slopes"]
 

@@ -20,10 +20,10 @@
 from __future__ import annotations
 
 from onnxtaylor.data.arrays import ArraySource
-from onnxtaylor.data.base import Batch, EventSource
 from onnxtaylor.data.columns import ColumnRequest
 from onnxtaylor.data.frames import in_memory, names_of
 from onnxtaylor.data.selection import first_events, sampled
+from onnxtaylor.data.source import Batch, EventSource
 from onnxtaylor.data.survey import ClassSums, Survey, SurveyAccumulator, survey
 from onnxtaylor.data.table import FileSource, file_names, open_source
 from onnxtaylor.data.values import is_missing

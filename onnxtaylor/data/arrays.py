@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.data.base import Batch
 from onnxtaylor.data.columns import quoted
 from onnxtaylor.data.numbers import as_classes, is_number
 from onnxtaylor.data.rechunk import check_size
+from onnxtaylor.data.source import Batch
 from onnxtaylor.data.values import Floats, Strings, check_features, check_weights, kind_name
 from onnxtaylor.errors import DataError, printable
 

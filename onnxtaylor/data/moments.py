@@ -22,11 +22,11 @@ import numpy.typing as npt
 
 from onnxtaylor.data.values import Floats
 
-__all__ = ["Moments"]
+__all__ = ["FeatureMoments"]
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class FeatureMoments:
     """The sums of n features: all arrays of shape (n,); ``mass`` is Σ abs(w)."""
 
     pivot: Floats
@@ -36,7 +36,7 @@ class Moments:
     s2: Floats
 
     @classmethod
-    def of(cls, x: Floats, w: Floats, valid: npt.NDArray[np.bool_] | None) -> Moments:
+    def of(cls, x: Floats, w: Floats, valid: npt.NDArray[np.bool_] | None) -> FeatureMoments:
         """The sums of one batch: x (B, n), w (B,), and which entries count (B, n), or all."""
         absolute = np.abs(w)
         if valid is None:
@@ -58,13 +58,13 @@ class Moments:
             centred[~valid] = 0.0
         return cls(moved, mass, s0, w @ centred, w @ np.square(centred))
 
-    def merge(self, other: Moments) -> Moments:
+    def merge(self, other: FeatureMoments) -> FeatureMoments:
         """The sums of both."""
         mass = self.mass + other.mass
         share = np.divide(other.mass, mass, out=np.zeros_like(mass), where=mass > 0)
         pivot = self.pivot + (other.pivot - self.pivot) * share
         a, b = self._about(pivot), other._about(pivot)
-        return Moments(pivot, mass, a.s0 + b.s0, a.s1 + b.s1, a.s2 + b.s2)
+        return FeatureMoments(pivot, mass, a.s0 + b.s0, a.s1 + b.s1, a.s2 + b.s2)
 
     def mean(self) -> Floats:
         """μ, NaN where Σw ≤ 0."""
@@ -77,8 +77,8 @@ class Moments:
     def _ratio(self, s: Floats) -> Floats:
         return np.divide(s, self.s0, out=np.full_like(s, np.nan), where=self.s0 > 0)
 
-    def _about(self, pivot: Floats) -> Moments:
+    def _about(self, pivot: Floats) -> FeatureMoments:
         d = self.pivot - pivot
         s1 = self.s1 + d * self.s0
         s2 = self.s2 + 2 * d * self.s1 + np.square(d) * self.s0
-        return Moments(pivot, self.mass, self.s0, s1, s2)
+        return FeatureMoments(pivot, self.mass, self.s0, s1, s2)

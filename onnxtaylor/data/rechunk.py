@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from onnxtaylor.data.base import Batch
+from onnxtaylor.data.source import Batch
 from onnxtaylor.errors import OptionError
 
 __all__ = ["check_size", "rechunk"]

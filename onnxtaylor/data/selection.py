@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.data.base import Batch, DerivedSource, EventSource
 from onnxtaylor.data.rechunk import check_size, cut, rechunk
+from onnxtaylor.data.source import Batch, DerivedSource, EventSource
 from onnxtaylor.errors import OptionError
 
 __all__ = ["FirstEvents", "SampledEvents", "first_events", "sampled"]

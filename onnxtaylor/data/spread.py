@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.data.base import Batch
-from onnxtaylor.data.moments import Moments
+from onnxtaylor.data.moments import FeatureMoments
+from onnxtaylor.data.source import Batch
 from onnxtaylor.data.values import Floats, is_missing
 
 __all__ = ["FeatureSums"]
@@ -26,8 +26,8 @@ class FeatureSums:
     low: Floats
     high: Floats
     largest: Floats
-    weighted: Moments
-    plain: Moments
+    weighted: FeatureMoments
+    plain: FeatureMoments
 
     @classmethod
     def of(cls, batch: Batch, missing: float | None) -> FeatureSums:
@@ -41,8 +41,8 @@ class FeatureSums:
             low = np.where(valid, x, np.inf).min(axis=0)
             high = np.where(valid, x, -np.inf).max(axis=0)
         with np.errstate(over="ignore", invalid="ignore"):  # finalize's caller looks for Inf
-            plain = Moments.of(x, np.ones_like(w), valid)
-            weighted = plain if (w == 1.0).all() else Moments.of(x, w, valid)
+            plain = FeatureMoments.of(x, np.ones_like(w), valid)
+            weighted = plain if (w == 1.0).all() else FeatureMoments.of(x, w, valid)
         return cls(
             count=len(x) - absent.sum(axis=0, dtype=np.int64),
             low=low,

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.data.base import Batch, EventSource
 from onnxtaylor.data.columns import quoted
+from onnxtaylor.data.source import Batch, EventSource
 from onnxtaylor.data.spread import FeatureSums
 from onnxtaylor.data.traits import FeatureTraits
 from onnxtaylor.data.values import Floats

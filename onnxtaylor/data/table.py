@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from onnxtaylor.data.base import Batch
 from onnxtaylor.data.columns import ColumnRequest, Columns, Places, choose, locate, quoted
 from onnxtaylor.data.csv import CsvTable
 from onnxtaylor.data.formats import Piece, Table
@@ -16,9 +15,10 @@ from onnxtaylor.data.ipc import IpcTable
 from onnxtaylor.data.npy import NpyTable, NpzTable
 from onnxtaylor.data.parquet import ParquetTable
 from onnxtaylor.data.rechunk import check_size, rechunk
+from onnxtaylor.data.source import Batch
 from onnxtaylor.data.values import check_features, check_weights
 from onnxtaylor.errors import DataError, OptionError, printable
-from onnxtaylor.recognize import head_of, kind_of
+from onnxtaylor.files.recognize import head_of, kind_of
 
 __all__ = ["FileSource", "file_names", "open_source"]
 

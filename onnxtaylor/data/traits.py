@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.data.base import Batch
+from onnxtaylor.data.source import Batch
 from onnxtaylor.data.values import Floats, is_missing
 
 __all__ = ["FeatureTraits"]

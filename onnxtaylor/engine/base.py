@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.engine.joints import Apart
+from onnxtaylor.engine.exact.joints import Apart
 from onnxtaylor.indices import MultiIndices
 
 __all__ = ["BatchCoefficients", "Engine", "Watcher"]

@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from onnxtaylor.compiler.facts import shapes_from
 from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
-from onnxtaylor.engine.derive import derive
-from onnxtaylor.engine.joints import Apart
-from onnxtaylor.engine.observe import observe
+from onnxtaylor.engine.exact.derive import derive
+from onnxtaylor.engine.exact.joints import Apart
 from onnxtaylor.errors import DisagreementError, ModelError, ProbeError, listed
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.narrow import narrowed, sources
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.runtime.observe import observe
 
 __all__ = ["Division", "Mixed", "divide", "make_mixed"]
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from onnxtaylor.gof.combine import read_combine
 from onnxtaylor.gof.join import JoinedTable, join
-from onnxtaylor.gof.outcome import GoodnessOfFit
+from onnxtaylor.gof.result import GoodnessOfFit
 from onnxtaylor.gof.samples import Sample, read_samples
 from onnxtaylor.gof.service import goodness_of_fit
 from onnxtaylor.gof.settings import GofSettings

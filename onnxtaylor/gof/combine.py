@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from onnxtaylor.errors import OptionError, ResultError, listed, printable
-from onnxtaylor.gof.outcome import FeatureFit, GoodnessOfFit, PairFit, TestResult
+from onnxtaylor.gof.result import FeatureFit, GoodnessOfFit, PairFit, TestResult
 from onnxtaylor.gof.saturated import p_value
 
 __all__ = ["read_combine"]

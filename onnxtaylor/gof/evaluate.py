@@ -11,13 +11,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.bars import Progress, tell
 from onnxtaylor.data import is_missing
-from onnxtaylor.documents import told
 from onnxtaylor.errors import DataError
 from onnxtaylor.gof.bins import Contents, binned, inner_edges, joined, snake
 from onnxtaylor.gof.distances import anderson_darling, kolmogorov_smirnov
-from onnxtaylor.gof.outcome import (
+from onnxtaylor.gof.result import (
     Bin,
     FeatureFit,
     GoodnessOfFit,
@@ -28,6 +26,8 @@ from onnxtaylor.gof.outcome import (
 from onnxtaylor.gof.samples import Sample
 from onnxtaylor.gof.saturated import Bins, p_value
 from onnxtaylor.gof.settings import GofSettings
+from onnxtaylor.progress import Progress, tell
+from onnxtaylor.results.documents import told
 
 __all__ = ["SATURATED", "compare_samples"]
 

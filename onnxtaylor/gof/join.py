@@ -34,11 +34,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onnxtaylor.errors import OptionError, ResultError, listed
-from onnxtaylor.gof.outcome import GoodnessOfFit, PairFit, TestResult
-from onnxtaylor.selection import FeatureInfluence, Selection
+from onnxtaylor.gof.result import GoodnessOfFit, PairFit, TestResult
+from onnxtaylor.results.selection import FeatureInfluence, Selection
 
 if TYPE_CHECKING:
-    from onnxtaylor.result import TaylorResult
+    from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["THRESHOLD", "JoinedRow", "JoinedTable", "join", "likely_by_chance"]
 

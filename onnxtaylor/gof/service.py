@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy.typing as npt
 
-from onnxtaylor.bars import Progress, showing
 from onnxtaylor.errors import OptionError, listed, nearest
 from onnxtaylor.gof.evaluate import compare_samples
-from onnxtaylor.gof.outcome import GoodnessOfFit
+from onnxtaylor.gof.result import GoodnessOfFit
 from onnxtaylor.gof.samples import Events, Sample, read_samples
 from onnxtaylor.gof.settings import GofSettings
+from onnxtaylor.progress import Progress, showing
 
 __all__ = ["goodness_of_fit"]
 

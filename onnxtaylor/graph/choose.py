@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy.typing as npt
 
-from onnxtaylor.classes import words_of
 from onnxtaylor.errors import ModelError, OptionError, nearest, printable
 from onnxtaylor.graph.held import Value, can_hold, read_value
 from onnxtaylor.graph.layout import batch_of, can_lay_out, feature_count
 from onnxtaylor.graph.load import LoadedModel
 from onnxtaylor.graph.ports import FLOATS, Port, input_ports, output_ports, zipmap_tensors
 from onnxtaylor.graph.prune import needed_inputs, tensor_names
+from onnxtaylor.results.classes import words_of
 
 __all__ = ["Choice", "ModelRequest", "choose"]
 

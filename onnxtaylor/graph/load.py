@@ -10,9 +10,9 @@ from pathlib import Path
 import onnx
 
 from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.files.recognize import HEAD_BYTES, kind_of
 from onnxtaylor.graph.dense import make_dense
 from onnxtaylor.graph.external import MAX_PROTOBUF, external_tensors, load_external
-from onnxtaylor.recognize import HEAD_BYTES, kind_of
 
 __all__ = ["LoadedModel", "read_model"]
 

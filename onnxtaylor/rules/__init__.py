@@ -36,7 +36,7 @@ from onnxtaylor.rules import (
     structure,
     versions,
 )
-from onnxtaylor.rules.base import RULES, Rule, register
+from onnxtaylor.rules.rule import RULES, Rule, register
 
 __all__ = [
     "RULES",

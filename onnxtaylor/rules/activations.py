@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from onnxtaylor.rules.base import Node, register
 from onnxtaylor.rules.elementwise import (
     _minus_twice,
     _one_minus,
@@ -14,6 +13,7 @@ from onnxtaylor.rules.elementwise import (
     _square,
 )
 from onnxtaylor.rules.emit import Emitter
+from onnxtaylor.rules.rule import Node, register
 from onnxtaylor.rules.verbs import elementwise
 
 __all__: list[str] = []

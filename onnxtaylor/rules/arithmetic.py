@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from onnx import helper
 
-from onnxtaylor.rules.base import Node, register
 from onnxtaylor.rules.emit import Emitter
+from onnxtaylor.rules.rule import Node, register
 from onnxtaylor.rules.verbs import binary
 
 __all__: list[str] = []

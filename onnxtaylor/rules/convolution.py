@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnxtaylor.rules.base import Bundles, Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, Shape
 from onnxtaylor.rules.places import refused
+from onnxtaylor.rules.rule import Bundles, Context, Node, register
 from onnxtaylor.rules.structure import _first
 from onnxtaylor.rules.verbs import Linear
 

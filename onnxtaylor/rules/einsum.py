@@ -14,10 +14,10 @@ from string import ascii_letters
 
 import numpy as np
 
-from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, register
 from onnxtaylor.rules.bundle import Bundle, Shape, added, summed_to
 from onnxtaylor.rules.contraction import Factor, contracted
 from onnxtaylor.rules.places import refused
+from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, register
 
 __all__ = ["Einsum"]
 

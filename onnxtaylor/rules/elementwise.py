@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, register
 from onnxtaylor.rules.bundle import Bundle
 from onnxtaylor.rules.emit import Emitter
+from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, register
 from onnxtaylor.rules.verbs import elementwise
 
 __all__: list[str] = []

@@ -8,11 +8,11 @@ from math import prod
 
 import numpy as np
 
-from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, register
 from onnxtaylor.rules.bundle import Bundle, Shape, scaled
 from onnxtaylor.rules.convolution import images
 from onnxtaylor.rules.places import refused
 from onnxtaylor.rules.reductions import reduced_axes
+from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, register
 from onnxtaylor.rules.selection import picked, put
 from onnxtaylor.rules.structure import _first, _reshaped, _transposed
 from onnxtaylor.rules.verbs import linear

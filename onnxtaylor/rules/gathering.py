@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto, helper
 
-from onnxtaylor.rules.base import Bundles, Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, batch_axis
 from onnxtaylor.rules.places import refused
+from onnxtaylor.rules.rule import Bundles, Context, Node, register
 from onnxtaylor.rules.structure import axis_of, gather_along, picks_events, scatter_along
 from onnxtaylor.rules.verbs import Flat
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnxtaylor.rules.base import Bundles, Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, added, expanded, summed_to
 from onnxtaylor.rules.places import refused
+from onnxtaylor.rules.rule import Bundles, Context, Node, register
 from onnxtaylor.rules.structure import axis_of, gather_along
 from onnxtaylor.rules.verbs import Flat
 

@@ -19,9 +19,9 @@ from math import prod
 import numpy as np
 from onnx import TensorProto
 
-from onnxtaylor.rules.base import Context, Node
 from onnxtaylor.rules.bundle import Shape, broadcast_shape
 from onnxtaylor.rules.reductions import reduced_axes
+from onnxtaylor.rules.rule import Context, Node
 
 __all__ = ["JOINTS", "Flags", "JointTest", "is_polynomial", "on_joint"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto, helper
 
-from onnxtaylor.rules.base import Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, scaled
 from onnxtaylor.rules.places import refused
+from onnxtaylor.rules.rule import Context, Node, register
 from onnxtaylor.rules.structure import _first
 from onnxtaylor.rules.verbs import linear
 

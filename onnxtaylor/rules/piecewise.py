@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnxtaylor.rules.base import Node, register
 from onnxtaylor.rules.emit import Emitter
+from onnxtaylor.rules.rule import Node, register
 from onnxtaylor.rules.verbs import elementwise
 
 __all__: list[str] = []

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from onnx import helper
 
 from onnxtaylor.errors import ModelError, printable
-from onnxtaylor.rules.base import Bundles, Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, Shape, batch_axis
 from onnxtaylor.rules.emit import evaluate
+from onnxtaylor.rules.rule import Bundles, Context, Node, register
 from onnxtaylor.rules.structure import _first
 from onnxtaylor.rules.verbs import linear
 

@@ -9,7 +9,6 @@ from math import prod
 import numpy as np
 
 from onnxtaylor.errors import ModelError
-from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, register
 from onnxtaylor.rules.bundle import (
     Bundle,
     Shape,
@@ -21,6 +20,7 @@ from onnxtaylor.rules.bundle import (
     summed_to,
 )
 from onnxtaylor.rules.places import refused
+from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, register
 
 __all__ = ["Gemm", "MatMul"]
 

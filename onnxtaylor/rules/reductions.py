@@ -7,8 +7,8 @@ from math import prod
 import numpy as np
 
 from onnxtaylor.errors import ModelError
-from onnxtaylor.rules.base import Bundles, Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, expanded
+from onnxtaylor.rules.rule import Bundles, Context, Node, register
 from onnxtaylor.rules.structure import _first, _reshaped, list_input
 from onnxtaylor.rules.verbs import linear
 

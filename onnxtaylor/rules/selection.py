@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import helper
 
-from onnxtaylor.rules.base import Bundles, Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, Shape, batch_axis
 from onnxtaylor.rules.places import refused
+from onnxtaylor.rules.rule import Bundles, Context, Node, register
 from onnxtaylor.rules.structure import axis_of
 from onnxtaylor.rules.verbs import Flat
 

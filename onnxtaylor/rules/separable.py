@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.rules.base import Bundles, Context, Node, register
 from onnxtaylor.rules.bundle import Bundle
 from onnxtaylor.rules.convolution import images, window
 from onnxtaylor.rules.places import refused
+from onnxtaylor.rules.rule import Bundles, Context, Node, register
 from onnxtaylor.rules.structure import _first, _transposed
 from onnxtaylor.rules.verbs import Linear, linear
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, register
 from onnxtaylor.rules.bundle import Bundle, scaled
 from onnxtaylor.rules.places import refused
+from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, register
 from onnxtaylor.rules.structure import axis_of
 
 __all__ = ["LogSoftmax", "Softmax"]

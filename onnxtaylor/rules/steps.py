@@ -1,6 +1,6 @@
 """Operators that vary in steps, or not at all: their derivative is zero almost everywhere."""
 
-from onnxtaylor.rules.base import register
+from onnxtaylor.rules.rule import register
 from onnxtaylor.rules.verbs import constant
 
 __all__: list[str] = []

@@ -9,8 +9,8 @@ import numpy as np
 from onnx import TensorProto
 
 from onnxtaylor.errors import ModelError, printable
-from onnxtaylor.rules.base import Bundles, Context, Node, register
 from onnxtaylor.rules.bundle import Bundle, added, expanded, summed_to
+from onnxtaylor.rules.rule import Bundles, Context, Node, register
 from onnxtaylor.rules.verbs import linear
 
 __all__ = ["axis_of", "gather_along", "picks_events", "scatter_along"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import prod
 from string import ascii_letters
 
-from onnxtaylor.rules.base import Bundles, Context, Curvature, Node
 from onnxtaylor.rules.bundle import Bundle, Shape, added, aligned, expanded, scaled, summed_to
 from onnxtaylor.rules.contraction import Factor, contracted
 from onnxtaylor.rules.emit import Emitter
+from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node
 
 __all__ = [
     "Binary",

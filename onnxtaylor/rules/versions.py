@@ -16,7 +16,7 @@ from functools import cache
 import onnx
 from onnx import defs
 
-from onnxtaylor.rules.base import NEWEST, RULES, UNTIL, Rule
+from onnxtaylor.rules.rule import NEWEST, RULES, UNTIL, Rule
 
 __all__ = [
     "EXCLUDED",

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import DataError, printable
-from onnxtaylor.result import GroupSummary
+from onnxtaylor.results.taylor import GroupSummary
 from onnxtaylor.statistics.bootstrap import Replicates, replicate_counts, replicate_weights
-from onnxtaylor.statistics.moments import Moments
+from onnxtaylor.statistics.moments import CoefficientMoments
 from onnxtaylor.statistics.ranks import rank_intervals, ranks
 
 __all__ = ["ALL", "Accumulator", "EventWeights", "Statistics"]
@@ -80,7 +80,7 @@ class Accumulator:
         self.quantity = quantity
         size = outputs * coefficients
         parts = max(1, len(self.classes))
-        self._moments = [Moments.zero(size) for _ in range(parts)]
+        self._moments = [CoefficientMoments.zero(size) for _ in range(parts)]
         self._bootstrap = [Replicates(replicates, size) for _ in range(parts)]
         self._errors = [np.zeros(size) for _ in range(parts)]  # Σ abs(w) error; NaN: not known
         self.kinks: Floats = np.zeros(0)  # events with a kink within reach, (n,) once it is known
@@ -177,7 +177,7 @@ class Accumulator:
                 continue
             own = weighed.weights[events]
             sums = (float(own.sum()), float((own**2).sum()))
-            self._moments[part].merge(Moments(len(events), *sums, *moments[:, part]))
+            self._moments[part].merge(CoefficientMoments(len(events), *sums, *moments[:, part]))
             if self.replicates:
                 self._bootstrap[part].absolute += replicates[part]
                 self._bootstrap[part].sum_w += own @ weighed.counts[events]
@@ -278,7 +278,7 @@ class Accumulator:
         for part in range(len(self._moments)):
             stem = f"moments/{part}/"
             own = {name: arrays[stem + name] for name in self._moments[part].state()}
-            self._moments[part] = Moments.from_state(own)
+            self._moments[part] = CoefficientMoments.from_state(own)
             self._bootstrap[part].absolute = np.array(arrays[f"replicates/{part}/absolute"])
             self._bootstrap[part].sum_w = np.array(arrays[f"replicates/{part}/sum_w"])
             self._errors[part] = np.array(arrays[f"errors/{part}"])

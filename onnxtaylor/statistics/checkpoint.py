@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from onnxtaylor.errors import OptionError, ResultError, printable
-from onnxtaylor.files import write_whole
+from onnxtaylor.files.whole import write_whole
 from onnxtaylor.statistics.accumulator import Accumulator
 
 __all__ = ["Checkpoint"]

@@ -20,14 +20,14 @@ import numpy as np
 import numpy.typing as npt
 from onnxtaylor_kernels.moments import moments
 
-__all__ = ["Moments"]
+__all__ = ["CoefficientMoments"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
 @dataclass
-class Moments:
+class CoefficientMoments:
     """The sums; all arrays have shape (D,). Update and merge are exact up to round-off."""
 
     events: int
@@ -40,7 +40,7 @@ class Moments:
     spread_w2: Floats  # M = Σ w² (abs(t) − m)²
 
     @classmethod
-    def zero(cls, size: int) -> Moments:
+    def zero(cls, size: int) -> CoefficientMoments:
         """No events yet."""
         return cls(0, 0.0, 0.0, *(np.zeros(size) for _ in range(5)))
 
@@ -52,9 +52,9 @@ class Moments:
         own, sums = weights[events], np.empty((5, values.shape[1]))
         # alone: in a parallel loop Numba leaves the inner ones without vector instructions
         moments.alone(np.ascontiguousarray(values), weights, events, sums)
-        self.merge(Moments(len(events), float(own.sum()), float((own**2).sum()), *sums))
+        self.merge(CoefficientMoments(len(events), float(own.sum()), float((own**2).sum()), *sums))
 
-    def merge(self, other: Moments) -> None:
+    def merge(self, other: CoefficientMoments) -> None:
         """Adds the events of another."""
         total = self.sum_w2 + other.sum_w2
         if other.sum_w2:
@@ -104,7 +104,7 @@ class Moments:
         return {f.name: np.asarray(getattr(self, f.name), np.float64) for f in fields(self)}
 
     @classmethod
-    def from_state(cls, state: dict[str, Floats]) -> Moments:
+    def from_state(cls, state: dict[str, Floats]) -> CoefficientMoments:
         """The inverse of ``state``."""
         numbers = (int(state["events"]), float(state["sum_w"]), float(state["sum_w2"]))
         arrays = (np.array(state[f.name]) for f in fields(cls)[3:])

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import onnxtaylor as ot
 from onnxtaylor.gof import GoodnessOfFit
-from onnxtaylor.gof.outcome import FeatureFit, TestResult
+from onnxtaylor.gof.result import FeatureFit, TestResult
 
 NAMES = ("a", "b", "c", "d")
 EVENTS = 240

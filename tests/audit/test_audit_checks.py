@@ -11,7 +11,7 @@ from onnx import helper
 
 import onnxtaylor as ot
 from onnxtaylor.audit import audit
-from onnxtaylor.engine.exact import Exact
+from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.rules import RULES
 from tests.audit.conftest import (
     events,

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-import onnxtaylor.audit.base as base
+import onnxtaylor.audit.check as base
 from onnxtaylor.audit import audit
 from onnxtaylor.audit.checks import find_check, known_ids
 from onnxtaylor.errors import OptionError
@@ -50,7 +50,7 @@ dominance = my_checks:FewFeatures
 
 
 def documented_check() -> str:
-    """The example of ``onnxtaylor.audit.base``, to the letter."""
+    """The example of ``onnxtaylor.audit.check``, to the letter."""
     text = base.__doc__.split("no more than this:")[1]
     return textwrap.dedent(text).strip()
 

@@ -9,7 +9,7 @@ import pytest
 
 from onnxtaylor.audit.spread import kurtosis, relative_errors
 from onnxtaylor.data import ArraySource
-from onnxtaylor.result import FeatureSummary
+from onnxtaylor.results.taylor import FeatureSummary
 
 
 def with_moments(result, x):

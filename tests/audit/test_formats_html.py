@@ -11,7 +11,7 @@ import onnxtaylor as ot
 from onnxtaylor.audit.formats import FORMATS
 from tests.audit.hostile_outcome import NAMES, TAME, made
 from tests.audit.test_audit_outcome import check, finding, outcome
-from tests.report.pages import Page
+from tests.views.report.pages import Page
 
 
 def page(audit):

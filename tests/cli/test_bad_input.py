@@ -155,7 +155,7 @@ def test_results_that_cannot_be_written_are_refused_before_the_work(
     def work(*_, **__):
         raise AssertionError("the work was started")
 
-    monkeypatch.setattr("onnxtaylor.analysis.analyze", work)
+    monkeypatch.setattr("onnxtaylor.run.analyze.analyze", work)
     message = refused(*ANALYZE, option, target)
     assert message.startswith(f"{option} ")
     assert words in message
@@ -369,7 +369,7 @@ def test_a_fault_of_ours_says_so_and_shows_where(place, cli, monkeypatch):
     def fault(*_, **__):
         raise ZeroDivisionError("deep inside")
 
-    monkeypatch.setattr("onnxtaylor.analysis.analyze", fault)
+    monkeypatch.setattr("onnxtaylor.run.analyze.analyze", fault)
     status, out, err = cli(*ANALYZE, "-o", "result.json")
     assert (status, out) == (3, "")
     assert err.startswith("Traceback")
@@ -390,7 +390,7 @@ def test_what_the_machine_cannot_do_is_one_line(refused, monkeypatch, error, lin
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("onnxtaylor.analysis.analyze", fail)
+    monkeypatch.setattr("onnxtaylor.run.analyze.analyze", fail)
     assert refused(*ANALYZE).startswith(line.removeprefix("error: "))
 
 

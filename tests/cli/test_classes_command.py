@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from onnxtaylor.result import TaylorResult
+from onnxtaylor.results.taylor import TaylorResult
 from tests.cli.conftest import write_table
 
 CALL = ("analyze", "softmax.onnx", "named.csv", "--label", "Label", "--weight", "w", "--order", "1")

@@ -78,7 +78,7 @@ def test_what_makes_no_sense_is_refused(tree, refused, words, says):
 
 def test_unfinished_sums_of_derivatives_are_not_continued(cli, place, monkeypatch):
     """The same model, data and folder: steps cannot go on where derivatives left off."""
-    from onnxtaylor import summing
+    from onnxtaylor.run import accumulate as summing
 
     real, calls = summing._check_finite, []
 

@@ -8,8 +8,8 @@ import re
 import pytest
 
 import onnxtaylor as ot
-from onnxtaylor.ranking import ranked_columns
-from onnxtaylor.tables import as_latex, as_markdown, listing, side_by_side
+from onnxtaylor.results.ranking import ranked_columns
+from onnxtaylor.views.tables import as_latex, as_markdown, listing, side_by_side
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from onnxtaylor.report import html
+from onnxtaylor.views.report import html
 from tests.cli.test_hostile_names import CONTROL
-from tests.report.hostile import hostile
-from tests.report.pages import Page
+from tests.views.report.hostile import hostile
+from tests.views.report.pages import Page
 
 
 @pytest.fixture

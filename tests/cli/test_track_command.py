@@ -11,8 +11,8 @@ import onnx
 import pytest
 
 import onnxtaylor as ot
-from onnxtaylor.progress import LearningProgress
-from tests.progress.networks import checkpoint
+from onnxtaylor.tracking import LearningProgress
+from tests.tracking.networks import checkpoint
 
 DATA = ("--data", "events.csv", "--label", "Label", "--weight", "w")
 

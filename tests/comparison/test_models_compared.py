@@ -10,7 +10,7 @@ import pytest
 from onnx import numpy_helper
 
 import onnxtaylor as ot
-from onnxtaylor import bars
+from onnxtaylor import progress as bars
 from onnxtaylor.comparison import compare_results
 from onnxtaylor.comparison.models import compare_models
 from onnxtaylor.errors import OptionError, ResultError

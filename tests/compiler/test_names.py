@@ -7,8 +7,8 @@ from onnx import helper
 
 import onnxtaylor as ot
 from onnxtaylor.compiler.sums import is_own
-from onnxtaylor.engine.session import Session, start
 from onnxtaylor.graph.rename import give_way, name_nodes_apart, unused_stem
+from onnxtaylor.runtime.session import Session, start
 from tests.graph.graphs import F32, ask, events, model, op, opened, port
 
 X = events(3, 4)

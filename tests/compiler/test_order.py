@@ -8,10 +8,10 @@ import pytest
 
 import onnxtaylor
 from onnxtaylor.compiler.order import UNKNOWN, outside_events
-from onnxtaylor.engine.derive import derive
+from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.errors import ModelError
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.rules.base import Node
+from onnxtaylor.rules.rule import Node
 from tests.graph.graphs import model, op, port
 from tests.rules.reference import function_of
 

@@ -19,10 +19,10 @@ from onnxtaylor.compiler.sums import (
     WEIGHTS,
     sums_graph,
 )
-from onnxtaylor.engine.derive import derive
-from onnxtaylor.engine.session import start
+from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.runtime.session import start
 from tests.engine.paper import Graph, function_of
 
 N, EVENTS, R = 3, 40, 5

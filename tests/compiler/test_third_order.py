@@ -15,11 +15,11 @@ from onnx import helper, numpy_helper
 import onnxtaylor as ot
 from onnxtaylor.cli import main
 from onnxtaylor.compiler import MissingRuleError
-from onnxtaylor.engine.derive import derive
-from onnxtaylor.engine.session import start
+from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.graph import ModelRequest, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
+from onnxtaylor.runtime.session import start
 from tests.compiler.coefficients import coefficients, compiled
 from tests.compiler.random_graphs import agrees, fed
 from tests.rules.reference import Evaluator

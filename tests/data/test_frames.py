@@ -9,7 +9,7 @@ import pytest
 import onnxtaylor as ot
 from onnxtaylor.data import ArraySource, ColumnRequest, in_memory, names_of
 from onnxtaylor.errors import DataError, OnnxTaylorError, OptionError
-from onnxtaylor.progress import LearningProgress
+from onnxtaylor.tracking import LearningProgress
 from tests.engine.nets import Net
 
 EVENTS = 60

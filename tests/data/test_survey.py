@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxtaylor.data import ArraySource, SurveyAccumulator, survey
-from onnxtaylor.data.base import Batch
+from onnxtaylor.data.source import Batch
 from onnxtaylor.errors import DataError
 
 FIELDS = ("mean", "std", "min", "max", "missing", "spread", "largest")

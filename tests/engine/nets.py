@@ -16,7 +16,7 @@ import onnx
 from onnx import numpy_helper
 
 from onnxtaylor.engine.base import BatchCoefficients
-from onnxtaylor.engine.differences import Differences
+from onnxtaylor.engine.differences.engine import Differences
 from tests.engine.paper import Graph, function_of
 from validation.numerical_errors.judge import answer_of
 

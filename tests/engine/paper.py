@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from onnxtaylor.engine.differences import Differences
+from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
 

@@ -7,10 +7,10 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from onnxtaylor.engine import differences
-from onnxtaylor.engine.opening import open_model
-from onnxtaylor.engine.session import Session
+from onnxtaylor.engine.differences import engine as differences
 from onnxtaylor.graph import ModelRequest, read_model
+from onnxtaylor.problem.opening import open_model
+from onnxtaylor.runtime.session import Session
 from tests.engine.paper import (
     N,
     Network,

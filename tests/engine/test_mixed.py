@@ -13,13 +13,13 @@ import onnxtaylor as ot
 from onnxtaylor.cli import main
 from onnxtaylor.compiler.facts import shapes_from
 from onnxtaylor.engine.mixed import divide
-from onnxtaylor.engine.observe import observe
-from onnxtaylor.engine.session import Session
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction, ModelRequest
 from onnxtaylor.graph.narrow import narrowed
-from onnxtaylor.inspection import inspect_model
-from onnxtaylor.settings import DataRequest
+from onnxtaylor.options.analysis import DataRequest
+from onnxtaylor.run.inspect import inspect_model
+from onnxtaylor.runtime.observe import observe
+from onnxtaylor.runtime.session import Session
 from tests.engine.paper import Graph, function_of
 
 N = 4

@@ -7,8 +7,8 @@ import pytest
 import onnxtaylor as ot
 from onnxtaylor.errors import ModelError, ProbeError
 from onnxtaylor.graph import ModelRequest
-from onnxtaylor.inspection import inspect_model
-from onnxtaylor.settings import DataRequest
+from onnxtaylor.options.analysis import DataRequest
+from onnxtaylor.run.inspect import inspect_model
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>\n'
 # as many responses as the least feature is positive: 3 or 0

@@ -8,7 +8,7 @@ import numpy as np
 
 from onnxtaylor.gof import GoodnessOfFit
 from onnxtaylor.gof.bins import Contents
-from onnxtaylor.gof.outcome import FeatureFit, PairFit, TestResult
+from onnxtaylor.gof.result import FeatureFit, PairFit, TestResult
 
 
 def held(total, total2):

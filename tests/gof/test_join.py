@@ -8,9 +8,9 @@ from scipy import stats
 
 from onnxtaylor.errors import OptionError, ResultError
 from onnxtaylor.gof.join import join, likely_by_chance
-from onnxtaylor.selection import select
+from onnxtaylor.results.selection import select
 from tests.gof.fits import fit_of, result_of
-from tests.plot.figures import scored
+from tests.views.plot.figures import scored
 
 NAMES = ("used", "pairwise", "idle", "other", "more")
 

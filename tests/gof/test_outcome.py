@@ -11,7 +11,7 @@ import pytest
 
 from onnxtaylor.errors import OptionError, ResultError
 from onnxtaylor.gof import GofSettings, GoodnessOfFit, goodness_of_fit, read_combine
-from onnxtaylor.gof.outcome import SCHEMA, TestResult
+from onnxtaylor.gof.result import SCHEMA, TestResult
 from tests.gof.fits import fit_of
 from tests.gof.populations import expected, observed
 

@@ -10,9 +10,9 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxtaylor.engine.opening import OpenModel, open_model
-from onnxtaylor.engine.session import Session
 from onnxtaylor.graph import ModelRequest, read_model
+from onnxtaylor.problem.opening import OpenModel, open_model
+from onnxtaylor.runtime.session import Session
 
 F16, F32, F64 = TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE
 I64, STRING = TensorProto.INT64, TensorProto.STRING

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import onnx
 
-from onnxtaylor.engine.session import start
 from onnxtaylor.graph.normalize import modernize
 from onnxtaylor.graph.promote import promote_graph
+from onnxtaylor.runtime.session import start
 from tests.graph.graphs import F32, model, port
 
 Array = np.ndarray

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from onnxtaylor.engine.session import Session
+from onnxtaylor.runtime.session import Session
 from tests.graph.graphs import F64, ask, events, model, net, op, opened, port
 
 FREED = "fixed in the file, made free and verified"

@@ -5,8 +5,8 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from onnxtaylor.engine.session import Session
 from onnxtaylor.errors import ModelError
+from onnxtaylor.runtime.session import Session
 from tests.graph.functions import function_of
 from tests.graph.graphs import (
     F16,

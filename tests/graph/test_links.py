@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from onnxtaylor.engine.session import Session
 from onnxtaylor.errors import OptionError
+from onnxtaylor.runtime.session import Session
 from tests.graph.functions import function_of
 from tests.graph.graphs import (
     F32,

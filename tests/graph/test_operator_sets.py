@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
-from onnxtaylor.engine.session import Session
+from onnxtaylor.runtime.session import Session
 from tests.graph.functions import function_of
 from tests.graph.graphs import (
     ask,

@@ -5,7 +5,7 @@ import onnx.parser
 import pytest
 
 import onnxtaylor as ot
-from onnxtaylor.engine.derive import normal_form
+from onnxtaylor.engine.exact.derive import normal_form
 from onnxtaylor.errors import ModelError, OptionError
 from tests.graph.graphs import events, opened, respond
 

@@ -7,9 +7,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxtaylor
-from onnxtaylor.engine.promotion import promote
-from onnxtaylor.engine.session import Session
 from onnxtaylor.graph.normalize.stored import restore_weights
+from onnxtaylor.runtime.promotion import promote
+from onnxtaylor.runtime.session import Session
 from tests.engine.optimized import CHANGED, rounded, stored
 from tests.graph.graphs import model, op, opened, port
 

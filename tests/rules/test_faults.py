@@ -15,9 +15,9 @@ import pytest
 
 from onnxtaylor.errors import ModelError
 from onnxtaylor.rules import RULES
-from onnxtaylor.rules.base import Bundles, Context, Curvature, Node, Rule
 from onnxtaylor.rules.bundle import Bundle, batch_axis
 from onnxtaylor.rules.emit import Emitter
+from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, Rule
 from onnxtaylor.rules.verbs import Binary, Elementwise, Linear
 from tests.rules.generic import check
 from tests.rules.samples import by_kind

@@ -15,13 +15,13 @@ from onnxruntime import InferenceSession
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidGraph
 
 import onnxtaylor as ot
-from onnxtaylor.engine import exact
-from onnxtaylor.engine.derive import normal_form
-from onnxtaylor.engine.exact import Exact
-from onnxtaylor.engine.opening import open_model
-from onnxtaylor.engine.reweighted import Reweighted
+from onnxtaylor.engine.exact import engine as exact
+from onnxtaylor.engine.exact.derive import normal_form
+from onnxtaylor.engine.exact.engine import Exact
+from onnxtaylor.engine.exact.reweighted import Reweighted
 from onnxtaylor.graph import ModelRequest, read_model
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.problem.opening import open_model
 from onnxtaylor.rules import RULES
 from tests.rules.sample import Sample
 from tests.rules.samples import by_kind

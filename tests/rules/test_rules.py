@@ -121,6 +121,6 @@ def test_derivatives_are_those_of_the_official_function_body(s: Sample):
 
 
 def test_custom_operators_are_called_by_their_domain():
-    from onnxtaylor.rules.base import Node
+    from onnxtaylor.rules.rule import Node
 
     assert Node.of(helper.make_node("Op", ["x"], ["y"], domain="my.domain")).kind == "my.domain.Op"

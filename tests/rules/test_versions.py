@@ -170,7 +170,7 @@ def model_of(kind: str, opset: int, **attributes) -> onnx.ModelProto:
 
 def test_a_version_that_came_after_the_rule_is_refused(monkeypatch):
     """A rule for Softmax that knows it until operator set 12 must not read that of 13."""
-    monkeypatch.setattr("onnxtaylor.rules.base.UNTIL", {})
+    monkeypatch.setattr("onnxtaylor.rules.rule.UNTIL", {})
     rule = RULES["Softmax"]
     monkeypatch.setitem(RULES, "Softmax", rule)
     monkeypatch.setattr("onnxtaylor.rules.versions.UNTIL", {"Softmax": 12})
@@ -272,8 +272,8 @@ def test_versions_that_nobody_has_read_are_refused():
 
 
 def test_a_rule_of_your_own_serves_the_versions_up_to_the_one_it_says(monkeypatch):
-    monkeypatch.setattr("onnxtaylor.rules.base.RULES", own := {})
-    monkeypatch.setattr("onnxtaylor.rules.base.UNTIL", until := {})
+    monkeypatch.setattr("onnxtaylor.rules.rule.RULES", own := {})
+    monkeypatch.setattr("onnxtaylor.rules.rule.UNTIL", until := {})
     rule = RULES["Tanh"]
     assert register("Det my.domain.Op", rule, until=21) is rule
     assert own == {"Det": rule, "my.domain.Op": rule}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxtaylor.statistics.moments import Moments
+from onnxtaylor.statistics.moments import CoefficientMoments
 
 SEEDS = range(5)
 
 
 def fed(t, w, batches=1):
-    moments = Moments.zero(t.shape[1])
+    moments = CoefficientMoments.zero(t.shape[1])
     for part in np.array_split(np.arange(len(t)), batches):
         moments.update(t[part], w[part])
     return moments
@@ -120,16 +120,16 @@ def test_an_empty_batch_is_no_change():
     t, w = np.ones((3, 2)), np.ones(3)
     moments = fed(t, w)
     moments.update(t[:0], w[:0])
-    moments.merge(Moments.zero(2))
+    moments.merge(CoefficientMoments.zero(2))
     assert moments.events == 3
     np.testing.assert_array_equal(moments.score, [1.0, 1.0])
-    assert Moments.zero(2).n_eff == 0
+    assert CoefficientMoments.zero(2).n_eff == 0
 
 
 def test_merging_leaves_the_other_as_it_was():
     random = np.random.default_rng(5)
     t, w = random.normal(size=(50, 2)), random.normal(1, 1, 50)
-    first, other = Moments.zero(2), fed(t, w)
+    first, other = CoefficientMoments.zero(2), fed(t, w)
     before = {name: value.copy() for name, value in other.state().items()}
     first.merge(other)
     first.update(10 * t, w)
@@ -140,7 +140,7 @@ def test_merging_leaves_the_other_as_it_was():
 def test_state_holds_everything():
     random = np.random.default_rng(6)
     t, w = random.normal(size=(50, 2)), random.normal(1, 1, 50)
-    copy = Moments.from_state(fed(t, w).state())
+    copy = CoefficientMoments.from_state(fed(t, w).state())
     whole = fed(np.concatenate((t, 2 * t)), np.concatenate((w, w)), 2)
     copy.update(2 * t, w)
     for name, value in whole.state().items():

@@ -123,7 +123,7 @@ def test_another_batch_size_resumes_in_the_middle_of_a_batch(problem, uninterrup
 
 def test_the_sums_are_saved_now_and_then(problem, uninterrupted, tmp_path, monkeypatch):
     """What no interrupt handler sees, such as a crash, loses the last stretch at most."""
-    monkeypatch.setattr("onnxtaylor.summing.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("onnxtaylor.run.accumulate.SAVE_SECONDS", 0.0)
     with pytest.raises(SystemExit):
         analyze(problem, Recorder(1000, SystemExit), resume=tmp_path)
     recorder = Recorder()

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnxtaylor.ranking import ranked_columns
-from onnxtaylor.result import TaylorResult
-from onnxtaylor.tables import as_latex, as_markdown, side_by_side
+from onnxtaylor.results.ranking import ranked_columns
+from onnxtaylor.results.taylor import TaylorResult
+from onnxtaylor.views.tables import as_latex, as_markdown, side_by_side
 from validation.cms_style import ideal
 from validation.cms_style.figures import first_order, found_and_ideal
 from validation.cms_style.judge import TOP, claims, compare, truths

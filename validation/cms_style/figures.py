@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 import onnxtaylor as ot
-from onnxtaylor.plot.style import COLORS, KINDS, STYLE, kinds
+from onnxtaylor.views.plot.style import COLORS, KINDS, STYLE, kinds
 from validation.cms_style.judge import Compared
 from validation.cms_style.recipe import CLASSES, NOISE
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from onnxtaylor.plot.style import COLORS, MARKERS, STYLE
+from onnxtaylor.views.plot.style import COLORS, MARKERS, STYLE
 
 __all__ = ["calibration"]
 

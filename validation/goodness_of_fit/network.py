@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 import onnxtaylor as ot
 from onnxtaylor.gof import Sample
-from onnxtaylor.result import TaylorResult
+from onnxtaylor.results.taylor import TaylorResult
 from validation.goodness_of_fit.experiments import Sizes
 from validation.goodness_of_fit.recipe import FEATURES, MISSING, simulation
 from validation.training import Network, export, train

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from scipy import stats
 
 from onnxtaylor.gof import GofSettings, GoodnessOfFit, goodness_of_fit, join
-from onnxtaylor.plot.gof import plot_feature, plot_p_values, plot_pairs
-from onnxtaylor.plot.style import offscreen
-from onnxtaylor.selection import select
+from onnxtaylor.results.selection import select
+from onnxtaylor.views.plot.gof import plot_feature, plot_p_values, plot_pairs
+from onnxtaylor.views.plot.style import offscreen
 from validation.goodness_of_fit.experiments import (
     Sizes,
     expected_power,

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import onnxtaylor as ot
-from onnxtaylor.plot.style import COLORS, MARKERS, STYLE, offscreen
+from onnxtaylor.views.plot.style import COLORS, MARKERS, STYLE, offscreen
 from validation.higgs_challenge.claims import FRACTION
 from validation.higgs_challenge.significance import GRID
 

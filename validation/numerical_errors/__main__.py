@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from onnxtaylor.files import write_whole
+from onnxtaylor.files.whole import write_whole
 from validation.numerical_errors.cases import Case, cases
 from validation.numerical_errors.judge import judge
 from validation.numerical_errors.report import as_line, as_markdown

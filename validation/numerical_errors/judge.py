@@ -9,12 +9,12 @@ import numpy.typing as npt
 import onnx
 
 from onnxtaylor.engine.base import BatchCoefficients
-from onnxtaylor.engine.differences import Differences
-from onnxtaylor.engine.exact import Exact
-from onnxtaylor.engine.promotion import promote
+from onnxtaylor.engine.differences.engine import Differences
+from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.runtime.promotion import promote
 from validation.numerical_errors.cases import EXPLAINED, PILOT, Case
 from validation.numerical_errors.kinks import away_from_kinks
 from validation.numerical_errors.measures import (

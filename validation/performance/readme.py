@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from onnxtaylor.files import write_whole
+from onnxtaylor.files.whole import write_whole
 from validation.performance.peers.net import NETS, Net
 from validation.performance.peers.report import as_summary, as_table, machine_line
 from validation.performance.peers.row import Comparison

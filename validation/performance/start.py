@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
-from onnxtaylor.files import write_whole
+from onnxtaylor.files.whole import write_whole
 from validation.performance.peers.compare import load, machine
 
 __all__ = ["BEGIN", "END", "Measured", "as_markdown", "main", "measure", "packages", "with_tables"]
@@ -40,16 +40,19 @@ FORMATS = ("json", "markdown", "junit", "sarif", "github", "html")
 # stages of an audit: what it is called in the table, and the functions, where they are called from
 STAGES = {
     "policy": ("onnxtaylor.audit.policy:find_policy", "onnxtaylor.audit.policy:read_policy"),
-    "reading the model": ("onnxtaylor.audit.evidence:read_model", "onnxtaylor.analysis:read_model"),
+    "reading the model": (
+        "onnxtaylor.audit.evidence:read_model",
+        "onnxtaylor.run.analyze:read_model",
+    ),
     "reading the data": (
         "onnxtaylor.audit.evidence:open_data",
-        "onnxtaylor.analysis:open_data",
+        "onnxtaylor.run.analyze:open_data",
         "onnxtaylor.data:survey",
     ),
-    "probes": ("onnxtaylor.preparation:open_model",),
-    "derivatives and their sessions": ("onnxtaylor.preparation:make_engine",),
-    "events": ("onnxtaylor.analysis:accumulate",),
-    "cross-check of the engines": ("onnxtaylor.analysis:compare_engines",),
+    "probes": ("onnxtaylor.run.prepare:open_model",),
+    "derivatives and their sessions": ("onnxtaylor.run.prepare:make_engine",),
+    "events": ("onnxtaylor.run.analyze:accumulate",),
+    "cross-check of the engines": ("onnxtaylor.run.analyze:compare_engines",),
     "checks of the policy": ("onnxtaylor.audit.service:_outcome",),
     "formats": ("onnxtaylor.cli.audit:_tell",),
 }

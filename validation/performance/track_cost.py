@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 import onnxtaylor as ot
-from onnxtaylor.progress.follower import Follower
-from onnxtaylor.progress.with_keras import KerasModel
+from onnxtaylor.tracking.follower import Follower
+from onnxtaylor.tracking.with_keras import KerasModel
 from validation.learning_progress.nets import FULL, events
 from validation.training import Network, quiet_tensorflow
 

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from onnxtaylor.plot.style import COLORS, MARKERS, STYLE
-from onnxtaylor.plot.text import literal
+from onnxtaylor.views.plot.style import COLORS, MARKERS, STYLE
+from onnxtaylor.views.plot.text import literal
 from validation.planted_noise.higgs import ANGLES
 
 __all__ = ["figure"]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 import onnxtaylor as ot
-from onnxtaylor.ranking import influential
+from onnxtaylor.results.ranking import influential
 from validation.higgs_data import HiggsEvents, Standardization, higgs_events
 from validation.training import Network, export, quiet_tensorflow, train
 

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from onnxtaylor.plot.style import COLORS, STYLE
+from onnxtaylor.views.plot.style import COLORS, STYLE
 from validation.tensorflow_hessians.claims import LIMITS
 
 __all__ = ["deviations_figure"]

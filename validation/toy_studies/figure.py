@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from onnxtaylor.plot.style import KINDS, STYLE, Kind
-from onnxtaylor.plot.text import LITERAL
+from onnxtaylor.views.plot.style import KINDS, STYLE, Kind
+from onnxtaylor.views.plot.text import LITERAL
 
 __all__ = ["TITLES", "bars"]
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 import inspect
 from importlib.metadata import EntryPoint, entry_points
 
-from onnxtaylor.audit.base import Check
+from onnxtaylor.audit.check import Check
 from onnxtaylor.audit.checks.baseline_drift import BaselineDrift
 from onnxtaylor.audit.checks.constant_response import ConstantResponse
 from onnxtaylor.audit.checks.dead_feature import DeadFeature

@@ -24,8 +24,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from onnxtaylor.audit.base import CoefficientCheck, FileCheck, Looked, option
 from onnxtaylor.audit.categories import one_hot_features
+from onnxtaylor.audit.check import CoefficientCheck, FileCheck, Looked, option
 from onnxtaylor.audit.coefficients import chosen, matching, quoted
 from onnxtaylor.audit.drift import (
     Changes,
@@ -42,8 +42,8 @@ from onnxtaylor.audit.mirrored import distinct
 from onnxtaylor.audit.retraining import FEWEST
 from onnxtaylor.comparison import compare_results, holm, two_sided
 from onnxtaylor.errors import ResultError, listed, printable
-from onnxtaylor.result import TaylorResult
-from onnxtaylor.uncertainty import uncertain
+from onnxtaylor.results.taylor import TaylorResult
+from onnxtaylor.text.uncertainty import uncertain
 
 __all__ = ["BaselineDrift"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from onnxtaylor.audit.base import Looked, ResponseCheck
+from onnxtaylor.audit.check import Looked, ResponseCheck
 from onnxtaylor.audit.coefficients import chosen
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
-from onnxtaylor.unvarying import Unvarying
+from onnxtaylor.problem.unvarying import Unvarying
 
 __all__ = ["ConstantResponse"]
 

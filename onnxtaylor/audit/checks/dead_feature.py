@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from onnxtaylor.audit.base import CoefficientCheck, Looked, option
+from onnxtaylor.audit.check import CoefficientCheck, Looked, option
 from onnxtaylor.audit.coefficients import Block, blocks, chosen, quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject

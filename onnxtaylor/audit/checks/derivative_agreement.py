@@ -1,6 +1,6 @@
 """``derivative-agreement``: two engines that share no derivative code find the same coefficients.
 
-See ``onnxtaylor.checking.verdicts`` for the criterion. Only agreement is a pass: what is undecided,
+Criterion: ``onnxtaylor.crosscheck.verdicts``. Only agreement is a pass: what is undecided,
 or hidden by kinks, is a finding, too.
 """
 
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from onnxtaylor.audit.base import Check, Looked
+from onnxtaylor.audit.check import Check, Looked
 from onnxtaylor.audit.checks.primal_agreement import cross_check_of
 from onnxtaylor.audit.coefficients import quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
-from onnxtaylor.checking.verdicts import OFTEN
+from onnxtaylor.crosscheck.verdicts import OFTEN
 from onnxtaylor.errors import printable
 
 __all__ = ["DerivativeAgreement"]

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from onnxtaylor.audit.base import CoefficientCheck, Looked, NotApplicableError, option
+from onnxtaylor.audit.check import CoefficientCheck, Looked, NotApplicableError, option
 from onnxtaylor.audit.coefficients import ORDERS, Block, blocks, chosen
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject

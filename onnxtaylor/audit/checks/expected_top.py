@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from onnxtaylor.audit.base import CoefficientCheck, Looked, option
+from onnxtaylor.audit.check import CoefficientCheck, Looked, option
 from onnxtaylor.audit.coefficients import Block, blocks, chosen, matching, quoted, with_coefficients
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject

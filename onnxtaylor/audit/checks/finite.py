@@ -13,17 +13,17 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.audit.base import Check, Looked
+from onnxtaylor.audit.check import Check, Looked
 from onnxtaylor.audit.coefficients import quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.wording import interval, percent
-from onnxtaylor.engine.opening import open_model
-from onnxtaylor.engine.session import Session
 from onnxtaylor.errors import ModelError, OnnxTaylorError
 from onnxtaylor.graph import build_function, choose
-from onnxtaylor.preparation import prepare
-from onnxtaylor.settings import AnalysisOptions
+from onnxtaylor.options.analysis import AnalysisOptions
+from onnxtaylor.problem.opening import open_model
+from onnxtaylor.run.prepare import prepare
+from onnxtaylor.runtime.session import Session
 
 __all__ = ["Finite"]
 

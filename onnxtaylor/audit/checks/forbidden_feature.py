@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from onnxtaylor.audit.base import CoefficientCheck, Looked, option
+from onnxtaylor.audit.check import CoefficientCheck, Looked, option
 from onnxtaylor.audit.coefficients import (
     ORDERS,
     Block,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from onnxtaylor.audit.base import Check, Looked, NotApplicableError, option
+from onnxtaylor.audit.check import Check, Looked, NotApplicableError, option
 from onnxtaylor.audit.coefficients import quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject

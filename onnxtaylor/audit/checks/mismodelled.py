@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from onnxtaylor.audit.base import CoefficientCheck, FileCheck, Looked, option
+from onnxtaylor.audit.check import CoefficientCheck, FileCheck, Looked, option
 from onnxtaylor.audit.coefficients import chosen, quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.errors import printable
 from onnxtaylor.gof.join import JoinedRow, join
-from onnxtaylor.selection import select
+from onnxtaylor.results.selection import select
 
 __all__ = ["Mismodelled"]
 

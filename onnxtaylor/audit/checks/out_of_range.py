@@ -15,13 +15,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from onnxtaylor.audit.base import FileCheck, Looked, NotApplicableError, option
+from onnxtaylor.audit.check import FileCheck, Looked, NotApplicableError, option
 from onnxtaylor.audit.coefficients import chosen, quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Location, Subject
 from onnxtaylor.audit.wording import interval, percent
 from onnxtaylor.data import is_missing
-from onnxtaylor.result import FeatureSummary, TaylorResult
+from onnxtaylor.results.taylor import FeatureSummary, TaylorResult
 
 __all__ = ["OutOfRange"]
 

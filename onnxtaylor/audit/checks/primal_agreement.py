@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from onnxtaylor.audit.base import Check, Looked, NotApplicableError
+from onnxtaylor.audit.check import Check, Looked, NotApplicableError
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.errors import DisagreementError, printable

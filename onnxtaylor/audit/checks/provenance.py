@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import onnx
 
-from onnxtaylor.audit.base import Check, Looked, NotApplicableError, option
+from onnxtaylor.audit.check import Check, Looked, NotApplicableError, option
 from onnxtaylor.audit.coefficients import quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Location, Subject

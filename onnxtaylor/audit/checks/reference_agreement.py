@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from onnxtaylor.audit.base import CoefficientCheck, FileCheck, Looked, option
+from onnxtaylor.audit.check import CoefficientCheck, FileCheck, Looked, option
 from onnxtaylor.audit.coefficients import ORDERS, chosen, matching, quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject

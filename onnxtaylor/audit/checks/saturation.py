@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.audit.base import Looked, ResponseCheck, option
+from onnxtaylor.audit.check import Looked, ResponseCheck, option
 from onnxtaylor.audit.coefficients import chosen, quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from onnxtaylor.audit.base import Looked, ResponseCheck, option
+from onnxtaylor.audit.check import Looked, ResponseCheck, option
 from onnxtaylor.audit.coefficients import chosen, quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject

@@ -21,8 +21,8 @@ from onnxtaylor.audit.formats.telling import shown as line
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome
 
 if TYPE_CHECKING:
-    from onnxtaylor.result import TaylorResult
-    from onnxtaylor.tables import Table
+    from onnxtaylor.results.taylor import TaylorResult
+    from onnxtaylor.views.tables import Table
 
 __all__ = ["write_html"]
 
@@ -45,8 +45,8 @@ class Detail:
 
 def write_html(outcome: AuditOutcome) -> str:
     """Verdict, checks, findings with what to do, limits, ranking where there is one, files."""
-    from onnxtaylor.report.facts import Check as Row
-    from onnxtaylor.report.page import name, render
+    from onnxtaylor.views.report.facts import Check as Row
+    from onnxtaylor.views.report.page import name, render
 
     checks = gravest_first(outcome)
     ranking = None if outcome.result is None else _ranking(outcome.result)
@@ -90,7 +90,7 @@ def _options(check: CheckOutcome) -> Iterator[tuple[str, str]]:
 
 
 def _ranking(result: TaylorResult) -> tuple[str, Table]:
-    from onnxtaylor.tables import listing
+    from onnxtaylor.views.tables import listing
 
     return result.outputs[0], listing(result.top(TOP))
 

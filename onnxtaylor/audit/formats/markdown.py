@@ -16,7 +16,7 @@ from onnxtaylor.audit.formats.telling import (
     warned,
 )
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome
-from onnxtaylor.markup import markdown
+from onnxtaylor.text.markup import markdown
 
 __all__ = ["write_markdown"]
 

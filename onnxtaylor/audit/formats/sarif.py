@@ -21,7 +21,7 @@ from dataclasses import fields
 from typing import Any
 from urllib.parse import quote
 
-from onnxtaylor.audit.base import key_of
+from onnxtaylor.audit.check import key_of
 from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.formats.telling import demanded, files, mark, result, shown, value, warned

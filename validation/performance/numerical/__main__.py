@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from onnxtaylor.files import write_whole
+from onnxtaylor.files.whole import write_whole
 from validation.performance.numerical.compare import JUDGED, MODELS, compare
 from validation.performance.numerical.report import as_markdown, with_tables
 from validation.performance.peers.compare import load, machine

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.engine.differences import Differences
-from onnxtaylor.engine.session import Session
+from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.runtime.session import Session
 
 __all__ = ["PEERS", "Counted", "Peer", "flattened", "our_engine"]
 

@@ -6,8 +6,8 @@ import numpy as np
 
 import onnxtaylor
 from onnxtaylor.engine.base import Engine
-from onnxtaylor.engine.differences import Differences
-from onnxtaylor.engine.exact import Exact
+from onnxtaylor.engine.differences.engine import Differences
+from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.statistics import Accumulator

@@ -1,0 +1,6 @@
+"""Responses to finite steps, for models without derivatives: trees, quantized networks.
+
+``engine``  ``FiniteStep``: the responses
+``moves``   how far each feature goes: whole numbers, one-hot groups
+``plan``    the steps that are asked for, on these data
+"""

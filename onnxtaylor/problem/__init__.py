@@ -1,0 +1,13 @@
+"""This model on these data, opened once.
+
+``events``    the data, matched with the names that the model carries
+``opening``   a model file becomes a function that can be called
+``axes``      whether the first axes of several inputs count events
+``alone``     models that depend on their batch, one event at a time
+``probes``    an event alone, twice the same, finite
+``deployed``  whether others get the same from the file; whether optimizations keep it
+``standins``  numbers in place of events, where there are no data
+``hygiene``   what is suspicious about data and responses
+``rounding``  what the number format of the inputs does to the data
+``unvarying`` responses that are the same at every event
+"""

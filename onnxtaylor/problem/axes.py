@@ -1,0 +1,149 @@
+"""Whether the first axes of several inputs count events, all of them the same.
+
+An exporter that knows no batch writes a jet's features as [1, F] and those of its tracks as
+[n_tracks, F]: n_tracks counts no events, but the objects of one. Such inputs are told by asking:
+the model is run with more rows of one input than of another. Where it fails, the axes count the
+same. Where it answers, an axis counts events only if there is one row of responses for each of its
+rows, and the one that this row has alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper
+
+from onnxtaylor.errors import ModelError, ProbeError, printable
+from onnxtaylor.graph import Choice, GraphFunction, LoadedModel, Port
+from onnxtaylor.graph.formats import retyped
+from onnxtaylor.graph.function import DIGITS, with_own_inputs
+from onnxtaylor.graph.layout import batch_of
+from onnxtaylor.problem.probes import distinct, same
+from onnxtaylor.runtime.session import start
+
+__all__ = ["objects_hint", "require_events"]
+
+FEWER, MORE = 2, 3  # rows of inputs that may count different things: a single one is broadcast
+
+Array = npt.NDArray[Any]
+
+
+def require_events(
+    model: LoadedModel,
+    choice: Choice,
+    function: GraphFunction,
+    x: npt.NDArray[np.float64],
+    *,
+    whole: bool = False,
+) -> None:
+    """Raises ProbeError where the first axis of an input does not count the events of another.
+
+    x (B, n) are a few events. Inputs with one and the same symbol or size are left to the probes.
+    """
+    fixed = [b for p in choice.features if isinstance(b := batch_of(p), int)]
+    groups: dict[str, list[Port]] = {}
+    for port in choice.features:
+        if not isinstance(batch := batch_of(port), int):
+            groups.setdefault(batch or "", []).append(port)
+    if not groups or not (fixed or len(groups) > 1):
+        return
+    proto, layout = with_own_inputs(model, choice, n_columns=x.shape[1])
+    asked = _Asked(proto, choice.features, layout.sizes, distinct(x, whole=whole))
+    few = fixed[0] if fixed else FEWER
+    more = few + MORE - FEWER
+    apart: list[tuple[bool, Port]] = []  # whether the responses follow its rows, and the input
+    for ports in groups.values():
+        names = [port.name for port in ports]
+        together = asked(few, names, slice(0, more))
+        if not together:
+            continue  # they count the same: of one input alone there are never more
+        digits = min(function.digits, DIGITS["float32"]) if asked.single else function.digits
+        if not fixed or not _each_alone(asked, few, names, together, digits):
+            apart.append((all(found.shape[:1] == (more,) for found in together), ports[0]))
+    if apart:
+        _, port = min(apart, key=lambda one: one[0])
+        raise ProbeError(
+            f"{printable(model.path)}: {_axis(port)} does not count events: the model takes {more}"
+            f" of its rows with {few} of another input, as the tracks of a jet, and sets without a"
+            " batch axis are not read yet: export the model with inputs [batch, …], the objects of"
+            " an event on a later axis of a fixed size"
+        )
+
+
+def _each_alone(
+    asked: _Asked, few: int, names: Sequence[str], together: Sequence[Array], digits: int
+) -> bool:
+    """Whether each of the further rows has a row of responses, the one that it has alone."""
+    count = few + MORE - FEWER
+    alone = [asked(few, names, slice(k, k + few)) for k in range(count)]
+    for place, found in enumerate(together):
+        rows = [answer[place][:1] for answer in alone if answer and answer[place].ndim]
+        if len(rows) != count or found.ndim == 0 or len(found) != count:
+            return False
+        if not same(found, np.concatenate(rows), digits):
+            return False
+    return True
+
+
+class _Asked:
+    """A model that is run with its own inputs, with any number of rows of each; ``x`` (B, n) are
+    events for all of them. ``single``: it only runs in single precision.
+    """
+
+    def __init__(
+        self,
+        proto: onnx.ModelProto,
+        ports: Sequence[Port],
+        sizes: Sequence[tuple[int, ...]],
+        x: npt.NDArray[np.float64],
+    ) -> None:
+        self.single = False
+        try:
+            self._session = start(proto, threads=1)
+        except ModelError:  # some operators have no kernel in double precision
+            self.single = True
+            proto = retyped(proto, {TensorProto.DOUBLE}, TensorProto.FLOAT)
+            self._session = start(proto, threads=1)
+        self._names = [info.name for info in self._session.get_inputs()]
+        self._rows: dict[str, Array] = {}
+        begin = 0
+        for port, shape in zip(ports, sizes, strict=True):
+            part = x[:, begin : begin + prod(shape)]
+            begin += prod(shape)
+            with np.errstate(over="ignore"):
+                double = self.single and port.type == TensorProto.DOUBLE
+                kind = np.float32 if double else helper.tensor_dtype_to_np_dtype(port.type)
+                self._rows[port.name] = part.reshape(len(x), *shape).astype(kind)
+
+    def __call__(self, few: int, others: Sequence[str], taken: slice) -> list[Array]:
+        """The responses to the first ``few`` rows of each input, but the ``taken`` ones of others.
+
+        Empty where the model does not run with these.
+        """
+        feeds = {n: self._rows[n][taken if n in others else slice(0, few)] for n in self._names}
+        try:
+            found = self._session.run(None, feeds)
+        except Exception:  # onnxruntime raises many types without a common base
+            return []
+        return [np.asarray(answer, np.float64) for answer in found]
+
+
+def objects_hint(ports: Sequence[Port]) -> str:
+    """What else may be behind responses that are not one row for each event; begins with ;."""
+    free = [port for port in ports if not isinstance(batch_of(port), int)]
+    if not free:
+        return ""
+    return (
+        f"; or, if {_axis(free[0])} counts the objects of one event, export the model with a batch"
+        " axis before it"
+    )
+
+
+def _axis(port: Port) -> str:
+    """``axis 0 of input 'tracks' [n_tracks, 5]``."""
+    return f"axis 0 of input '{printable(port.name)}' {printable(port.shape_text)}"

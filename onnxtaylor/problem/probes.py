@@ -1,0 +1,97 @@
+"""What a function must be before its derivatives mean anything.
+
+Three probes on the first events of the data, before anything is computed:
+
+1. an event alone responds as it does among others (a model that mixes its batch has no derivative
+   by the features of one event);
+2. the same call twice gives the same response (a random model has no derivative at all);
+3. the response is finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.errors import NotFiniteError, ProbeError, printable
+from onnxtaylor.graph import LoadedModel
+from onnxtaylor.runtime.session import Session
+
+__all__ = ["distinct", "probe", "require_finite", "same"]
+
+NUDGE = 2.0**-10  # of the stand-ins beside events of the data that may be alike
+
+
+def distinct(sample: npt.NDArray[np.float64], *, whole: bool = False) -> npt.NDArray[np.float64]:
+    """The events, and each of them a little off: among equal events no mixing would show.
+
+    ``whole`` numbers may stand for rows of a table that ends: they come in another order instead.
+    """
+    if whole:
+        return np.concatenate((sample, sample[::-1]))
+    return np.concatenate((sample, sample * (1 + NUDGE) + NUDGE))
+
+
+def same(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating], digits: int) -> bool:
+    """Equal up to the round-off of sums taken in another order, in a graph of so many digits."""
+    if a.shape != b.shape:
+        return False
+    scale = np.abs(b[np.isfinite(b)]).max(initial=0.0)
+    return bool(
+        np.allclose(a, b, rtol=0, atol=scale * min(2.0 ** (9 - digits), 2.0**-6), equal_nan=True)
+    )
+
+
+def probe(
+    model: LoadedModel,
+    session: Session,
+    sample: npt.NDArray[np.float64],
+    *,
+    whole: bool = False,
+    hint: str = "",
+) -> None:
+    """Raises ProbeError where the function is random or mixes events; ``hint`` ends the latter.
+
+    Requires: no link, since that of a saturated response makes much of its round-off.
+    """
+    where, digits = printable(model.path), session.function.digits
+    few = distinct(sample, whole=whole)
+    together = session(few)
+    if not same(session(few), together, digits):
+        raise ProbeError(
+            f"{where}: the same events respond differently when asked twice: the model is random"
+            " (dropout or sampling left on?): export it in inference mode"
+        )
+    batch = session.function.fixed_batch
+    if batch == 1:
+        alone = together
+    else:
+        # of a fixed batch, an event "alone" is an event among copies of itself
+        copies = [np.repeat(row[None], max(batch, 1), axis=0) for row in few]
+        alone = np.concatenate([session(rows)[:1] for rows in copies])
+    if not same(alone, together, digits):
+        raise ProbeError(
+            f"{where}: an event responds differently alone and in a batch: the model mixes events"
+            f" (batch normalization in training mode?): export it in inference mode{hint}"
+        )
+
+
+def require_finite(
+    model: LoadedModel,
+    session: Session,
+    sample: npt.NDArray[np.float64],
+    names: Sequence[str],
+) -> None:
+    """Raises NotFiniteError, naming the event, where a response is not finite."""
+    responses = session(sample)
+    finite = np.isfinite(responses)
+    if not finite.all():
+        event, column = np.argwhere(~finite)[0]
+        raise NotFiniteError(
+            f"{printable(model.path)}: response '{printable(names[column])}' is"
+            f" {responses[event, column]} at event {event} (counted from 0): check that its"
+            " features are in the units that the model was trained on"
+            + (", or use --link identity" if session.function.link != "identity" else "")
+        )

@@ -1,0 +1,171 @@
+"""What people ask of a ranking: its upper part, and tables cut to what they look for.
+
+The ranks themselves come with the result; ``statistics.ranks`` makes them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from io import BytesIO
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.files.whole import write_whole
+from onnxtaylor.results.classes import classes_of
+
+if TYPE_CHECKING:
+    from onnxtaylor.results.taylor import TaylorResult
+
+__all__ = [
+    "Column",
+    "class_groups",
+    "influential",
+    "influential_count",
+    "ranked_columns",
+    "ranked_rows",
+    "write_csv",
+]
+
+
+def influential_count(n_coefficients: int, fraction: float) -> int:
+    """⌈fraction·K⌉: how many coefficients the upper ``fraction`` of a ranking has.
+
+    Raises OptionError for a fraction outside (0, 1].
+
+    >>> influential_count(495, 0.05), influential_count(100, 0.07)
+    (25, 7)
+    """
+    if not 0 < fraction <= 1:
+        raise OptionError(f"fraction {fraction} is outside (0, 1]: 0.05 is the upper 5 %")
+    # 1e-9: 0.07·100 is 7.000000000000001 in floating point, and means 7
+    return max(1, ceil(fraction * n_coefficients - 1e-9))
+
+
+def influential(score: npt.ArrayLike, fraction: float = 0.05) -> npt.NDArray[np.int64]:
+    """The ⌈fraction·K⌉ coefficients of largest score, best first: (…, K) → (…, ⌈fraction·K⌉).
+
+    Wunsch et al. (arXiv:1803.08782) call the upper 5 % influential. Ties keep the order of the
+    convention. Raises OptionError for a fraction outside (0, 1].
+
+    >>> influential([0.1, 0.7, 0.1, 0.3], 0.5)
+    array([1, 3])
+    """
+    scores = np.asarray(score, dtype=np.float64)
+    kept = influential_count(scores.shape[-1], fraction)
+    return np.argsort(-scores, axis=-1, kind="stable")[..., :kept].astype(np.int64)
+
+
+def ranked_rows(
+    result: TaylorResult,
+    *,
+    count: int | None = None,
+    output: str | int | None = None,
+    group: str | None = None,
+    order: int | None = None,
+    feature: str | None = None,
+) -> list[dict[str, Any]]:
+    """Tidy rows of one output and group, best first: the table behind ``onnxtaylor rank``.
+
+    ``output`` and ``group`` are the first output and ``all`` by default. ``order`` keeps the
+    coefficients of that order; ``feature`` those with a feature of that name, or of a name that
+    matches the shell pattern (``DER_*``; upper and lower case differ). ``count`` cuts the table
+    after the filters. Ranks stay those among all coefficients.
+
+    Raises OptionError for a count below 1, and where an output, group, order or feature is asked
+    for that the result does not have.
+    """
+    if count is not None and count < 1:
+        raise OptionError(f"count {count}: ask for one row at least")
+    rows = result.top(len(result.indices), output, group)
+    if order is not None:
+        rows = [row for row in rows if row["order"] == order]
+        if not rows:
+            raise OptionError(f"the result has no coefficient of order {order}")
+    if feature is not None:
+        wanted = _matching(feature, result.features)
+        rows = [row for row in rows if wanted.intersection(row["features"])]
+    return rows[:count]
+
+
+def _matching(pattern: str, features: tuple[str, ...]) -> set[str]:
+    found = {name for name in features if name == pattern or fnmatchcase(name, pattern)}
+    if not found:
+        raise OptionError(f"no feature matches {printable(pattern)!r}{nearest(pattern, features)}")
+    return found
+
+
+@dataclass(frozen=True)
+class Column:
+    """The ranking of one response over the events of one group, its ``own`` class or another."""
+
+    output: str
+    group: str
+    rows: list[dict[str, Any]]
+    own: bool = False
+
+
+def ranked_columns(
+    result: TaylorResult,
+    *,
+    count: int | None = None,
+    group: str | None = None,
+    per_class: bool = False,
+    order: int | None = None,
+    feature: str | None = None,
+) -> list[Column]:
+    """The rankings of all responses, for columns of a table; see ``ranked_rows``.
+
+    Each is over the events of ``group``, all by default; with ``per_class`` response c is ranked
+    over the events of class c, as in the CMS convention.
+
+    Raises OptionError as ``ranked_rows`` does, for ``group`` together with ``per_class``, and
+    where it is not known which class a response belongs to.
+    """
+    if per_class and group is not None:
+        raise OptionError("per_class chooses the groups itself: leave group out")
+    g = result.position(0, group)[1]
+    groups = class_groups(result) if per_class else [result.groups[g]] * len(result.outputs)
+    return [
+        Column(
+            output,
+            own,
+            ranked_rows(
+                result, count=count, output=output, group=own, order=order, feature=feature
+            ),
+            own=per_class,
+        )
+        for output, own in zip(result.outputs, groups, strict=True)
+    ]
+
+
+def class_groups(result: TaylorResult) -> list[str]:
+    """The group of each output's own class, as in the CMS convention; one name per output.
+
+    Which that is, the model or the user has said: see ``classes``. Raises OptionError, which says
+    what to do, where nobody has.
+    """
+    return classes_of(result.nodes, result.outputs, result.groups[1:])
+
+
+def write_csv(result: TaylorResult, path: str | os.PathLike[str]) -> None:
+    """The whole tidy table as CSV, written whole or not at all; ``features`` is a JSON list.
+
+    Raises ResultError where the file cannot be written.
+    """
+    import pyarrow
+    import pyarrow.csv
+
+    table = result.to_arrow()
+    names = [json.dumps(row, ensure_ascii=False) for row in table["features"].to_pylist()]
+    place = table.schema.get_field_index("features")
+    table = table.set_column(place, "features", pyarrow.array(names, pyarrow.string()))
+    buffer = BytesIO()
+    pyarrow.csv.write_csv(table, buffer)
+    write_whole(path, buffer.getvalue())

@@ -1,0 +1,196 @@
+"""A function in double precision, checked against the one that it was made from.
+
+Finite differences in single precision lose half of their digits to round-off. Evaluated in
+double precision the same graph is a smooth function to 1e-16, so it is promoted where it can be.
+What the promoted graph is worth is not taken on trust: its responses must be the original's, up to
+the rounding of the original's format.
+
+A model that is in double precision already may hold operators that onnxruntime computes in single
+precision alone. They are written in others, too, and what comes of it is held against the original
+in single precision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto
+
+from onnxtaylor.errors import UNKNOWN_FORM, ModelError, printable
+from onnxtaylor.graph import GraphFunction
+from onnxtaylor.graph.formats import retyped
+from onnxtaylor.graph.normalize import modernize, settle_branches
+from onnxtaylor.graph.normalize.stored import restore_weights
+from onnxtaylor.graph.promote import promote_graph
+from onnxtaylor.graph.prune import needed_inputs, prune
+from onnxtaylor.runtime.session import Session, reason, start
+
+__all__ = ["ROUNDINGS", "Promotion", "on_grid", "promote", "session_of"]
+
+Floats = npt.NDArray[np.float64]
+
+EVENTS = 64  # at which the two are compared
+ROUNDINGS = 2.0**9  # see _limit
+COARSEST = 2.0**-4
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """``function`` in double precision; or the original one, and in one line why it is ``refused``.
+
+    The line names the operator and node, or by how much the responses differ.
+    """
+
+    function: GraphFunction
+    refused: str | None
+
+
+def promote(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Promotion:
+    """The function f: Rⁿ → R^C evaluated in float64, verified at events x (B, n).
+
+    A function that is in double precision already is returned as it is. The responses must agree
+    to 2⁹ ε of their largest size, ε the spacing of the original's format: the sum of K terms, each
+    rounded, is off by about √K ε, so this allows for K = 2¹⁸ (N. J. Higham and T. Mary, SIAM J.
+    Sci. Comput. 41, 2019, A2815). Behind a link they may agree before it instead, as the logit of
+    a saturated response is made of little but round-off.
+    """
+    if function.precision == "float64":
+        return Promotion(function, None)
+    try:
+        double = _promoted(function)
+        apart = _apart(function, double, x[:EVENTS], provider)
+    except ModelError as error:
+        # what to do about it is said for graphs that do not run at all
+        return Promotion(function, str(error).removesuffix(": export the model in float32"))
+    except UNKNOWN_FORM as error:
+        return Promotion(function, f"the passes fail: {type(error).__name__} {printable(error)}")
+    limit = _limit(function.digits)
+    if not apart <= limit:
+        return Promotion(
+            function,
+            f"in float64 the responses differ by up to {apart:.2g} of their size, more than"
+            f" {function.precision} explains ({limit:.2g})",
+        )
+    return Promotion(double, None)
+
+
+def session_of(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Session:
+    """A session of a function; in double precision with the operators that onnxruntime has there.
+
+    Where it has not all of them, the graph is written in others, and its responses must be those
+    of the original in single precision, within the limit of ``promote``, at events x (B, n).
+    ``session.function`` is what is evaluated. Raises ModelError where neither can be loaded.
+    """
+    if "float64" not in {function.precision, *function.path.formats}:
+        return Session(function, provider=provider)
+    session = None
+    try:
+        session = Session(function, provider=provider)
+        session(x[:1])  # of some operators it says so only when it runs them
+        # and some it has in one operator set alone, which is not that of the derivatives
+        start(modernize(function.proto), provider=provider, threads=1)
+    except ModelError:
+        found = _session_in_double(function, x, provider) or session
+        if found is None:
+            raise
+        return found
+    return session
+
+
+def _session_in_double(function: GraphFunction, x: Floats, provider: str) -> Session | None:
+    try:
+        double = _promoted(function)
+        session = Session(double, provider=provider)
+        # one at a time: the batch of some files is fixed without their saying so
+        alone = replace(function, fixed_batch=function.fixed_batch or 1)
+        with np.errstate(over="ignore"):
+            proto = retyped(function.proto, {TensorProto.DOUBLE}, TensorProto.FLOAT)
+        single = replace(alone.with_proto(proto), precision="float32")
+        apart = _apart(single, alone.with_proto(double.proto), x[:EVENTS], provider)
+    except (ModelError, *UNKNOWN_FORM):
+        return None
+    return session if apart <= _limit(single.digits) else None
+
+
+def _promoted(function: GraphFunction) -> GraphFunction:
+    modern = restore_weights(_branched(modernize(function.proto), function.feed))
+    proto = promote_graph(modern)
+    prune(proto.graph, [function.response])
+    path = replace(
+        function.path, formats=function.path.formats - {"float16", "bfloat16", "float32"}
+    )
+    return replace(function.with_proto(proto), precision="float64", path=path)
+
+
+def _branched(proto: onnx.ModelProto, feed: str) -> onnx.ModelProto:
+    """The graph with the branches taken whose conditions do not depend on the features.
+
+    Passes look at the top level of a graph, and an If of an exporter hides half of the model.
+    """
+
+    def known(proto: onnx.ModelProto, waiting: set[str]) -> dict[str, bool]:
+        fixed = [c for c in sorted(waiting) if feed not in needed_inputs(proto.graph, [c])]
+        return _values(proto, fixed) if fixed else {}
+
+    return settle_branches(proto, known)
+
+
+def _values(proto: onnx.ModelProto, names: list[str]) -> dict[str, bool]:
+    part = onnx.ModelProto()
+    part.CopyFrom(proto)
+    prune(part.graph, names)
+    del part.graph.output[:]
+    part.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.BOOL, None) for name in names
+    )
+    session = start(part, threads=1)
+    try:
+        return {k: bool(v) for k, v in zip(names, session.run(None, {}), strict=True)}
+    except Exception as error:
+        raise ModelError(f"the condition of a branch cannot be computed: {reason(error)}") from None
+
+
+def _limit(digits: int) -> float:
+    """2⁹ ε, but half precision leaves no more than 1/16: a graph that differs is off by all."""
+    return min(ROUNDINGS * 2.0 ** (1 - digits), COARSEST)
+
+
+def _apart(original: GraphFunction, double: GraphFunction, x: Floats, provider: str) -> float:
+    """max |f₆₄ − f| / max |f| at x as the original's format rounds it; ∞ where that says nothing.
+
+    Events with a response that is not finite in the original are left out.
+    """
+    rows = on_grid(x, original.digits)
+    # the original comes second: a graph that cannot be promoted costs no session of it
+    found = Session(double, provider=provider)(rows).astype(np.float64)
+    expected = Session(original, provider=provider)(rows).astype(np.float64)
+    if found.shape != expected.shape:
+        return np.inf
+    finite = np.isfinite(expected)
+    if not finite.any():
+        return np.inf
+    apart = _largest(found[finite], expected[finite])
+    if original.link == "identity" or apart <= _limit(original.digits):
+        return apart
+    behind = [_behind_link(v[finite], original.link) for v in (found, expected)]
+    return min(apart, _largest(*behind))
+
+
+def _largest(found: Floats, expected: Floats) -> float:
+    gap = np.abs(found - expected).max()
+    return float(gap / max(np.abs(expected).max(), np.finfo(np.float32).tiny)) if gap else 0.0
+
+
+def _behind_link(values: Floats, link: str) -> Floats:
+    """The responses that the link was applied to."""
+    with np.errstate(over="ignore"):
+        return np.exp(values) if link == "log" else 1 / (1 + np.exp(-values))
+
+
+def on_grid(x: Floats, digits: int) -> Floats:
+    """x as a format of so many binary digits holds it: two graphs are then fed the same numbers."""
+    mantissa, exponent = np.frexp(x)
+    return np.asarray(np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits))

@@ -1,0 +1,212 @@
+"""Follows a model while a framework trains it: its graph is exported once, its weights are read.
+
+    variables of the framework → numbers of the graph's constants → weights of the compiled graph
+
+The map is found by value (``variables``) and proved by response: at the start, after 1, 4, 16, …
+recorded steps and at the end the graph with the weights of the moment must respond as the
+framework's model does. Where an exporter folds variables together, so that their numbers are
+not to be found, the model is exported anew at every step.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import numpy_helper
+
+from onnxtaylor.engine.exact.reweighted import FLOATS
+from onnxtaylor.errors import ModelError, OnnxTaylorWarning, listed
+from onnxtaylor.graph import read_model
+from onnxtaylor.problem.opening import OpenModel
+from onnxtaylor.runtime.session import start
+from onnxtaylor.tracking.tracker import Measured, Tracker, require_same
+from onnxtaylor.tracking.variables import Variables, with_constants
+
+if TYPE_CHECKING:
+    from onnxtaylor.tracking.learning import LearningProgress
+
+__all__ = ["Follower", "TrainedModel"]
+
+Array = npt.NDArray[Any]
+
+PROVED = 16  # events at which the framework's model is asked
+ATTEMPTS = 2  # to find numbers that no other constant of the graph has
+
+
+class TrainedModel(Protocol):
+    """A model in the hands of a framework."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    def variables(self) -> Sequence[tuple[str, tuple[int, ...]]]:
+        """Names and shapes of its floating-point variables."""
+
+    def read(self) -> list[Array]:
+        """Their values, in that order."""
+
+    def export(self, values: Sequence[Array] | None) -> onnx.ModelProto:
+        """Its ONNX graph, in inference mode; with other ``values`` in its variables.
+
+        Ensures: the model itself is as it was before.
+        """
+
+    def respond(self, x: Array) -> Array:
+        """Its responses in inference mode at the events x (B, n): (B, …)."""
+
+
+class Follower:
+    """Records the steps of one model in a ``LearningProgress``."""
+
+    def __init__(self, progress: LearningProgress, model: TrainedModel) -> None:
+        self._progress, self._model = progress, model
+        self._count = 0
+        self._proved_at = self._next_proof = 0
+        self._proto: onnx.ModelProto | None = None
+        self._places: Mapping[str, Any] = {}
+        self._raw: Mapping[str, Any] = {}
+        self._variables: Variables | None = None
+        self._opened: OpenModel | None = None  # what the graph was compiled for or given last
+        self._every_time = False
+
+    def record(self, step: int | float) -> None:
+        """Records the model as it is. Raises ModelError where the map of its weights is wrong."""
+        name = f"{self._model.name} at step {step:g}"
+        if self._count == 0:
+            self._begin()
+        if self._every_time or self._variables is None:
+            self._progress.record(step, self._model.export(None), name)
+            self._count += 1
+            return
+        flat = self._flat()
+        proved = self._count >= self._next_proof  # 1, 4, 16, …
+        if proved:
+            self._prove(flat)
+            self._next_proof *= 4
+        # another model may have been recorded in between: the graph is then no longer this one
+        ours = self._places and self._tracker.opened is self._opened
+        quick = ours and self._tracker.swap(self._variables.constants(self._places, flat))
+        if quick:
+            assert self._tracker.opened is not None
+            reference = self._tracker.opening(read_model(self._now(flat))) if proved else None
+            scores = self._tracker.scores(None if reference is None else reference.function)
+            opened = self._tracker.opened
+            precision = opened.function.precision
+            found = Measured(scores, opened, "swapped", "exact", precision, None)
+            self._progress.keep(step, name, found)
+        else:
+            self._progress.record(step, self._now(flat), name)
+            self._follow()
+        self._count += 1
+
+    def finish(self) -> None:
+        """Proves the map once more, after the last step."""
+        if self._proto is not None and not self._every_time:
+            self._prove(self._flat())
+
+    @property
+    def _tracker(self) -> Tracker:
+        return self._progress.tracker
+
+    def _flat(self) -> Array:
+        """The numbers of all variables, one after another."""
+        arrays = self._model.read()
+        return np.concatenate([np.ravel(a) for a in arrays]) if arrays else np.empty(0)
+
+    def _begin(self) -> None:
+        """Exports the model with numbers that are known, looks for them in the graph, and proves
+        that the graph with the weights of the moment is the model.
+        """
+        for seed in range(ATTEMPTS):
+            if not self._exported(seed):
+                return
+            try:
+                self._prove(self._flat())
+                self._next_proof = 1
+                return
+            except ModelError:
+                # a constant of the graph may happen to be one of the numbers: draw others
+                if seed < ATTEMPTS - 1:
+                    continue
+                try:
+                    self._prove(self._flat(), self._model.export(None))
+                except ModelError:
+                    pass  # not the map is wrong, but the export
+                else:
+                    self._export_every_time("the exporter folds variables that are used again")
+                    return
+                raise
+
+    def _exported(self, seed: int) -> bool:
+        """Whether all numbers were found in the graph."""
+        named = self._model.variables()
+        try:
+            self._variables = Variables([shape for _, shape in named], seed)
+        except ModelError as error:
+            self._export_every_time(str(error))
+            return False
+        self._proto = self._model.export(self._variables.values)
+        tensors = [t for t in self._proto.graph.initializer if t.data_type in FLOATS]
+        self._raw = self._variables.locate({t.name: numpy_helper.to_array(t) for t in tensors})
+        missing = [named[k][0] for k in self._variables.missing(self._raw)]
+        if missing:
+            self._export_every_time(f"the exporter folds the variables {listed(missing, 3)}")
+        return not missing
+
+    def _export_every_time(self, why: str) -> None:
+        self._every_time = True
+        warnings.warn(
+            f"{self._model.name} is exported anew at every step that is recorded, which takes long:"
+            f" {why}; a larger `every` helps",
+            OnnxTaylorWarning,
+            stacklevel=2,
+        )
+
+    def _follow(self) -> None:
+        """From the graph that was compiled to the variables: which of its weights are which."""
+        assert self._variables is not None
+        opened = self._opened = self._tracker.opened
+        if opened is None:
+            return
+        known = self._variables.constants(self._raw, self._variables.flat)
+        marked = opened.function.with_proto(with_constants(opened.function.proto, known))
+        found = self._tracker.constants(marked)
+        self._places = {} if found is None else self._variables.locate(found)
+
+    def _now(self, flat: Array) -> onnx.ModelProto:
+        """The exported graph with the weights of the moment."""
+        assert self._proto is not None
+        assert self._variables is not None
+        return with_constants(self._proto, self._variables.constants(self._raw, flat))
+
+    def _prove(self, flat: Array, proto: onnx.ModelProto | None = None) -> None:
+        """The exported graph with the weights of the moment, or another graph, against the
+        framework's model.
+        """
+        x = self._progress.some_events(PROVED)
+        expected = np.asarray(self._model.respond(x))
+        session = start(proto or self._now(flat), threads=1)
+        feed = session.get_inputs()[0]
+        kind = np.float64 if "double" in feed.type else np.float32
+        rows = x.astype(kind).reshape(len(x), *expected_shape(feed.shape))
+        found = session.run(None, {feed.name: rows})[0]
+        require_same(
+            found.reshape(len(x), -1),
+            expected.reshape(len(x), -1),
+            f"{self._model.name}: the exported graph with the weights of this step responds"
+            " differently from the model, by {}: its weights were not all found in the graph; use"
+            f" record(step, model) with exported models (what was recorded up to"
+            f" {self._proved_at} steps is right)",
+        )
+        self._proved_at = self._count
+
+
+def expected_shape(shape: Sequence[int | str | None]) -> tuple[int, ...]:
+    """The shape of one event of an input; a free size is left to the others."""
+    return tuple(d if isinstance(d, int) and d > 0 else -1 for d in shape[1:])

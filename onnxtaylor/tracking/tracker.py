@@ -1,0 +1,242 @@
+"""One model after another at the same events: weights swapped where the graph is the same.
+
+The graph of the first model is compiled with its weights as inputs. A later model of the same
+structure, after normalization, gives them new values; any other is compiled anew, and models that
+the exact engine does not serve go the ordinary way of ``analyze``. The responses of every graph
+that was given other weights are compared with those of the model itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.engine.exact.derive import normal_form
+from onnxtaylor.engine.exact.reweighted import (
+    Reweighted,
+    Structure,
+    float_constants,
+    likely_weights,
+    structure_of,
+    with_stored_constants,
+)
+from onnxtaylor.errors import ModelError, listed, printable
+from onnxtaylor.graph import GraphFunction, LoadedModel, ModelRequest
+from onnxtaylor.indices import MultiIndices
+from onnxtaylor.options.analysis import AnalysisOptions
+from onnxtaylor.problem.opening import OpenModel, open_model
+from onnxtaylor.problem.rounding import require_held
+from onnxtaylor.results.classes import agree_with_labels
+from onnxtaylor.run.analyze import run
+from onnxtaylor.runtime.session import Session
+from onnxtaylor.tracking.events import Scores, TrackedEvents
+
+__all__ = ["Measured", "Tracker", "require_same"]
+
+COMPARED = 64  # events at which responses are compared
+HIGHEST = 2  # order of derivatives whose graph takes weights
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one step gave; ``how`` and ``note`` as in ``TrackedStep``."""
+
+    scores: Scores
+    opened: OpenModel
+    how: str
+    engine: str
+    precision: str
+    note: str | None
+
+
+@dataclass
+class _Compiled:
+    engine: Reweighted
+    structure: Structure
+    weights: frozenset[str]
+
+
+class Tracker:
+    """Measures models at the same events. Raises as ``analyze`` does."""
+
+    def __init__(
+        self, request: ModelRequest, events: TrackedEvents, options: AnalysisOptions
+    ) -> None:
+        self._request, self._events, self._options = request, events, options
+        self._compiled: _Compiled | None = None
+        self._responses: tuple[str, ...] = ()
+        self._refused: dict[bytes, str] = {}  # why, by structure
+        self.opened: OpenModel | None = None
+
+    def measure(self, model: LoadedModel) -> Measured:
+        """The scores of one model."""
+        opened = self.opening(model)
+        self._responses = self._responses or opened.response_names
+        renamed = opened.response_names != self._responses
+        if len(opened.response_names) != len(self._responses):
+            raise self._of_another_kind(opened)
+        self.opened, why = opened, self._why_not()
+        if why is None:
+            try:
+                how, note = self._ready(opened)
+            except _RefusedError as refused:
+                why = str(refused)
+            else:
+                if renamed and how != "swapped":  # in the same graph names mean nothing
+                    raise self._of_another_kind(opened)
+                scores = self.scores(opened.function, model)
+                precision = opened.function.precision
+                return Measured(scores, opened, how, "exact", precision, note)
+        if renamed:
+            raise self._of_another_kind(opened)
+        return self._analyzed(model, opened, why)
+
+    def _of_another_kind(self, opened: OpenModel) -> ModelError:
+        return ModelError(
+            f"{printable(opened.model.path)}: its responses are {listed(opened.response_names)},"
+            f" those of the steps before {listed(self._responses)}: track one kind of model at a"
+            " time"
+        )
+
+    @property
+    def kinks(self) -> dict[str, int]:
+        """How many piecewise linear operators the compiled graph has, by kind."""
+        return {} if self._compiled is None else self._compiled.engine.kinks
+
+    def opening(self, model: LoadedModel) -> OpenModel:
+        """The model as a function, probed."""
+        require_held(model, self._request, self._events.source, self._events.found)
+        opened = open_model(model, self._request, self._events.x[:COMPARED])
+        agree_with_labels(opened.nodes, list(self._events.found.classes))
+        return opened
+
+    def scores(
+        self, function: GraphFunction | None = None, model: LoadedModel | None = None
+    ) -> Scores:
+        """Those of the compiled graph with its weights; with a ``function`` its responses are
+        compared with the graph's. Raises ModelError where they differ.
+        """
+        assert self._compiled is not None
+        engine = self._compiled.engine
+        parts = engine.coefficients()
+        if function is not None:
+            where = "" if model is None else f"{printable(model.path)}: "
+            parts = _compared(parts, function, self._events.x, where)
+        return self._events.scores(parts, self._factor(engine.indices))
+
+    def constants(self, function: GraphFunction) -> dict[str, Array] | None:
+        """The constants that a function has in normal form, by their names in the compiled graph;
+        None for one of another structure.
+        """
+        normal = self._normal(function)
+        return self._named(structure_of(normal), float_constants(normal))
+
+    def _normal(self, function: GraphFunction) -> GraphFunction:
+        return with_stored_constants(normal_form(function, self._events.x[:COMPARED]))
+
+    def _named(self, own: Structure, values: Mapping[str, Array]) -> dict[str, Array] | None:
+        if self._compiled is None or own.key != self._compiled.structure.key:
+            return None
+        names = zip(self._compiled.structure.constants, own.constants, strict=True)
+        return {theirs: values[ours] for theirs, ours in names}
+
+    def swap(self, values: Mapping[str, Array]) -> bool:
+        """Gives the compiled graph's weights other values, by name; False where it cannot."""
+        return self._compiled is not None and self._compiled.engine.swap(values) is None
+
+    def _why_not(self) -> str | None:
+        if self._options.engine == "differences":
+            return "differences were asked for"
+        if self._options.order > HIGHEST:
+            return "third-order graphs are compiled for one set of weights"
+        return None
+
+    def _ready(self, opened: OpenModel) -> tuple[str, str | None]:
+        """Has the graph of the model compiled, with its weights; how, and why so.
+
+        Raises _RefusedError where the exact engine does not serve it.
+        """
+        key = structure_of(with_stored_constants(opened.function)).key
+        if key in self._refused:
+            raise _RefusedError(self._refused[key])
+        try:
+            normal = self._normal(opened.function)
+            made, values = structure_of(normal), float_constants(normal)
+            note, weights = None, frozenset(likely_weights(normal))
+            if self._compiled is not None:
+                named = self._named(made, values)
+                if named is not None:
+                    fixed = self._compiled.engine.swap(named)
+                    if fixed is None:
+                        return "swapped", None
+                    note = f"constant '{printable(fixed)}' changed, which the graph held fixed"
+                    places = zip(self._compiled.structure.constants, made.constants, strict=True)
+                    before = {*self._compiled.weights, fixed}
+                    weights |= {ours for theirs, ours in places if theirs in before}
+                else:
+                    note = "its graph has another structure than that of the step before"
+            indices = MultiIndices.full(normal.n_features, self._options.order)
+            threads = self._options.threads
+            engine = Reweighted(normal, indices, self._events.x, weights, threads=threads)
+        except ModelError as error:
+            self._refused[key] = str(error)
+            raise _RefusedError(str(error)) from None
+        self._compiled = _Compiled(engine, made, weights)
+        return "compiled", note
+
+    def _analyzed(self, model: LoadedModel, opened: OpenModel, why: str) -> Measured:
+        result = run(model, self._request, self._events.source, self._options)
+        scores = Scores(result.score, result.sem, result.signed_mean)
+        summary = result.model
+        note = f"not swapped: {why}"
+        return Measured(scores, opened, "analyzed", summary.engine, summary.precision, note)
+
+    def _factor(self, indices: MultiIndices) -> npt.NDArray[np.float64] | None:
+        if self._options.scale != "sigma":
+            return None
+        return indices.scale(np.nan_to_num(self._events.found.std))
+
+
+class _RefusedError(Exception):
+    """The exact engine does not serve a model."""
+
+
+def _compared(parts: Any, function: GraphFunction, x: Array, where: str) -> Any:
+    """The parts as they are, once the first responses agree with the function's."""
+    expected = Session(function, threads=1)(x[:COMPARED])
+    for part, found in parts:
+        if part.start < COMPARED:
+            count = min(part.stop, COMPARED) - part.start
+            want = expected[part.start : part.start + count]
+            require_same(
+                found.responses[:count],
+                want,
+                f"{where}the derivative graph's response differs from the model's by {{}}: report"
+                " this",
+                digits=function.digits,
+            )
+        yield part, found
+
+
+def require_same(found: Array, expected: Array, message: str, digits: int = 53) -> None:
+    """Raises ModelError, the deviation put into the message, where responses differ.
+
+    By more than 2¹⁰ roundings of the coarser format of the two, or of one of so many binary
+    ``digits`` that they were computed in (1/16 at most), of the largest response, where the model's
+    is finite. Responses below 2⁻⁷ count as that: what they are made of, such as 1 − sigmoid, is
+    rounded as larger numbers are.
+    """
+    formats = [a.dtype for a in (found, expected) if a.dtype.kind == "f"]
+    eps = max(2.0 ** (1 - digits), *(float(np.finfo(kind).eps) for kind in formats))
+    finite = np.isfinite(expected)
+    wanted = expected[finite].astype(np.float64)
+    scale = max(2**-7, float(np.abs(wanted).max(initial=0.0)))
+    worst = float(np.abs(found[finite].astype(np.float64) - wanted).max(initial=0.0))
+    if not worst <= min(2**10 * eps, 2**-4) * scale:
+        raise ModelError(message.format(f"{worst:.2g}"))

@@ -1,0 +1,113 @@
+"""Untrusted names and numbers made fit for a figure.
+
+Feature, output and class names come from files. In a figure they must show literally: matplotlib
+reads what stands between two ``$`` as mathematics, and LaTeX everything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from onnxtaylor.errors import printable
+from onnxtaylor.indices import label
+from onnxtaylor.results.taylor import TaylorResult
+from onnxtaylor.text.abbreviation import shortened, unlike
+
+__all__ = [
+    "LITERAL",
+    "axis_label",
+    "coefficient_labels",
+    "is_finite_step",
+    "literal",
+    "literals",
+    "number",
+    "quantity",
+    "response",
+]
+
+# Goes with every text that holds a name: LaTeX would run what the name says.
+LITERAL: dict[str, Any] = {"usetex": False}
+
+NAME_LENGTH = 28
+NO_NAME = "(no name)"
+
+
+def literal(name: object, limit: int = NAME_LENGTH) -> str:
+    r"""A name that matplotlib draws as it is: control characters visible, ``$`` escaped.
+
+    >>> print(literal("p$_T$\n"))
+    p\$_T\$\n
+    """
+    return literals([name], limit)[0]
+
+
+def literals(names: Sequence[object], limit: int = NAME_LENGTH) -> list[str]:
+    """Each name as ``literal`` writes it, and no two different ones alike: see ``abbreviation``."""
+    texts = [str(name) for name in names]
+    safe = unlike(texts, [printable(text, len(text) + 1) or NO_NAME for text in texts])
+    return [text.replace("$", r"\$") for text in shortened(safe, limit)]
+
+
+def coefficient_labels(
+    features: Sequence[str], alphas: Sequence[Sequence[int]], limit: int = NAME_LENGTH
+) -> list[str]:
+    """How coefficients are written beside their bars, such as ``m_vis, p_T``.
+
+    ``alphas`` are the places of their features; those below 0 are none.
+    """
+    whole, of_three = literals(features, limit), literals(features, min(limit, 20))
+    found = []
+    for alpha in alphas:
+        places = [int(i) for i in alpha if i >= 0]
+        names = of_three if len(places) > 2 else whole
+        found.append(label([names[i] for i in places]))
+    return found
+
+
+def number(value: float) -> str:
+    r"""Two significant digits in mathtext.
+
+    >>> print(number(0.0123), number(1.2e-7), number(1234.0))
+    0.012 $1.2\times10^{-7}$ 1200
+    """
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    if -3 <= int(exponent) <= 3:
+        digits = max(0, 1 - int(exponent))
+        return f"{round(value, 1 - int(exponent)):.{digits}f}"
+    return rf"${mantissa}\times10^{{{int(exponent)}}}$"
+
+
+def is_finite_step(result: TaylorResult) -> bool:
+    """Whether responses to finite steps are shown, which are no Taylor coefficients."""
+    return result.method != "derivative"
+
+
+def quantity(result: TaylorResult) -> str:
+    """What the scores are means of, for titles."""
+    return "Finite-step responses" if is_finite_step(result) else "Taylor coefficients"
+
+
+def response(result: TaylorResult, output: str, limit: int = NAME_LENGTH) -> str:
+    """The function whose coefficients are shown: the output, behind its link if there is one."""
+    link = str(result.options.get("link") or "identity")
+    known = result.outputs
+    name = literals(known, limit)[known.index(output)]
+    return name if link == "identity" else f"{literal(link, 12)}({name})"
+
+
+def axis_label(result: TaylorResult, symbol: str = "t") -> str:
+    r"""``⟨t⟩`` and its unit: per unit of the inputs, or per standard deviation of theirs.
+
+    Of responses to finite steps ``⟨r⟩``, per step.
+    """
+    if is_finite_step(result):
+        symbol = symbol.replace("t", "r", 1)
+    units = {"unit": "per unit of input", "sigma": "per standard deviation of input"}
+    units["step"] = "finite-step response, per step"
+    unit = units.get(str(result.options.get("scale", "")))
+    mean = rf"$\langle {symbol} \rangle$"
+    return mean if unit is None else f"{mean}  ({unit})"

@@ -1,0 +1,38 @@
+"""The short form of a result that a notebook shows: what was analyzed, and the top of the table.
+
+Styles stand in the elements, since a notebook's page is not ours: colours are inherited, so that
+it suits light and dark themes. No scripts.
+"""
+
+from __future__ import annotations
+
+import jinja2
+
+from onnxtaylor.results.taylor import TaylorResult
+from onnxtaylor.views.report.facts import overall
+from onnxtaylor.views.report.page import environment
+from onnxtaylor.views.report.payload import response, units
+from onnxtaylor.views.tables import listing
+
+__all__ = ["fragment"]
+
+TOP = 10
+OUTPUTS = 8  # as many responses are shown
+
+
+def fragment(result: TaylorResult) -> str:
+    """The highest ranked coefficients of each response over all events, as an HTML fragment."""
+    template: jinja2.Template = environment().get_template("notebook.html")
+    shown = range(min(OUTPUTS, len(result.outputs)))
+    status, verdict = overall(result)
+    return template.render(
+        result=result,
+        file=result.model.path.rpartition("/")[2] or "model",
+        symbol="t" if result.method == "derivative" else "r",
+        thing="coefficients" if result.method == "derivative" else "finite-step responses",
+        units=units(result),
+        status=status,
+        verdict=verdict,
+        tables=[(response(result, c), listing(result.top(TOP, output=c))) for c in shown],
+        more=len(result.outputs) - len(shown),
+    )

@@ -1,0 +1,128 @@
+"""The numbers that the page's scripts show: small, rounded, and with names made inert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.errors import OptionError
+from onnxtaylor.results.ranking import class_groups, influential_count
+from onnxtaylor.results.taylor import TaylorResult
+from onnxtaylor.text.abbreviation import shortened
+from onnxtaylor.text.uncertainty import formats, uncertain
+from onnxtaylor.views.report.page import shown, shown_apart
+
+__all__ = ["FRACTION", "MATRIX", "payload", "units"]
+
+ROWS = 40_000  # of all outputs and groups together: at 75 bytes a row 3 MB
+LEAST = 50  # coefficients that are shown at least
+MATRIX = 60  # features that a matrix shows at most
+LENGTHS = (34, 30, 24, 18, 12)  # letters of a name where there is not room for all
+FRACTION = 0.05  # the upper 5 % are called influential (arXiv:1803.08782)
+
+Integers = npt.NDArray[np.int64]
+
+
+def payload(result: TaylorResult) -> dict[str, Any]:
+    """What the page shows of each output c and group g, as columns over the coefficients."""
+    outputs, groups = range(len(result.outputs)), range(len(result.groups))
+    kept = shown_coefficients(result)
+    table = result.indices.table[kept]
+    return {
+        "symbol": "t" if result.method == "derivative" else "r",
+        "units": units(result),
+        "features": (features := shown_apart(result.features)),
+        "short": {str(limit): shortened(features, limit) for limit in LENGTHS},
+        "outputs": [response(result, c) for c in outputs],
+        "groups": shown_apart(result.groups),
+        "events": [g.events for g in result.data.groups],
+        "own": own_groups(result),
+        "alphas": [[int(i) for i in alpha if i >= 0] for alpha in table],
+        "total": len(result.indices),
+        "cut": influential_count(len(result.indices), FRACTION),
+        "fraction": FRACTION,
+        "matrix": matrix_features(result).tolist() if _has_order(result, 2) else None,
+        "blocks": [[_block(result, c, g, kept) for g in groups] for c in outputs],
+    }
+
+
+def shown_coefficients(result: TaylorResult) -> Integers:
+    """Places of the coefficients that the page holds: all, or as many as ``ROWS`` allows.
+
+    Then the most highly ranked ones of any output and group, and first of all those of first
+    order, which are compared over outputs.
+    """
+    pairs, total = len(result.outputs) * len(result.groups), len(result.indices)
+    room = max(LEAST, ROWS // pairs)
+    if total <= room:
+        return np.arange(total)
+    best = result.rank.reshape(pairs, total).min(axis=0)
+    urgent = np.where(result.indices.orders == 1, 0, best)
+    return np.sort(np.argsort(urgent, kind="stable")[:room])
+
+
+def matrix_features(result: TaylorResult) -> Integers:
+    """The features of the matrix in the order of the input: all, or those ranked best in any."""
+    n = len(result.features)
+    if n <= MATRIX:
+        return np.arange(n)
+    best = np.full(n, np.iinfo(np.int64).max)
+    rank = result.rank.min(axis=(0, 1))
+    for column in result.indices.table.T:
+        here = column >= 0
+        np.minimum.at(best, column[here], rank[here])
+    return np.sort(np.argsort(best, kind="stable")[:MATRIX])
+
+
+def own_groups(result: TaylorResult) -> list[int] | None:
+    """The group of each output's own class, where outputs and classes match."""
+    try:
+        return [result.groups.index(group) for group in class_groups(result)]
+    except OptionError:
+        return None
+
+
+def response(result: TaylorResult, c: int) -> str:
+    """An output, behind its link if there is one."""
+    link = str(result.options.get("link") or "identity")
+    name = shown_apart(result.outputs)[c]
+    return name if link == "identity" else f"{shown(link)}({name})"
+
+
+def units(result: TaylorResult) -> str:
+    """What ⟨t⟩ is per."""
+    known = {"sigma": "per σ of each feature", "step": "per step"}
+    return known.get(str(result.options.get("scale")), "per unit of the input")
+
+
+def _has_order(result: TaylorResult, order: int) -> bool:
+    return bool((result.indices.orders == order).any())
+
+
+def _block(result: TaylorResult, c: int, g: int, kept: Integers) -> Mapping[str, Any]:
+    score, sem = result.score[c, g, kept].tolist(), result.sem[c, g, kept].tolist()
+    mean = result.signed_mean[c, g, kept].tolist()
+    both = list(zip(score, sem, strict=True))
+    block: dict[str, Any] = {
+        "rank": result.rank[c, g, kept].tolist(),
+        "score": [_rounded(s, 5) for s in score],
+        "sem": [_rounded(s, 3) for s in sem],
+        "text": [uncertain(s, e) for s, e in both],
+        "mean": [f"{m:+{formats(*pair)[0]}}" for m, pair in zip(mean, both, strict=True)],
+    }
+    if result.rank_low is not None and result.rank_high is not None:
+        block["low"] = result.rank_low[c, g, kept].tolist()
+        block["high"] = result.rank_high[c, g, kept].tolist()
+    if result.numerical_error is not None:
+        errors = result.numerical_error[c, g, kept].tolist()
+        block["error"] = [_rounded(x, 2) for x in errors]
+    return block
+
+
+def _rounded(value: float, digits: int) -> float | None:
+    """To so many significant digits; JSON has no NaN."""
+    return float(f"{value:.{digits}g}") if isfinite(value) else None

@@ -1,0 +1,189 @@
+"""Rankings as tables of text, written as Markdown or LaTeX.
+
+``listing``       one response: rank, interval, coefficient, ⟨t⟩ ± SEM, signed mean
+``side_by_side``  many: a column for each response, a row for each rank, "feature" or
+                  "feature, feature" in the cells; the layout of the CMS analysis of H → ττ
+
+Cells hold names as they are; the writers escape them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.results.ranking import Column
+from onnxtaylor.text.markup import latex, markdown
+from onnxtaylor.text.uncertainty import formats, uncertain
+
+__all__ = [
+    "FORMATS",
+    "Table",
+    "as_latex",
+    "as_markdown",
+    "coefficient",
+    "events_of",
+    "head",
+    "listing",
+    "side_by_side",
+    "written",
+]
+
+NO_NAME = "(no name)"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells of plain text. ``align`` has a letter for each column: l (names), r, or c."""
+
+    heads: tuple[str, ...]
+    align: str
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+
+def listing(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
+    """Tidy rows of one response as a table.
+
+    Rank, its interval, coefficient, ⟨t⟩ ± SEM, the bound of the numerical error where there is
+    one, signed mean. Of responses to finite steps ⟨r⟩ in place of ⟨t⟩.
+    """
+    finite = any(row.get("method", "derivative") != "derivative" for row in rows)
+    intervals = any(row["rank_low"] is not None for row in rows)
+    bounded = any(row.get("numerical_error") is not None for row in rows)
+    columns: list[tuple[str, str, Callable[[Mapping[str, Any]], str]]] = [
+        ("rank", "r", lambda row: str(row["rank"])),
+        *([("68 %", "c", _interval)] if intervals else []),
+        ("moved" if finite else "coefficient", "l", coefficient),
+        (f"⟨{'r' if finite else 't'}⟩ ± SEM", "r", lambda r: uncertain(r["score"], r["sem"])),
+        *([("num. error", "r", lambda row: _bound(row["numerical_error"]))] if bounded else []),
+        ("signed mean", "r", _signed),
+    ]
+    return Table(
+        tuple(name for name, _, _ in columns),
+        "".join(letter for _, letter, _ in columns),
+        tuple(tuple(cell(row) for _, _, cell in columns) for row in rows),
+        caption,
+    )
+
+
+def side_by_side(columns: Sequence[Column], *, scores: bool = False, caption: str = "") -> Table:
+    """Rankings beside one another: a row for each place, a column for each response.
+
+    With ``scores`` each is followed by its ⟨t⟩, to the second digit of its uncertainty. Where
+    filters left gaps in the ranks, or equal scores share one, the first column counts places.
+    """
+    gaps = any(row["rank"] != k for c in columns for k, row in enumerate(c.rows, start=1))
+    heads, align = ["place" if gaps else "rank"], "r"
+    for column in columns:
+        finite = any(row["method"] != "derivative" for row in column.rows)
+        heads += [head(column), *([f"⟨{'r' if finite else 't'}⟩"] if scores else [])]
+        align += "lr" if scores else "l"
+    rows = []
+    for place, found in enumerate(zip_longest(*(column.rows for column in columns)), start=1):
+        cells = [str(place)]
+        for row in found:
+            cells.append(coefficient(row) if row else "")
+            if scores:
+                cells.append(_score(row) if row else "")
+        rows.append(tuple(cells))
+    return Table(tuple(heads), align, tuple(rows), caption or f"each response {events_of(columns)}")
+
+
+def head(column: Column) -> str:
+    """The response, and the class whose events are taken where that has another name."""
+    other = column.own and column.group != column.output
+    return f"{column.output} over {column.group}" if other else column.output
+
+
+def events_of(columns: Sequence[Column]) -> str:
+    """Over which events columns were ranked, in words."""
+    if any(column.own for column in columns):
+        return "over the events of its class"
+    group = columns[0].group
+    return "over all events" if group == "all" else f"over the events of {group}"
+
+
+def coefficient(row: Mapping[str, Any]) -> str:
+    """``feature``, or ``feature, feature``.
+
+    >>> coefficient({"features": ["m_vis", ""]})
+    'm_vis, (no name)'
+    """
+    return ", ".join(name or NO_NAME for name in row["features"])
+
+
+def as_markdown(table: Table) -> str:
+    """The table in GitHub's Markdown, below its caption.
+
+    >>> print(as_markdown(Table(("rank", "ggh"), "rl", (("1", "m|n"),))), end="")
+    | rank | ggh |
+    | ---: | :--- |
+    | 1 | m\\|n |
+    """
+    rule = {"l": ":---", "r": "---:", "c": ":---:"}
+    lines = [[markdown(text) for text in table.heads], [rule[letter] for letter in table.align]]
+    lines += [[markdown(text) for text in row] for row in table.rows]
+    above = f"{markdown(table.caption)}\n\n" if table.caption else ""
+    return above + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def as_latex(table: Table) -> str:
+    r"""The table as a ``tabular`` with the rules of booktabs, its caption as a comment.
+
+    >>> print(as_latex(Table(("rank", "ggh"), "rl", (("1", "m_sv"),))), end="")
+    % needs \usepackage{booktabs}
+    \begin{tabular}{rl}
+    \toprule
+    rank & ggh \\
+    \midrule
+    1 & m\_sv \\
+    \bottomrule
+    \end{tabular}
+    """
+    lines = [r"% needs \usepackage{booktabs}"]
+    lines += [f"% {printable(table.caption, 400)}"] if table.caption else []
+    lines += [rf"\begin{{tabular}}{{{table.align}}}", r"\toprule"]
+    lines += [_row(map(latex, table.heads)), r"\midrule"]
+    for row in table.rows:
+        # a hyphen before a number is a minus
+        cells = zip(row, table.align, strict=True)
+        lines.append(
+            _row(latex(text.replace("-", "−") if at == "r" else text) for text, at in cells)
+        )
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+FORMATS: dict[str, Callable[[Table], str]] = {"markdown": as_markdown, "latex": as_latex}
+
+
+def written(table: Table, format_name: str) -> str:
+    """The table in one of ``FORMATS``. Raises OptionError for another one."""
+    if format_name not in FORMATS:
+        known = ["text", *FORMATS]
+        raise OptionError(f"no format {printable(format_name)!r}{nearest(format_name, known)}")
+    return FORMATS[format_name](table)
+
+
+def _row(cells: Any) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    low, high = row["rank_low"], row["rank_high"]
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _signed(row: Mapping[str, Any]) -> str:
+    return f"{row['signed_mean']:+{formats(row['score'], row['sem'])[0]}}"
+
+
+def _score(row: Mapping[str, Any]) -> str:
+    return f"{row['score']:{formats(row['score'], row['sem'])[0]}}"
+
+
+def _bound(error: float | None) -> str:
+    return "unknown" if error is None or error != error else f"{error:.1e}"
