@@ -7,10 +7,11 @@ the way out. The command line prints it behind ``error:`` and ends with exit sta
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from difflib import SequenceMatcher, get_close_matches
 from math import nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +43,47 @@ UNKNOWN_FORM = (AssertionError, LookupError, NotImplementedError, TypeError, Val
 
 
 class OnnxTaylorError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose.
+
+    Its text is ``{where}: {option} {message}``, without what is not given.
+
+    Parameters
+    ----------
+    message
+        What is wrong, and the way out. Options are written as Python writes them, with their
+        value: ``use engine="differences"``, ``choose another with output=…``. The command line
+        shows these as its flags.
+    option
+        Name of the option at fault. The message goes on behind it: ``must be at least 0, got -1``.
+
+    >>> str(OptionError("must be at least 0, got -1", option="threads"))
+    'threads must be at least 0, got -1'
+    """
+
+    def __init__(self, message: str = "", *, option: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.option = message, option
+        self.where: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, called: Callable[[str], str] = str) -> str:
+        """The whole message; ``called`` gives the name by which its reader knows the option."""
+        said = self.message if self.option is None else f"{called(self.option)} {self.message}"
+        return "".join(f"{where}: " for where in self.where) + said
+
+    def located(self, where: object) -> Self:
+        """The same error, with a file or another place named in front, unless it is there already.
+
+        >>> str(DataError("column 'pt' is text").located("events.csv"))
+        "events.csv: column 'pt' is text"
+        """
+        made = copy(self)
+        name = printable(where)
+        if not str(self).startswith(f"{name}: "):
+            made.where = (name, *self.where)
+        return made
 
 
 class ModelError(OnnxTaylorError):
@@ -69,17 +110,10 @@ class DisagreementError(ModelError):
     """
 
     def __init__(
-        self, message: str, deviation: float = nan, row: npt.NDArray[np.floating] | None = None
+        self, message: str = "", deviation: float = nan, row: npt.NDArray[np.floating] | None = None
     ) -> None:
         super().__init__(message)
         self.deviation, self.row = deviation, row
-
-    def located(self, path: str) -> DisagreementError:
-        """The same, with the model's path in front of what it says."""
-        where = f"{printable(path)}: "
-        said = str(self)
-        text = said if said.startswith(where) else where + said
-        return DisagreementError(text, self.deviation, self.row)
 
 
 class DataError(OnnxTaylorError):

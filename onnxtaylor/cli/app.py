@@ -19,6 +19,7 @@ from onnxtaylor.cli.check import check
 from onnxtaylor.cli.compare import compare
 from onnxtaylor.cli.demo import demo
 from onnxtaylor.cli.differentiate import differentiate
+from onnxtaylor.cli.flags import error_text
 from onnxtaylor.cli.gof import gof
 from onnxtaylor.cli.inspect import inspect
 from onnxtaylor.cli.operators import operators
@@ -120,7 +121,7 @@ def _status(words: list[str]) -> int:
     except CallError as error:
         return _complain(_call_error(error))
     except OnnxTaylorError as error:
-        return _complain(str(error))
+        return _complain(error_text(error))
     except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted")
     except (BrokenPipeError, SystemExit):

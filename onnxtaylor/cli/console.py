@@ -9,16 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from onnxtaylor.cli.flags import as_flags
 from onnxtaylor.errors import listed, printable
-from onnxtaylor.uncertainty import uncertain
+from onnxtaylor.text.uncertainty import uncertain
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from onnxtaylor.inputs import Progress
-    from onnxtaylor.result import Finding, TaylorResult
-    from onnxtaylor.tables import Table as Cells
+    from onnxtaylor.problem.events import Progress
+    from onnxtaylor.results.taylor import Notice, TaylorResult
+    from onnxtaylor.views.tables import Table as Cells
 
 __all__ = [
     "check_line",
@@ -48,7 +49,7 @@ def note(message: str) -> None:
     print(message, file=sys.stderr)
 
 
-def warn(findings: Iterable[Finding], saved: bool = True) -> None:
+def warn(findings: Iterable[Notice], saved: bool = True) -> None:
     """One line on stderr for each warning of a result; of many of a kind the first.
 
     ``saved`` tells whether the others can be read in a file.
@@ -58,7 +59,7 @@ def warn(findings: Iterable[Finding], saved: bool = True) -> None:
         kinds.setdefault(finding.code, []).append(finding.message)
     for code, messages in kinds.items():
         for message in messages[:SHOWN_WARNINGS]:
-            note(f"warning: {printable(message, limit=400)}")
+            note(f"warning: {printable(as_flags(message), limit=400)}")
         if len(messages) > SHOWN_WARNINGS:
             more = counted(len(messages) - SHOWN_WARNINGS, "more warning")
             where = "all are in the saved result" if saved else "a saved result has all"
@@ -122,7 +123,7 @@ def progress_bar(quiet: bool, unit: str = "events") -> Iterator[Progress | None]
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    from onnxtaylor.bars import terminal_bar
+    from onnxtaylor.progress import terminal_bar
 
     with terminal_bar(unit) as tell:
         yield tell
@@ -202,7 +203,7 @@ def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> 
     Of responses to finite steps the title and the columns say so: ⟨r⟩ in place of ⟨t⟩.
     Where the engine tells how wrong its coefficients may be, the bound of the score's error, too.
     """
-    from onnxtaylor.tables import listing
+    from onnxtaylor.views.tables import listing
 
     finite = any(row.get("method", "derivative") != "derivative" for row in rows)
     shown = table_of(listing(rows), title=title + (f": {FINITE}" if finite else ""))

@@ -1,0 +1,18 @@
+"""What can be asked for, each option declared once.
+
+``declare``      how an option is declared: meaning, limits, choices
+``model``        which inputs are features, which responses are analyzed
+``data``         which columns are features, weights and labels, and which events
+``engine``       how coefficients are computed; ``finite_step``: steps as users write them
+``statistics``   how coefficients are scaled, summed and checked
+``analysis``     all of an analysis, as the engines take them today
+"""
+
+from __future__ import annotations
+
+from onnxtaylor.options.data import DataOptions
+from onnxtaylor.options.engine import EngineOptions
+from onnxtaylor.options.model import ModelOptions
+from onnxtaylor.options.statistics import StatisticsOptions
+
+__all__ = ["DataOptions", "EngineOptions", "ModelOptions", "StatisticsOptions"]

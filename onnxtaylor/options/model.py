@@ -1,0 +1,58 @@
+"""Options about the model: which of its inputs are features, which responses are analyzed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy.typing as npt
+
+from onnxtaylor.options.declare import check_options, option
+
+__all__ = ["LINKS", "ModelOptions"]
+
+LINKS = ("identity", "logit", "log")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """Choices of inputs and responses of a model.
+
+    ``input`` and ``output`` take one name or several. The link g is applied to each response p:
+    g(p) = p, log(p/(1−p)) or log p. Raises OptionError for a link that is not offered.
+    """
+
+    input: str | Sequence[str] | None = option(
+        None, "Input of the model that holds features; several may be named", metavar="NAME"
+    )
+    output: str | Sequence[str] | None = option(
+        None,
+        "Output, inner tensor or response node to analyze; several may be named. Default: the first"
+        " output that holds floating-point numbers",
+        metavar="NAME",
+    )
+    fix: Mapping[str, npt.ArrayLike] | None = option(
+        None,
+        "Values at which further inputs are held: numbers, texts, true or false",
+        metavar="NAME=VALUE",
+    )
+    output_names: Iterable[object] | None = option(
+        None,
+        "Names of the response nodes in tables and figures, in the order of the model",
+        metavar="NAMES",
+    )
+    classes: Iterable[object] | None = option(
+        None,
+        "Class that each response node is the score of, by its label in the data, in the order of"
+        " the model; they name the responses, too",
+        metavar="LABELS",
+    )
+    link: str = option(
+        "identity",
+        "Function of each response that is analyzed",
+        choices=LINKS,
+        metavar="NAME",
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)

@@ -1,0 +1,60 @@
+"""Options about the statistics: how coefficients are scaled, summed and checked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from onnxtaylor.options.declare import check_options, option
+
+__all__ = ["SCALES", "StatisticsOptions"]
+
+SCALES = ("sigma", "unit")
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticsOptions:
+    """Scale of the coefficients, replicates of the bootstrap, and the cross-check of the engines.
+
+    Raises OptionError for a value that is not offered.
+    """
+
+    scale: str = option(
+        "sigma",
+        "sigma: coefficients per standard deviation of each feature; unit: per unit of the input",
+        choices=SCALES,
+        metavar="NAME",
+    )
+    bootstrap: int | None = option(
+        None,
+        "Replicates of the bootstrap for the rank intervals; 0 for none (default: 200)",
+        minimum=0,
+        metavar="N",
+    )
+    seed: int = option(
+        0,
+        "Random seed of the bootstrap and of samples of events",
+        minimum=0,
+        maximum=MAX_SEED,
+        metavar="N",
+    )
+    per_class: bool = option(
+        False,
+        "Each response over the events of its own class (CMS convention). The class of a response"
+        " is known from the model's names, from labels 0, 1, 2, … or from the option classes",
+    )
+    check: int = option(
+        64,
+        "Events at which both engines are compared, fewer where that takes long; 0 for none",
+        minimum=0,
+        metavar="N",
+    )
+    resume: str | os.PathLike[str] | None = option(
+        None,
+        "Folder that keeps the sums of unfinished work: the same call continues it",
+        metavar="FOLDER",
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
