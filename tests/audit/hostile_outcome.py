@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from onnxtaylor.audit import AuditOutcome, File, Location, Subject
-from onnxtaylor.audit.outcome import Warned
+from onnxtaylor.audit.outcome import Notice
 from tests.audit.test_audit_outcome import check, finding, outcome
 
 # a name, and how it is to be read; by hand, not by the code that is tested
@@ -84,5 +84,5 @@ def made(names: dict[str, str] = NAMES) -> AuditOutcome:
         policy=raws[1],
         reference=File(f"models/{raws[2]}", "1" * 64),
         analysis={"engine": raws[0], "precision": raws[1], "events": 12, "n_eff": 1.5},
-        warnings=tuple(Warned(raw, raw, f"feature {raw} is odd") for raw in raws),
+        warnings=tuple(Notice(raw, raw, f"feature {raw} is odd") for raw in raws),
     )

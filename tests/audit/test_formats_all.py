@@ -8,7 +8,7 @@ import pytest
 
 from onnxtaylor.audit import AuditOutcome
 from onnxtaylor.audit.formats import FORMATS
-from onnxtaylor.audit.outcome import Warned
+from onnxtaylor.audit.outcome import Notice
 from tests.audit.hostile_outcome import made
 from tests.audit.test_audit_outcome import check, outcome
 
@@ -45,8 +45,8 @@ def test_the_verdict_is_told(name):
 
 
 def test_the_warnings_of_the_analysis_are_told(name):
-    told = [Warned("sentinel", f"x{k}", f"feature x{k} has 999") for k in range(12)]
-    told.append(Warned("constant", "c", "feature c is constant"))
+    told = [Notice("sentinel", f"x{k}", f"feature x{k} has 999") for k in range(12)]
+    told.append(Notice("constant", "c", "feature c is constant"))
     text = FORMATS[name](replace(outcome(check()), warnings=tuple(told)))
     for words in ("feature x0 has 999", "feature c is constant"):
         assert words in text.replace("&#8203;", "")

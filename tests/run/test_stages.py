@@ -11,7 +11,10 @@ import pytest
 
 import onnxtaylor as ot
 from onnxtaylor import progress as bars
-from onnxtaylor.engine import differences, exact, finite, sharing
+from onnxtaylor.engine.differences import engine as differences
+from onnxtaylor.engine.exact import engine as exact
+from onnxtaylor.engine.finite_step import engine as finite
+from onnxtaylor.runtime import sharing
 from tests.engine.nets import Net
 
 CHECK = ["step sizes", "cross-check", "rounding"]
