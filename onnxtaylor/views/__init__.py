@@ -1,4 +1,4 @@
-"""What people look at.
+"""Figures, the report page and tables: the forms in which people look at results.
 
 ``plot``    figures of results
 ``report``  a result as one HTML page, and as what a notebook shows

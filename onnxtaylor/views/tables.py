@@ -37,7 +37,7 @@ NO_NAME = "(no name)"
 
 @dataclass(frozen=True)
 class Table:
-    """Cells of plain text. ``align`` has a letter for each column: l (names), r, or c."""
+    """Table of plain text. ``align`` has a letter for each column: l (names), r, or c."""
 
     heads: tuple[str, ...]
     align: str
@@ -49,7 +49,7 @@ def listing(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
     """Tidy rows of one response as a table.
 
     Rank, its interval, coefficient, ⟨t⟩ ± SEM, the bound of the numerical error where there is
-    one, signed mean. Of responses to finite steps ⟨r⟩ in place of ⟨t⟩.
+    one, signed mean. For responses to finite steps ⟨r⟩ in place of ⟨t⟩.
     """
     finite = any(row.get("method", "derivative") != "derivative" for row in rows)
     intervals = any(row["rank_low"] is not None for row in rows)
@@ -94,13 +94,13 @@ def side_by_side(columns: Sequence[Column], *, scores: bool = False, caption: st
 
 
 def head(column: Column) -> str:
-    """The response, and the class whose events are taken where that has another name."""
+    """Name of the response, and of the class whose events are taken where that differs."""
     other = column.own and column.group != column.output
     return f"{column.output} over {column.group}" if other else column.output
 
 
 def events_of(columns: Sequence[Column]) -> str:
-    """Over which events columns were ranked, in words."""
+    """Phrase for the events over which the columns were ranked."""
     if any(column.own for column in columns):
         return "over the events of its class"
     group = columns[0].group
@@ -164,7 +164,10 @@ def written(table: Table, format_name: str) -> str:
     """The table in one of ``FORMATS``. Raises OptionError for another one."""
     if format_name not in FORMATS:
         known = ["text", *FORMATS]
-        raise OptionError(f"no format {printable(format_name)!r}{nearest(format_name, known)}")
+        raise OptionError(
+            f"{printable(format_name)!r} is not offered{nearest(format_name, known)}",
+            option="format",
+        )
     return FORMATS[format_name](table)
 
 

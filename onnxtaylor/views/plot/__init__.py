@@ -6,8 +6,8 @@
     outputs   first order of all outputs side by side          plot_outputs
     table     the ranked coefficients of all outputs, written  plot_table
 
-Each takes ``ax=None`` and returns the axes that it drew into; see ``style.axes`` for where new
-figures come from, ``text`` for labels, ``files`` for how figures are saved. ``check`` draws a
+Each takes ``ax=None`` and returns the axes that it drew into; ``style.axes`` makes
+new figures, ``text`` for labels, ``files`` for how figures are saved. ``check`` draws a
 cross-check: ``CrossCheck.plot()``.
 """
 
@@ -47,7 +47,7 @@ class ResultPlots:
     result: TaylorResult
 
     def __repr__(self) -> str:
-        """What can be drawn."""
+        """Lists the figures that can be drawn."""
         return f"Figures of {printable(self.result.model.path)}: {', '.join(WHAT)}, and save"
 
     def scores(

@@ -1,4 +1,4 @@
-"""Deviation of the two engines against what it may be."""
+"""Deviation of the two engines against its error budget."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TAIL = 1e-3  # of the points may lie outside the axes at either end, those that 
 
 
 class _Mark(NamedTuple):
-    """How a verdict is told apart, with and without colour."""
+    """Colour, marker and name of a verdict, so that it is recognized with and without colour."""
 
     color: str
     marker: str

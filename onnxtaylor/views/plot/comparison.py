@@ -1,4 +1,4 @@
-"""What moved between two results: ⟨t⟩ of A and B side by side."""
+"""Changes between two results: ⟨t⟩ of A and B side by side."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def plot_comparison(
     group: int = 0,
     top: int = 25,
 ) -> Axes:
-    """⟨t⟩ of A (open circles) and B (squares): the ``top`` largest changes of an output and group.
+    """⟨t⟩ of A (open circles) and B (squares): the ``top`` largest changes.
 
     Coefficients that moved come first; the others are drawn in grey. Bars are the standard errors
     of the scores, the number beside each row is z = Δ/σ. Raises OptionError for ``top`` below 1.
     """
     if top < 1:
-        raise OptionError(f"top {top}: ask for one row at least")
+        raise OptionError(f"must be at least 1, got {top}", option="top")
     moved, change = comparison.moved[output, group], comparison.change[output, group]
     chosen = np.lexsort((-np.abs(change), ~moved))[:top]
     a, b = comparison.score_a[output, group, chosen], comparison.score_b[output, group, chosen]

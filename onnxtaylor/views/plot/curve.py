@@ -96,7 +96,7 @@ def _points(
     low: float,
     edge: float,
 ) -> None:
-    """One series for each kind, first order on top; what lies below ``low`` open at the edge."""
+    """Draws one series for each kind, first order on top; scores below ``low`` are open symbols."""
     visible = score >= low
     small = 3.2 if len(score) > 100 else 6.0
     for k, look in enumerate(looks):

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from onnxtaylor.errors import OptionError, ResultError, nearest, printable
 from onnxtaylor.files.whole import write_whole
+from onnxtaylor.options.declare import alternatives
 from onnxtaylor.results.ranking import class_groups
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.views.plot.curve import plot_curve
@@ -57,10 +58,10 @@ def save_figures(
 ) -> list[Path]:
     """Writes figures of a result into a folder; returns the paths.
 
-    ``what`` are some of ``WHAT``, or ``all`` that make sense. Without it a result of one response,
-    or ``output``, gives ``scores``, ``curve`` and (from second order) ``matrix``; of several
-    responses there are the two figures that show them side by side, ``outputs`` and ``table`` (of
-    12 responses at most).
+    ``what`` names figures of ``WHAT``, or ``all`` that make sense. Its default: for one response,
+    or with ``output``, ``scores``, ``curve`` and (from second order) ``matrix``; for several
+    responses the two figures that show them side by side, ``outputs`` and ``table`` (of at most 12
+    responses).
 
     ``output`` chooses responses of the figures that show one, all of them otherwise: the files are
     ``scores.png`` or, of several responses, ``scores-<output>.png``. ``top`` is the number of
@@ -69,21 +70,22 @@ def save_figures(
     ``-per-class``. The folder is made if it is missing. Each file is whole or not there, and equal
     results give equal bytes.
 
-    Raises OptionError for what is not offered or the result does not have, a format other than png,
-    pdf and svg, a prefix that is no file name, an unknown output or group, and where the class of a
-    response is not known; ResultError where a file cannot be written.
+    Raises OptionError for a figure that is not offered or that the result cannot give, a format
+    other than png, pdf and svg, a prefix that is no file name, an unknown output or group, and
+    where the class of a response is not known; ResultError where a file cannot be written.
     """
     for name in formats:
         if name not in FORMATS:
             raise OptionError(
-                f"format {printable(name)!r} is not offered: choose {', '.join(FORMATS)}"
+                f"must be {alternatives(list(FORMATS))}, got {printable(name)!r}", option="format"
             )
     if not re.fullmatch(r"[\w.+-]{0,60}", prefix, re.ASCII) or prefix.startswith("."):
         raise OptionError(
-            f"prefix {printable(prefix)!r}: use letters, digits, '.', '_', '+' and '-'"
+            f"must be letters, digits, '.', '_', '+' and '-', got {printable(prefix)!r}",
+            option="prefix",
         )
-    asked = _Asked(result, group, _places(result, output), top, per_class)
-    figures = list(_figures(asked, _kinds(asked, what, chosen=output is not None)))
+    request = _Request(result, group, _places(result, output), top, per_class)
+    figures = list(_figures(request, _kinds(request, what, chosen=output is not None)))
     target = Path(folder)
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -114,7 +116,7 @@ def save_axes(draw: Callable[[], Axes], path: str | os.PathLike[str]) -> None:
 
 
 def rendered(figure: Figure, format_name: str) -> bytes:
-    """The figure as the bytes of a file; the same figure gives the same bytes."""
+    """Returns the figure as the bytes of a file; equal figures give equal bytes."""
     stream = BytesIO()
     # 42: TrueType, which journals ask for; the salt makes the identifiers in an SVG repeatable
     with (
@@ -128,8 +130,8 @@ def rendered(figure: Figure, format_name: str) -> bytes:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What the figures shall show; ``places`` are those of the responses."""
+class _Request:
+    """Content of the figures; ``places`` are positions of responses in the result."""
 
     result: TaylorResult
     group: str | None
@@ -139,9 +141,9 @@ class _Asked:
 
     def __post_init__(self) -> None:
         if self.per_class and self.group is not None:
-            raise OptionError("per_class chooses the groups itself: leave group out")
+            raise OptionError("chooses the groups itself: leave group=… out", option="per_class")
         if self.top is not None and self.top < 1:
-            raise OptionError(f"top {self.top}: ask for one at least")
+            raise OptionError(f"must be at least 1, got {self.top}", option="top")
         self.result.position(0, self.group)
 
     @property
@@ -159,45 +161,46 @@ class _Asked:
 def _places(
     result: TaylorResult, output: str | int | Sequence[str | int] | None
 ) -> tuple[int, ...]:
-    """The places of the responses that are asked for. Raises OptionError."""
+    """Returns the positions of the requested responses. Raises OptionError."""
     if output is None:
         return tuple(range(len(result.outputs)))
     wanted = [output] if isinstance(output, str | int) else output
     return tuple(dict.fromkeys(result.position(name)[0] for name in wanted))
 
 
-def _kinds(asked: _Asked, what: str | Sequence[str] | None, *, chosen: bool) -> list[str]:
-    """Which of ``WHAT`` to draw. Raises OptionError."""
+def _kinds(request: _Request, what: str | Sequence[str] | None, *, chosen: bool) -> list[str]:
+    """Returns the members of ``WHAT`` to draw. Raises OptionError."""
     wanted = [what] if isinstance(what, str) else list(what or ())
     for name in wanted:
         if name not in (*WHAT, ALL):
             raise OptionError(
-                f"what '{printable(name)}' is not offered{nearest(name, [*WHAT, ALL])}"
+                f"'{printable(name)}' is no figure{nearest(name, [*WHAT, ALL])}", option="what"
             )
-    several = len(asked.result.outputs) > 1
-    single = [kind for kind in SINGLE if kind != "matrix" or asked.has(2)]
-    beside = ["outputs"] * asked.has(1) + ["table"] * (len(asked.result.outputs) <= MOST)
+    several = len(request.result.outputs) > 1
+    single = [kind for kind in SINGLE if kind != "matrix" or request.has(2)]
+    beside = ["outputs"] * request.has(1) + ["table"] * (len(request.result.outputs) <= MOST)
     if ALL in wanted:
         return single + beside * (several and not chosen)
     if chosen and (lost := [name for name in wanted if name not in SINGLE]):
         raise OptionError(
-            f"what '{lost[0]}': it shows all responses: leave output out, or ask for"
-            f" {', '.join(SINGLE)}"
+            f"'{lost[0]}' shows all responses: leave output=… out, or choose"
+            f" {alternatives(SINGLE)}",
+            option="what",
         )
     if wanted:
         return [kind for kind in WHAT if kind in wanted]
     return single if chosen or not several else beside or single
 
 
-def _figures(asked: _Asked, kinds: Sequence[str]) -> Iterator[tuple[str, Callable[[], Axes]]]:
-    """File names, and what draws each figure."""
-    result, groups = asked.result, asked.groups
-    if "matrix" in kinds and not asked.has(2):
-        raise OptionError("matrix shows second order: analyze with order 2")
-    end = "-per-class" * asked.per_class
-    top: dict[str, Any] = {} if asked.top is None else {"top": asked.top}
+def _figures(request: _Request, kinds: Sequence[str]) -> Iterator[tuple[str, Callable[[], Axes]]]:
+    """Returns file names, each with the function that draws its figure."""
+    result, groups = request.result, request.groups
+    if "matrix" in kinds and not request.has(2):
+        raise OptionError("'matrix' shows second order: analyze with order=2", option="what")
+    end = "-per-class" * request.per_class
+    top: dict[str, Any] = {} if request.top is None else {"top": request.top}
     names = slugs(result.outputs)
-    for c in asked.places if set(kinds) & set(SINGLE) else ():
+    for c in request.places if set(kinds) & set(SINGLE) else ():
         of = f"-{names[c]}" if len(names) > 1 else ""
         where: dict[str, Any] = {"output": c, "group": groups[c]}
         if "scores" in kinds:
@@ -206,7 +209,7 @@ def _figures(asked: _Asked, kinds: Sequence[str]) -> Iterator[tuple[str, Callabl
             yield f"curve{of}{end}", partial(plot_curve, result, **where)
         if "matrix" in kinds:
             yield f"matrix{of}{end}", partial(plot_matrix, result, **where, **top)
-    beside: dict[str, Any] = {"group": asked.group, "per_class": asked.per_class, **top}
+    beside: dict[str, Any] = {"group": request.group, "per_class": request.per_class, **top}
     if "outputs" in kinds:
         yield f"outputs{end}", partial(plot_outputs, result, **beside)
     if "table" in kinds:
@@ -214,9 +217,9 @@ def _figures(asked: _Asked, kinds: Sequence[str]) -> Iterator[tuple[str, Callabl
 
 
 def slugs(names: Sequence[str]) -> list[str]:
-    """Each name as part of a file name: ASCII letters, digits, ``_`` and ``-``, and no two alike.
+    """Turns names into different parts of file names: ASCII letters, digits, ``_`` and ``-``.
 
-    They differ even where a file system takes upper for lower case.
+    They stay different on file systems that ignore case, too.
 
     >>> slugs(["ggh", "GGH", "../a b", ""])
     ['ggh', 'GGH-2', 'a-b', 'output']

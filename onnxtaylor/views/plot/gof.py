@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.ticker import FixedLocator
 
-from onnxtaylor.errors import OptionError
+from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.gof.result import Bin, FeatureFit, GoodnessOfFit, TestResult
 from onnxtaylor.views.plot.style import COLORS, MARKERS, MAX_HEIGHT, axes, every
-from onnxtaylor.views.plot.text import LITERAL, literal, literals
+from onnxtaylor.views.plot.text import LITERAL, literals
 
 __all__ = ["plot_feature", "plot_p_values", "plot_pairs"]
 
@@ -93,7 +93,7 @@ def plot_pairs(fit: GoodnessOfFit, ax: Axes | None = None) -> Axes:
     p-value are grey. Raises OptionError where no pair was tested.
     """
     if not fit.pairs:
-        raise OptionError("no pair was tested: there is no matrix to draw; draw the features")
+        raise OptionError("no pair was tested: draw the p-values of the features instead")
     n = len(fit.names)
     place = {name: i for i, name in enumerate(fit.names)}
     matrix = np.full((n, n), np.nan)
@@ -156,14 +156,16 @@ def plot_feature(fit: GoodnessOfFit, feature: str, ax: Axes | None = None) -> Ax
     """
     found = fit.feature(feature)
     if not found.bins:
-        raise OptionError(f"{literal(feature, 60)}: no bins are known of it, so there is no figure")
+        raise OptionError(
+            f"feature '{printable(feature)}' was not tested in bins: there is nothing to draw"
+        )
     n, n_error, nu, nu_error = np.array(
         [(b.observed, b.observed_error, b.expected, b.expected_error) for b in found.bins]
     ).T
     with axes(ax, 4.6, 3.7) as ax:
         spec = ax.get_subplotspec()
         if spec is None:
-            raise OptionError("a ratio is drawn below a subplot: make the axes by add_subplot")
+            raise OptionError("the ratio is drawn below a subplot: make the axes with add_subplot")
         grid = spec.subgridspec(2, 1, height_ratios=(2.2, 1), hspace=0.05)
         ax.set_subplotspec(grid[0])
         lower = ax.figure.add_subplot(grid[1], sharex=ax)

@@ -39,7 +39,7 @@ def plot_matrix(
     result without second order.
     """
     if top is not None and top < 1:
-        raise OptionError(f"top {top}: ask for one feature at least")
+        raise OptionError(f"must be at least 1, got {top}", option="top")
     c, g = result.position(output, group)
     kept = _best_features(result, c, g)[:top]
     kept.sort()
@@ -87,7 +87,7 @@ def plot_matrix(
 
 
 def _best_features(result: TaylorResult, c: int, g: int) -> npt.NDArray[np.int64]:
-    """The features in the order of the best rank of their coefficients."""
+    """Sorts the features by the best rank of their coefficients."""
     best = np.full(len(result.features), np.iinfo(np.int64).max)
     for column in result.indices.table.T:
         here = column >= 0
@@ -96,7 +96,7 @@ def _best_features(result: TaylorResult, c: int, g: int) -> npt.NDArray[np.int64
 
 
 def color_norm(values: npt.NDArray[np.float64]) -> tuple[Normalize, str]:
-    """The colour scale of some scores, and at which end it is exceeded (``extend``).
+    """Chooses the colour scale of scores, and the end at which it is exceeded (``extend``).
 
     Linear from 0 to the largest; logarithmic over at most four decades where more than half of
     the positive scores lie below 5 % of the largest, so that a linear scale would show them all
@@ -113,7 +113,7 @@ def color_norm(values: npt.NDArray[np.float64]) -> tuple[Normalize, str]:
 
 
 def _write(ax: Axes, norm: Normalize, values: npt.NDArray[np.float64], left: float) -> None:
-    """The numbers in their cells, light on dark and dark on light."""
+    """Writes the numbers into their cells, light on dark and dark on light."""
     for (i, j), value in np.ndenumerate(values):
         if np.isfinite(value):
             dark = norm(max(float(value), norm.vmin or 0.0)) < 0.6

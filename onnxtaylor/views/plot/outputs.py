@@ -28,17 +28,17 @@ def plot_outputs(
 
     Features stand in the order of their largest score; ``top`` keeps the first of them. Outputs
     differ by colour and marker. The events are those of ``group``, all by default; with
-    ``per_class`` each output is shown over the events of its own class (the CMS convention); which
-    that is, ``onnxtaylor.results.classes`` tells.
+    ``per_class`` each output is shown over the events of its own class (the CMS convention, see
+    ``onnxtaylor.results.classes``).
 
     Raises OptionError for a group that the result does not have, ``top`` below 1, ``group``
     together with ``per_class``, classes that do not match the outputs, or a result without
     first-order coefficients.
     """
     if top is not None and top < 1:
-        raise OptionError(f"top {top}: ask for one feature at least")
+        raise OptionError(f"must be at least 1, got {top}", option="top")
     if per_class and group is not None:
-        raise OptionError("per_class chooses the groups itself: leave group out")
+        raise OptionError("chooses the groups itself: leave group=… out", option="per_class")
     g = result.position(0, group)[1]
     groups = class_positions(result) if per_class else [g] * len(result.outputs)
     first = np.flatnonzero(result.indices.orders == 1)
@@ -95,7 +95,7 @@ def class_positions(result: TaylorResult) -> list[int]:
 
 
 def _name(result: TaylorResult, c: int, own: int | None) -> str:
-    """The output, and its class where that has another name."""
+    """Name of the output, followed by its class where that has another name."""
     name = response(result, result.outputs[c])
     if own is None or result.groups[own] == result.outputs[c]:
         return name
@@ -103,7 +103,7 @@ def _name(result: TaylorResult, c: int, own: int | None) -> str:
 
 
 def _legend(ax: Axes) -> None:
-    """At the right of the axes: dots may lie anywhere inside."""
+    """Places the legend at the right of the axes: dots may lie anywhere inside."""
     legend = ax.legend(
         loc="upper left", bbox_to_anchor=(1.0, 1.0), title="output", frameon=False, borderpad=0
     )

@@ -36,15 +36,15 @@ def plot_progress(
 ) -> Axes:
     """⟨t⟩ of one output and group against the step, with a band of ± SEM.
 
-    Shown are the ``top`` coefficients that rise highest. Solid lines are of first order, dashed
+    The ``top`` coefficients that rise highest are shown. Solid lines are of first order, dashed
     ones of pairs, dotted ones of auto-correlations; up to eight are labelled at their ends, more
     in a legend. ``log`` makes the axis of steps logarithmic, linear between steps 0 and 1.
     ``output`` and ``group`` are the first output and ``all`` by default.
 
-    Raises OptionError for an output or group that there is not, or ``top`` below 1.
+    Raises OptionError for an output or group that does not exist, or ``top`` below 1.
     """
     if top < 1:
-        raise OptionError(f"top {top}: ask for one line at least")
+        raise OptionError(f"must be at least 1, got {top}", option="top")
     c, g = result.position(output, group)
     score, sem = result.score[:, c, g], result.sem[:, c, g]
     shown = np.argsort(-score.max(axis=0), kind="stable")[:top]
@@ -53,25 +53,7 @@ def plot_progress(
     labels = coefficient_labels(result.features, alphas, NAME_LENGTH)
     beside = LETTER * max(map(len, labels)) + (KEY if len(shown) > DIRECT else 0.0)
     with axes(ax, 4.0 + beside, 3.4) as ax:
-        ends = []
-        for place, k in enumerate(shown):
-            color = COLORS[place % len(COLORS)]
-            ax.fill_between(
-                steps, score[:, k] - sem[:, k], score[:, k] + sem[:, k], color=color, alpha=0.2,
-                linewidth=0,
-            )  # fmt: skip
-            label = labels[place]
-            ax.plot(
-                steps,
-                score[:, k],
-                linestyle=LINES[_kind(result, int(k))],
-                color=color,
-                linewidth=1.5,
-                marker="o" if len(steps) < 12 else None,
-                markersize=3,
-                label=label,
-            )
-            ends.append((float(score[-1, k]), label, color))
+        ends = _draw_lines(ax, result, shown, labels, score, sem)
         if log:
             _logarithmic(ax, steps)
         else:
@@ -97,8 +79,40 @@ def plot_progress(
     return ax
 
 
+def _draw_lines(
+    ax: Axes,
+    result: ProgressResult,
+    shown: npt.NDArray[np.intp],
+    labels: list[str],
+    score: Floats,
+    sem: Floats,
+) -> list[tuple[float, str, str]]:
+    """Draws the line and band of each coefficient; returns their last heights, labels, colours."""
+    steps = result.numbers
+    ends = []
+    for place, k in enumerate(shown):
+        color = COLORS[place % len(COLORS)]
+        ax.fill_between(
+            steps, score[:, k] - sem[:, k], score[:, k] + sem[:, k], color=color, alpha=0.2,
+            linewidth=0,
+        )  # fmt: skip
+        label = labels[place]
+        ax.plot(
+            steps,
+            score[:, k],
+            linestyle=LINES[_kind(result, int(k))],
+            color=color,
+            linewidth=1.5,
+            marker="o" if len(steps) < 12 else None,
+            markersize=3,
+            label=label,
+        )
+        ends.append((float(score[-1, k]), label, color))
+    return ends
+
+
 def _kind(result: ProgressResult, k: int) -> int:
-    """0 first order, 1 pair, 2 auto-correlation, 3 third order."""
+    """Kind of coefficient k: 0 first order, 1 pair, 2 auto-correlation, 3 third order."""
     alpha = result.indices.tuples()[k]
     if len(alpha) == 2:
         return 2 if alpha[0] == alpha[1] else 1
@@ -120,7 +134,7 @@ def _logarithmic(ax: Axes, steps: Floats) -> None:
 
 
 def _labelled(ax: Axes, ends: list[tuple[float, str, str]]) -> None:
-    """Names at the right of the lines' ends, moved apart where they would overlap."""
+    """Writes names at the right of the lines' ends, moved apart where they would overlap."""
     low, high = ax.get_ylim()
     order = sorted(range(len(ends)), key=lambda k: ends[k][0])
     places = [(ends[k][0] - low) / (high - low) for k in order]

@@ -39,7 +39,7 @@ def plot_scores(
     below 1.
     """
     if top < 1:
-        raise OptionError(f"top {top}: ask for one bar at least")
+        raise OptionError(f"must be at least 1, got {top}", option="top")
     c, g = result.position(output, group)
     best = np.argsort(result.rank[c, g], kind="stable")
     if order is not None:

@@ -1,8 +1,8 @@
-"""How every figure looks: colours, kinds of coefficients, and where the axes come from.
+"""Look of every figure: colours, kinds of coefficients, new axes.
 
-Colours are those of Okabe & Ito (jfly.uni-koeln.de/color), which colour-blind readers can tell
-apart; what a colour says, a hatch or marker says too. The caller's rcParams are never changed,
-and axes that the caller passes keep the caller's style.
+Colours are those of Okabe & Ito (jfly.uni-koeln.de/color), which colour-blind readers can
+distinguish; a hatch or marker repeats the meaning of each colour. The caller's rcParams are never
+changed, and axes that the caller passes keep the caller's style.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _offscreen: ContextVar[bool] = ContextVar("offscreen", default=False)
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of coefficient and how it is told apart, with and without colour."""
+    """Kind of coefficient: its colour, and hatch and marker for readers without colour."""
 
     name: str
     color: str
@@ -130,7 +130,7 @@ def _in_ipython() -> bool:
 
 @contextmanager
 def offscreen() -> Iterator[None]:
-    """Within it new figures are bare ones: pyplot neither keeps nor shows them."""
+    """Makes new figures bare inside a ``with`` block: pyplot neither keeps nor shows them."""
     token = _offscreen.set(True)
     try:
         yield
@@ -139,11 +139,11 @@ def offscreen() -> Iterator[None]:
 
 
 def every(n: int, room: float) -> slice:
-    """Which of n labels to draw where there is room for that many: all, or every second, …"""
+    """Step between the labels to draw of n, where there is room for so many: 1, 2, …"""
     return slice(None, None, max(1, int(np.ceil(n / max(room, 1.0)))))
 
 
 def title(ax: Axes, what: str, groups: Sequence[str], g: int) -> None:
-    """A title of two lines: what is shown, and over the events of which of the groups."""
+    """Title of two lines: the content, and the group of events that it is made of."""
     events = "all events" if groups[g] == "all" else f"events of {literals(groups)[g]}"
     ax.set_title(f"{what}\n{events}", loc="left", **LITERAL)

@@ -57,11 +57,11 @@ def plot_table(
     outputs.
     """
     if top < 1:
-        raise OptionError(f"top {top}: ask for one row at least")
+        raise OptionError(f"must be at least 1, got {top}", option="top")
     if len(result.outputs) > MOST:
         raise OptionError(
-            f"{len(result.outputs)} outputs are too many for a figure of columns, {MOST} is the"
-            " most: `onnxtaylor rank --side-by-side` prints them"
+            f"a figure holds at most {MOST} outputs side by side, the result has"
+            f" {len(result.outputs)}: choose a response, or list them with `onnxtaylor rank`"
         )
     columns = ranked_columns(result, count=top, group=group, per_class=per_class)
     count = max(len(column.rows) for column in columns)
@@ -113,7 +113,7 @@ def _column(
     left: float,
     wide: float,
 ) -> None:
-    """One response: bars of ⟨t⟩, symbols of the kinds, names."""
+    """Draws one response: bars of ⟨t⟩, symbols of the kinds, names."""
     largest = max((row["score"] for row in column.rows), default=0.0)
     for k, (row, text) in enumerate(zip(column.rows, texts, strict=True), start=1):
         if largest > 0 and row["score"] > 0:
@@ -141,7 +141,7 @@ def _head(result: TaylorResult, column: Column) -> str:
 
 
 def _title(result: TaylorResult, columns: Sequence[Column], width: float) -> str:
-    """What is shown, over which events and in which unit, in lines that the table is wide."""
+    """Title with content, events and unit, broken into lines as wide as the table."""
     shown, total = max(len(column.rows) for column in columns), len(result.indices)
     share = f"The {shown} highest ranked of {total}" if shown < total else f"All {total}"
     symbol = "r" if is_finite_step(result) else "t"
@@ -161,12 +161,12 @@ def _title(result: TaylorResult, columns: Sequence[Column], width: float) -> str
 
 
 def _letters(text: str) -> int:
-    """How many of them are seen: mathematics is a few."""
+    """Number of visible letters: mathematics counts as a few."""
     return len(re.sub(r"(?<!\\)\$.*?(?<!\\)\$", "⟨t⟩", text))
 
 
 def _legend(ax: Axes, looks: Sequence[Kind], beside: int) -> None:
-    """Below the table: which symbol is which kind, so many beside one another."""
+    """Draws the legend below the table: symbols and their kinds, ``beside`` in a row."""
     handles = [
         Line2D([], [], color=k.color, marker=k.marker, linestyle="", markersize=4, label=k.name)
         for k in looks

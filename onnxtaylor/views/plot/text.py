@@ -44,7 +44,7 @@ def literal(name: object, limit: int = NAME_LENGTH) -> str:
 
 
 def literals(names: Sequence[object], limit: int = NAME_LENGTH) -> list[str]:
-    """Each name as ``literal`` writes it, and no two different ones alike: see ``abbreviation``."""
+    """Names as ``literal`` writes them; different names stay different (see ``abbreviation``)."""
     texts = [str(name) for name in names]
     safe = unlike(texts, [printable(text, len(text) + 1) or NO_NAME for text in texts])
     return [text.replace("$", r"\$") for text in shortened(safe, limit)]
@@ -53,9 +53,9 @@ def literals(names: Sequence[object], limit: int = NAME_LENGTH) -> list[str]:
 def coefficient_labels(
     features: Sequence[str], alphas: Sequence[Sequence[int]], limit: int = NAME_LENGTH
 ) -> list[str]:
-    """How coefficients are written beside their bars, such as ``m_vis, p_T``.
+    """Labels of coefficients beside their bars, such as ``m_vis, p_T``.
 
-    ``alphas`` are the places of their features; those below 0 are none.
+    ``alphas`` (K, order) are positions of their features; an entry below 0 is no feature.
     """
     whole, of_three = literals(features, limit), literals(features, min(limit, 20))
     found = []
@@ -67,7 +67,7 @@ def coefficient_labels(
 
 
 def number(value: float) -> str:
-    r"""Two significant digits in mathtext.
+    r"""Number with two significant digits, in mathtext.
 
     >>> print(number(0.0123), number(1.2e-7), number(1234.0))
     0.012 $1.2\times10^{-7}$ 1200
@@ -87,12 +87,12 @@ def is_finite_step(result: TaylorResult) -> bool:
 
 
 def quantity(result: TaylorResult) -> str:
-    """What the scores are means of, for titles."""
+    """Name of the quantity that is shown, for titles."""
     return "Finite-step responses" if is_finite_step(result) else "Taylor coefficients"
 
 
 def response(result: TaylorResult, output: str, limit: int = NAME_LENGTH) -> str:
-    """The function whose coefficients are shown: the output, behind its link if there is one."""
+    """Name of the expanded function: the output, with its link if it has one."""
     link = str(result.options.get("link") or "identity")
     known = result.outputs
     name = literals(known, limit)[known.index(output)]
@@ -102,7 +102,7 @@ def response(result: TaylorResult, output: str, limit: int = NAME_LENGTH) -> str
 def axis_label(result: TaylorResult, symbol: str = "t") -> str:
     r"""``⟨t⟩`` and its unit: per unit of the inputs, or per standard deviation of theirs.
 
-    Of responses to finite steps ``⟨r⟩``, per step.
+    For responses to finite steps ``⟨r⟩``, per step.
     """
     if is_finite_step(result):
         symbol = symbol.replace("t", "r", 1)

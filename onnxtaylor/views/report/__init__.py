@@ -1,6 +1,6 @@
 """A result as one HTML file that needs nothing else: ``onnxtaylor.views.report.html(result)``.
 
-``facts``       what the page says in words: summary, checks, warnings
+``facts``       texts of the page: summary, checks, warnings
 ``provenance``  where the result comes from
 ``payload``     the numbers that scripts show
 ``page``        templates, styles and scripts put together, under a policy that lets nothing out
@@ -45,7 +45,7 @@ def html(result: TaylorResult, *, title: str | None = None) -> str:
     ``title`` is the heading, by default made of the model's file name. Equal results give equal
     text, but for the time of writing, which the environment's SOURCE_DATE_EPOCH fixes.
 
-    Raises OptionError where SOURCE_DATE_EPOCH is no time.
+    Raises OptionError where SOURCE_DATE_EPOCH is not a time.
     """
     file = PurePath(result.model.path).name or "model"
     status, verdict = overall(result)

@@ -1,6 +1,6 @@
-"""What the page says in words: summary, leading coefficients, shares, checks and warnings.
+"""Texts of the page: summary, leading coefficients, shares, checks and warnings.
 
-Names stand here as they came from files; the templates make them fit for a page.
+Names are those of the files, unescaped; the templates escape them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Leader:
 
 @dataclass(frozen=True)
 class Leaders:
-    """What leads one response, over all events.
+    """Leading coefficients of one response, over all events.
 
     ``shares`` are those of the kinds of coefficients in Σ⟨t⟩, ``upper`` that of the upper 5 %;
     None where scores have different units and cannot be added.
@@ -58,7 +58,7 @@ class Leaders:
 
 @dataclass(frozen=True)
 class Check:
-    """A row of a table of checks: what ``macros.html`` makes of it is in its docstring.
+    """Row of a table of checks, which ``macros.html`` draws.
 
     ``status`` is pass, error, warning, note or none (not run); ``advice`` says what to do.
     """
@@ -121,14 +121,14 @@ def _kinds(result: TaylorResult) -> npt.NDArray[np.int64]:
 
 
 def checks(result: TaylorResult) -> list[Check]:
-    """The cross-check of the engines and what belongs to it. What did not run has not passed."""
+    """Rows about the cross-check of the engines. A check that did not run has not passed."""
     check: Mapping[str, Any] = result.check or {}
     verdict, counts = str(check.get("verdict")), check.get("coefficients")
     what = "Both engines agree"
     if result.check is None or verdict == "not run" or not isinstance(counts, Mapping):
         why = str(check.get("reason") or "the result holds no cross-check")
         can = result.method == "derivative"
-        advice = "Run onnxtaylor check, or analyze with --check 64." if can else None
+        advice = "Run onnxtaylor check, or analyze with check=64." if can else None
         return [Check("none", what, f"Not run, so not passed: {why}", advice=advice)]
     if check.get("reason"):
         failed, advice = str(check["reason"]), "Trust no coefficient: see onnxtaylor check."
@@ -146,7 +146,7 @@ def checks(result: TaylorResult) -> list[Check]:
         rows.append(Check("error", what, message, advice=advice))
     else:
         message = f"{verdict.capitalize()}, so not passed: {counts.get(verdict, 0)} {at}"
-        advice = "Check at more events, or in --precision float64."
+        advice = 'Check at more events, or with precision="float64".'
         rows.append(Check("warning", what, message, advice=advice))
     responses = check.get("responses")
     if isinstance(responses, Mapping):

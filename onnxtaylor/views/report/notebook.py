@@ -1,7 +1,7 @@
-"""The short form of a result that a notebook shows: what was analyzed, and the top of the table.
+"""Short form of a result for notebooks: the analysis in a line, and the top of the table.
 
-Styles stand in the elements, since a notebook's page is not ours: colours are inherited, so that
-it suits light and dark themes. No scripts.
+Styles are written into the elements, since the page belongs to the notebook: colours are inherited
+to suit light and dark themes. No scripts.
 """
 
 from __future__ import annotations

@@ -64,9 +64,9 @@ def render(
     packages: Sequence[str] = (),
     **context: Any,
 ) -> str:
-    """A page from a template that extends ``base.html``.
+    """Makes a page from a template that extends ``base.html``.
 
-    ``scripts`` are files of ``report/assets``, ``data`` is what they find in the element ``data``.
+    ``scripts`` are files of ``report/assets``; they find ``data`` in the element ``data``.
     Templates are searched in ``templates/`` of ``packages``, then of this package.
     """
     style, codes = _asset("page.css"), [_asset(script) for script in scripts]
@@ -86,7 +86,7 @@ def render(
 
 
 def environment(*packages: str) -> jinja2.Environment:
-    """Where templates are found, and the filters that they have. Everything is escaped."""
+    """Returns the template environment: where templates are found, their filters, escaping on."""
     loaders = [jinja2.PackageLoader(p) for p in (*packages, "onnxtaylor.views.report")]
     made = jinja2.Environment(
         loader=jinja2.ChoiceLoader(loaders),
@@ -100,7 +100,7 @@ def environment(*packages: str) -> jinja2.Environment:
 
 
 def name(text: object) -> Markup:
-    """A name from outside: control characters visible, and its direction of writing kept inside.
+    """Name from outside: control characters visible, its direction of writing kept inside.
 
     >>> print(name('<b>\\x1b'))
     <bdi>&lt;b&gt;\\x1b</bdi>
@@ -118,7 +118,7 @@ def shown(text: object) -> str:
 
 
 def shown_apart(names: Sequence[str]) -> list[str]:
-    """Names as a page shows them, and no two different ones alike."""
+    """Names as a page shows them; different names stay different."""
     safe = [printable(text, len(text) + 1) or NO_NAME for text in names]
     return shortened(unlike(names, safe), NAME_LIMIT)
 
@@ -142,7 +142,7 @@ def embedded(data: Mapping[str, Any]) -> Markup:
 
 
 def written_at() -> str:
-    """The time, or that of SOURCE_DATE_EPOCH. Raises OptionError where that is no time."""
+    """Time of writing, or SOURCE_DATE_EPOCH. Raises OptionError where that is not a time."""
     return f"{moment():%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -28,7 +28,7 @@ Integers = npt.NDArray[np.int64]
 
 
 def payload(result: TaylorResult) -> dict[str, Any]:
-    """What the page shows of each output c and group g, as columns over the coefficients."""
+    """Returns the numbers of each output c and group g, as columns over the coefficients."""
     outputs, groups = range(len(result.outputs)), range(len(result.groups))
     kept = shown_coefficients(result)
     table = result.indices.table[kept]
@@ -51,10 +51,10 @@ def payload(result: TaylorResult) -> dict[str, Any]:
 
 
 def shown_coefficients(result: TaylorResult) -> Integers:
-    """Places of the coefficients that the page holds: all, or as many as ``ROWS`` allows.
+    """Positions of the coefficients that the page holds: all, or as many as ``ROWS`` allows.
 
-    Then the most highly ranked ones of any output and group, and first of all those of first
-    order, which are compared over outputs.
+    If not all: first order before the others, since it is compared over outputs, then the highest
+    ranked of any output and group.
     """
     pairs, total = len(result.outputs) * len(result.groups), len(result.indices)
     room = max(LEAST, ROWS // pairs)
@@ -66,7 +66,7 @@ def shown_coefficients(result: TaylorResult) -> Integers:
 
 
 def matrix_features(result: TaylorResult) -> Integers:
-    """The features of the matrix in the order of the input: all, or those ranked best in any."""
+    """Features of the matrix in the order of the input: all, or the best ranked of any output."""
     n = len(result.features)
     if n <= MATRIX:
         return np.arange(n)
@@ -87,14 +87,14 @@ def own_groups(result: TaylorResult) -> list[int] | None:
 
 
 def response(result: TaylorResult, c: int) -> str:
-    """An output, behind its link if there is one."""
+    """Name of an output, with its link if it has one."""
     link = str(result.options.get("link") or "identity")
     name = shown_apart(result.outputs)[c]
     return name if link == "identity" else f"{shown(link)}({name})"
 
 
 def units(result: TaylorResult) -> str:
-    """What ⟨t⟩ is per."""
+    """Unit of ⟨t⟩: per what."""
     known = {"sigma": "per σ of each feature", "step": "per step"}
     return known.get(str(result.options.get("scale")), "per unit of the input")
 
@@ -124,5 +124,5 @@ def _block(result: TaylorResult, c: int, g: int, kept: Integers) -> Mapping[str,
 
 
 def _rounded(value: float, digits: int) -> float | None:
-    """To so many significant digits; JSON has no NaN."""
+    """Rounds to so many significant digits; NaN becomes None, which JSON has."""
     return float(f"{value:.{digits}g}") if isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Where a result comes from: model, data, options and features, as terms and their values."""
+"""Origin of a result: model, data, options and features, as terms and their values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = 120  # letters of an option: differences tell the step of each feature
 
 
 def provenance(result: TaylorResult) -> dict[str, list[tuple[str, str]]]:
-    """Sections of (term, value)."""
+    """Sections of the page, each a list of (term, value)."""
     model, data = result.model, result.data
     return {
         "Model": [
@@ -44,14 +44,14 @@ def provenance(result: TaylorResult) -> dict[str, list[tuple[str, str]]]:
 
 
 def _responses(result: TaylorResult) -> Iterator[str]:
-    """The responses, and behind a name that is not its own the node of the model."""
+    """Names of the responses, each with its node of the model where the user named it otherwise."""
     nodes = {node.name: node.node for node in result.nodes}
     for name in result.outputs:
         yield name if nodes[name] in ("", name) else f"{name} = {nodes[name]}"
 
 
 def how(result: TaylorResult) -> Iterator[str]:
-    """What a reader should know of the way the numbers were computed, in sentences."""
+    """Sentences about the way the numbers were computed."""
     options = result.options
     if options.get("no_exact_engine"):
         yield f"No exact derivatives: {options['no_exact_engine']}."

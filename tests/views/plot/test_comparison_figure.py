@@ -37,7 +37,7 @@ def test_points_are_the_scores_and_moved_ones_come_first(comparison):
 def test_only_the_largest_changes_are_drawn(comparison):
     ax = plot_comparison(comparison, top=2)
     assert len(ax.get_yticks()) == 2
-    with pytest.raises(OptionError, match="one row"):
+    with pytest.raises(OptionError, match="top must be at least 1"):
         plot_comparison(comparison, top=0)
 
 

@@ -112,16 +112,16 @@ def test_a_failing_figure_leaves_no_partial_file(make_result, tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"formats": ["png", "exe\n"]}, r"format 'exe\\\\n' is not offered: choose png, pdf, svg"),
+        ({"formats": ["png", "exe\n"]}, r"format must be png, pdf or svg, got 'exe"),
         ({"prefix": "../"}, "prefix"),
         ({"prefix": "."}, "prefix"),
         ({"group": "none"}, "no group"),
         ({"output": "none"}, "no output"),
-        ({"what": "score"}, "what 'score' is not offered: did you mean 'scores'?"),
-        ({"what": ["table"], "output": "y"}, "what 'table': it shows all responses"),
-        ({"top": 0}, "top 0"),
+        ({"what": "score"}, "what 'score' is no figure: did you mean 'scores'"),
+        ({"what": ["table"], "output": "y"}, "what 'table' shows all responses"),
+        ({"top": 0}, "top must be at least 1"),
         ({"per_class": True}, "needs the classes of the events"),
-        ({"per_class": True, "group": "all"}, "leave group out"),
+        ({"per_class": True, "group": "all"}, "leave group"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_written(

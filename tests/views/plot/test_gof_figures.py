@@ -86,7 +86,7 @@ def test_the_bins_of_one_feature_and_their_ratio(real, name):
 
 
 def test_a_feature_without_bins_or_subplot_is_refused(real):
-    with pytest.raises(OptionError, match="no bins"):
+    with pytest.raises(OptionError, match="not tested in bins"):
         plot_feature(fit_of(P), "a")
     with pytest.raises(OptionError, match="did you mean 'jets'"):
         plot_feature(real, "jet")

@@ -71,7 +71,7 @@ def test_outputs_differ_by_more_than_colour(make_result):
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"top": 0}, "top 0"), ({"per_class": True, "group": "all"}, "leave group out")],
+    [({"top": 0}, "top must be at least 1"), ({"per_class": True, "group": "all"}, "leave group")],
 )
 def test_outputs_refuses_what_makes_no_sense(result, wrong, message):
     with pytest.raises(OptionError, match=message):

@@ -69,7 +69,7 @@ def test_the_figure_grows_with_the_bars_up_to_a_limit(make_result):
     with offscreen():
         heights = [plot_scores(result, top=t).figure.get_figheight() for t in (5, 50, 500)]
     assert heights[0] < heights[1] < heights[2] <= 60
-    with pytest.raises(OptionError, match="top 0"):
+    with pytest.raises(OptionError, match="top must be at least 1"):
         plot_scores(result, top=0)
 
 

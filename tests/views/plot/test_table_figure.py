@@ -77,9 +77,9 @@ def test_no_text_reaches_into_the_next_column(make_result):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"top": 0}, "top 0"),
+        ({"top": 0}, "top must be at least 1"),
         ({"per_class": True}, "needs the classes of the events"),
-        ({"per_class": True, "group": "all"}, "leave group out"),
+        ({"per_class": True, "group": "all"}, "leave group"),
     ],
 )
 def test_a_table_refuses_what_makes_no_sense(make_result, wrong, message):
@@ -89,7 +89,7 @@ def test_a_table_refuses_what_makes_no_sense(make_result, wrong, message):
 
 def test_more_columns_than_a_page_has_are_left_to_the_command(make_result, tmp_path):
     result = make_result(2, [f"y{k}" for k in range(MOST + 1)], order=1)
-    with pytest.raises(OptionError, match=r"13 outputs are too many .* rank --side-by-side"):
+    with pytest.raises(OptionError, match=r"at most 12 outputs .* has 13"):
         plot_table(result)
     names = [path.name for path in save_figures(result, tmp_path, formats=["png"])]
     assert "outputs.png" in names
