@@ -21,7 +21,9 @@ from onnxtaylor.files.whole import write_whole
 from onnxtaylor.graph import ModelRequest, choose, read_model
 from onnxtaylor.indices import MultiIndices, check_order
 from onnxtaylor.problem.standins import open_without_data
-from onnxtaylor.runtime.session import choose_provider, reason, start
+from onnxtaylor.runtime.provider import choose_provider
+from onnxtaylor.runtime.reason import reason
+from onnxtaylor.runtime.session import start
 
 __all__ = ["DerivativeValues", "Derivatives", "differentiate"]
 

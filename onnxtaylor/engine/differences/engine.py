@@ -33,7 +33,8 @@ from onnxtaylor.engine.differences.steps import (
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.progress import Progress, tell
-from onnxtaylor.runtime.session import Session, available_threads
+from onnxtaylor.runtime.provider import available_threads
+from onnxtaylor.runtime.session import Session
 from onnxtaylor.runtime.sharing import Tally, share
 
 __all__ = ["Differences"]

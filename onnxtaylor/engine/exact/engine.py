@@ -27,7 +27,8 @@ from onnxtaylor.engine.exact.sides import two_sides
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.progress import Progress, tell
-from onnxtaylor.runtime.session import Session, available_threads, start
+from onnxtaylor.runtime.provider import available_threads
+from onnxtaylor.runtime.session import Session, start
 from onnxtaylor.runtime.sharing import Tally, share
 
 __all__ = ["Exact"]

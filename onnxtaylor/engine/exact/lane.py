@@ -14,7 +14,8 @@ from onnxtaylor.compiler.pieces import Piece
 from onnxtaylor.compiler.sums import COUNTS, FIRST, GROUPS, MOMENTS, REPLICATES, WEIGHTS
 from onnxtaylor.errors import DisagreementError, ModelError, ProbeError
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.runtime.session import Session, reason
+from onnxtaylor.runtime.reason import reason
+from onnxtaylor.runtime.session import Session
 
 __all__ = ["Lane", "Reader", "SumLane", "first_of_slots", "response_limit"]
 

@@ -33,7 +33,9 @@ from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.graph.prune import subgraphs
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.runtime.session import available_threads, reason, start
+from onnxtaylor.runtime.provider import available_threads
+from onnxtaylor.runtime.reason import reason
+from onnxtaylor.runtime.session import start
 from onnxtaylor.runtime.sharing import share
 
 __all__ = [

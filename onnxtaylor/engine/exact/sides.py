@@ -14,7 +14,8 @@ from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.runtime.promotion import promote
-from onnxtaylor.runtime.session import Session, reason, start
+from onnxtaylor.runtime.reason import reason
+from onnxtaylor.runtime.session import Session, start
 
 __all__ = ["two_sides"]
 
