@@ -38,8 +38,8 @@ from onnxtaylor.data import Survey
 from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
 from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.engine.differences.steps import step_share
-from onnxtaylor.engine.exact.joints import Apart
 from onnxtaylor.engine.mixed import Mixed
+from onnxtaylor.engine.no_derivative import NoDerivative
 from onnxtaylor.errors import DisagreementError, OnnxTaylorError, listed
 from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.indices import MultiIndices
@@ -195,7 +195,7 @@ class _Both:
             apart = answer.apart  # of all coefficients, one order more perhaps
             return replace(
                 answer,
-                apart=None if apart is None else Apart(apart.events, apart.mask[:, columns]),
+                apart=None if apart is None else NoDerivative(apart.events, apart.mask[:, columns]),
                 responses=answer.responses[:, columns],
                 terms=answer.terms[:, columns],
                 errors=None if answer.errors is None else answer.errors[:, columns],

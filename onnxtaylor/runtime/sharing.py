@@ -43,7 +43,7 @@ class Tally:
         self.report()
 
     def report(self) -> None:
-        """Calls ``watch`` if 0.1 s have passed since the last call and this is the owner's thread."""
+        """Calls ``watch``, at most every 0.1 s, and only in the thread that made the tally."""
         if self._watch is None or get_ident() != self._owner:
             return
         now = monotonic()
