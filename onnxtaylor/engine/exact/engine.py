@@ -158,7 +158,7 @@ class Exact:
         return int(max(1, min(events, 2**13) // together) * together)
 
     def describe(self) -> dict[str, object]:
-        """Describes the derivative graph: its size, and the kinks that second order does not see."""
+        """Describes the derivative graph: its size, and kinks that second order does not see."""
         return {
             "nodes": len(self.graph.proto.graph.node),
             "piecewise_linear": dict(self.graph.kinks),
