@@ -38,7 +38,7 @@ from onnxtaylor.results.taylor import FeatureSummary, Notice
 from onnxtaylor.run.summarize import feature_summaries
 from onnxtaylor.runtime.promotion import Promotion, promote
 from onnxtaylor.runtime.provider import choose_provider
-from onnxtaylor.statistics.accumulator import ALL
+from onnxtaylor.statistics.finalize import ALL
 
 __all__ = ["Prepared", "make_engine", "prepare"]
 
