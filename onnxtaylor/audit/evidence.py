@@ -30,7 +30,8 @@ from onnxtaylor.problem.opening import OpenModel, open_model
 from onnxtaylor.problem.unvarying import ResponseRanges, Unvarying
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.run.analyze import analyze
-from onnxtaylor.runtime.session import Session, choose_provider
+from onnxtaylor.runtime.provider import choose_provider
+from onnxtaylor.runtime.session import Session
 
 __all__ = ["Evidence", "sha256_of"]
 

@@ -1,27 +1,27 @@
-"""How far apart two sound engines may be: what differences may be wrong by, plus what exact may.
+"""The deviation allowed between two sound engines: the errors of both.
 
-The differences engine estimates its own error. The exact engine rounds: in a format of spacing ε
-every node of the derivative graph adds about ε of its result, large terms that cancel leave the ε
-of the terms, and how much of it arrives at a coefficient no formula tells without the graph. So it
-is measured, as ECnoise measures a function's. The coefficients are computed at nine points on a
-line next to the event; their differences of order k = 4, 5, 6 are free of all that is smooth,
-faults of rules included, and what is left is round-off, of the variance σ² binomial(2k, k). The
-event itself is not among the points, and all lie on one side of it: a fault that shows exactly
+The differences engine bounds its own error. The exact engine rounds: in a format of spacing ε every
+node of the derivative graph adds about ε of its result, and large terms that cancel leave the ε of
+the terms. How much of it arrives at a coefficient depends on the graph, so it is measured, in the
+way in which ECnoise measures the noise of a function. The coefficients are computed at nine points
+on a line next to the event. Their differences of order k = 4, 5, 6 contain nothing of what is
+smooth, faults of rules included; what is left is round-off, with the variance σ² binomial(2k, k).
+The event itself is not among the points, and all lie on one side of it: a fault that shows exactly
 there, where pieces of a response meet, must not pass for round-off.
 
     allowance = 4 σ + min(4 σ′, mean abs(t) / 1000) + 16 ε abs(t) + 2 ε m
 
-- σ on a short line, whose points lie 2⁻¹⁶ L or 256 spacings of numbers apart: far enough to round
-  afresh, and near enough to meet no kink that the differences do not meet. L is the length over
-  which the function changes in a feature, its spread at most.
-- σ′ on a longer one, points ⅕ ε^⅙ L / √n apart, by order 6 alone: a softmax near 1 rounds to the
-  same number all along the short one. As it may meet kinks, it is cut at a thousandth of the
-  coefficient, which leaves a fault of 1 % in sight.
-- abs(t) and m for what is rounded the same everywhere: abs(t) of the coefficient, m the largest one
-  of that order and response in units of spread, both at that event or in the mean of all. 16 stands
-  for sums of up to 256 terms, whose rounding grows by √terms; m for constants of the graph, such as
-  products of weights, and for 1 + tanh u, which is nothing at all where u is below −9 in single
-  precision.
+- σ is measured on a short line, whose points lie 2⁻¹⁶ L or 256 spacings of numbers apart: far
+  enough to round anew, and near enough to meet no kink that the differences do not meet. L is the
+  length over which the function changes in a feature, at most its spread.
+- σ′ is measured on a longer line, with points ⅕ ε^⅙ L / √n apart, by order 6 alone: a softmax near
+  1 rounds to the same number all along the short line. As the long line may meet kinks, 4 σ′ is
+  limited to a thousandth of the coefficient, so that a fault of 1 % remains visible.
+- abs(t) and m stand for rounding that is the same everywhere. abs(t) is the size of the
+  coefficient, m the largest one of that order and response in units of spread, both at that event
+  or in the mean of all, whichever is larger. 16 allows for sums of up to 256 terms, whose rounding
+  grows by √terms; m allows for constants of the graph, such as products of weights, and for
+  1 + tanh u, which is exactly 0 in single precision where u is below −9.
 
 Sources: J. J. Moré, S. M. Wild, SIAM J. Sci. Comput. 33 (2011) 1292; N. J. Higham and T. Mary, SIAM
 J. Sci. Comput. 41 (2019) A2815.
@@ -39,7 +39,7 @@ import numpy.typing as npt
 from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.progress import Progress, tell
 
-__all__ = ["NEGLIGIBLE", "round_off", "scale_of"]
+__all__ = ["NEGLIGIBLE", "measure_round_off", "scale_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,24 +50,51 @@ SIGMAS, SPACINGS, SHARED = 4.0, 16.0, 2.0
 NEGLIGIBLE = 0.01  # of the response's largest coefficient
 
 
-def round_off(
+def measure_round_off(
     exact: Engine,
     x: Floats,
-    found: BatchCoefficients,
+    answer: BatchCoefficients,
     *,
-    telling: npt.NDArray[np.bool_],
+    comparable: npt.NDArray[np.bool_],
     spread: Floats,
     length: Floats,
     digits: int,
     seed: int,
     progress: Progress | None = None,
 ) -> tuple[Floats, Floats]:
-    """The allowances of the exact engine's terms (E, C, K) and responses (E, C) at x (E, n).
+    """Measures the round-off of an engine's coefficients and responses at events.
 
-    ``found`` is its answer there, ``telling`` (E, C, K) where no kink is within reach: only there
-    are coefficients averaged. ``spread`` (n,) is each feature's spread, ``length`` (n,) the L of
-    each, ``digits`` the binary digits of its format; ``progress`` is told how many of the
-    evaluations are done. Raises ModelError where the engine does.
+    Parameters
+    ----------
+    exact
+        The engine.
+    x
+        Events (E, n).
+    answer
+        Its answer at these events.
+    comparable
+        True where no kink is within reach of a coefficient's features, (E, C, K): only there are
+        sizes of coefficients averaged.
+    spread
+        The spread of each feature, (n,).
+    length
+        The length L over which the function changes in each feature, (n,).
+    digits
+        Binary digits of the engine's format.
+    seed
+        Random seed of the lines' directions.
+    progress
+        Told how many of the evaluations are done.
+
+    Returns
+    -------
+    tuple
+        Allowances of the coefficients (E, C, K) and of the responses (E, C).
+
+    Raises
+    ------
+    ModelError
+        The engine fails.
     """
     epsilon = 2.0 ** (1 - digits)
     _, exponent = np.frexp(np.maximum(np.abs(x), spread))
@@ -76,7 +103,7 @@ def round_off(
     short = np.maximum(np.rint(SHORT * length / grid), SHORT_SPACINGS)
     far = LONG * epsilon ** (1 / 6) * length / np.sqrt(x.shape[1])
     long = np.maximum(np.rint(far / grid), SHORT_SPACINGS)
-    centre = _joined(found)
+    centre = _joined(answer)
     calls = count()
 
     def evaluate(points: Floats) -> Floats:
@@ -88,48 +115,62 @@ def round_off(
         watch(0.0)
         return _joined(exact.coefficients(points, watch))
 
+    # responses are treated as coefficients of order 0, behind the others
     units = np.append(exact.indices.scale(spread), 1.0)
     groups = np.append(exact.indices.orders, 0)
     values = np.abs(centre) * units
     allowance = SIGMAS * _noise(evaluate, x, short * grid * sign, SHORT_ORDERS)
     further = SIGMAS * _noise(evaluate, x, long * grid * sign, LONG_ORDERS)
     taken = np.isfinite(centre)
-    taken[..., :-1] &= telling
+    taken[..., :-1] &= comparable
     mean = np.where(taken, np.abs(centre), 0.0).sum(axis=0) / np.maximum(taken.sum(axis=0), 1)
     allowance += np.minimum(further, LONG_MOST * mean)
     values = np.maximum(values, mean * units)
     for order in np.unique(groups):
         mine = groups == order
         largest = values[..., mine].max(axis=-1, keepdims=True)
-        apart = SPACINGS * values[..., mine] + SHARED * largest
-        allowance[..., mine] += epsilon * apart / units[mine]
+        rounding = SPACINGS * values[..., mine] + SHARED * largest
+        allowance[..., mine] += epsilon * rounding / units[mine]
     return allowance[..., :-1], allowance[..., -1]
 
 
 def scale_of(mean: Floats, units: Floats) -> Floats:
-    """The size below which nothing matters: mean abs(t) (C, K), or 1 % of the response's largest.
+    """Computes the size below which a coefficient does not matter.
 
-    ``units`` (K,) make coefficients comparable: products of spreads.
+    The mean of abs(t), or 1 % of the response's largest coefficient in units of spread, whichever
+    is larger.
+
+    Parameters
+    ----------
+    mean
+        Mean abs(t), (C, K).
+    units
+        Products of spreads that make coefficients comparable, (K,).
+
+    Returns
+    -------
+    array
+        The sizes, (C, K).
     """
     largest = (mean * units).max(axis=-1, keepdims=True)
     return np.asarray(np.maximum(mean, NEGLIGIBLE * largest / units))
 
 
 def _joined(answer: BatchCoefficients) -> Floats:
-    """Terms and, last, responses, (E, C, K + 1)."""
+    """Joins coefficients and, last, responses: (E, C, K + 1)."""
     return np.concatenate((answer.terms, answer.responses[..., None]), axis=2)
 
 
 def _noise(
     evaluate: Callable[[Floats], Floats], x: Floats, step: Floats, orders: tuple[int, ...]
 ) -> Floats:
-    """σ of terms and responses (E, C, K + 1): the largest of the estimates by each order."""
-    # the engine may reuse its arrays
+    """Measures σ of all coefficients and responses, (E, C, K + 1): the largest over the orders."""
+    # stacked at once, since the engine may reuse its arrays
     part = np.stack([evaluate(x + k * step) for k in range(1, POINTS + 1)])
-    found = np.zeros(part.shape[1:])
+    sigma = np.zeros(part.shape[1:])
     for order in range(1, max(orders) + 1):
         part = np.diff(part, axis=0)
         if order in orders:
             mean = np.square(part).mean(axis=0) / comb(2 * order, order)
-            found = np.maximum(found, np.sqrt(mean))
-    return found
+            sigma = np.maximum(sigma, np.sqrt(mean))
+    return sigma

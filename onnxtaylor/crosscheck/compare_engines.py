@@ -10,36 +10,35 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.crosscheck.budget import round_off, scale_of
+from onnxtaylor.crosscheck.budget import measure_round_off, scale_of
+from onnxtaylor.crosscheck.comparisons import Comparisons, Responses
 from onnxtaylor.crosscheck.result import (
-    Comparisons,
     CrossCheck,
-    Responses,
     disagreed,
     failed,
     not_run,
 )
 from onnxtaylor.crosscheck.sample import Sample
 from onnxtaylor.crosscheck.second_look import confirmed_ratio
-from onnxtaylor.crosscheck.silent import silence_of, silent
+from onnxtaylor.crosscheck.silent import silence_reason, silent_responses
 from onnxtaylor.crosscheck.verdicts import (
     AGREES,
     DIFFERS,
     KINK,
     OFTEN,
     UNDECIDED,
-    at_events,
+    judge_coefficients,
+    judge_events,
     near_kinks,
-    of_coefficients,
-    overall,
-    unseen,
+    overall_verdict,
+    scored_near_kinks,
 )
 from onnxtaylor.data import Survey
 from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
 from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.engine.differences.steps import step_share
-from onnxtaylor.engine.exact.joints import Apart
 from onnxtaylor.engine.mixed import Mixed
+from onnxtaylor.engine.no_derivative import NoDerivative
 from onnxtaylor.errors import DisagreementError, OnnxTaylorError, listed
 from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.indices import MultiIndices
@@ -125,7 +124,7 @@ def compare_engines(
         known["outputs"] = tuple(opened.response_names[c] for c in columns)
         notes += (f"no exact derivatives, so not checked: {listed(others)}",)
         both = both.of(columns)
-    quiet = silent(
+    quiet = silent_responses(
         both.exact.terms,
         both.differences.terms,
         both.budget,
@@ -139,7 +138,7 @@ def compare_engines(
         by = listed([features[i] for i in np.unique(made[made >= 0])])
         notes += (f"⟨t⟩ by {by} is made at events next to a kink, where nothing can be compared",)
     if quiet.any():
-        why = silence_of([known["outputs"][c] for c in np.flatnonzero(quiet)])
+        why = silence_reason([known["outputs"][c] for c in np.flatnonzero(quiet)])
         judged["reason"], notes = why if judged["verdict"] != "agrees" else None, (*notes, why)
     return CrossCheck(
         **judged,
@@ -195,7 +194,7 @@ class _Both:
             apart = answer.apart  # of all coefficients, one order more perhaps
             return replace(
                 answer,
-                apart=None if apart is None else Apart(apart.events, apart.mask[:, columns]),
+                apart=None if apart is None else NoDerivative(apart.events, apart.mask[:, columns]),
                 responses=answer.responses[:, columns],
                 terms=answer.terms[:, columns],
                 errors=None if answer.errors is None else answer.errors[:, columns],
@@ -260,11 +259,11 @@ def _evaluate(
     assert theirs.kinks is not None
     shape = ours.terms.shape
     nearby = near_kinks(theirs.kinks, differences.indices, shape, _joints(ours, shape))
-    terms, responses = round_off(
+    terms, responses = measure_round_off(
         narrow,
         x,
         ours,
-        telling=~nearby,
+        comparable=~nearby,
         spread=spread,
         length=_lengths(differences, spread),
         digits=_digits(narrow.precision),
@@ -335,7 +334,7 @@ def _judged(
     quiet: npt.NDArray[np.bool_],
 ) -> tuple[dict[str, Any], npt.NDArray[np.bool_]]:
     """Verdicts at events, of coefficients, of the responses and of the whole; and which
-    coefficients (C, K) are ``unseen``.
+    coefficients (C, K) are ``scored_near_kinks``.
 
     Of the ``quiet`` responses (C,) there is nothing to compare.
     """
@@ -343,22 +342,24 @@ def _judged(
     assert both.differences.kinks is not None
     order = np.argsort(numbers[: len(ours)])
     budget, joints = both.budget, _joints(both.exact, ours.shape)
-    codes, ratio = at_events(ours, theirs, budget, both.differences.kinks, indices, spread, joints)
+    codes, ratio = judge_events(
+        ours, theirs, budget, both.differences.kinks, indices, spread, joints
+    )
     codes[quiet[:, None] & (codes != KINK)] = UNDECIDED
     nearby = codes == KINK
     taken = np.isfinite(theirs) & ~nearby
     mean = np.where(taken, np.abs(theirs), 0.0).sum(axis=0) / np.maximum(taken.sum(axis=0), 1)
     sure = both.again(ratio, (codes == AGREES) | (codes == DIFFERS))
     scale = scale_of(mean, indices.scale(spread))
-    verdicts = of_coefficients(codes, ratio, budget, scale, sure)
+    verdicts = judge_coefficients(codes, ratio, budget, scale, sure)
     on_joints = np.zeros(verdicts.shape, np.int64) if joints is None else joints.sum(axis=0)
     often = on_joints >= max(2, OFTEN * len(ours))
     verdicts[often & (verdicts != DIFFERS)] = KINK
-    elsewhere = unseen(codes, ours, indices.scale(spread)) & (verdicts != DIFFERS)
+    elsewhere = scored_near_kinks(codes, ours, indices.scale(spread)) & (verdicts != DIFFERS)
     verdicts[elsewhere] = KINK
     responses = _responses(both, numbers)
     found = {
-        "verdict": overall(
+        "verdict": overall_verdict(
             verdicts,
             responses_agree=responses.agree,
             on_joints=bool(often.any()),

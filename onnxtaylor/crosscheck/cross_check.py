@@ -19,7 +19,7 @@ from onnxtaylor.problem.rounding import require_held
 from onnxtaylor.run.analyze import ModelSource
 from onnxtaylor.run.prepare import make_engine
 from onnxtaylor.run.summarize import feature_summaries
-from onnxtaylor.runtime.session import choose_provider
+from onnxtaylor.runtime.provider import choose_provider
 
 __all__ = ["CrossCheck", "cross_check"]
 

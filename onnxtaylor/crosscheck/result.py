@@ -1,4 +1,4 @@
-"""What a cross-check found: frozen, told as text, JSON and figure."""
+"""The result of a cross-check, with its forms as text, JSON and figure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.crosscheck.comparisons import Comparisons, Responses
 from onnxtaylor.crosscheck.verdicts import AGREES, DIFFERS, UNDECIDED, VERDICTS
 from onnxtaylor.errors import printable
 from onnxtaylor.indices import MultiIndices, label
@@ -21,61 +22,51 @@ if TYPE_CHECKING:
 __all__ = [
     "NOT_RUN",
     "PROBES",
-    "Comparisons",
     "CrossCheck",
-    "Responses",
     "disagreed",
     "failed",
     "not_run",
 ]
 
-Floats = npt.NDArray[np.float64]
-
 NOT_RUN = "not run"
 PROBES = ("an event alone responds as in a batch", "twice the same", "finite")
-LISTED = 100  # of coefficients that differ
-
-
-@dataclass(frozen=True)
-class Responses:
-    """The responses that the derivative graph computes on its way, beside the original model's.
-
-    ``largest`` is the largest deviation in units of its ``budget``, at the event ``event``.
-    """
-
-    agree: bool
-    largest: float
-    deviation: float
-    event: int
-
-
-@dataclass(frozen=True, eq=False)
-class Comparisons:
-    """The events that were compared: ``numbers`` (E,), the rest has shape (E, C, K).
-
-    ``budget`` is the differences' error estimate plus the exact engine's round-off, ``ratio`` the
-    deviation in units of it, ``codes`` are places in ``VERDICTS``.
-    """
-
-    numbers: npt.NDArray[np.int64]
-    exact: Floats
-    differences: Floats
-    budget: Floats
-    ratio: Floats
-    codes: npt.NDArray[np.int8]
+LISTED = 100  # coefficients that a saved document lists at most
 
 
 @dataclass(frozen=True, eq=False)
 class CrossCheck:
-    """Both engines against each other at a sample of events: see ``checking.verdicts``.
+    """The result of comparing both engines at a sample of events.
 
-    ``verdict`` is ``agrees``, ``differs``, ``undecided``, ``kink`` or ``not run``, with the
-    ``reason`` where no coefficient was compared. ``codes`` (C, K) are the verdicts of the
-    coefficients as places in ``VERDICTS``; they, ``comparisons`` and ``responses`` are None where
-    nothing ran. ``notes`` say what was left out: events, or the third order; ``warnings`` what a
-    user must know of the model, such as that others get another function from the file.
-    ``on_joints`` (C, K) counts the events at which a coefficient does not exist, where these are
-    many.
+    The criterion is explained in ``onnxtaylor.crosscheck.verdicts``.
+
+    Attributes
+    ----------
+    verdict
+        ``agrees``, ``differs``, ``undecided``, ``kink`` or ``not run``.
+    reason
+        The reason in words, where no coefficient was compared.
+    model, outputs, features
+        Names of the model, its responses and features.
+    indices
+        The multi-indices of the coefficients.
+    asked, total, seed
+        Number of events that were asked for, number in the data, and seed of the sample.
+    exact, differences
+        Facts on the two engines, such as their precision.
+    codes
+        Verdicts on the coefficients as places in ``VERDICTS``, (C, K); None, like ``comparisons``
+        and ``responses``, where nothing was compared.
+    comparisons
+        The comparisons at events.
+    responses
+        The comparison of the responses.
+    notes
+        Remarks on what was left out, such as events or the third order.
+    warnings
+        Remarks on the model that a user must know, such as that other programs compute another
+        function from its file.
+    on_joints
+        Number of events at which a coefficient does not exist, where these are many, (C, K).
     """
 
     verdict: str
@@ -97,7 +88,7 @@ class CrossCheck:
     on_joints: npt.NDArray[np.int64] | None = None
 
     def __repr__(self) -> str:
-        """The verdict, and of how many coefficients."""
+        """Returns the verdict in one line, with numbers of coefficients and events."""
         of = f" of {printable(self.model)}" if self.model else ""
         if self.comparisons is None:
             return f"CrossCheck{of}: {self.verdict}: {printable(self.reason, 400)}"
@@ -113,38 +104,43 @@ class CrossCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether the engines agree. What could not be checked has not passed."""
+        """Whether the engines agree; a check that could not be made has not passed."""
         return self.verdict == VERDICTS[AGREES]
 
     @property
     def events(self) -> int:
-        """The number of events that were compared."""
+        """Number of events that were compared."""
         return 0 if self.comparisons is None else len(self.comparisons.numbers)
 
     def counts(self) -> dict[str, tuple[int, int]]:
-        """Of each verdict the numbers of coefficients and of comparisons at events."""
-        found = []
+        """Counts coefficients, and comparisons at events, by verdict."""
+        numbers = []
         for codes in (self.codes, None if self.comparisons is None else self.comparisons.codes):
             flat = np.empty(0, np.int8) if codes is None else codes.ravel()
-            found.append(np.bincount(flat, minlength=len(VERDICTS)).tolist())
-        return dict(zip(VERDICTS, zip(*found, strict=True), strict=True))
+            numbers.append(np.bincount(flat, minlength=len(VERDICTS)).tolist())
+        return dict(zip(VERDICTS, zip(*numbers, strict=True), strict=True))
 
     def worst(self, count: int = 10) -> list[dict[str, Any]]:
-        """The comparisons with the largest deviation in units of the budget, one of each event.
+        """Lists the comparisons with the largest deviation / budget, one of each event.
 
-        Only those that tell something: neither kinks nor undecided ones.
+        Kinks and undecided comparisons are left out.
+
+        Parameters
+        ----------
+        count
+            Number of comparisons to list.
         """
         c = self.comparisons
         if c is None or self.indices is None:
             return []
-        telling = np.where((c.codes == AGREES) | (c.codes == DIFFERS), c.ratio, -1.0)
-        flat = telling.reshape(len(telling), -1)
+        conclusive = np.where((c.codes == AGREES) | (c.codes == DIFFERS), c.ratio, -1.0)
+        flat = conclusive.reshape(len(conclusive), -1)
         places, names = flat.argmax(axis=1), self.indices.names(self.features)
         rows = []
         for e in np.argsort(-flat.max(axis=1), kind="stable")[:count]:
-            place = np.unravel_index(places[e], telling.shape[1:])
+            place = np.unravel_index(places[e], conclusive.shape[1:])
             at = (e, *place)
-            if telling[at] < 0:
+            if conclusive[at] < 0:
                 continue
             features = names[int(place[1])]
             rows.append(
@@ -156,19 +152,19 @@ class CrossCheck:
                     "exact": float(c.exact[at]),
                     "differences": float(c.differences[at]),
                     "budget": float(c.budget[at]),
-                    "ratio": _number(c.ratio[at]),
+                    "ratio": _json_number(c.ratio[at]),
                     "verdict": VERDICTS[c.codes[at]],
                 }
             )
         return rows
 
     def differing(self) -> list[dict[str, Any]]:
-        """The coefficients that differ, those first that do so at most events."""
+        """Lists the coefficients that differ, first those that do so at the most events."""
         c = self.comparisons
         if c is None or self.codes is None or self.indices is None:
             return []
         beyond = (c.codes == DIFFERS).sum(axis=0)
-        telling = beyond + (c.codes == AGREES).sum(axis=0)
+        conclusive = beyond + (c.codes == AGREES).sum(axis=0)
         names = self.indices.names(self.features)
         places = np.argwhere(self.codes == DIFFERS)
         order = np.argsort(-beyond[tuple(places.T)], kind="stable")
@@ -178,13 +174,13 @@ class CrossCheck:
                 "label": label(names[k]),
                 "features": list(names[k]),
                 "beyond": int(beyond[o, k]),
-                "events": int(telling[o, k]),
+                "events": int(conclusive[o, k]),
             }
             for o, k in places[order].tolist()
         ]
 
     def joints(self) -> list[dict[str, Any]]:
-        """The coefficients that do not exist at many events, those first that do so at most."""
+        """Lists the coefficients that do not exist at many events, first those with the most."""
         if self.on_joints is None or self.indices is None:
             return []
         names, places = self.indices.names(self.features), np.argwhere(self.on_joints)
@@ -200,7 +196,7 @@ class CrossCheck:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """What goes into ``check`` of a saved result: numbers and texts, no arrays."""
+        """Returns the entry ``check`` of a saved result: numbers and texts, no arrays."""
         c, r = self.comparisons, self.responses
         counts = self.counts()
         return {
@@ -218,8 +214,8 @@ class CrossCheck:
             if r is None
             else {
                 "agree": r.agree,
-                "ratio": _number(r.largest),
-                "deviation": _number(r.deviation),
+                "ratio": _json_number(r.largest),
+                "deviation": _json_number(r.deviation),
                 "event": r.event,
             },
             "probes": list(PROBES),
@@ -229,7 +225,7 @@ class CrossCheck:
         }
 
     def to_json(self) -> str:
-        """The check as one JSON document."""
+        """Returns the check as one JSON document."""
         document: dict[str, Any] = {"model": self.model, "outputs": self.outputs}
         document["features"] = self.features
         document |= {**self.to_dict(), "warnings": list(self.warnings)}
@@ -245,21 +241,39 @@ class CrossCheck:
 
 
 def not_run(reason: str, **known: Any) -> CrossCheck:
-    """A check that could not run, as there is nothing to compare with: a failure, not a pass."""
+    """Returns the result of a check that had nothing to compare with, which is no pass.
+
+    ``known`` are the fields of ``CrossCheck`` that are known all the same.
+    """
     return CrossCheck(verdict=NOT_RUN, reason=reason, **known)
 
 
 def failed(reason: str, **known: Any) -> CrossCheck:
-    """A check in which an engine failed: nothing is known of the coefficients, so no pass."""
+    """Returns the result of a check in which an engine failed, which is no pass.
+
+    ``known`` are the fields of ``CrossCheck`` that are known all the same.
+    """
     return CrossCheck(verdict=VERDICTS[UNDECIDED], reason=reason, **known)
 
 
 def disagreed(reason: str, deviation: float, event: int, **known: Any) -> CrossCheck:
-    """A check that ended at once: derivative graph and model respond differently at an event."""
+    """Returns the result of a check that ended since the derivative graph responds differently.
+
+    Parameters
+    ----------
+    reason
+        The reason in words.
+    deviation
+        Deviation of the responses.
+    event
+        Number of the event in the data.
+    known
+        The fields of ``CrossCheck`` that are known all the same.
+    """
     responses = Responses(agree=False, largest=inf, deviation=deviation, event=event)
     return CrossCheck(verdict=VERDICTS[DIFFERS], reason=reason, responses=responses, **known)
 
 
-def _number(value: float) -> float | None:
-    """JSON has no infinity."""
+def _json_number(value: float) -> float | None:
+    """Returns a number for JSON, which has no infinity: then None."""
     return float(value) if isfinite(value) else None

@@ -1,4 +1,4 @@
-"""A seeded sample of the events of a stream, taken as they pass."""
+"""A random sample of the events of a stream, collected while they pass."""
 
 from __future__ import annotations
 
@@ -14,10 +14,16 @@ __all__ = ["Sample"]
 
 
 class Sample:
-    """``count`` of the ``total`` events of a source; which, ``seed`` and ``total`` say alone.
+    """A random sample of the events of a source, collected while they pass.
 
-    ``x`` (E, n) are the events that have passed, in the order in which they shall be used: a random
-    one, so that the first of them are a sample, too. ``numbers`` (E,) are their numbers.
+    Parameters
+    ----------
+    total
+        Number of events of the source.
+    count
+        Number of events to draw; all where there are no more.
+    seed
+        Random seed; together with ``total`` it determines the sample.
     """
 
     def __init__(self, total: int, count: int, seed: int) -> None:
@@ -29,7 +35,7 @@ class Sample:
         self._parts: list[tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]] = []
 
     def watch(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The batches as they come; what is in the sample is kept."""
+        """Passes batches on unchanged and keeps their events that belong to the sample."""
         for batch in batches:
             first, last = np.searchsorted(self._places, (self._passed, self._passed + len(batch)))
             rows = self._places[first:last] - self._passed
@@ -39,31 +45,35 @@ class Sample:
             yield batch
 
     def of(self, source: EventSource) -> EventSource:
-        """The source, whose batches are watched."""
+        """Returns a source with the same events, which go into the sample while they are read."""
         return _Watched(source, self)
 
     @property
     def x(self) -> npt.NDArray[np.float64]:
-        """The events, (E, n)."""
+        """The sampled events, (E, n).
+
+        Their order is random, so that the first of them are a sample, too.
+        """
         return np.concatenate([x for x, _ in self._parts])[self._chosen]
 
     @property
     def numbers(self) -> npt.NDArray[np.int64]:
-        """Their numbers in the data, counted from 0."""
+        """Numbers of the sampled events in the data, (E,), counted from 0."""
         return np.concatenate([numbers for _, numbers in self._parts])[self._chosen]
 
     @property
     def _chosen(self) -> npt.NDArray[np.int64]:
+        """Places of the sample's events, in its random order, among those that were kept."""
         return np.searchsorted(self._places, self._order)
 
 
 class _Watched(DerivedSource):
-    """A source whose batches are looked at on their way, for its sample."""
+    """A source whose events go into a sample while they are read."""
 
     def __init__(self, source: EventSource, sample: Sample) -> None:
         super().__init__(source)
         self._sample = sample
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Those of the source."""
+        """Yields the batches of the source."""
         return self._sample.watch(self._source.batches(size))

@@ -1,9 +1,10 @@
-"""Events at which the engines seem to differ, looked at again with other steps.
+"""A second look with other steps, at events where the engines seem to differ.
 
-An error estimate may be too small at a few events: of the truncation where the response is steep,
-of the round-off where it is noisier than elsewhere. Both change with the step, a fault of the exact
-engine does not. So where a deviation is beyond its budget, the differences are made again with
-steps half and twice as wide, whose truncation and round-off are others by factors of 4 to 64.
+The differences engine's error bound may be too small at a few events: for the truncation where the
+response is steep, for the round-off where it is noisier than elsewhere. Both errors change with the
+step; a fault of the exact engine does not. So where a deviation exceeds its budget, the differences
+are computed again with steps half and twice as wide, at which truncation and round-off differ by
+factors of 4 to 64.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 SUSPECT = 4.0  # deviation / budget
 FACTORS = (0.5, 2.0)
-MOST = 16  # events that are looked at again, the worst ones
+MOST = 16  # events with the largest ratios that are computed again
 
 
 def confirmed_ratio(
@@ -28,26 +29,43 @@ def confirmed_ratio(
     exact: Floats,
     allowance: Floats,
     ratio: Floats,
-    telling: npt.NDArray[np.bool_],
+    conclusive: npt.NDArray[np.bool_],
 ) -> Floats:
-    """The least deviation / budget by three widths of the steps, (E, C, K).
+    """Computes the least deviation / budget over three widths of the steps.
 
-    ``exact`` (E, C, K) are the exact engine's coefficients at x (E, n), ``allowance`` what rounding
-    may have done to them, ``ratio`` the deviation / budget of the first look. 0 where that was
-    small, or nothing was ``telling``.
+    Parameters
+    ----------
+    differences
+        The engine whose steps are changed.
+    x
+        Events (E, n).
+    exact
+        The exact engine's coefficients there, (E, C, K).
+    allowance
+        The round-off allowed to them, (E, C, K).
+    ratio
+        Deviation / budget by the first steps, (E, C, K).
+    conclusive
+        True for comparisons that are neither kinks nor undecided, (E, C, K).
+
+    Returns
+    -------
+    array
+        The least ratio, (E, C, K); 0 at events without a large one, and for comparisons that are
+        not conclusive.
     """
-    found = np.where(telling, ratio, 0.0)
-    worst = found.max(axis=(1, 2), initial=0.0)
+    least = np.where(conclusive, ratio, 0.0)
+    worst = least.max(axis=(1, 2), initial=0.0)
     order = np.argsort(-worst, kind="stable")[:MOST]
     events = order[worst[order] > SUSPECT]
-    found[np.setdiff1d(np.arange(len(x)), events)] = 0.0
+    least[np.setdiff1d(np.arange(len(x)), events)] = 0.0
     if not len(events):
-        return found
+        return least
     for factor in FACTORS:
         answer = differences.with_other_steps(x[events], factor)
         assert answer.errors is not None
         with np.errstate(divide="ignore", invalid="ignore"):
             deviation = np.abs(exact[events] - answer.terms)
             again = np.where(deviation == 0, 0.0, deviation / (answer.errors + allowance[events]))
-        found[events] = np.minimum(found[events], np.nan_to_num(again, nan=0.0, posinf=np.inf))
-    return found
+        least[events] = np.minimum(least[events], np.nan_to_num(again, nan=0.0, posinf=np.inf))
+    return least

@@ -1,7 +1,7 @@
-"""Responses whose coefficients all vanish at the events that were compared.
+"""Responses whose coefficients all vanish at the compared events.
 
-Zero equals zero whatever an engine does: where a response does not vary, there is nothing to
-compare, and agreement would be claimed for nothing.
+0 equals 0 whatever an engine does: where a response does not vary there is nothing to compare, and
+agreement would mean nothing.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from onnxtaylor.errors import listed
 from onnxtaylor.problem.unvarying import SPACINGS
 from onnxtaylor.runtime.promotion import ROUNDINGS
 
-__all__ = ["silence_of", "silent"]
+__all__ = ["silence_reason", "silent_responses"]
 
 Floats = npt.NDArray[np.float64]
 
 
-def silent(
+def silent_responses(
     exact: Floats,
     differences: Floats,
     budget: Floats,
@@ -28,24 +28,41 @@ def silent(
     units: Floats,
     digits: int,
 ) -> npt.NDArray[np.bool_]:
-    """Which responses (C,) have no coefficient that is anything but 0, as far as can be told.
+    """Finds the responses whose coefficients cannot be told from 0.
 
-    Either none is beyond its budget of 0 at any event, or ``responses`` (E, C), of so many binary
-    ``digits``, are the same at all events but for rounding, and no coefficient moves them by more
-    than they may be rounded; ``units`` (K,) are products of spreads. The other arrays have shape
-    (E, C, K).
+    A response is silent if no coefficient is beyond its budget of 0 at any event. It is silent,
+    too, if it is the same at all events but for rounding, and no coefficient changes it by more
+    than its rounding.
+
+    Parameters
+    ----------
+    exact, differences
+        Coefficients of the two engines, (E, C, K).
+    budget
+        Deviation allowed between them, (E, C, K).
+    responses
+        Responses (E, C).
+    units
+        Products of the features' spreads, (K,).
+    digits
+        Binary digits of the responses' format.
+
+    Returns
+    -------
+    array
+        True for silent responses, (C,).
     """
     size = np.maximum(np.abs(exact), np.abs(differences))
-    with np.errstate(invalid="ignore"):  # of two that are infinite
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
         largest = np.abs(responses).max(axis=0)
-        apart = responses.max(axis=0) - responses.min(axis=0)
+        extent = responses.max(axis=0) - responses.min(axis=0)
         epsilon = 2.0 ** (1 - digits)
-        same = apart <= SPACINGS * epsilon * largest
+        same = extent <= SPACINGS * epsilon * largest
         still = (size * units <= ROUNDINGS * epsilon * largest[:, None]).all(axis=(0, 2))
     return np.asarray((size <= budget).all(axis=(0, 2)) | (same & still))
 
 
-def silence_of(names: Sequence[str]) -> str:
-    """Why these responses are undecided, in words."""
+def silence_reason(names: Sequence[str]) -> str:
+    """Says in words why the responses with these names are undecided."""
     own = "all coefficients of response" + "s" * (len(names) > 1)
     return f"{own} {listed(names)} are 0 to within rounding: there is nothing to compare"

@@ -1,41 +1,47 @@
-"""Verdicts: of one coefficient at one event, of a coefficient, and of the whole.
+"""Verdicts on one coefficient at one event, on a coefficient, and on the whole check.
 
-At an event, with z = abs(t_exact − t_differences) / budget:
+**At an event**, with z = abs(t_exact − t_differences) / budget:
 
-    kink       a kink of the response lies within reach of the stencil along one of its features, or
-               exactly at the event: then the coefficient does not exist (see ``engine.joints``)
+    kink       a kink of the response lies within reach of the stencil along one of the features, or
+               exactly at the event, where the coefficient does not exist
+               (see ``onnxtaylor.engine.exact.two_sided``)
     undecided  the budget exceeds the coefficient's scale: its mean size over the events, or 1 % of
-               the response's largest coefficient in units of spread, whichever is more
+               the response's largest coefficient in units of spread, whichever is larger
     differs    z > 1
-    agrees     else
+    agrees     otherwise
 
-Kinks and undecided events tell nothing. Error estimates hold for 99 %, not for all: beyond its
-budget at one event is nothing yet; on a very steep net steps that suit some events make all
-estimates of others too small by a factor of a few; and at a kink of the second derivative, which
-nobody sees, even sound engines may be far beyond. So a coefficient **differs** if more of its M
-telling events lie beyond z > z_l than chance explains at one of three levels:
+The last two are conclusive. Error bounds hold at 99 % of the events, not at all, so one event
+beyond its budget proves nothing. On a very steep net, steps that suit some events make the bounds
+at others too small by a factor of a few; at a kink of the second derivative, which is not detected,
+even sound engines may be far beyond.
+
+**A coefficient differs** if more of its M conclusive events lie beyond z > z_l than chance explains
+at one of three levels:
 
     P(X ≥ m | M, p_l) < 10⁻⁶ / (C·K)         z_l = 4, 10, 1000        p_l = 0.05, 0.01, 0.001
 
-X binomial, all C·K coefficients of a check asked at once. Of 64 events and 495 coefficients that
-are 18, 10 and 6. The p_l are several times what sound engines show on random nets: 2·10⁻⁴, 10⁻⁴ and
-5·10⁻⁵ of all comparisons, the last two nearly all from overflow in single precision. It differs,
-too, if ⟨t⟩ would be wrong by 10 %, for more than one event: Σ max(0, deviation − budget) > M s / 10
-with s as in ``budget`` and two events beyond z > 10. A rule that is wrong by 1 % is beyond by 10 to
-10⁷ wherever it has a part in the response.
+with X binomial, and all C·K coefficients of a check tested at once. For 64 events and 495
+coefficients this needs 18, 10 and 6 events. The p_l are several times what sound engines show on
+random nets: 2·10⁻⁴, 10⁻⁴ and 5·10⁻⁵ of all comparisons, the last two nearly all from overflow in
+single precision. It differs, too, if ⟨t⟩ would be wrong by 10 % because of more than one event:
+Σ max(0, deviation − budget) > M s / 10, s the scale as in ``onnxtaylor.crosscheck.budget``, with
+two events beyond z > 10. A rule that is wrong by 1 % is beyond by 10 to 10⁷ wherever it contributes
+to the response.
 
-Few events are enough where the differences, made again with other steps, confirm the deviation
-(``second_look``) and it is more than a thousandth of the scale: one beyond 10 budgets, or two
-beyond 4. Of 700 sound random nets two had one
-event beyond 2, and none beyond 4. So a fault is found that only 5 % of the events meet, or only
-those on a joint.
+Few events suffice where the differences, computed again with other steps, confirm the deviation
+(``onnxtaylor.crosscheck.second_look``) and it exceeds a thousandth of the scale: one event beyond
+10 budgets, or two beyond 4. Of 700 sound random nets two had one event beyond 2, and none had one
+beyond 4. So a fault is found that shows at only 5 % of the events, or only at those on a joint.
 
-A coefficient with so few telling events that no number of them could differ is **undecided**, or
-**kink** where that is the more frequent reason; the others **agree**. The whole differs if one
-coefficient does or the responses do; agrees if at least half of the coefficients agree; else it is
-undecided or kink, and no pass. A coefficient that does not exist at 5 % of the events or more is
-**kink**, and so is the whole: its ⟨t⟩ is a convention there. So are both where ⟨t⟩ is made at
-events near kinks: on zero padding behind max(‖x‖, 10⁻¹²) coefficients are 10¹² (``unseen``).
+A coefficient with so few conclusive events that it could never differ is **undecided**, or **kink**
+where that is the more frequent reason. A coefficient that does not exist at 5 % of the events or
+more is **kink**: its ⟨t⟩ is a convention there. So is one whose ⟨t⟩ comes from events near kinks:
+behind max(‖x‖, 10⁻¹²), coefficients at zero padding are 10¹² (``scored_near_kinks``). All others
+**agree**.
+
+**The whole** differs if one coefficient or the responses do. It is kink if a coefficient does not
+exist at 5 % of the events. It agrees if at least half of the coefficients agree and no ⟨t⟩ comes
+from events near kinks. Otherwise it is undecided or kink. Only agreement is a pass.
 """
 
 from __future__ import annotations
@@ -55,11 +61,11 @@ __all__ = [
     "OFTEN",
     "UNDECIDED",
     "VERDICTS",
-    "at_events",
+    "judge_coefficients",
+    "judge_events",
     "near_kinks",
-    "of_coefficients",
-    "overall",
-    "unseen",
+    "overall_verdict",
+    "scored_near_kinks",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -70,14 +76,14 @@ AGREES, DIFFERS, UNDECIDED, KINK = range(4)
 
 LEVELS = ((4.0, 0.05), (10.0, 0.01), (1000.0, 0.001))
 CHANCE = 1e-6  # that one of all coefficients of sound engines differs
-SURE = ((10.0, 1), (4.0, 2))
-MATTERS = 1e-3  # of a coefficient's scale: what single precision loses where tanh is ±1 does not
+SURE = ((10.0, 1), (4.0, 2))  # confirmed deviation / budget, and the events that it takes
+MATTERS = 1e-3  # of a coefficient's scale; single precision loses less where tanh is ±1
 WRONG = 0.1  # of ⟨t⟩
-OFTEN = 0.05  # of the events lie exactly on a kink
-UNSEEN, STEEP = 0.9, 10.0  # share of ⟨t⟩ at events near kinks; their coefficients' size
+OFTEN = 0.05  # of the events, exactly on a kink
+UNSEEN, STEEP = 0.9, 10.0  # share of ⟨t⟩ at events near kinks; size of t there over the others'
 
 
-def at_events(
+def judge_events(
     exact: Floats,
     differences: Floats,
     budget: Floats,
@@ -86,22 +92,40 @@ def at_events(
     spread: Floats,
     joints: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[Codes, Floats]:
-    """Verdicts (E, C, K) of the coefficients of two engines and their deviation / budget.
+    """Judges each coefficient at each event.
 
-    kinks (E, n) are flags of features, spread (n,) their spreads; joints (E, C, K) flags of
-    coefficients that do not exist, since the event lies exactly on a kink or jump.
+    Parameters
+    ----------
+    exact, differences
+        Coefficients of the two engines, (E, C, K).
+    budget
+        Deviation allowed between them, (E, C, K).
+    kinks
+        Flags of features with a kink within reach, (E, n).
+    indices
+        The multi-indices of the coefficients.
+    spread
+        Spreads of the features, (n,).
+    joints
+        Flags of coefficients that do not exist, since the event lies exactly on a kink or jump,
+        (E, C, K).
+
+    Returns
+    -------
+    tuple
+        Verdicts as places in ``VERDICTS``, and deviation / budget, both (E, C, K).
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         deviation = np.abs(exact - differences)
         ratio = np.where(deviation == 0, 0.0, deviation / budget)
     codes = np.where(ratio > 1, DIFFERS, AGREES).astype(np.int8)
-    known = np.isfinite(deviation) & np.isfinite(budget)
+    finite = np.isfinite(deviation) & np.isfinite(budget)
     nearby = near_kinks(kinks, indices, codes.shape, joints)
     # a coefficient of 10¹² on a guard such as max(‖x‖, 10⁻¹²) is no scale for the others
-    scale = scale_of(_mean(exact, differences, known & ~nearby), indices.scale(spread))
-    codes[~known | ~(budget <= scale)] = UNDECIDED
+    scale = scale_of(_mean(exact, differences, finite & ~nearby), indices.scale(spread))
+    codes[~finite | ~(budget <= scale)] = UNDECIDED
     codes[nearby] = KINK
-    return codes, np.where(known, ratio, np.inf)
+    return codes, np.where(finite, ratio, np.inf)
 
 
 def near_kinks(
@@ -110,24 +134,53 @@ def near_kinks(
     shape: tuple[int, ...],
     joints: npt.NDArray[np.bool_] | None = None,
 ) -> npt.NDArray[np.bool_]:
-    """Where a kink lies within reach of a coefficient's features, or exactly at the event, of
-    ``shape`` (E, C, K).
+    """Marks coefficients with a kink near the event.
+
+    Parameters
+    ----------
+    kinks
+        Flags of features with a kink within reach, (E, n).
+    indices
+        The multi-indices of the coefficients.
+    shape
+        Numbers of events, responses and coefficients, (E, C, K).
+    joints
+        Flags of coefficients that do not exist at an event, (E, C, K).
+
+    Returns
+    -------
+    array
+        True where a kink lies within reach of one of the features, or exactly at the event,
+        (E, C, K).
     """
     nearby = np.broadcast_to(indices.having(kinks)[:, None], shape)
     return nearby.copy() if joints is None else nearby | joints
 
 
-def unseen(codes: Codes, exact: Floats, units: Floats) -> npt.NDArray[np.bool_]:
-    """Coefficients (C, K) whose ⟨t⟩ is made where nothing was compared.
+def scored_near_kinks(codes: Codes, exact: Floats, units: Floats) -> npt.NDArray[np.bool_]:
+    """Finds coefficients whose ⟨t⟩ comes from events near kinks, where nothing was compared.
 
-    The events near kinks have more than 9/10 of Σ abs(t), and ten times as much each as the others;
-    ``codes`` and ``exact`` have shape (E, C, K). Of those below 1 % of the response's largest in
-    ``units`` (K,) nobody asks.
+    Those events have more than 9/10 of Σ abs(t), and coefficients that are each more than ten times
+    as large as at the others. Coefficients below 1 % of the response's largest are left out.
+
+    Parameters
+    ----------
+    codes
+        Verdicts at events, (E, C, K).
+    exact
+        The exact engine's coefficients, (E, C, K).
+    units
+        Products of the features' spreads, (K,).
+
+    Returns
+    -------
+    array
+        True for such coefficients, (C, K).
     """
-    telling = codes != KINK
+    elsewhere = codes != KINK
     size = np.where(np.isfinite(exact), np.abs(exact), 0.0)
-    seen, whole = np.where(telling, size, 0.0).sum(axis=0), size.sum(axis=0)
-    count = telling.sum(axis=0)
+    seen, whole = np.where(elsewhere, size, 0.0).sum(axis=0), size.sum(axis=0)
+    count = elsewhere.sum(axis=0)
     each = seen / np.maximum(count, 1)
     others = (whole - seen) / np.maximum(len(codes) - count, 1)
     matters = whole * units >= NEGLIGIBLE * (whole * units).max(axis=-1, keepdims=True)
@@ -135,13 +188,24 @@ def unseen(codes: Codes, exact: Floats, units: Floats) -> npt.NDArray[np.bool_]:
     return np.asarray(few & matters & (whole > 0))
 
 
-def of_coefficients(
+def judge_coefficients(
     codes: Codes, ratio: Floats, budget: Floats, scale: Floats, sure: Floats | None = None
 ) -> Codes:
-    """Verdicts (C, K) of coefficients by verdicts, ratios and budgets at events (E, C, K).
+    """Judges each coefficient by its verdicts at events.
 
-    scale (C, K) is the size below which nothing matters, by the differences alone; ``sure``
-    (E, C, K) the ratio that three widths of the steps confirm (``second_look``).
+    Parameters
+    ----------
+    codes, ratio, budget
+        Verdicts, deviation / budget and budget at events, each (E, C, K).
+    scale
+        Size below which a coefficient does not matter, by the differences alone, (C, K).
+    sure
+        Deviation / budget that three widths of the steps confirm, (E, C, K).
+
+    Returns
+    -------
+    array
+        Verdicts as places in ``VERDICTS``, (C, K).
     """
     telling = (codes == AGREES) | (codes == DIFFERS)
     events = telling.sum(axis=0)
@@ -180,13 +244,21 @@ def critical(most: int, share: float, chance: float) -> npt.NDArray[np.int64]:
     return least
 
 
-def overall(
+def overall_verdict(
     codes: Codes, *, responses_agree: bool, on_joints: bool = False, elsewhere: bool = False
 ) -> str:
-    """The verdict of the whole from those of all coefficients (C, K).
+    """Returns the verdict on the whole check.
 
-    ``on_joints``: some of these do not exist at many events; ``elsewhere``: some are made where
-    nothing was compared (``unseen``). Then the whole is no pass.
+    Parameters
+    ----------
+    codes
+        Verdicts on the coefficients, (C, K).
+    responses_agree
+        Whether the responses of the two graphs agree.
+    on_joints
+        Whether a coefficient does not exist at many events.
+    elsewhere
+        Whether the ⟨t⟩ of a coefficient comes from events where nothing was compared.
     """
     counts = np.bincount(codes.ravel(), minlength=len(VERDICTS))
     if counts[DIFFERS] or not responses_agree:
@@ -198,7 +270,7 @@ def overall(
     return VERDICTS[KINK if counts[KINK] > counts[UNDECIDED] else UNDECIDED]
 
 
-def _mean(exact: Floats, differences: Floats, known: npt.NDArray[np.bool_]) -> Floats:
-    """Mean abs(t) over the events that are known, by the larger of the two engines, (C, K)."""
-    size = np.where(known, np.maximum(np.abs(exact), np.abs(differences)), 0.0)
-    return np.asarray(size.sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+def _mean(exact: Floats, differences: Floats, taken: npt.NDArray[np.bool_]) -> Floats:
+    """Averages abs(t) of the larger of the two engines over the events taken, (C, K)."""
+    size = np.where(taken, np.maximum(np.abs(exact), np.abs(differences)), 0.0)
+    return np.asarray(size.sum(axis=0) / np.maximum(taken.sum(axis=0), 1))

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.engine.exact.joints import Apart
+from onnxtaylor.engine.no_derivative import NoDerivative
 from onnxtaylor.indices import MultiIndices
 
 __all__ = ["BatchCoefficients", "Engine", "Watcher"]
@@ -33,7 +33,7 @@ class BatchCoefficients:
     terms: npt.NDArray[np.float64]
     errors: npt.NDArray[np.float64] | None = None
     kinks: npt.NDArray[np.bool_] | None = None
-    apart: Apart | None = None
+    apart: NoDerivative | None = None
 
 
 class Engine(Protocol):

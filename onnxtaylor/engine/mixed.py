@@ -14,7 +14,7 @@ import numpy.typing as npt
 from onnxtaylor.compiler.facts import shapes_from
 from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
 from onnxtaylor.engine.exact.derive import derive
-from onnxtaylor.engine.exact.joints import Apart
+from onnxtaylor.engine.no_derivative import NoDerivative
 from onnxtaylor.errors import DisagreementError, ModelError, ProbeError, listed
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.narrow import narrowed, sources
@@ -184,5 +184,5 @@ class Mixed:
         if exact.apart is not None:
             mask = np.zeros((len(exact.apart.events), *terms.shape[1:]), np.bool_)
             mask[:, self._columns] = exact.apart.mask
-            apart = Apart(exact.apart.events, mask)
+            apart = NoDerivative(exact.apart.events, mask)
         return BatchCoefficients(responses, terms, errors, rest.kinks, apart)

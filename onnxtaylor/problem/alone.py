@@ -17,7 +17,8 @@ from onnxtaylor.graph.dynamic import (
     in_single_precision,
 )
 from onnxtaylor.problem.probes import distinct, same
-from onnxtaylor.runtime.session import Session, reason, start
+from onnxtaylor.runtime.reason import reason
+from onnxtaylor.runtime.session import Session, start
 
 __all__ = ["one_at_a_time"]
 

@@ -94,7 +94,7 @@ def _from_coefficients(
         batch.weights,
         batch.numbers,
         batch.labels,
-        errors=answer.errors,
+        error_bounds=answer.errors,
         kinks=answer.kinks,
         joints=None if answer.apart is None else answer.apart.by_feature(engine.indices),
     )

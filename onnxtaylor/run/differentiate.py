@@ -14,14 +14,17 @@ from onnxtaylor.compiler import DerivativeGraph
 from onnxtaylor.compiler.export import arrays_of, export, terms_of
 from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.engine.exact.derive import derive
-from onnxtaylor.engine.exact.joints import Limits, Sides
-from onnxtaylor.engine.exact.sides import two_sides
+from onnxtaylor.engine.exact.joints import JointLimits
+from onnxtaylor.engine.exact.limit_graph import make_two_sided_limits
+from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
 from onnxtaylor.errors import DataError, ModelError, OptionError, printable
 from onnxtaylor.files.whole import write_whole
 from onnxtaylor.graph import ModelRequest, choose, read_model
 from onnxtaylor.indices import MultiIndices, check_order
 from onnxtaylor.problem.standins import open_without_data
-from onnxtaylor.runtime.session import choose_provider, reason, start
+from onnxtaylor.runtime.provider import choose_provider
+from onnxtaylor.runtime.reason import reason
+from onnxtaylor.runtime.session import start
 
 __all__ = ["DerivativeValues", "Derivatives", "differentiate"]
 
@@ -59,7 +62,7 @@ class Derivatives:
         self,
         graph: DerivativeGraph,
         exact: DerivativeGraph,
-        sides: Callable[[], Sides],
+        sides: Callable[[], TwoSidedLimits],
         *,
         provider: str = "cpu",
         threads: int = 0,
@@ -69,7 +72,7 @@ class Derivatives:
     ) -> None:
         self.proto = export(graph)
         self.note, self.warnings = note, warnings
-        self._indices, self._limits = graph.indices, Limits(sides)
+        self._indices, self._limits = graph.indices, JointLimits(sides)
         flagged = export(exact, flagged=True)
         self._session = start(flagged, provider=provider, threads=threads, plain=plain)
         self._names = [output.name for output in flagged.graph.output]
@@ -177,8 +180,10 @@ def differentiate(
     except ModelError as error:
         raise ModelError(f"{printable(loaded.path)}: no exact derivatives: {error}") from None
 
-    def sides() -> Sides:
-        return two_sides(found.opened.function, indices, found.x, provider=chosen, threads=threads)
+    def sides() -> TwoSidedLimits:
+        return make_two_sided_limits(
+            found.opened.function, indices, found.x, provider=chosen, threads=threads
+        )
 
     return Derivatives(
         graph,

@@ -37,8 +37,8 @@ from onnxtaylor.results.summaries import units_apart
 from onnxtaylor.results.taylor import FeatureSummary, Notice
 from onnxtaylor.run.summarize import feature_summaries
 from onnxtaylor.runtime.promotion import Promotion, promote
-from onnxtaylor.runtime.session import choose_provider
-from onnxtaylor.statistics.accumulator import ALL
+from onnxtaylor.runtime.provider import choose_provider
+from onnxtaylor.statistics.finalize import ALL
 
 __all__ = ["Prepared", "make_engine", "prepare"]
 

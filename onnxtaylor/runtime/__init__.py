@@ -1,8 +1,10 @@
 """onnxruntime: how a graph is run.
 
-``session``    sessions: providers, threads, bound buffers
-``semantics``  the options under which it computes what the file says
-``promotion``  the function in double precision, verified
-``sharing``    the events of a batch among threads
-``observe``    every tensor of a graph, once
+``provider``    the hardware: providers and processors
+``semantics``   the options under which onnxruntime computes what the file says
+``session``     sessions that can be called on rows of features, bound buffers
+``reason``      onnxruntime's messages in one line
+``promotion``   a function rewritten in double precision, and verified
+``sharing``     the events of a batch shared among threads
+``observe``     every tensor of a graph, at two and at three events
 """

@@ -1,8 +1,7 @@
-"""Runs a graph once with two and once with three events, and keeps every tensor; sequences it
-leaves out.
+"""Observation of a graph: it runs with two and with three events, and every tensor is kept.
 
-The compiler reads shapes from it, and what is the same for all data: it asks no shape inference,
-which gives up on the first shape that is computed.
+The compiler reads shapes from it, and what does not depend on the data. It does not use ONNX's
+shape inference, which gives up on the first shape that is computed. Sequences are left out.
 """
 
 from __future__ import annotations
@@ -14,15 +13,32 @@ import onnx
 from onnxtaylor.compiler import Observation
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.runtime.session import reason, runtime
+from onnxtaylor.runtime.provider import import_onnxruntime
+from onnxtaylor.runtime.reason import reason
 
 __all__ = ["observe"]
 
 
 def observe(function: GraphFunction, x: npt.NDArray[np.float64] | None = None) -> Observation:
-    """All tensors of a function at the first two and three rows of x, or at stand-ins.
+    """Evaluates all tensors of a function at its first two and its first three events.
 
-    Requires a free batch. Raises ModelError where onnxruntime cannot run the graph.
+    Parameters
+    ----------
+    function
+        The function; its batch must be free.
+    x
+        Events (B, n). With fewer than three, or without any, normally distributed stand-ins are
+        used.
+
+    Returns
+    -------
+    Observation
+        The tensors by name, at two and at three events: axes that differ count events.
+
+    Raises
+    ------
+    ModelError
+        onnxruntime cannot run one of the nodes.
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(function.proto)
@@ -31,21 +47,23 @@ def observe(function: GraphFunction, x: npt.NDArray[np.float64] | None = None) -
     proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     if x is None or len(x) < 3:
         x = np.random.default_rng(0).normal(size=(3, function.n_features))
-    module = runtime()
-    options = module.SessionOptions()
-    # as written: an optimized graph has other tensors
-    options.graph_optimization_level = module.GraphOptimizationLevel.ORT_DISABLE_ALL
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    # as written: an optimized graph lacks some of the tensors
+    level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.graph_optimization_level = level
     options.log_severity_level = 4
-    seen = []
+    observed = []
     try:
-        session = module.InferenceSession(
+        session = onnxruntime.InferenceSession(
             proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
         for events in (2, 3):
             rows = np.ascontiguousarray(x[:events], dtype=function.dtype)
-            found = dict(zip(names, session.run(None, {function.feed: rows}), strict=True))
-            tensors = {k: v for k, v in found.items() if isinstance(v, np.ndarray)}
-            seen.append({function.feed: rows, **tensors})
+            answers = dict(zip(names, session.run(None, {function.feed: rows}), strict=True))
+            # what is no array is a sequence
+            tensors = {k: v for k, v in answers.items() if isinstance(v, np.ndarray)}
+            observed.append({function.feed: rows, **tensors})
     except Exception as error:
         raise ModelError(f"onnxruntime cannot run all its nodes: {reason(error)}") from None
-    return Observation(*seen)
+    return Observation(*observed)

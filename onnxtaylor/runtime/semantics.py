@@ -1,20 +1,20 @@
-"""How onnxruntime is told to compute what the file says, and no approximation of it.
+"""The options under which onnxruntime computes what the file says, and no approximation of it.
 
-By default it rewrites a graph to make it fast, and some rewritten graphs are other functions:
+By default onnxruntime rewrites a graph to make it fast, and some rewritten graphs are other
+functions:
 
-- products with stored integer weights, DequantizeLinear → MatMul or Gemm, become MatMulNBits at
-  accuracy level 4, which rounds what enters them to 8 bits: a smooth function becomes a step
-  function;
-- between QuantizeLinear and DequantizeLinear it computes in whole numbers, and rounds elsewhere;
-  two quantizations in a row become one;
-- Pad before a pooling becomes padding of the pooling, which of MaxPool is −∞ in place of 0, and
-  which some poolings refuse;
-- the shape of a layer normalization is taken for one, whatever the exponent of its Pow is, and also
-  where the mean comes first in the subtraction: f = (μ − x) … gets another sign;
-- in double precision some keep a factor or an ε as an attribute, which holds 24 bits.
+- Products with stored integer weights, DequantizeLinear → MatMul or Gemm, become MatMulNBits at
+  accuracy level 4, which rounds its input to 8 bits: a smooth function becomes a step function.
+- Between QuantizeLinear and DequantizeLinear it computes in whole numbers, and rounds in other
+  places; two quantizations in a row become one.
+- A Pad before a pooling becomes padding of the pooling, which is −∞ for MaxPool in place of 0, and
+  which some poolings refuse.
+- What looks like a layer normalization is replaced by one, whatever the exponent of its Pow is, and
+  also where the mean comes first in the subtraction: f = (μ − x) … changes its sign.
+- In double precision some optimizers keep a factor or an ε as an attribute, which holds 24 bits.
 
-Found by comparing each optimization of onnxruntime 1.31 with the graph as it is written; what no
-one has found yet, ``engine.deployed`` looks for in every model that is opened.
+These were found by comparing each optimization of onnxruntime 1.31 with the graph as it is written.
+For others, not yet known, ``onnxtaylor.problem.deployed`` searches every model that is opened.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from onnx import TensorProto, numpy_helper
 
 from onnxtaylor.graph.walk import nodes_of_model
 
-__all__ = ["KEPT", "as_written", "distorting", "is_questionable"]
+__all__ = ["FAITHFUL_ENTRIES", "as_written", "distorting_optimizers", "is_questionable"]
 
-# session options; those of the second group are off by default, and said to stay so
-KEPT = {
+# entries of a session's configuration; from set_denormal_as_zero on they are the defaults, and
+# stand here so that a later onnxruntime cannot change them
+FAITHFUL_ENTRIES = {
     "session.qdq_matmulnbits_accuracy_level": "0",
     "session.disable_quant_qdq": "1",
     "session.disable_double_qdq_remover": "1",
@@ -38,7 +39,7 @@ KEPT = {
     "mlas.use_lut_gemm": "0",
 }
 
-# FuseReluClip gives up on doubles altogether
+# optimizers that round constants of double precision; FuseReluClip fails on them altogether
 ROUNDING = ("MatMulScaleFusion", "SimplifiedLayerNormFusion", "FuseReluClip")
 NORMS = ("LayerNormFusionL1", "LayerNormFusionL2")
 PADS = ("Pad_Fusion",)
@@ -47,10 +48,10 @@ QUANTIZING = frozenset({"QuantizeLinear", "DequantizeLinear", "MatMulNBits"})
 
 
 def as_written(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph whose MatMulNBits nodes compute in the format of their input.
+    """Returns the graph with all MatMulNBits nodes computing in the format of their input.
 
-    y = x · dequantized(W) is what the operator means; its ``accuracy_level`` allows a runtime to
-    round x to 8 bits on the way.
+    y = x · dequantized(W) is the operator's definition; its ``accuracy_level`` allows a runtime to
+    round x to 8 bits on the way. A graph without such nodes is returned as it is.
     """
     if not any(_level(node) for node in nodes_of_model(proto)):
         return proto
@@ -63,24 +64,24 @@ def as_written(proto: onnx.ModelProto) -> onnx.ModelProto:
     return kept
 
 
-def distorting(proto: onnx.ModelProto) -> list[str]:
-    """The optimizers of onnxruntime that would make another function of this graph."""
+def distorting_optimizers(proto: onnx.ModelProto) -> list[str]:
+    """Names the optimizers of onnxruntime that would make another function of this graph."""
     nodes = list(nodes_of_model(proto))
     kinds = {node.op_type for node in nodes}
-    found: list[str] = []
+    names: list[str] = []
     if "Pad" in kinds and kinds & POOLS:
-        found += PADS
+        names += PADS
     if _has_doubles(proto):
-        found += ROUNDING
+        names += ROUNDING
     if _has_doubles(proto) or _resembles_norm(proto, nodes):
-        found += NORMS
-    return found
+        names += NORMS
+    return names
 
 
 def is_questionable(proto: onnx.ModelProto) -> bool:
-    """Whether onnxruntime may compute another function where it is told nothing.
+    """Tests whether onnxruntime with its default options may compute another function.
 
-    Of double precision it computes the same to 24 bits: that is no other function.
+    The rounding of constants in double precision does not count: 24 bits of them stay.
     """
     nodes = list(nodes_of_model(proto))
     kinds = {node.op_type for node in nodes}
@@ -89,19 +90,20 @@ def is_questionable(proto: onnx.ModelProto) -> bool:
 
 
 def _level(node: onnx.NodeProto) -> int:
+    """Reads the accuracy level of a MatMulNBits node; 0 means the format of its input."""
     if node.op_type != "MatMulNBits":
         return 0
     return next((int(a.i) for a in node.attribute if a.name == "accuracy_level"), 0)
 
 
 def _has_doubles(proto: onnx.ModelProto) -> bool:
-    """Whether numbers in double precision are fed or stored."""
+    """Tests whether numbers in double precision are fed or stored."""
     fed = any(i.type.tensor_type.elem_type == TensorProto.DOUBLE for i in proto.graph.input)
     return fed or any(t.data_type == TensorProto.DOUBLE for t in proto.graph.initializer)
 
 
 def _resembles_norm(proto: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> bool:
-    """Whether a mean is taken, and a power other than 2 as well, or a difference mean − x."""
+    """Tests for a mean together with a power other than 2, or with a difference mean − x."""
     means = {node.output[0] for node in nodes if node.op_type == "ReduceMean"}
     if not means:
         return False
@@ -114,7 +116,7 @@ def _resembles_norm(proto: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> bool
 
 
 def _twos(proto: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> set[str]:
-    """Names of the constants that are the number 2."""
+    """Finds the names of the constants that are the number 2."""
     tensors = {t.name: t for t in proto.graph.initializer}
     for node in nodes:
         if node.op_type == "Constant" and node.attribute[0].name == "value":

@@ -1,4 +1,4 @@
-"""Shares the events of a batch among threads."""
+"""The events of a batch, shared among threads."""
 
 from __future__ import annotations
 
@@ -10,39 +10,45 @@ from time import monotonic
 
 __all__ = ["Tally", "share"]
 
-EVERY = 0.1  # seconds between two reports
+EVERY = 0.1  # seconds between two reports of progress
 
 
 class Tally:
-    """How much of a job is done, added up by its threads; ``watch`` is told the share of ``total``.
+    """A counter of how much of a job is done, added up by its threads.
 
-    It is told in the thread that began the job: what draws in a notebook, and what raises, must be
-    called there.
+    Parameters
+    ----------
+    total
+        The size of the whole job, in any unit.
+    watch
+        Called now and then with the share that is done, 0 to 1; None: nobody is. Always called in
+        the thread that made the tally, since what draws in a notebook, and what raises to end the
+        job, only works there.
     """
 
     def __init__(self, total: int, watch: Callable[[float], None] | None) -> None:
         self._total, self._watch = max(total, 1), watch
         self._done, self._lock = 0, Lock()
-        self._owner, self._told = get_ident(), monotonic()
+        self._owner, self._reported = get_ident(), monotonic()
 
     @property
     def watched(self) -> bool:
-        """Whether anybody is told."""
+        """Whether anybody is told of the progress."""
         return self._watch is not None
 
     def add(self, number: int) -> None:
-        """Adds what was done, from any thread."""
+        """Adds ``number`` units of work that were done; may be called from any thread."""
         with self._lock:
             self._done += number
         self.report()
 
     def report(self) -> None:
-        """Tells the share that is done, if it is time to and this is the thread to do it."""
+        """Calls ``watch``, at most every 0.1 s, and only in the thread that made the tally."""
         if self._watch is None or get_ident() != self._owner:
             return
         now = monotonic()
-        if now - self._told >= EVERY:
-            self._told = now
+        if now - self._reported >= EVERY:
+            self._reported = now
             self._watch(self._done / self._total)
 
 
@@ -52,10 +58,21 @@ def share(
     workers: Sequence[Callable[[slice], None]],
     tally: Tally | None = None,
 ) -> None:
-    """Cuts 0…events into chunks of ``size``; each worker takes the next when it is through.
+    """Cuts the events 0 … events−1 into chunks, which workers take from a queue one by one.
 
-    Every worker runs in a thread of its own. An error or an interrupt ends the others after the
-    chunk that they are at, and is raised. While they work, ``tally`` reports what they add to it.
+    Each worker runs in a thread of its own, one alone in the caller's. An error or an interrupt
+    ends the others after the chunk that they are at, and is raised.
+
+    Parameters
+    ----------
+    events
+        Number of events.
+    size
+        Events of a chunk; the last one may have fewer.
+    workers
+        Functions that process the chunk that they are given, one for each thread.
+    tally
+        Reports the progress that the workers add to it while they run.
     """
     waiting = deque(slice(k, min(k + size, events)) for k in range(0, events, size))
     busy = workers[: max(1, len(waiting))]
@@ -63,8 +80,8 @@ def share(
     def work(worker: Callable[[slice], None]) -> None:
         while True:
             try:
-                chunk = waiting.popleft()
-            except IndexError:  # none is waiting
+                chunk = waiting.popleft()  # threads may pop from a deque at the same time
+            except IndexError:  # it is empty
                 return
             worker(chunk)
 
@@ -73,14 +90,15 @@ def share(
         return
     with ThreadPoolExecutor(len(busy)) as pool:
         try:
+            # wakes up between chunks to report: workers cannot, as theirs is not the owner's thread
             pause = EVERY if tally is not None and tally.watched else None
             running = {pool.submit(work, worker) for worker in busy}
             while running:
                 done, running = wait(running, pause, FIRST_EXCEPTION)
                 for future in done:
-                    future.result()
+                    future.result()  # raises the worker's error
                 if tally is not None:
                     tally.report()
         except BaseException:
-            waiting.clear()
+            waiting.clear()  # the pool waits for its threads: no further chunk for them
             raise

@@ -1,12 +1,14 @@
-"""A stream of coefficients → scores with uncertainties, in constant memory, mergeable.
+"""A stream of coefficients → scores with uncertainties, in constant memory; sums can be merged.
 
 ``moments``      weighted sums of one group: score, signed mean, RMS, SEM
 ``bootstrap``    the same sums under Poisson weights, for rank intervals
 ``accumulator``  both, for all groups: update, merge, finalize
-``ranks``        places among the coefficients, and their intervals
+``finalize``     sums → the numbers of a result
+``ranks``        ranks of the coefficients, and their intervals
 ``checkpoint``   the sums of unfinished work on disk
 """
 
-from onnxtaylor.statistics.accumulator import Accumulator, Statistics
+from onnxtaylor.statistics.accumulator import Accumulator
+from onnxtaylor.statistics.finalize import Statistics
 
 __all__ = ["Accumulator", "Statistics"]

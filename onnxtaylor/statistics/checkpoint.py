@@ -1,7 +1,7 @@
-"""The sums of an unfinished analysis on disk, so that interrupted work is continued.
+"""The sums of an unfinished analysis on disk, so that interrupted work can be continued.
 
-A folder holds one analysis: ``sums.npz`` with the accumulator's state and the number of events in
-it, under a key that stands for everything the sums depend on.
+A folder holds one analysis: ``sums.npz`` has the accumulator's state, the number of events in it,
+and a key, the hash of everything that the sums depend on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,20 @@ FILE = "sums.npz"
 
 
 class Checkpoint:
-    """Sums saved under a key. ``facts`` are what the sums depend on, as JSON values."""
+    """Sums saved in a folder under a key.
+
+    Parameters
+    ----------
+    folder
+        The folder; made if it does not exist.
+    facts
+        Everything that the sums depend on (model, data, options), as JSON values.
+
+    Raises
+    ------
+    ResultError
+        The folder cannot be made.
+    """
 
     def __init__(self, folder: str | os.PathLike[str], facts: Mapping[str, object]) -> None:
         text = json.dumps(facts, sort_keys=True, default=str)
@@ -34,12 +47,25 @@ class Checkpoint:
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ResultError(f"--resume {printable(folder)}: {error.strerror}") from None
+            raise ResultError(
+                f"folder {printable(folder)} cannot be made ({error.strerror}): choose another",
+                option="resume",
+            ) from None
 
     def restore(self, sums: Accumulator) -> int:
-        """Fills an accumulator; returns the number of events in it, 0 where nothing was saved.
+        """Fills an accumulator with the saved sums.
 
-        Raises OptionError for the sums of another analysis, ResultError for a damaged file.
+        Returns
+        -------
+        int
+            Number of events in it, 0 where nothing was saved.
+
+        Raises
+        ------
+        OptionError
+            The folder has the sums of another analysis.
+        ResultError
+            The file is damaged.
         """
         if not self._path.exists():
             return 0
@@ -49,21 +75,23 @@ class Checkpoint:
                 if str(arrays["key"]) != self._key:
                     raise OptionError(
                         f"{where} holds the sums of another analysis (model, data or options"
-                        " differ): choose another folder, or delete it"
+                        " differ): choose another folder, or delete the file"
                     )
                 sums.restore(arrays)
         except OptionError:
             raise
         except Exception as error:  # zipfile and NumPy raise nearly anything
-            raise ResultError(f"{where}: damaged ({printable(error)}): delete it") from error
+            raise ResultError(
+                f"{where}: the file is damaged ({printable(error)}): delete it"
+            ) from error
         return sums.events
 
     def save(self, sums: Accumulator) -> None:
-        """Writes the sums whole or not at all. Raises ResultError."""
+        """Writes the sums, whole or not at all. Raises ResultError where it cannot be written."""
         buffer = io.BytesIO()
         np.savez(buffer, key=np.array(self._key), **sums.state())  # type: ignore[arg-type]
         write_whole(self._path, buffer.getvalue())
 
     def clear(self) -> None:
-        """Removes the sums of an analysis that is finished."""
+        """Deletes the sums; for an analysis that is finished."""
         self._path.unlink(missing_ok=True)

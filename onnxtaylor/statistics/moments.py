@@ -5,8 +5,8 @@ With weights w of either sign and values t,
     score  ⟨t⟩ = Σ w abs(t) / Σ w       signed mean  Σ w t / Σ w       RMS  √(Σ w t² / Σ w)
     SEM    √(Σ w² (abs(t) − ⟨t⟩)²) / abs(Σ w)                          N_eff  (Σ w)² / Σ w²
 
-The sum under the SEM's root is kept as a mean m of abs(t) under the weights w² and the squares
-about it, M = Σ w² (abs(t) − m)², so that nearly constant coefficients lose no digits:
+The sum under the SEM's root is kept as the mean m of abs(t) under the weights w² and the squares
+about that mean, M = Σ w² (abs(t) − m)², so that nearly constant coefficients lose no digits:
 Σ w² (abs(t) − ⟨t⟩)² = M + (m − ⟨t⟩)² Σ w².
 Source: T. Chan, G. Golub, R. LeVeque, Algorithms for Computing the Sample Variance, Am. Stat. 37
 (1983) 242, for the merging of M.
@@ -28,7 +28,10 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass
 class CoefficientMoments:
-    """The sums; all arrays have shape (D,). Update and merge are exact up to round-off."""
+    """Weighted sums over events for D quantities; all arrays have shape (D,).
+
+    Update and merge give the same numbers, up to round-off, in any order.
+    """
 
     events: int
     sum_w: float
@@ -41,21 +44,31 @@ class CoefficientMoments:
 
     @classmethod
     def zero(cls, size: int) -> CoefficientMoments:
-        """No events yet."""
+        """Returns the sums of D = ``size`` quantities over no events."""
         return cls(0, 0.0, 0.0, *(np.zeros(size) for _ in range(5)))
 
     def update(self, values: Floats, weights: Floats, events: Integers | None = None) -> None:
-        """Adds the events of values t (B, D) and weights (B,), or those whose numbers are given."""
+        """Adds events.
+
+        Parameters
+        ----------
+        values
+            Their values t, (B, D).
+        weights
+            Their weights, (B,).
+        events
+            Numbers of the rows to add; all by default.
+        """
         events = np.arange(len(values)) if events is None else events
         if not len(events):
             return
         own, sums = weights[events], np.empty((5, values.shape[1]))
-        # alone: in a parallel loop Numba leaves the inner ones without vector instructions
+        # not parallel: there Numba compiles the inner loops without vector instructions
         moments.alone(np.ascontiguousarray(values), weights, events, sums)
         self.merge(CoefficientMoments(len(events), float(own.sum()), float((own**2).sum()), *sums))
 
     def merge(self, other: CoefficientMoments) -> None:
-        """Adds the events of another."""
+        """Adds the events of other sums."""
         total = self.sum_w2 + other.sum_w2
         if other.sum_w2:
             share = other.sum_w2 / total
@@ -74,7 +87,7 @@ class CoefficientMoments:
 
     @property
     def n_eff(self) -> float:
-        """(Σw)² / Σw²: the number of equally weighted events that are as precise."""
+        """(Σw)² / Σw²: the number of equally weighted events that would be as precise."""
         return self.sum_w**2 / self.sum_w2 if self.sum_w2 else 0.0
 
     @property
@@ -100,12 +113,12 @@ class CoefficientMoments:
         return np.asarray(np.sqrt(about_score) / abs(self.sum_w), dtype=np.float64)
 
     def state(self) -> dict[str, Floats]:
-        """The sums as arrays, to be saved."""
+        """Returns the sums as arrays by name, to be saved."""
         return {f.name: np.asarray(getattr(self, f.name), np.float64) for f in fields(self)}
 
     @classmethod
     def from_state(cls, state: dict[str, Floats]) -> CoefficientMoments:
-        """The inverse of ``state``."""
+        """Returns the sums whose ``state`` is given. Raises KeyError where an array is missing."""
         numbers = (int(state["events"]), float(state["sum_w"]), float(state["sum_w2"]))
         arrays = (np.array(state[f.name]) for f in fields(cls)[3:])
         return cls(*numbers, *arrays)

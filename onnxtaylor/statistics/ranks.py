@@ -1,7 +1,7 @@
 """Scores → ranks, and bootstrap replicates of scores → intervals of ranks.
 
 The rank of coefficient α is 1 + the number of coefficients with a larger score. Equal scores share
-a rank, as those of coefficients that vanish do: nothing tells which of them comes first.
+a rank, as coefficients that vanish do: no order among them is meaningful.
 """
 
 from __future__ import annotations
@@ -19,9 +19,19 @@ Integers = npt.NDArray[np.int64]
 
 
 def ranks(score: npt.ArrayLike) -> Integers:
-    """Rank of each coefficient along the last axis, 1 = largest; shapes (…, K) → (…, K).
+    """Ranks coefficients by score, 1 = largest.
 
     Equal scores share the best of their places; NaN comes last.
+
+    Parameters
+    ----------
+    score
+        Scores, (…, K); each row is ranked on its own.
+
+    Returns
+    -------
+    array
+        Ranks, (…, K).
 
     >>> ranks([0.1, 0.7, 0.1, 0.3])
     array([3, 1, 3, 2])
@@ -32,21 +42,37 @@ def ranks(score: npt.ArrayLike) -> Integers:
 def rank_intervals(
     replicate_scores: npt.ArrayLike, level: float = 0.68
 ) -> tuple[Integers, Integers]:
-    """Central interval of each coefficient's rank in R replicates: (R, …, K) → two of (…, K).
+    """Computes the central interval of each coefficient's rank over R replicates.
 
     Of the R ranks of a coefficient, sorted, the m = ⌊R(1−level)/2⌋ lowest and the m highest are
-    left out; the interval is [lowest, highest] of the others. Both ends are places that occurred,
+    left out; the interval is [lowest, highest] of the others. Both ends are ranks that occurred,
     and at least ``level`` of the replicates lie inside. Coefficients of equal score in a replicate
-    may have any of the places that they share there: the interval goes from the first to the last.
-    It need not hold the rank of the full sample. A replicate with NaN in a block (…) is left out
-    there: its Σw was not positive. With no replicate left nothing is known, and the interval is
-    [1, K].
+    may have any of the places that they share there: the interval extends from the first to the
+    last. It may not contain the rank of the full sample.
 
-    Works block by block, so beside its input it needs 6·R·K integers.
-    Raises OptionError for a level outside (0, 1).
+    A replicate with NaN in a block (…) is left out there: its Σw was not positive. With no
+    replicate left the interval is [1, K].
+
+    Parameters
+    ----------
+    replicate_scores
+        Scores of each replicate, (R, …, K).
+    level
+        Share of the replicates inside the interval, between 0 and 1.
+
+    Returns
+    -------
+    tuple
+        Lowest and highest rank, each (…, K). One block is processed at a time, which needs memory
+        for 6·R·K integers.
+
+    Raises
+    ------
+    OptionError
+        The level is not between 0 and 1.
     """
     if not 0 < level < 1:
-        raise OptionError(f"level {level} is no probability: choose one between 0 and 1, say 0.68")
+        raise OptionError(f"must be between 0 and 1, such as 0.68, got {level}", option="level")
     replicates = np.asarray(replicate_scores, dtype=np.float64)
     shape = replicates.shape[1:]
     low, high = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64)
@@ -66,7 +92,7 @@ def rank_intervals(
 
 
 def _places(score: npt.ArrayLike) -> tuple[Integers, Integers]:
-    """The first and the last of the places that each coefficient shares with its equals."""
+    """Finds the first and the last of the places that each coefficient shares with its equals."""
     scores = np.asarray(score, dtype=np.float64)
     falling = np.argsort(-scores, axis=-1, kind="stable")
     ordered = np.take_along_axis(scores, falling, axis=-1)
@@ -79,9 +105,9 @@ def _places(score: npt.ArrayLike) -> tuple[Integers, Integers]:
     ends[..., :-1] = new[..., 1:]
     last = np.where(ends, count, scores.shape[-1])[..., ::-1]
     last = np.minimum.accumulate(last, axis=-1)[..., ::-1]
-    found = []
-    for places in (first, last):
-        back = np.empty(scores.shape, dtype=np.int64)
-        np.put_along_axis(back, falling, places, axis=-1)
-        found.append(back)
-    return found[0], found[1]
+    first_and_last = []
+    for places in (first, last):  # back into the order of the coefficients
+        unsorted = np.empty(scores.shape, dtype=np.int64)
+        np.put_along_axis(unsorted, falling, places, axis=-1)
+        first_and_last.append(unsorted)
+    return first_and_last[0], first_and_last[1]

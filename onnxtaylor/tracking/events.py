@@ -19,7 +19,7 @@ from onnxtaylor.problem.events import Paths, Progress, open_data
 from onnxtaylor.problem.opening import OpenModel
 from onnxtaylor.results.summaries import DataSummary, GroupSummary
 from onnxtaylor.run.summarize import feature_summaries
-from onnxtaylor.statistics.accumulator import ALL
+from onnxtaylor.statistics.finalize import ALL
 from onnxtaylor.statistics.moments import CoefficientMoments
 
 __all__ = ["Scores", "TrackedEvents", "read_events"]

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-from onnxtaylor.engine.exact.reweighted import FLOATS
+from onnxtaylor.engine.exact.structure import FLOATS
 from onnxtaylor.errors import ModelError, OnnxTaylorWarning, listed
 from onnxtaylor.graph import read_model
 from onnxtaylor.problem.opening import OpenModel

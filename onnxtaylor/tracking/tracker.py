@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.engine.exact.derive import normal_form
-from onnxtaylor.engine.exact.reweighted import (
-    Reweighted,
+from onnxtaylor.engine.exact.reweighted import Reweighted
+from onnxtaylor.engine.exact.structure import (
     Structure,
     float_constants,
     likely_weights,

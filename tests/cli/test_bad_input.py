@@ -203,7 +203,7 @@ def test_two_results_in_one_file_are_refused(refused):
         ("--features", "@.", "Is a directory"),
         ("--features", "@events.csv", "no column"),
         ("--features", "@model.onnx", "not UTF-8"),
-        ("--resume", "events.csv", "--resume events.csv"),
+        ("--resume", "events.csv", "--resume folder events.csv"),
     ],
 )
 def test_option_values_that_make_no_sense(refused, option, value, words):

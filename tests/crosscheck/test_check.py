@@ -19,10 +19,10 @@ from onnxtaylor.crosscheck.verdicts import (
     DIFFERS,
     KINK,
     UNDECIDED,
-    at_events,
     critical,
-    of_coefficients,
-    overall,
+    judge_coefficients,
+    judge_events,
+    overall_verdict,
 )
 from onnxtaylor.data import ArraySource
 from onnxtaylor.errors import OptionError
@@ -341,8 +341,8 @@ def judged(ratio: np.ndarray, kinks: np.ndarray | None = None, budget: float = 1
     bounds = np.full(theirs.shape, budget)
     kinks = np.zeros((len(ratio), 1), bool) if kinks is None else kinks
     ours = theirs + ratio[:, None, None] * bounds
-    codes, found = at_events(ours, theirs, bounds, kinks, indices, np.ones(1))
-    return codes[:, 0, 0], of_coefficients(codes, found, bounds, np.ones((1, 1)))[0, 0]
+    codes, found = judge_events(ours, theirs, bounds, kinks, indices, np.ones(1))
+    return codes[:, 0, 0], judge_coefficients(codes, found, bounds, np.ones((1, 1)))[0, 0]
 
 
 def test_verdicts_at_events():
@@ -399,7 +399,7 @@ def test_so_few_events_that_none_could_differ_are_undecided():
     ],
 )
 def test_the_verdict_of_the_whole(codes, responses, verdict):
-    assert overall(np.array([codes], np.int8), responses_agree=responses) == verdict
+    assert overall_verdict(np.array([codes], np.int8), responses_agree=responses) == verdict
 
 
 def test_a_check_is_frozen():

@@ -12,7 +12,7 @@ import pytest
 
 import onnxtaylor as ot
 from onnxtaylor.engine.exact import engine as exact
-from onnxtaylor.engine.exact.joints import Limits
+from onnxtaylor.engine.exact.joints import JointLimits
 from onnxtaylor.rules import RULES
 from tests.engine.nets import Net
 from tests.engine.pieced import PIECES, Writer
@@ -59,7 +59,7 @@ def test_a_fault_on_joints_only_differs(name, dtype, monkeypatch):
     model, x = in_pieces(name, dtype), a_third_at(place)
     assert ot.cross_check(model, x).verdict == "agrees"
     # as it was before both sides were looked at: the derivative of one piece, or of none
-    monkeypatch.setattr(Limits, "take", lambda *_: None)
+    monkeypatch.setattr(JointLimits, "take", lambda *_: None)
     check = ot.cross_check(model, x)
     assert check.verdict == "differs"
     on_joints = set(np.flatnonzero(x[:, 0] == place).tolist())

@@ -158,7 +158,12 @@ def engine_of(
     function = model if isinstance(model, GraphFunction) else function_of(model)
     n = function.n_features
     indices = MultiIndices.full(n) if alphas is None else MultiIndices.of(n, alphas)
-    defaults = {"spread": np.ones(n), "largest": np.full(n, 4.0), "threads": 2, "errors": False}
+    defaults = {
+        "spread": np.ones(n),
+        "largest": np.full(n, 4.0),
+        "threads": 2,
+        "error_bounds": False,
+    }
     return Differences(function, indices, **{**defaults, **options})  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from onnxtaylor.engine.differences import engine as differences
+from onnxtaylor.engine.differences import chunks
 from onnxtaylor.graph import ModelRequest, read_model
 from onnxtaylor.problem.opening import open_model
 from onnxtaylor.runtime.session import Session
@@ -41,9 +41,9 @@ def test_chunks_and_blocks_do_not_change_a_bit(monkeypatch, accuracy, mixed, lim
     options = {"accuracy": accuracy, "mixed": mixed}
     expected = bits(engine_of(function, **options), x)
     least, most, cache_bytes = LIMITS[limit]
-    monkeypatch.setattr(differences, "MIN_ROWS", least)
-    monkeypatch.setattr(differences, "MAX_ROWS", most)
-    monkeypatch.setattr(differences, "CHUNK_BYTES", cache_bytes)
+    monkeypatch.setattr(chunks, "MIN_ROWS", least)
+    monkeypatch.setattr(chunks, "MAX_ROWS", most)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", cache_bytes)
     rows, bind = [], Session.bind
     monkeypatch.setattr(
         Session, "bind", lambda self, a, b: (rows.append(len(a)), bind(self, a, b))[1]
@@ -89,8 +89,8 @@ def test_networks_agree_over_chunks_and_threads(monkeypatch):
     """Matrix products may sum in another order: then the round-off of the response is left."""
     function, x = function_of(Network().model()), events(100, 4)
     expected = bits(engine_of(function, steps=np.full(4, 2.0**-8)), x)
-    monkeypatch.setattr(differences, "MIN_ROWS", 7)
-    monkeypatch.setattr(differences, "MAX_ROWS", 7)
+    monkeypatch.setattr(chunks, "MIN_ROWS", 7)
+    monkeypatch.setattr(chunks, "MAX_ROWS", 7)
     found = bits(engine_of(function, steps=np.full(4, 2.0**-8), threads=1), x)
     np.testing.assert_allclose(found[0], expected[0], rtol=0, atol=4e-15)
     np.testing.assert_allclose(found[1], expected[1], rtol=0, atol=1e-15 * 2**16 * 10)

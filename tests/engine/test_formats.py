@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 import onnxtaylor
-from onnxtaylor.engine.exact.lane import response_limit
+from onnxtaylor.engine.exact.compared import response_limit
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph.formats import HALF, formats_of
 from onnxtaylor.graph.widen import widened

@@ -54,7 +54,7 @@ def test_wherever_the_number_changes_it_is_one_line(first_cut, options):
     if first_cut:
         assert isinstance(error.value, ProbeError)
         assert "output y has 3 and 0 responses, depending on the event" in text
-        assert "choose another with --output" in text
+        assert "choose another with output=…" in text
     else:
         assert "output y is empty" in text
 

@@ -136,7 +136,7 @@ def test_nodes_inside_branches_count():
 
 def test_what_no_one_knows_of_is_looked_for(monkeypatch):
     """An optimizer that is not on the list is found by comparing, and left out."""
-    monkeypatch.setattr("onnxtaylor.runtime.session.distorting", lambda proto: [])
+    monkeypatch.setattr("onnxtaylor.runtime.session.distorting_optimizers", lambda proto: [])
     monkeypatch.setattr("onnxtaylor.problem.deployed.is_questionable", lambda proto: False)
     proto = norm(reverse=True)
     x = rows(proto)

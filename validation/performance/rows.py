@@ -18,7 +18,7 @@ import numpy.typing as npt
 from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.graph import ModelRequest, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.runtime.session import available_threads
+from onnxtaylor.runtime.provider import available_threads
 from validation.performance.nets import dense_net
 
 FEATURES = 30

@@ -1,8 +1,9 @@
-"""Coefficients by finite differences of the original graph: nothing but evaluation.
+"""Coefficients by finite differences of the original graph, which needs nothing but evaluation.
 
-``engine``    ``Differences``: coefficients and their error estimates
+``engine``    ``Differences``: coefficients and bounds of their errors
 ``stencil``   points and weights
-``steps``     how far: truncation against round-off
+``steps``     widths of the steps: truncation against round-off
 ``noise``     the noise of the responses, measured
+``chunks``    a stencil at any number of events: chunks shared among threads
 ``pipeline``  one thread's way from events to coefficients
 """

@@ -1,4 +1,4 @@
-"""One thread's way from events to coefficients: displace → evaluate → contract, chunk by chunk."""
+"""One thread's pipeline from events to coefficients: displace → evaluate → contract, in chunks."""
 
 from __future__ import annotations
 
@@ -21,10 +21,26 @@ Floats = npt.NDArray[np.float64]
 
 
 class Pipeline:
-    """Buffers for a chunk of ``events`` events or, of one event, for ``block`` stencil points.
+    """Turns chunks of events into coefficients, with buffers that are reused.
 
-    ``steps`` (G, n) are those of the stencil's groups, ``noise`` is needed where it has gaps.
-    ``parallel`` runs the kernels on all of Numba's threads: for a single pipeline only.
+    Parameters
+    ----------
+    session
+        The original model; threads may share it.
+    stencil
+        Points and weights.
+    steps
+        Steps of the stencil's groups, (G, n), in units of the features.
+    outputs
+        Number of responses, C.
+    events
+        Most events of a chunk.
+    block
+        Stencil points that are evaluated at a time.
+    parallel
+        Whether the kernels run on all of Numba's threads: for a single pipeline only.
+    noise
+        Noise of the responses; needed where the stencil has error weights.
     """
 
     def __init__(
@@ -53,26 +69,42 @@ class Pipeline:
         self._round: Callable[..., None] = round_to_grid if parallel else round_to_grid.alone
         self._displace: Callable[..., None] = displace if parallel else displace.alone
         self._contract: Callable[..., None] = contract if parallel else contract.alone
-        self._bound: Callable[..., None] = bound_errors if parallel else bound_errors.alone
+        self._bound_errors: Callable[..., None] = bound_errors if parallel else bound_errors.alone
 
     def run(
         self,
         x: Floats,
         responses: Floats,
         terms: Floats,
-        errors: Floats | None = None,
+        error_bounds: Floats | None = None,
         kinks: npt.NDArray[np.bool_] | None = None,
         evaluated: Callable[[int], None] | None = None,
     ) -> None:
-        """Fills responses (E, C) and terms (E, C, K) at x (E, n), E at most ``events``.
+        """Computes the coefficients of up to ``events`` events.
 
-        Of a stencil with gaps also errors (E, C, K) and kinks (E, n). ``evaluated`` is told how
-        many rows the model has gone through since the last time. Raises ModelError where the model
-        fails.
+        Parameters
+        ----------
+        x
+            Events (E, n).
+        responses
+            Filled with their responses, (E, C).
+        terms
+            Filled with their coefficients, (E, C, K).
+        error_bounds
+            Filled with bounds of abs(t − true), (E, C, K), where the stencil has error weights.
+        kinks
+            Likewise filled with flags of features along which a kink lies within reach, (E, n).
+        evaluated
+            Called with the number of rows that the model has evaluated since its last call.
+
+        Raises
+        ------
+        ModelError
+            The model fails.
         """
-        stencil, weights, count = self._stencil, self._stencil.formula, len(x)
+        stencil, formula, count = self._stencil, self._stencil.formula, len(x)
         centres = self._centres[:count]
-        self._round(np.ascontiguousarray(x), self._widest, weights.reach, self._digits, centres)
+        self._round(np.ascontiguousarray(x), self._widest, formula.reach, self._digits, centres)
         for first in range(0, stencil.points, self._block):
             size = min(self._block, stencil.points - first)
             self._displace(
@@ -80,57 +112,68 @@ class Pipeline:
                 self._steps,
                 stencil.features,
                 stencil.pairs,
-                weights.multiples,
-                weights.corners,
+                formula.multiples,
+                formula.corners,
                 first,
                 self._rows[:count, :size],
             )
             self._call(count, first, size)()
             if evaluated is not None:
                 evaluated(count * size)
-        found = self._responses[:count]
-        responses[:] = found[:, 0]
+        at_points = self._responses[:count]
+        responses[:] = at_points[:, 0]
         self._contract(
-            found,
+            at_points,
+            self._steps,
+            stencil.features,
+            stencil.pairs,
+            stencil.axes_of_pairs,
+            formula.first,
+            formula.second,
+            formula.corner,
+            formula.ridge,
+            stencil.slots_first,
+            stencil.slots_second,
+            stencil.slots_pairs,
+            terms,
+        )
+        if error_bounds is not None and kinks is not None:
+            self._bound(at_points, error_bounds, kinks)
+
+    def _bound(
+        self,
+        at_points: npt.NDArray[Any],
+        error_bounds: Floats,
+        kinks: npt.NDArray[np.bool_],
+    ) -> None:
+        """Fills bounds and kinks from the responses at the stencil's points (E, P, C)."""
+        stencil, weights = self._stencil, self._stencil.error_weights
+        if weights is None or self._noise is None:
+            return
+        self._bound_errors(
+            at_points,
+            self._noise.at(at_points[:, 0]),
+            self._noise.relative,
             self._steps,
             stencil.features,
             stencil.pairs,
             stencil.axes_of_pairs,
             weights.first,
             weights.second,
+            stencil.formula.corners,
             weights.corner,
             weights.ridge,
+            weights.amplified,
+            weights.pooled,
             stencil.slots_first,
             stencil.slots_second,
             stencil.slots_pairs,
-            terms,
-        )
-        if stencil.gaps is None or self._noise is None or errors is None or kinks is None:
-            return
-        self._bound(
-            found,
-            self._noise.at(found[:, 0]),
-            self._noise.relative,
-            self._steps,
-            stencil.features,
-            stencil.pairs,
-            stencil.axes_of_pairs,
-            stencil.gaps.first,
-            stencil.gaps.second,
-            weights.corners,
-            stencil.gaps.corner,
-            stencil.gaps.ridge,
-            stencil.gaps.amplified,
-            stencil.gaps.pooled,
-            stencil.slots_first,
-            stencil.slots_second,
-            stencil.slots_pairs,
-            errors,
+            error_bounds,
             kinks,
         )
 
     def _call(self, events: int, first: int, size: int) -> BoundCall:
-        """The bound call from the rows of this chunk into its place among the responses."""
+        """Binds the rows of a block to their place among the responses, once for each size."""
         key = (events, first, size)
         if key not in self._calls:
             rows: npt.NDArray[Any] = self._rows[:events, :size]

@@ -1,8 +1,9 @@
-"""Which stencil serves a list of multi-indices."""
+"""Stencils: the points and weights that serve a list of multi-indices."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -11,25 +12,57 @@ from onnxtaylor_kernels.points import Formula, formula, point_count
 from onnxtaylor.errors import OptionError
 from onnxtaylor.indices import MultiIndices
 
-__all__ = ["ACCURACIES", "MIXED", "Gaps", "Stencil", "build_stencil"]
+__all__ = ["ACCURACIES", "MIXED", "ErrorWeights", "Stencil", "StencilOptions", "build_stencil"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 ACCURACIES = (2, 4, 6)
 MIXED = ("two", "four")
-REACH = 3  # steps, of a stencil that estimates its errors
+REACH = 3  # steps, of a stencil with error bounds
+
+
+class StencilOptions(TypedDict, total=False):
+    """Options of the stencil.
+
+    Attributes
+    ----------
+    error_bounds
+        Bounds the error of every coefficient and finds kinks, at the price of a stencil that
+        reaches to three steps. Default: True.
+    accuracy
+        Order of accuracy: 2, 4 or 6. By default 6 with error bounds; without them 4 in single
+        precision, where wide steps keep the round-off small, and 2 in double precision.
+    mixed
+        Points of a mixed derivative: the ``two`` corners along one diagonal (default), or all
+        ``four``.
+    """
+
+    error_bounds: bool
+    accuracy: int | None
+    mixed: str
 
 
 @dataclass(frozen=True)
-class Gaps:
-    """What errors are estimated from: weights of one order of accuracy minus those of another.
+class ErrorWeights:
+    """Weights whose sums over the responses bound the errors of coefficients.
 
-    Of ``first`` (2, M), ``second`` (2, M), ``corner`` (2, Q) and ``ridge`` (2, M) the first row
-    compares the value's order with its neighbour's (sixth with fourth, else with sixth), the second
-    row fourth with second where the value is of sixth order, else it is zero. ``amplified`` (3,) is
-    the factor √(Σ w²), the centre's weight included, by which t_i, t_ii and t_ij multiply noise.
-    ``pooled`` lets all axes of an event tell of its noise and convergence.
+    A truncation error shows in the difference of two formulas of unlike accuracy, so the first four
+    are weights of one formula minus those of another. In their first row the formula of the value
+    is compared with its neighbour: sixth order with fourth, others with sixth. In the second row
+    fourth is compared with second where the value is of sixth order; otherwise it is zero.
+
+    Attributes
+    ----------
+    first, second
+        Of t_i and t_ii, (2, M).
+    corner, ridge
+        Of t_ij: at its corners, (2, Q), and at the points on its axes, (2, M).
+    amplified
+        The factors √(Σ w²), the centre's weight included, by which t_i, t_ii and t_ij multiply the
+        noise of the responses, (3,).
+    pooled
+        Whether noise and convergence of an event are judged from all its axes together.
     """
 
     first: Floats
@@ -44,11 +77,24 @@ class Gaps:
 class Stencil:
     """The points that serve a list of multi-indices, and where their coefficients go.
 
-    ``features`` (A,) are the active ones, ``pairs`` (Q, 2) the pairs of them whose t_ij is asked
-    for, ``axes_of_pairs`` (Q, 2) their places in ``features``. ``slots_first`` and
-    ``slots_second`` (A,) are the places of t_i and t_ii among the coefficients, -1 where not
-    asked for, ``slots_pairs`` (Q,) those of t_ij. ``groups`` is 2 where first and second order
-    have points of their own on the axes. ``gaps`` is None where no errors are estimated.
+    Attributes
+    ----------
+    formula
+        Points and weights in units of the steps.
+    features
+        The features that any of the coefficients derives by, (A,).
+    pairs
+        Pairs of features whose t_ij is asked for, (Q, 2).
+    axes_of_pairs
+        The places of these pairs in ``features``, (Q, 2).
+    slots_first, slots_second
+        The places of t_i and t_ii among the coefficients, −1 where not asked for, (A,).
+    slots_pairs
+        The places of t_ij among the coefficients, (Q,).
+    groups
+        2 where first and second order have points of their own on the axes, otherwise 1.
+    error_weights
+        None where no errors are bounded.
     """
 
     formula: Formula
@@ -59,15 +105,26 @@ class Stencil:
     slots_second: Integers
     slots_pairs: Integers
     groups: int
-    gaps: Gaps | None
+    error_weights: ErrorWeights | None
 
     @property
     def points(self) -> int:
-        """Evaluations per event, up to second order 3n² + 3n + 1 with errors and equal steps."""
+        """Evaluations per event; 3n² + 3n + 1 up to second order with error bounds, equal steps."""
         return point_count(self.formula, len(self.features), len(self.pairs), self.groups)
 
     def steps_of_groups(self, steps: Floats) -> Floats:
-        """Of steps (2, n) of first and second order, those of the points on the axes: (G, n)."""
+        """Selects the steps of each group of points on the axes.
+
+        Parameters
+        ----------
+        steps
+            Steps of first and second order, (2, n), in units of the features.
+
+        Returns
+        -------
+        array
+            Steps of the groups, (G, n).
+        """
         if self.groups == 2:
             return np.ascontiguousarray(steps)
         second = len(self.pairs) > 0 or bool((self.slots_second >= 0).any())
@@ -79,22 +136,40 @@ def build_stencil(
     *,
     accuracy: int,
     mixed: str = "two",
-    errors: bool = False,
-    apart: bool = False,
+    error_bounds: bool = False,
+    separate_orders: bool = False,
     pooled: bool = True,
 ) -> Stencil:
-    """Finds the features, pairs and places that the kernels need.
+    """Builds the stencil that the kernels need for some coefficients.
 
-    ``errors`` asks for the points by which errors are estimated, ``apart`` for points on the axes
-    for each order, ``pooled`` as in ``Gaps``. Raises OptionError for third order, and for an
-    accuracy or mixed formula that is not offered.
+    Parameters
+    ----------
+    indices
+        The coefficients, up to second order.
+    accuracy
+        Order of accuracy of the formulas: 2, 4 or 6.
+    mixed
+        Points of a mixed derivative: the ``two`` corners along one diagonal, or all ``four``.
+    error_bounds
+        Adds the points by which errors are bounded.
+    separate_orders
+        Gives first and second order points of their own on the axes, so that steps may differ.
+    pooled
+        See ``ErrorWeights``.
+
+    Raises
+    ------
+    OptionError
+        The order, accuracy or mixed formula is not offered.
     """
     if indices.order > 2:
-        raise OptionError("third order is beyond finite differences: use order 1 or 2")
+        raise OptionError(
+            f"{indices.order} is beyond finite differences: choose 1 or 2", option="order"
+        )
     if accuracy not in ACCURACIES:
-        raise OptionError(f"accuracy {accuracy} is not offered: choose 2, 4 or 6")
+        raise OptionError(f"{accuracy} is not offered: choose 2, 4 or 6", option="accuracy")
     if mixed not in MIXED:
-        raise OptionError(f"mixed formula '{mixed}' is not offered: choose two or four")
+        raise OptionError(f"'{mixed}' is not offered: choose two or four", option="mixed")
     i = indices.table[:, 0].astype(np.int64)
     j = indices.table[:, 1].astype(np.int64) if indices.table.shape[1] > 1 else np.full_like(i, -1)
     slots = np.arange(len(indices))
@@ -108,21 +183,22 @@ def build_stencil(
     slots_second[place[i[second]]] = slots[second]
     pairs = np.ascontiguousarray(np.stack((i[pair], j[pair]), axis=1))
     return Stencil(
-        formula=formula(accuracy, mixed, REACH if errors else 0),
+        formula=formula(accuracy, mixed, REACH if error_bounds else 0),
         features=features,
         pairs=pairs,
         axes_of_pairs=place[pairs],
         slots_first=slots_first,
         slots_second=slots_second,
         slots_pairs=slots[pair],
-        groups=2 if apart and first.any() and not first.all() else 1,
-        gaps=_gaps(accuracy, mixed, pooled) if errors else None,
+        groups=2 if separate_orders and first.any() and not first.all() else 1,
+        error_weights=_error_weights(accuracy, mixed, pooled) if error_bounds else None,
     )
 
 
-def _gaps(accuracy: int, mixed: str, pooled: bool) -> Gaps:
+def _error_weights(accuracy: int, mixed: str, pooled: bool) -> ErrorWeights:
+    """Subtracts formulas of unlike accuracy, all written for points up to three steps away."""
     value, fourth, second, sixth = (formula(a, mixed, REACH) for a in (accuracy, 4, 2, 6))
-    beside = (value, fourth) if accuracy == 6 else (value, sixth)
+    neighbour = (value, fourth) if accuracy == 6 else (value, sixth)
     below = (fourth, second) if accuracy == 6 else (value, value)
     centre = (value.second.sum(), value.corner.sum() + 2 * value.ridge.sum())
     squares = (
@@ -130,11 +206,11 @@ def _gaps(accuracy: int, mixed: str, pooled: bool) -> Gaps:
         (value.second**2).sum() + centre[0] ** 2,
         (value.corner**2).sum() + 2 * (value.ridge**2).sum() + centre[1] ** 2,
     )
-    return Gaps(
-        np.stack([a.first - b.first for a, b in (beside, below)]),
-        np.stack([a.second - b.second for a, b in (beside, below)]),
-        np.stack([a.corner - b.corner for a, b in (beside, below)]),
-        np.stack([a.ridge - b.ridge for a, b in (beside, below)]),
+    return ErrorWeights(
+        np.stack([a.first - b.first for a, b in (neighbour, below)]),
+        np.stack([a.second - b.second for a, b in (neighbour, below)]),
+        np.stack([a.corner - b.corner for a, b in (neighbour, below)]),
+        np.stack([a.ridge - b.ridge for a, b in (neighbour, below)]),
         np.sqrt(squares),
         pooled,
     )

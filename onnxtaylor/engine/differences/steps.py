@@ -1,17 +1,17 @@
-"""Which steps: first by a formula, then by trying steps around it on a few events of the data.
+"""The widths of the steps: first by a formula, then by trials on a few events of the data.
 
 The formula balances truncation against round-off for a function whose derivatives change over half
-a spread of the feature. A function that is steeper or flatter wants other steps, and says so
-itself: the estimated errors of its coefficients (``onnxtaylor_kernels.errors``) are smallest there.
-So the coefficients on the axes are computed at a ladder of steps, all features at once, and each
-feature and order takes the step up to which the upper quartile over pilot events and responses of
-error / noise falls. Pairs then ask whether their features' steps of second order should be
-narrower still: mixed derivatives may be the larger ones. All steps are powers of two, so that
-displacements are exact, and none is below the spacing of the format's numbers.
+a spread of the feature. A function that is steeper or flatter needs other steps: those at which the
+error bounds of its coefficients (``onnxtaylor_kernels.errors``) are smallest. So the coefficients
+on the axes are computed at a ladder of steps, all features at once. Each feature and order takes
+the widest step up to which the upper quartile of error / noise, over pilot events and responses,
+still falls. Mixed derivatives may be larger than those on the axes, so pairs are tried with
+narrower steps of second order, too. All steps are powers of two, so that displacements are exact,
+and none is below the spacing of the format's numbers.
 
-The ladder has ten rungs, with six points per feature and order on each, and at most seven more
-where a feature's best one is the last; of pairs there are at most two for each feature, at three
-steps. So the number of evaluations is bounded.
+The number of evaluations is bounded: the ladder has ten rungs, with six points per feature and
+order on each, and at most seven more where a feature's best rung is the last; pairs are tried at
+three steps, at most two pairs for each feature.
 Sources: W. Press et al., Numerical Recipes, 5.7, for the balance; P. Gill, W. Murray, M. Saunders,
 M. Wright, SIAM J. Sci. Stat. Comput. 4 (1983) 310, for steps chosen by estimated errors.
 """
@@ -26,23 +26,23 @@ import numpy.typing as npt
 
 from onnxtaylor.indices import MultiIndices
 
-__all__ = ["adapt_steps", "formula_steps", "pilot_events", "step_share", "wide_enough"]
+__all__ = ["adapt_steps", "formula_steps", "pilot_events", "step_share", "widen_to_grid"]
 
 Floats = npt.NDArray[np.float64]
 Trial = Callable[[MultiIndices, Floats], Floats]
 
-LENGTH = 0.5
+LENGTH = 0.5  # of a spread, over which derivatives are assumed to change
 PILOT_EVENTS = 32
 PILOT_ROWS = 2**17  # evaluations on the axes
 PILOT_TERMS = 2**22  # coefficients that are held
-LADDER = (0, 1, -1, 2, -2, 3, -3, -4, -5, -6)
-BEYOND = ((4, 5, 6), (-7, -8, -9, -10))  # climbed while the last rung is the best of some
-NARROWER = (0, -1, -2)
-LEVEL = 0.75
+LADDER = (0, 1, -1, 2, -2, 3, -3, -4, -5, -6)  # powers of two, in units of the formula's step
+BEYOND = ((4, 5, 6), (-7, -8, -9, -10))  # tried as long as the last rung is the best of some
+NARROWER = (0, -1, -2)  # of pairs
+LEVEL = 0.75  # quantile of error / noise
 
 
 def step_share(*, digits: int, order: int, accuracy: int) -> float:
-    """c, the step in units of the spread.
+    """Computes c, the step in units of the feature's spread.
 
     It balances truncation against the round-off ε of the response for a function whose derivatives
     change over L = half a spread, in units of L and of the function itself:
@@ -52,9 +52,17 @@ def step_share(*, digits: int, order: int, accuracy: int) -> float:
         first order,  accuracy 2   h²/6  against ε/h          c = L (3 ε)^⅓
         first order,  accuracy 4   h⁴/30 against 3ε/(2h)      c = L (45 ε/4)^⅕
 
-    Accuracy 6 takes the steps of accuracy 4, by whose difference its error is estimated.
-    ``digits`` are the binary digits of the model's format.
+    Accuracy 6 takes the steps of accuracy 4, by whose difference its error is bounded.
     Source: W. Press et al., Numerical Recipes, 5.7.
+
+    Parameters
+    ----------
+    digits
+        Binary digits of the model's format; ε = 2^(1 − digits).
+    order
+        Order of the derivative, 1 or 2.
+    accuracy
+        Order of accuracy of the formula: 2, 4 or 6.
     """
     epsilon = 2.0 ** (1 - digits)
     constant, power = {
@@ -67,17 +75,38 @@ def step_share(*, digits: int, order: int, accuracy: int) -> float:
 
 
 def formula_steps(spread: Floats, *, digits: int, order: int, accuracy: int) -> Floats:
-    """h_i = c·s_i of spreads s (n,) as a power of two; c is ``step_share``."""
+    """Computes h_i = c·s_i, rounded to a power of two, with c from ``step_share``.
+
+    Parameters
+    ----------
+    spread
+        The spread s of each feature, (n,).
+    digits, order, accuracy
+        As in ``step_share``.
+
+    Returns
+    -------
+    array
+        Steps (n,) in units of the features; 0 for a feature without spread.
+    """
     c = step_share(digits=digits, order=order, accuracy=accuracy)
-    with np.errstate(divide="ignore"):  # a constant feature has no spread
+    with np.errstate(divide="ignore"):  # log2(0) of a constant feature
         return np.asarray(2.0 ** np.rint(np.log2(c * spread)), dtype=np.float64)
 
 
-def wide_enough(steps: Floats, largest: Floats, *, reach: float, digits: int) -> Floats:
-    """Steps (…, n), none below the spacing of numbers of ``digits`` bits that they reach.
+def widen_to_grid(steps: Floats, largest: Floats, *, reach: float, digits: int) -> Floats:
+    """Widens steps that are below the spacing of floating-point numbers where they reach.
 
-    ``largest`` (n,) is the largest abs(x) that will be displaced, by up to ``reach`` of the widest
-    of its steps.
+    Parameters
+    ----------
+    steps
+        Steps (…, n) in units of the features.
+    largest
+        The largest abs(x) of each feature that will be displaced, (n,).
+    reach
+        The largest displacement, in units of the widest step.
+    digits
+        Binary digits of the model's format.
     """
     for _ in range(2):  # a wider step may reach across a power of two, where numbers lie wider
         widest = steps.reshape(-1, len(largest)).max(axis=0)
@@ -87,7 +116,20 @@ def wide_enough(steps: Floats, largest: Floats, *, reach: float, digits: int) ->
 
 
 def pilot_events(x: Floats, outputs: int) -> Floats:
-    """At most 32 of the events x (B, n), evenly taken; fewer where the model is large."""
+    """Selects the events at which steps are tried, evenly over x.
+
+    Parameters
+    ----------
+    x
+        Events (B, n).
+    outputs
+        Number of responses, C.
+
+    Returns
+    -------
+    array
+        At most 32 events, (S, n); fewer where the model is large, but at least 2 of two or more.
+    """
     n = x.shape[1]
     rungs = len(LADDER) + sum(map(len, BEYOND))
     rows, terms = 6 * 2 * n * rungs, 2 * n * outputs
@@ -98,11 +140,24 @@ def pilot_events(x: Floats, outputs: int) -> Floats:
 def adapt_steps(
     trial: Trial, indices: MultiIndices, start: Floats, widen: Callable[[Floats], Floats]
 ) -> Floats:
-    """The steps of least estimated error, shape (2, n): of first and of second order.
+    """Finds the steps with the smallest error bounds.
 
-    ``trial(indices, steps)`` gives error / noise of these coefficients at the pilot events and all
-    responses, (M, K); ``widen`` lifts steps that numbers are too coarse for; ``start`` (2, n) is
-    the formula's choice.
+    Parameters
+    ----------
+    trial
+        ``trial(indices, steps)`` computes error / noise of these coefficients at the pilot events
+        and all responses, (M, K).
+    indices
+        The coefficients that the steps are for.
+    start
+        The formula's steps of first and second order, (2, n).
+    widen
+        Widens steps below the spacing of numbers: see ``widen_to_grid``.
+
+    Returns
+    -------
+    array
+        Steps of first and second order, (2, n), in units of the features.
     """
     n = indices.n_features
     active = np.unique(indices.table[indices.table >= 0]).tolist()
@@ -111,7 +166,7 @@ def adapt_steps(
     axes = MultiIndices.of(n, on_axes)
     tried = {k: trial(axes, widen(start * 2.0**k)) for k in LADDER}
     flat = _flat(tried, axes.orders)
-    costs = {k: _cost(errors, flat) for k, errors in tried.items()}
+    costs = {k: _cost(ratios, flat) for k, ratios in tried.items()}
     for side in BEYOND:
         for k in side:
             if not (_cheapest(costs) == k - np.sign(k)).any():
@@ -134,11 +189,12 @@ def adapt_steps(
 
 
 def _cheapest(costs: dict[int, Floats]) -> npt.NDArray[np.int64]:
-    """The rung k of each coefficient: the first one, from narrow to wide, before costs rise.
+    """Finds the rung k of each coefficient: the first one, from narrow to wide, before costs rise.
 
-    Not the least of all: a function that swings within a step has small differences again, and
-    wide steps make little of any difference. Where costs never rise, the least; of equal ones the
-    rung nearest to 0. Where no rung has a finite cost, the narrowest.
+    The least cost of all may be misleading: a function that oscillates within a step has small
+    differences again, and wide steps divide any difference by much. Where costs never rise, the
+    rung of least cost is taken; of equal ones the one nearest to 0; where no cost is finite, the
+    narrowest.
     """
     rungs = np.array(sorted(costs))
     table = np.stack([costs[k] for k in rungs])
@@ -151,10 +207,10 @@ def _cheapest(costs: dict[int, Floats]) -> npt.NDArray[np.int64]:
 
 
 def _flat(tried: dict[int, Floats], orders: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Where a response does not change along a feature at all, (M, K).
+    """Marks where a response does not change along a feature at all, (M, K).
 
-    What is left of the error there is the round-off of the step, which halves m times exactly
-    from rung to rung of a ladder for derivatives of order m.
+    The error bound is nothing but round-off there, which for derivatives of order m is divided by
+    2^m, exactly, from one rung to the next.
     """
     rungs = sorted(tried)
     steps = pairwise(rungs)
@@ -166,20 +222,20 @@ def _flat(tried: dict[int, Floats], orders: npt.NDArray[np.int64]) -> npt.NDArra
     return np.asarray(np.all(halved, axis=0))
 
 
-def _cost(errors: Floats, flat: npt.NDArray[np.bool_] | None) -> Floats:
-    """The upper quartile of errors (M, K); infinite where a response is not finite.
+def _cost(ratios: Floats, flat: npt.NDArray[np.bool_] | None) -> Floats:
+    """Computes the upper quartile of error / noise (M, K); infinite where one is not finite.
 
     Where a response is flat any step will do, and the widest would seem best: events with ``flat``
-    responses have no say, unless all are.
+    responses are left out, unless all are flat.
     """
-    known = np.where(np.isnan(errors), np.inf, errors)
+    costs = np.where(np.isnan(ratios), np.inf, ratios)
     if flat is not None:
-        known = np.where(flat & ~flat.all(axis=0), np.nan, known)
-    return np.asarray(np.nanquantile(known, LEVEL, axis=0, method="higher"), dtype=np.float64)
+        costs = np.where(flat & ~flat.all(axis=0), np.nan, costs)
+    return np.asarray(np.nanquantile(costs, LEVEL, axis=0, method="higher"), dtype=np.float64)
 
 
 def _some_pairs(indices: MultiIndices) -> Sequence[tuple[int, ...]]:
-    """At most two pairs for each feature: all, or evenly taken from those that are asked for."""
+    """Selects at most two pairs for each feature, evenly from those that are asked for."""
     pairs = [alpha for alpha in indices.tuples() if len(set(alpha)) == 2]
     most = 2 * indices.n_features
     if len(pairs) <= most:

@@ -1,8 +1,14 @@
-"""Exact coefficients: the graph's derivative graph, run.
+"""Exact coefficients: the graph is compiled into its derivative graph, which onnxruntime runs.
 
-``derive``      a function's graph → its derivative graph: normalize, observe, compile
-``engine``      ``Exact``: coefficients, and their sums in the graph
-``lane``        one thread's way through the derivative graph
-``joints``      the limit of both sides at events on a joint; ``sides``: the graphs for it
-``reweighted``  coefficients of one graph for ever new weights
+``derive``       a function's graph → its derivative graph: normalize, observe, compile
+``engine``       ``Exact``: coefficients, and their sums in the graph
+``pipeline``     one thread's way from events to coefficients or sums
+``compared``     the derivative graph's responses against the original model's
+``reader``       the graph's output tensors → coefficients
+``joints``       events on a joint get the limit of both sides, where there is one
+``two_sided``    how that limit is taken
+``jumps``        responses that jump beside an event
+``limit_graph``  the derivative graph that is evaluated at both sides
+``reweighted``   coefficients of one graph at fixed events, for ever new weights
+``structure``    what two graphs have in common that differ by their weights
 """

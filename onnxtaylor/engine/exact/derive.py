@@ -32,7 +32,7 @@ from onnxtaylor.runtime.observe import observe
 __all__ = ["derive", "derive_normal", "normal_form"]
 
 Floats = npt.NDArray[np.float64]
-Seen = tuple[Mapping[str, npt.NDArray[Any]], Mapping[str, tuple[int, ...]]]
+Observed = tuple[Mapping[str, npt.NDArray[Any]], Mapping[str, tuple[int, ...]]]
 
 
 def derive(
@@ -46,34 +46,61 @@ def derive(
 ) -> DerivativeGraph:
     """Normalizes a function's graph, observes it and compiles its derivative graph.
 
-    A ``loose`` graph of order 1 or 2 leaves its coefficients in ``pieces``. With ``joints`` the
-    graph says which events lie on one; ``strong`` zeros make products 0 whatever the other factor
-    is; None: where a slope may not be finite. Raises ModelError, naming the operator and node,
-    where that cannot be done.
+    Parameters
+    ----------
+    function
+        The function; its batch must be free.
+    indices
+        The coefficients, up to order 3.
+    x
+        Events (B, n) at which the graph is observed; stand-ins by default.
+    loose
+        Leaves the coefficients of order 1 or 2 in several output tensors, ``pieces``, which is
+        faster than putting them together in the graph.
+    joints
+        Adds an output that says which events lie on a joint.
+    strong
+        Makes zeros of products strong, 0 · ∞ = 0, as a branch that is not taken may have no finite
+        slope. None: only where a slope may not be finite.
+
+    Raises
+    ------
+    ModelError
+        The graph cannot be differentiated; the message names the operator and node.
     """
     normal = normal_form(function, x)
     if indices.order <= 2:
-        return _compiled(normal, indices, x, loose=loose, joints=joints, strong=strong)
+        return _compile(normal, indices, x, loose=loose, joints=joints, strong=strong)
 
     def compiled(
         function: GraphFunction, indices: MultiIndices, *keep: str, joints: bool = False
     ) -> DerivativeGraph:
-        return _compiled(function, indices, x, *keep, joints=joints, strong=strong)
+        return _compile(function, indices, x, *keep, joints=joints, strong=strong)
 
     return third_order(normal, indices, compiled, joints=joints)
 
 
 def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFunction:
-    """The function written in the operators that rules are for.
+    """Writes a function in the operators that have rules.
 
-    Raises ModelError where that cannot be done, and for a fixed batch.
+    Parameters
+    ----------
+    function
+        The function.
+    x
+        Events (B, n) at which conditions of branches are observed; stand-ins by default.
+
+    Raises
+    ------
+    ModelError
+        The graph cannot be written so, or its batch is fixed.
     """
     if function.fixed_batch:
         raise ModelError(
             f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free one"
         )
     wide = function.with_proto(widened(function.proto))
-    plain = simplify(_branched(wide, x).proto, RULES)
+    plain = simplify(_settle(wide, x).proto, RULES)
     return function.with_proto(give_way(plain, is_own))
 
 
@@ -85,37 +112,54 @@ def derive_normal(
     *,
     strong: bool = False,
 ) -> DerivativeGraph:
-    """The loose derivative graph, up to order 2, of a function in normal form, whose initializers
-    ``weights`` become inputs; it says which events lie on a joint, or has ``strong`` zeros. Raises
-    ModelError, naming the operator and node.
+    """Compiles the loose derivative graph of a function in normal form, its weights as inputs.
+
+    Parameters
+    ----------
+    normal
+        The function, from ``normal_form``.
+    indices
+        The coefficients, up to order 2.
+    x
+        Events (B, n) at which the graph is observed; stand-ins by default.
+    weights
+        Names of initializers that become inputs.
+    strong
+        Makes zeros of products strong; otherwise the graph says which events lie on a joint.
+
+    Raises
+    ------
+    ModelError
+        The graph cannot be differentiated; the message names the operator and node.
     """
-    return _compiled(
+    return _compile(
         normal, indices, x, loose=True, weights=weights, joints=not strong, strong=strong
     )
 
 
-def _branched(function: GraphFunction, x: Floats | None) -> GraphFunction:
-    """The modernized function with the branches taken whose conditions do not vary, and without
-    the sequences that are known.
+def _settle(function: GraphFunction, x: Floats | None) -> GraphFunction:
+    """Modernizes a function, and removes its branches and sequences as far as that is possible.
+
+    An If goes whose condition does not vary, a sequence whose tensors are known one by one.
     """
 
-    def known(proto: onnx.ModelProto, waiting: set[str]) -> dict[str, bool]:
+    def evaluate(proto: onnx.ModelProto, conditions: set[str]) -> dict[str, bool]:
         modern = function.with_proto(proto)
         fixed = GraphFacts(modern, observe(modern, x), OPSET).e.constants
-        return {name: bool(fixed[name]) for name in waiting if name in fixed}
+        return {name: bool(fixed[name]) for name in conditions if name in fixed}
 
-    def observed(proto: onnx.ModelProto) -> Seen:
+    def observed(proto: onnx.ModelProto) -> Observed:
         modern = function.with_proto(proto)
-        seen = observe(modern, x)
-        return GraphFacts(modern, seen, OPSET).e.constants, shapes_from(seen)
+        tensors = observe(modern, x)
+        return GraphFacts(modern, tensors, OPSET).e.constants, shapes_from(tensors)
 
-    branched = settle_branches(modernize(function.proto), known)
+    branched = settle_branches(modernize(function.proto), evaluate)
     plain = settle_sequences(branched, observed)
-    # a condition may be the length of a sequence
-    return function.with_proto(plain if plain is branched else settle_branches(plain, known))
+    # once more: a condition may be the length of a sequence
+    return function.with_proto(plain if plain is branched else settle_branches(plain, evaluate))
 
 
-def _compiled(
+def _compile(
     function: GraphFunction,
     indices: MultiIndices,
     x: Floats | None,
@@ -125,12 +169,13 @@ def _compiled(
     joints: bool = False,
     strong: bool | None = False,
 ) -> DerivativeGraph:
-    opset, seen = operator_set(function.proto), observe(function, x)
+    """Observes a function in normal form and compiles its derivative graph."""
+    opset, tensors = operator_set(function.proto), observe(function, x)
     try:
         return compile_terms(
             function,
             indices,
-            seen,
+            tensors,
             opset,
             keep=keep,
             loose=loose,
@@ -139,8 +184,5 @@ def _compiled(
             strong=strong,
         )
     except UNKNOWN_FORM as error:
-        raise ModelError(f"the compiler fails: {_said(error)}") from error
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__} {printable(error)}".strip()
+        message = f"{type(error).__name__} {printable(error)}".strip()
+        raise ModelError(f"the compiler fails: {message}") from error

@@ -1,12 +1,12 @@
 """Exact Taylor coefficients: the graph compiled into its derivative graph, run on onnxruntime.
 
-Every thread has a lane of its own, whose batch has the size that was fastest in a short
+Every thread has a pipeline of its own, whose batch has the size that was fastest in a short
 measurement. The response that the derivative graph computes on its way is compared with the
-original model's, on every batch. Events on a joint, and those at which a coefficient is not finite,
-are looked at from both sides (``engine.joints``).
+original model's, on every batch. At events on a joint, and where a coefficient is not finite, the
+limit of both sides is taken (``onnxtaylor.engine.exact.two_sided``).
 
-Where the coefficients would have to come back from a GPU, ``sums`` makes their sums there. On a CPU
-the kernels do that, on the coefficients that are in the cache.
+Where the coefficients would have to come back from a GPU, their sums are made there, by ``sums``.
+On a CPU the kernels make them, while the coefficients are in the cache.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ import numpy.typing as npt
 from onnxtaylor.compiler.sums import loose_pieces, sums_graph
 from onnxtaylor.engine.base import BatchCoefficients, Watcher
 from onnxtaylor.engine.exact.derive import derive
-from onnxtaylor.engine.exact.joints import Limits, Sides
-from onnxtaylor.engine.exact.lane import Lane, Reader, SumLane
-from onnxtaylor.engine.exact.sides import two_sides
+from onnxtaylor.engine.exact.joints import JointLimits
+from onnxtaylor.engine.exact.limit_graph import make_two_sided_limits
+from onnxtaylor.engine.exact.pipeline import Pipeline, SumPipeline
+from onnxtaylor.engine.exact.reader import CoefficientReader
+from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.progress import Progress, tell
-from onnxtaylor.runtime.session import Session, available_threads, start
+from onnxtaylor.runtime.provider import available_threads
+from onnxtaylor.runtime.session import Session, start
 from onnxtaylor.runtime.sharing import Tally, share
 
 __all__ = ["Exact"]
@@ -36,23 +39,43 @@ Floats = npt.NDArray[np.float64]
 
 SUMS = ("auto", "graph", "kernel")
 BATCHES = (8, 16, 32, 64, 128, 256)
-LARGE = (512, 1024, 2048, 4096)  # worth their memory where a batch leaves sums alone
-SUM_BYTES = 5 * 8  # of t, abs(t), t² and the distances from the first event, in double precision
+LARGE = (512, 1024, 2048, 4096)  # worth their memory where the graph returns only sums
+SUM_BYTES = 5 * 8  # of t, abs(t), t² and the distances from the first event, each a double
 TRIAL_SECONDS = 0.04  # for each batch size that is tried
 BATCH_BYTES = 2**24  # of coefficients that leave the engine at a time
-BATCH_EVENTS, BATCH_MOST = 64, 2**27  # or so many events, while they have no more bytes
+BATCH_EVENTS, BATCH_MOST = 64, 2**27  # at least so many events, if their bytes are no more
 WORK_BYTES = 2**28  # of products (C·n, n) and weighted rows that a thread may hold
 
 
 class Exact:
     """The exact engine of one function.
 
-    ``x`` (B, n) are events at which the graph is observed and timed. ``sums`` says who adds the
-    coefficients of the given number of ``groups`` and bootstrap ``replicates``: the ``graph``, the
-    ``kernel``, or (``auto``) the graph where ``provider`` is cuda and a batch has fewer sums than
-    coefficients, in bytes. ``progress`` is told that the graph is compiled, and which batch sizes
-    are tried. Raises ModelError where an operator has no rule or the derivative graph cannot be
-    run.
+    Parameters
+    ----------
+    function
+        f: Rⁿ → R^C as a graph.
+    indices
+        The coefficients to compute.
+    x
+        Events (B, n) at which the graph is observed and timed.
+    threads
+        Number of pipelines; 0 makes one for each processor.
+    provider
+        ``cpu`` or ``cuda``.
+    sums
+        Who adds the coefficients up: the ``graph``, the ``kernel``, or, with ``auto``, the graph
+        where the provider is cuda and a batch has fewer sums than coefficients, in bytes.
+    groups
+        Number of groups of events that the graph may be asked to sum.
+    replicates
+        Number of bootstrap replicates that it may be asked to sum.
+    progress
+        Told that the graph is compiled, and which batch sizes are tried.
+
+    Raises
+    ------
+    ModelError
+        An operator has no rule, or the derivative graph cannot be run.
     """
 
     name = "exact"
@@ -71,9 +94,9 @@ class Exact:
         progress: Progress | None = None,
     ) -> None:
         if sums not in SUMS:
-            raise ValueError(f"sums {sums!r}: {', '.join(SUMS)} are offered")
+            raise ValueError(f"sums must be one of {', '.join(SUMS)}, got {sums!r}")
         self.indices = indices
-        # of half precision the derivative graph makes single
+        # the derivative graph of a function in half precision computes in single precision
         single = function.precision in ("float16", "bfloat16")
         self.precision = "float32" if single else function.precision
         tell(progress, "compiling", 0, None)
@@ -82,55 +105,60 @@ class Exact:
         self._threads = threads or available_threads()
         self._progress = progress
         self._observed = x
-        self._limits = Limits(self._both_sides)
+        self._limits = JointLimits(self._make_two_sided_limits)
         original = Session(function, provider=provider, threads=1)
         self._outputs = original(x[:1]).shape[1]
         compiled = start(self.graph.proto, provider=provider, threads=1, plain=function.plain)
-        reader = Reader(*loose_pieces(self.graph), function.dtype)
+        reader = CoefficientReader(*loose_pieces(self.graph), function.dtype)
 
-        def lane(events: int) -> Lane:
-            return Lane(compiled, original, reader, events=events, outputs=self._outputs)
+        def pipeline(events: int) -> Pipeline:
+            return Pipeline(compiled, original, reader, events=events, outputs=self._outputs)
 
         self._groups, self._replicates = groups, replicates
-        self._sums: SumLane | None = None
+        self._sums: SumPipeline | None = None
         if sums == "graph" or (sums == "auto" and provider == "cuda"):
             proto = sums_graph(self.graph, groups=groups, replicates=replicates)
             summing = start(proto, provider=provider, threads=self._threads, plain=function.plain)
 
-            def sum_lane(events: int) -> SumLane:
+            def sum_pipeline(events: int) -> SumPipeline:
                 shape = {"groups": groups, "replicates": replicates}
-                return SumLane(summing, original, events=events, outputs=self._outputs, **shape)
+                return SumPipeline(summing, original, events=events, outputs=self._outputs, **shape)
 
             self._size = self._fastest(
-                lambda size: self._sum_trial(sum_lane(size), size), x, (*BATCHES, *LARGE), SUM_BYTES
+                lambda size: self._sum_trial(sum_pipeline(size), size),
+                x,
+                (*BATCHES, *LARGE),
+                SUM_BYTES,
             )
-            # many replicates of few events would be more than the coefficients themselves
-            leaving = 8 * (5 + replicates) * groups / (function.dtype.itemsize * self._size)
-            if sums == "graph" or leaving < 1:
-                self._sums = sum_lane(self._size)
+            # the sums of many replicates over few events would be more than the coefficients
+            ratio = 8 * (5 + replicates) * groups / (function.dtype.itemsize * self._size)
+            if sums == "graph" or ratio < 1:
+                self._sums = sum_pipeline(self._size)
         if self._sums is None:
-            self._size = self._fastest(lambda size: self._trial(lane(size), size), x)
-        self._lanes = [lane(self._size) for _ in range(self._threads)]
+            self._size = self._fastest(lambda size: self._trial(pipeline(size), size), x)
+        self._pipelines = [pipeline(self._size) for _ in range(self._threads)]
 
     @property
     def sums_in_graph(self) -> bool:
-        """Whether ``sums`` is to be asked before ``coefficients``."""
+        """Whether the graph makes sums: then ``sums`` is called in place of ``coefficients``."""
         return self._sums is not None
 
     @property
     def batch_events(self) -> int:
-        """A few batches for every thread, bounded by the memory of the coefficients; one batch
-        where the graph makes the sums.
+        """Number of events to be given at a time.
+
+        A few batches for every thread, bounded by the memory of the coefficients; one batch where
+        the graph makes the sums.
         """
         if self._sums:
             return self._size
         together, event = self._size * self._threads, 8 * len(self.indices) * self._outputs
-        # of large coefficients more than a cache holds: each batch costs a pass through all sums
+        # where one event fills the cache, more than it holds: each batch goes through all sums once
         events = max(BATCH_BYTES // event, min(BATCH_EVENTS, BATCH_MOST // event))
         return int(max(1, min(events, 2**13) // together) * together)
 
     def describe(self) -> dict[str, object]:
-        """The size of the derivative graph, and the kinks that second order does not see."""
+        """Describes the derivative graph: its size, and kinks that second order does not see."""
         return {
             "nodes": len(self.graph.proto.graph.node),
             "piecewise_linear": dict(self.graph.kinks),
@@ -139,22 +167,35 @@ class Exact:
     def coefficients(
         self, x: npt.NDArray[np.float64], watch: Watcher | None = None
     ) -> BatchCoefficients:
-        """t_α at the events x (B, n). Raises ModelError where the responses disagree."""
-        responses, terms = np.empty((len(x), self._outputs)), np.empty(self._shape(len(x)))
-        odd, tally = np.empty(len(x), np.bool_), Tally(len(x), watch)
+        """Computes t_α at events.
 
-        def worker(lane: Lane) -> Callable[[slice], None]:
+        Parameters
+        ----------
+        x
+            Events (B, n), B as large as the caller likes.
+        watch
+            Called now and then, in the caller's thread, with the share that is done.
+
+        Raises
+        ------
+        ModelError
+            A graph fails, or the derivative graph's responses are not the model's.
+        """
+        responses, terms = np.empty((len(x), self._outputs)), np.empty(self._shape(len(x)))
+        flagged, tally = np.empty(len(x), np.bool_), Tally(len(x), watch)
+
+        def worker(pipeline: Pipeline) -> Callable[[slice], None]:
             def work(chunk: slice) -> None:
-                lane.run(x[chunk], responses[chunk], terms[chunk], odd[chunk])
+                pipeline.run(x[chunk], responses[chunk], terms[chunk], flagged[chunk])
                 tally.add(chunk.stop - chunk.start)
 
             return work
 
-        share(len(x), self._size, [worker(lane) for lane in self._lanes], tally)
-        return BatchCoefficients(responses, terms, apart=self._limits.take(x, terms, odd))
+        share(len(x), self._size, [worker(pipeline) for pipeline in self._pipelines], tally)
+        return BatchCoefficients(responses, terms, apart=self._limits.take(x, terms, flagged))
 
-    def _both_sides(self) -> Sides:
-        return two_sides(
+    def _make_two_sided_limits(self) -> TwoSidedLimits:
+        return make_two_sided_limits(
             self._function,
             self.indices,
             self._observed,
@@ -169,50 +210,69 @@ class Exact:
         groups: npt.NDArray[np.int64],
         counts: npt.NDArray[np.uint8],
     ) -> tuple[Floats, Floats] | None:
-        """Sums over the events x (B, n), B at most ``batch_events``, that never leave the graph.
+        """Sums the coefficients of events in the graph, so that only sums leave it.
 
-        Events have weights (B,), groups (B,) and Poisson counts (B, R). Returns moments (5, G, D)
-        and replicates (G, R, D) as ``sums_graph`` has them, or None where a number is not finite or
-        the graph makes no sums: ``coefficients`` will tell. Raises ModelError where the responses
-        disagree.
+        Parameters
+        ----------
+        x
+            Events (B, n), B at most ``batch_events``.
+        weights
+            Their weights, (B,).
+        groups
+            The number of each event's group, (B,).
+        counts
+            The bootstrap's Poisson counts, (B, R).
+
+        Returns
+        -------
+        tuple or None
+            Moments (5, G, D) and replicates (G, R, D) as ``sums_graph`` defines them, D = C·K. None
+            where a number is not finite, an event lies on a joint, or the graph makes no sums: then
+            ``coefficients`` serves these events.
+
+        Raises
+        ------
+        ModelError
+            A graph fails, or the derivative graph's responses are not the model's.
         """
         return None if self._sums is None else self._sums.run(x, weights, groups, counts)
 
-    def _trial(self, lane: Lane, size: int) -> Callable[[Floats], object]:
+    def _trial(self, pipeline: Pipeline, size: int) -> Callable[[Floats], object]:
         shape = self._shape(size)
-        responses, terms, odd = np.empty(shape[:2]), np.empty(shape), np.empty(size, np.bool_)
-        return lambda x: lane.run(x, responses, terms, odd)
+        responses, terms, flagged = np.empty(shape[:2]), np.empty(shape), np.empty(size, np.bool_)
+        return lambda x: pipeline.run(x, responses, terms, flagged)
 
-    def _sum_trial(self, lane: SumLane, size: int) -> Callable[[Floats], object]:
+    def _sum_trial(self, pipeline: SumPipeline, size: int) -> Callable[[Floats], object]:
         groups = np.arange(size) % self._groups
         counts = np.ones((size, self._replicates), np.uint8)
-        return lambda x: lane.run(x, np.ones(size), groups, counts)
+        return lambda x: pipeline.run(x, np.ones(size), groups, counts)
 
     def _fastest(
         self,
         trial: Callable[[int], Callable[[Floats], object]],
         x: Floats,
         sizes: Sequence[int] = BATCHES,
-        beside: int = 0,
+        extra_bytes: int = 0,
     ) -> int:
-        """The batch size with the most events per second in one lane; ``beside`` are bytes that
-        each coefficient needs more.
+        """Finds the batch size with the most events per second in one pipeline.
+
+        Each coefficient needs ``extra_bytes`` beside those of the derivative graph.
         """
         best, rate = 1, 0.0
-        each = self._event_bytes() + beside * self._outputs * len(self.indices)
+        each = self._event_bytes() + extra_bytes * self._outputs * len(self.indices)
         for size in (1, *sizes):
             if size > 1 and (size * each > WORK_BYTES or size > 64 * len(x)):
                 break
             tell(self._progress, "batch size", size, None)
-            found = size / _seconds(trial(size), np.resize(x, (size, x.shape[1])))
-            if found > rate:
-                best, rate = size, found
-            elif found < 0.7 * rate:
+            current = size / _seconds(trial(size), np.resize(x, (size, x.shape[1])))
+            if current > rate:
+                best, rate = size, current
+            elif current < 0.7 * rate:  # well beyond the best: larger ones are slower still
                 break
         return best
 
     def _event_bytes(self) -> int:
-        """Numbers that one event may need at a time, in bytes."""
+        """Estimates the memory of the derivative graph's largest tensors for one event."""
         n, size = self._function.n_features, self._function.dtype.itemsize
         widest = max(self._function.width, n)
         if self.indices.order == 1:
@@ -224,8 +284,8 @@ class Exact:
 
 
 def _seconds(run: Callable[[Floats], object], x: Floats) -> float:
-    """The least time that a lane takes for the events x (B, n)."""
-    run(x)  # memory is laid out
+    """Measures the least time in seconds that ``run`` takes for the events x (B, n)."""
+    run(x)  # the first run allocates memory and is slower
     spent, fewest = 0.0, np.inf
     for calls in count():
         if (calls >= 3 and spent > TRIAL_SECONDS) or spent > 2 * TRIAL_SECONDS:

@@ -2,23 +2,21 @@
 
 The derivative graph is compiled once, with the weights as inputs. What a fresh compilation folds
 into constants, such as the Jacobian rows before the first nonlinearity, the graph computes from
-them whenever it runs. Weights that a rule had to know by value are frozen: other values need
-another compilation.
+the weights whenever it runs. Weights that a rule had to know by value are frozen: other values of
+them need another compilation.
 
-Events on a joint, and those at which a coefficient is not finite, are looked at from both sides, as
-by the exact engine: by a second graph whose products have strong zeros.
+At events on a joint, and where a coefficient is not finite, the limit of both sides is taken, as by
+the exact engine (``onnxtaylor.engine.exact.two_sided``), with a second graph whose products have
+strong zeros.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx import TensorProto, numpy_helper
 from onnxtaylor_kernels.collect import flag_not_finite
 
 from onnxtaylor.compiler import DerivativeGraph
@@ -26,124 +24,57 @@ from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.compiler.sums import loose_pieces
 from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.engine.exact.derive import derive_normal
-from onnxtaylor.engine.exact.joints import Limits, Sides
-from onnxtaylor.engine.exact.lane import Reader
+from onnxtaylor.engine.exact.joints import JointLimits
+from onnxtaylor.engine.exact.reader import CoefficientReader
+from onnxtaylor.engine.exact.structure import float_constants
+from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.function import DIGITS
-from onnxtaylor.graph.prune import subgraphs
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.runtime.session import available_threads, reason, start
+from onnxtaylor.runtime.provider import available_threads
+from onnxtaylor.runtime.reason import reason
+from onnxtaylor.runtime.session import start
 from onnxtaylor.runtime.sharing import share
 
-__all__ = [
-    "Reweighted",
-    "Structure",
-    "float_constants",
-    "likely_weights",
-    "structure_of",
-    "with_stored_constants",
-]
+__all__ = ["Reweighted"]
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
-FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
-CHUNK_BYTES = 2**22  # of what one chunk of events occupies on its way: it should fit a cache
+CHUNK_BYTES = 2**22  # of the graph's tensors for one chunk of events: they should fit a cache
 PART_BYTES = 2**26  # of coefficients that leave the engine at a time
 
 
-def float_constants(function: GraphFunction) -> dict[str, Array]:
-    """The values of a graph's floating-point initializers."""
-    tensors = function.proto.graph.initializer
-    return {t.name: numpy_helper.to_array(t) for t in tensors if t.data_type in FLOATS}
-
-
-def likely_weights(normal: GraphFunction) -> list[str]:
-    """The initializers that training is likely to change: no single numbers."""
-    return [t.name for t in normal.proto.graph.initializer if t.data_type in FLOATS and t.dims]
-
-
-def with_stored_constants(function: GraphFunction) -> GraphFunction:
-    """The function with the tensors of its Constant nodes as initializers: some exporters keep
-    weights there, as attributes.
-    """
-    kept = [n for n in function.proto.graph.node if not _holds_tensor(n)]
-    if len(kept) == len(function.proto.graph.node):
-        return function
-    proto = onnx.ModelProto()
-    proto.CopyFrom(function.proto)
-    del proto.graph.node[:]
-    proto.graph.node.extend(kept)
-    for node in filter(_holds_tensor, function.proto.graph.node):
-        proto.graph.initializer.append(node.attribute[0].t)
-        proto.graph.initializer[-1].name = node.output[0]
-    return function.with_proto(proto)
-
-
-def _holds_tensor(node: onnx.NodeProto) -> bool:
-    return bool(node.op_type == "Constant" and node.attribute[0].name == "value")
-
-
-@dataclass(frozen=True)
-class Structure:
-    """All of a graph but the values of its floating-point constants and the names of its tensors.
-
-    Of equal ``key``: the same nodes in the same order, connected in the same way, with the same
-    attributes; constants of the same shapes and formats, and of the same values where they are no
-    floating-point numbers. ``constants`` are the names of the floating-point ones, in the order in
-    which nodes read them: exporters give other names each time, the order stays.
-    """
-
-    key: bytes
-    constants: tuple[str, ...]
-
-
-def structure_of(function: GraphFunction) -> Structure:
-    """The structure of a function's graph. Where nodes have subgraphs, names count, too."""
-    graph = function.proto.graph
-    proto = onnx.ModelProto()
-    proto.opset_import.extend(function.proto.opset_import)
-    proto.functions.extend(function.proto.functions)
-    named = any(subgraph for node in graph.node for subgraph in subgraphs(node))
-    numbers: dict[str, str] = {"": ""}
-
-    def called(name: str) -> str:
-        return name if named else numbers.setdefault(name, str(len(numbers)))
-
-    called(function.feed)
-    for node in graph.node:
-        kept = proto.graph.node.add()
-        kept.CopyFrom(node)
-        for field in ("name", "doc_string"):
-            kept.ClearField(field)
-        for names in (kept.input, kept.output):
-            names[:] = [called(name) for name in names]
-    tensors = {t.name: t for t in graph.initializer}
-    order = [name for name in dict.fromkeys(numbers if not named else tensors) if name in tensors]
-    for name in order:
-        tensor = tensors[name]
-        if tensor.data_type in FLOATS:
-            kind = {"data_type": tensor.data_type, "dims": list(tensor.dims)}
-            proto.graph.initializer.append(TensorProto(name=called(name), **kind))
-        else:
-            value = numpy_helper.to_array(tensor)
-            proto.graph.initializer.append(numpy_helper.from_array(value, called(name)))
-    for ports, own in ((proto.graph.input, graph.input), (proto.graph.output, graph.output)):
-        for port in own:
-            kind = port.type.tensor_type
-            ports.append(onnx.ValueInfoProto(name=called(port.name)))
-            ports[-1].type.tensor_type.elem_type = kind.elem_type
-    key: bytes = proto.SerializeToString(deterministic=True)
-    floats = (name for name in order if tensors[name].data_type in FLOATS)
-    return Structure(key, tuple(floats))
-
-
 class Reweighted:
-    """The exact engine of a function in ``normal`` form at the events x (B, n).
+    """The exact engine of a function at fixed events, whose weights may change.
 
-    ``weights`` are names of floating-point initializers that ``swap`` may give other values.
-    Raises ModelError where an operator has no rule or the derivative graph cannot be run.
+    Parameters
+    ----------
+    normal
+        The function in normal form: see ``onnxtaylor.engine.exact.derive.normal_form``.
+    indices
+        The coefficients, up to order 2.
+    x
+        Events (B, n).
+    weights
+        Names of floating-point initializers that ``swap`` may give other values.
+    threads
+        Number of threads; 0 takes one for each processor.
+
+    Attributes
+    ----------
+    outputs
+        Number of responses, C.
+    kinks
+        Numbers of piecewise linear nodes by operator.
+    frozen
+        The weights that the compiler had to read by value.
+
+    Raises
+    ------
+    ModelError
+        An operator has no rule, or the derivative graph cannot be run.
     """
 
     def __init__(
@@ -161,8 +92,8 @@ class Reweighted:
         self._current = {name: self._values[name] for name in self._weights}
         graph = derive_normal(normal, indices, x, weights)
         self.kinks = dict(graph.kinks)
-        self.frozen = graph.frozen  # the weights that the compiler read by value
-        self._graph = _Fed(graph, normal)
+        self.frozen = graph.frozen
+        self._graph = _WeightedGraph(graph, normal)
         self._x = np.ascontiguousarray(x, dtype=normal.dtype)
         self.outputs = int(self._graph.run(self._x[:1], self._current)[0].shape[1])
         n, size = normal.n_features, normal.dtype.itemsize
@@ -173,17 +104,25 @@ class Reweighted:
         each = 8 * self.outputs * len(indices)
         self._part = int(max(self._chunk * self._threads, PART_BYTES // each))
         self._events = np.asarray(x, np.float64)
-        self._limits = Limits(self._both_sides)
+        self._limits = JointLimits(self._make_two_sided_limits)
 
     def swap(self, values: Mapping[str, Array]) -> str | None:
-        """Gives initializers other values, of the shapes and formats that they have.
+        """Gives weights other values.
 
-        Returns None, or the name of one whose new value needs another compilation: then nothing
-        is changed.
+        Parameters
+        ----------
+        values
+            Arrays by name, of the shapes and formats that the weights have.
+
+        Returns
+        -------
+        str or None
+            None, or the name of a weight whose new value needs another compilation: then no weight
+            is changed.
         """
         for name, value in values.items():
-            fixed = name not in self._weights or name in self.frozen
-            if fixed and not np.array_equal(value, self._values[name], equal_nan=True):
+            constant = name not in self._weights or name in self.frozen
+            if constant and not np.array_equal(value, self._values[name], equal_nan=True):
                 return name
         for name in self._current:
             if name in values:
@@ -191,25 +130,34 @@ class Reweighted:
         return None
 
     def coefficients(self) -> Iterator[tuple[slice, BatchCoefficients]]:
-        """Responses and coefficients of the events, part by part; arrays are reused.
+        """Computes the coefficients of all events with the present weights, part by part.
 
-        Raises ModelError where the graph fails.
+        Yields
+        ------
+        tuple
+            The place of a part among the events, and its coefficients, whose arrays are reused.
+
+        Raises
+        ------
+        ModelError
+            The graph fails.
         """
         size = min(self._part, len(self._x))
         responses = np.empty((size, self.outputs))
         terms = np.empty((size, self.outputs, len(self.indices)))
-        for start_ in range(0, len(self._x), size):
-            part = slice(start_, min(start_ + size, len(self._x)))
+        for first in range(0, len(self._x), size):
+            part = slice(first, min(first + size, len(self._x)))
             count = part.stop - part.start
-            odd = np.empty(count, np.bool_)
-            self._fill(self._graph, self._x[part], responses[:count], terms[:count], odd)
-            apart = self._limits.take(self._events[part], terms[:count], odd)
-            yield part, BatchCoefficients(responses[:count], terms[:count], apart=apart)
+            flagged = np.empty(count, np.bool_)
+            self._fill(self._graph, self._x[part], responses[:count], terms[:count], flagged)
+            no_derivative = self._limits.take(self._events[part], terms[:count], flagged)
+            yield part, BatchCoefficients(responses[:count], terms[:count], apart=no_derivative)
 
-    def _both_sides(self) -> Sides:
+    def _make_two_sided_limits(self) -> TwoSidedLimits:
         graph = derive_normal(self._normal, self.indices, self._x, self._weights, strong=True)
-        # a weight that it alone read by value may have another one by now
-        strong = _Fed(graph, self._normal) if graph.frozen <= self.frozen else self._graph
+        # a weight that only this graph had to read by value may have changed since: then the first
+        # graph has to do
+        strong = _WeightedGraph(graph, self._normal) if graph.frozen <= self.frozen else self._graph
 
         def respond(points: Floats) -> Floats:
             rows = np.ascontiguousarray(points, dtype=self._x.dtype)
@@ -220,44 +168,46 @@ class Reweighted:
         def differentiate(points: Floats) -> Floats:
             rows = np.ascontiguousarray(points, dtype=self._x.dtype)
             terms = np.empty((len(rows), self.outputs, len(self.indices)))
-            odd = np.empty(len(rows), np.bool_)
-            self._fill(strong, rows, np.empty(terms.shape[:2]), terms, odd)
+            flagged = np.empty(len(rows), np.bool_)
+            self._fill(strong, rows, np.empty(terms.shape[:2]), terms, flagged)
             return terms
 
         digits = DIGITS[str(self._x.dtype)]
-        return Sides(self.indices, self._events, digits, respond, differentiate)
+        return TwoSidedLimits(self.indices, self._events, digits, respond, differentiate)
 
     def _fill(
         self,
-        graph: _Fed,
+        graph: _WeightedGraph,
         x: Array,
         responses: Floats,
         terms: Floats,
-        odd: npt.NDArray[np.bool_],
+        flagged: npt.NDArray[np.bool_],
     ) -> None:
+        """Fills responses, coefficients and flags of events, shared among the threads."""
+
         def work(chunk: slice) -> None:
-            graph.read(x[chunk], self._current, responses[chunk], terms[chunk], odd[chunk])
+            graph.read(x[chunk], self._current, responses[chunk], terms[chunk], flagged[chunk])
 
         share(len(x), self._chunk, [work] * self._threads)
 
 
-class _Fed:
-    """A derivative graph that is given rows of features and values of the weights."""
+class _WeightedGraph:
+    """A session of a derivative graph that takes features and values of the weights."""
 
     def __init__(self, graph: DerivativeGraph, normal: GraphFunction) -> None:
         self._session = start(graph.proto, threads=1, plain=normal.plain)
         self._feed, self._weights = normal.feed, graph.weights
         self._names = [output.name for output in self._session.get_outputs()]
-        self._reader = Reader(*loose_pieces(graph), normal.dtype, many=True)
+        self._reader = CoefficientReader(*loose_pieces(graph), normal.dtype, many=True)
 
     def run(self, rows: Array, values: Mapping[str, Array]) -> list[Array]:
-        """Its outputs, the responses first. Raises ModelError where it fails."""
+        """Returns the graph's outputs, the responses first. Raises ModelError where it fails."""
         feeds = {self._feed: rows, **{name: values[name] for name in self._weights}}
         try:
-            found: list[Array] = self._session.run(self._names, feeds)
+            answer: list[Array] = self._session.run(self._names, feeds)
         except Exception as error:
             raise ModelError(f"the derivative graph fails: {reason(error)}") from None
-        return found
+        return answer
 
     def read(
         self,
@@ -265,14 +215,15 @@ class _Fed:
         values: Mapping[str, Array],
         responses: Floats,
         terms: Floats,
-        odd: npt.NDArray[np.bool_],
+        flagged: npt.NDArray[np.bool_],
     ) -> None:
-        """Fills responses (E, C) and terms (E, C, K); ``odd`` (E,) is set for events on a joint,
-        and where a coefficient is not finite.
+        """Fills responses (E, C), terms (E, C, K) and flags (E,).
+
+        Flagged are events on a joint, and those at which a coefficient is not finite.
         """
-        found = dict(zip(self._names, self.run(rows, values), strict=True))
-        responses[:] = found[self._names[0]]
-        self._reader.read(found, terms)
-        flag_not_finite.alone(terms, odd)
-        if JOINT_EVENTS in found:
-            odd |= found[JOINT_EVENTS][:, 0] > 0
+        answer = dict(zip(self._names, self.run(rows, values), strict=True))
+        responses[:] = answer[self._names[0]]
+        self._reader.read(answer, terms)
+        flag_not_finite.alone(terms, flagged)
+        if JOINT_EVENTS in answer:
+            flagged |= answer[JOINT_EVENTS][:, 0] > 0

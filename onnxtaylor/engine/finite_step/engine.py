@@ -32,7 +32,8 @@ from onnxtaylor.engine.base import BatchCoefficients, Watcher
 from onnxtaylor.engine.differences.stencil import build_stencil
 from onnxtaylor.engine.finite_step.moves import Moves
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.runtime.session import Session, available_threads
+from onnxtaylor.runtime.provider import available_threads
+from onnxtaylor.runtime.session import Session
 from onnxtaylor.runtime.sharing import Tally, share
 
 __all__ = ["FiniteStep"]

@@ -168,10 +168,10 @@ def test_chosen_coefficients_are_those_of_the_full_run(alphas, dtype):
 
 def test_without_errors_there_are_none():
     net, x = Net("tanh"), events_of(6, 20)
-    engine, answer = judged(net.model(), x, errors=False)
+    engine, answer = judged(net.model(), x, error_bounds=False)
     assert answer.errors is None
     assert answer.kinks is None
-    assert engine.points == judged(net.model(), x, accuracy=4, errors=False)[0].points
+    assert engine.points == judged(net.model(), x, accuracy=4, error_bounds=False)[0].points
 
 
 @formats

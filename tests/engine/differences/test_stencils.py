@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from onnxtaylor.engine.differences.stencil import build_stencil
-from onnxtaylor.engine.differences.steps import formula_steps, wide_enough
+from onnxtaylor.engine.differences.steps import formula_steps, widen_to_grid
 from onnxtaylor.errors import OptionError
 from onnxtaylor.indices import MultiIndices
 from tests.engine.paper import (
@@ -63,10 +63,10 @@ def test_the_engine_describes_its_stencil():
 @pytest.mark.parametrize(
     ("order", "options", "message"),
     [
-        (3, {}, "third order"),
+        (3, {}, "order 3 is beyond finite differences"),
         (2, {"accuracy": 3}, "accuracy 3"),
         (2, {"accuracy": 8}, "accuracy 8"),
-        (2, {"mixed": "three"}, "mixed formula"),
+        (2, {"mixed": "three"}, "mixed 'three'"),
     ],
 )
 def test_what_is_not_offered_is_refused(order, options, message):
@@ -84,7 +84,7 @@ def test_steps_are_powers_of_two_not_below_the_spacing_of_numbers(digits, order,
     spread = 10.0 ** random.uniform(-12, 12, 500)
     largest = spread * 10.0 ** random.uniform(0, 12, 500)
     wanted = formula_steps(spread, digits=digits, order=order, accuracy=accuracy)
-    steps = wide_enough(wanted, largest, reach=stencil.formula.reach, digits=digits)
+    steps = widen_to_grid(wanted, largest, reach=stencil.formula.reach, digits=digits)
     assert (np.frexp(steps)[0] == 0.5).all()
     assert (steps >= np.spacing(largest) * 2.0 ** (53 - digits)).all()
     # they grow with the feature's spread wherever its numbers are fine enough

@@ -12,7 +12,7 @@ from onnxtaylor.engine.differences.steps import (
     NARROWER,
     adapt_steps,
     pilot_events,
-    wide_enough,
+    widen_to_grid,
 )
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.runtime.session import Session
@@ -175,7 +175,7 @@ def test_given_steps_replace_the_choice():
 def test_widening_keeps_wide_steps():
     largest = np.array([1.0, 1000.0])
     steps = np.array([[2.0**-30, 2.0**-30], [0.5, 0.5]])
-    found = wide_enough(steps, largest, reach=3.0, digits=24)
+    found = widen_to_grid(steps, largest, reach=3.0, digits=24)
     np.testing.assert_array_equal(found, [[2.0**-22, 2.0**-14], [0.5, 0.5]])
 
 

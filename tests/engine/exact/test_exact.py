@@ -20,7 +20,8 @@ from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices, count
 from onnxtaylor.results.taylor import TaylorResult
-from onnxtaylor.runtime.session import PROVIDERS, start
+from onnxtaylor.runtime.provider import PROVIDERS
+from onnxtaylor.runtime.session import start
 from tests.engine.paper import Graph
 from validation.performance.nets import dense_net
 

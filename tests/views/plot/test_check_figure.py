@@ -8,7 +8,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from onnxtaylor.crosscheck.result import Comparisons, CrossCheck, Responses, not_run
+from onnxtaylor.crosscheck.comparisons import Comparisons, Responses
+from onnxtaylor.crosscheck.result import CrossCheck, not_run
 from onnxtaylor.crosscheck.verdicts import AGREES, DIFFERS, KINK, UNDECIDED
 from onnxtaylor.errors import OptionError
 from onnxtaylor.indices import MultiIndices

@@ -52,7 +52,7 @@ def our_engine(function: GraphFunction, pilot: Floats, x: Floats, *, errors: boo
         spread=pilot.std(axis=0),
         largest=abs(x).max(axis=0),
         x=pilot,
-        errors=errors,
+        error_bounds=errors,
         threads=1,
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import validation.performance.peers as package
 from onnxtaylor.files.whole import write_whole
-from onnxtaylor.runtime.session import available_threads
+from onnxtaylor.runtime.provider import available_threads
 from validation.performance.peers.compare import compare, load
 from validation.performance.peers.net import NETS, Net
 from validation.performance.peers.programs import EXACT, PROGRAMS

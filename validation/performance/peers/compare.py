@@ -9,7 +9,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from onnxtaylor.runtime.session import available_threads
+from onnxtaylor.runtime.provider import available_threads
 from validation.performance.peers.net import Net
 from validation.performance.peers.process import Late, Stopped, Worker
 from validation.performance.peers.programs import EXACT, PROGRAMS

@@ -1,4 +1,4 @@
-"""The graphs by which events on a joint are looked at from both sides."""
+"""The derivative graph that is evaluated at both sides of events on a joint."""
 
 from __future__ import annotations
 
@@ -7,39 +7,58 @@ import numpy.typing as npt
 
 from onnxtaylor.compiler.sums import loose_pieces
 from onnxtaylor.engine.exact.derive import derive
-from onnxtaylor.engine.exact.joints import Sides
-from onnxtaylor.engine.exact.lane import Reader
+from onnxtaylor.engine.exact.reader import CoefficientReader
+from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.runtime.promotion import promote
-from onnxtaylor.runtime.session import Session, reason, start
+from onnxtaylor.runtime.reason import reason
+from onnxtaylor.runtime.session import Session, start
 
-__all__ = ["two_sides"]
+__all__ = ["make_two_sided_limits"]
 
 Floats = npt.NDArray[np.float64]
 
-BYTES = 2**26  # of coefficients that the graph makes at a time
+BYTES = 2**26  # of coefficients that the graph computes at a time
 
 
-def two_sides(
+def make_two_sided_limits(
     function: GraphFunction,
     indices: MultiIndices,
     x: Floats,
     *,
     provider: str = "cpu",
     threads: int = 0,
-) -> Sides:
-    """Looks at a function beside its joints, in double precision where it can be promoted.
+) -> TwoSidedLimits:
+    """Compiles the graph by which limits at joints are taken.
 
-    Products have strong zeros: a branch that is not taken may have no finite slope. x (B, n) are
-    events at which the graph is observed. Raises ModelError where that cannot be compiled.
+    It computes in double precision where the function can be promoted. Its products have strong
+    zeros, 0 · ∞ = 0, since a branch that is not taken may have no finite slope.
+
+    Parameters
+    ----------
+    function
+        The function to differentiate.
+    indices
+        The coefficients.
+    x
+        Events (B, n) at which the graph is observed.
+    provider
+        ``cpu`` or ``cuda``.
+    threads
+        Threads inside the sessions; 0 takes one for each processor.
+
+    Raises
+    ------
+    ModelError
+        The derivative graph cannot be compiled.
     """
     fine = promote(function, x, provider=provider).function
     try:
         graph = derive(fine, indices, x, loose=True, strong=True)
-    except ModelError:
+    except ModelError:  # the promoted graph may have operators without a rule
         if fine is function:
             raise
         fine = function
@@ -48,7 +67,7 @@ def two_sides(
     compiled = start(graph.proto, provider=provider, threads=threads, plain=fine.plain)
     names = [output.name for output in compiled.get_outputs()]
     feed = compiled.get_inputs()[0].name
-    reader = Reader(*loose_pieces(graph), fine.dtype)
+    reader = CoefficientReader(*loose_pieces(graph), fine.dtype)
     outputs = session(x[:1]).shape[1]
     size = max(1, BYTES // (8 * outputs * len(indices)))
 
@@ -63,4 +82,4 @@ def two_sides(
             reader.read(dict(zip(names, answers, strict=True)), terms[k : k + size])
         return terms
 
-    return Sides(indices, x, DIGITS[str(fine.dtype)], session, differentiate)
+    return TwoSidedLimits(indices, x, DIGITS[str(fine.dtype)], session, differentiate)

@@ -1,0 +1,164 @@
+"""One thread's pipeline from events to exact coefficients, or to their sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnxtaylor_kernels.collect import flag_not_finite
+
+from onnxtaylor.compiler.joints import JOINT_EVENTS
+from onnxtaylor.compiler.sums import COUNTS, FIRST, GROUPS, MOMENTS, REPLICATES, WEIGHTS
+from onnxtaylor.engine.exact.compared import ComparedGraph
+from onnxtaylor.engine.exact.reader import CoefficientReader
+from onnxtaylor.runtime.session import Session
+
+__all__ = ["Pipeline", "SumPipeline"]
+
+Floats = npt.NDArray[np.float64]
+
+
+class Pipeline:
+    """One thread's way from events to coefficients: run the graph, compare, collect.
+
+    Parameters
+    ----------
+    compiled
+        onnxruntime session of a derivative graph; threads may share it.
+    original
+        The model that was differentiated; threads may share it.
+    reader
+        Puts the graph's outputs together.
+    events
+        Events that the graph is given at a time.
+    outputs
+        Number of responses, C.
+    """
+
+    def __init__(
+        self,
+        compiled: Any,
+        original: Session,
+        reader: CoefficientReader,
+        *,
+        events: int,
+        outputs: int,
+    ) -> None:
+        self._graph = ComparedGraph(compiled, original, events=events, outputs=outputs)
+        self._reader = reader
+
+    def run(
+        self, x: Floats, responses: Floats, terms: Floats, flagged: npt.NDArray[np.bool_]
+    ) -> None:
+        """Computes the coefficients of up to ``events`` events.
+
+        Parameters
+        ----------
+        x
+            Events (E, n).
+        responses
+            Filled with their responses, (E, C).
+        terms
+            Filled with their coefficients, (E, C, K).
+        flagged
+            Filled with flags of the events on a joint, and of those at which a coefficient is not
+            finite, (E,).
+
+        Raises
+        ------
+        ModelError
+            A graph fails, or the two disagree on the responses.
+        """
+        count, answer = len(x), self._graph.run(x)
+        responses[:] = answer[self._graph.response][:count]
+        self._reader.read(answer, terms)
+        flag_not_finite.alone(terms, flagged)
+        if JOINT_EVENTS in answer:
+            flagged |= answer[JOINT_EVENTS][:count, 0] > 0
+
+
+class SumPipeline:
+    """One thread's way from events to sums over them, which the graph itself makes.
+
+    Parameters
+    ----------
+    compiled
+        onnxruntime session of a ``sums_graph``.
+    original
+        The model that was differentiated.
+    events
+        Events that the graph is given at a time.
+    outputs
+        Number of responses, C.
+    groups, replicates
+        Numbers of groups of events, G, and of bootstrap replicates, R, that the graph was made for.
+    """
+
+    def __init__(
+        self,
+        compiled: Any,
+        original: Session,
+        *,
+        events: int,
+        outputs: int,
+        groups: int,
+        replicates: int,
+    ) -> None:
+        self._graph = ComparedGraph(compiled, original, events=events, outputs=outputs)
+        self._weights = np.zeros((groups, events))
+        self._groups = np.zeros(events, np.int64)
+        self._counts = np.zeros((events, replicates), np.uint8)
+
+    def run(
+        self,
+        x: Floats,
+        weights: Floats,
+        groups: npt.NDArray[np.int64],
+        counts: npt.NDArray[np.uint8],
+    ) -> tuple[Floats, Floats] | None:
+        """Sums over up to ``events`` events.
+
+        Parameters
+        ----------
+        x
+            Events (E, n).
+        weights
+            Their weights, (E,).
+        groups
+            The number of each event's group, (E,).
+        counts
+            The bootstrap's Poisson counts, (E, R).
+
+        Returns
+        -------
+        tuple or None
+            Moments (5, G, D) and replicates (G, R, D). None where a sum or a response is not
+            finite, or an event lies on a joint: such events need ``Pipeline``.
+
+        Raises
+        ------
+        ModelError
+            A graph fails, or the two disagree on the responses.
+        """
+        count = len(x)
+        self._weights.fill(0.0)  # copies that fill up the last batch weigh nothing
+        self._weights[groups, np.arange(count)] = weights
+        self._groups[:count], self._groups[count:] = groups, groups[-1]
+        self._counts[:count], self._counts[count:] = counts, 0
+        answer = self._graph.run(x, **self._feeds(groups))
+        if JOINT_EVENTS in answer and (answer[JOINT_EVENTS][:count] > 0).any():
+            return None
+        moments = answer[MOMENTS]
+        replicates = answer.get(REPLICATES, np.empty((len(self._weights), 0, moments.shape[2])))
+        sums = (answer[self._graph.response], moments, replicates)
+        return (moments, replicates) if all(np.isfinite(a).all() for a in sums) else None
+
+    def _feeds(self, groups: npt.NDArray[np.int64]) -> Mapping[str, npt.NDArray[Any]]:
+        """Collects the inputs of the graph beside the features."""
+        first = np.zeros(len(self._weights), np.int64)
+        present, place = np.unique(groups, return_index=True)
+        first[present] = place
+        feeds = {WEIGHTS: self._weights, GROUPS: self._groups, FIRST: first}
+        return {**feeds, COUNTS: self._counts} if self._counts.shape[1] else feeds

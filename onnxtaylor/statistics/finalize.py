@@ -1,0 +1,157 @@
+"""Sums → numbers: scores, their uncertainties and ranks, for each group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.errors import DataError, printable
+from onnxtaylor.results.taylor import GroupSummary
+from onnxtaylor.statistics.bootstrap import Replicates
+from onnxtaylor.statistics.moments import CoefficientMoments
+from onnxtaylor.statistics.ranks import rank_intervals, ranks
+
+__all__ = ["ALL", "ClassSums", "Statistics", "finalize"]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The numbers of a result; arrays have shape (C, G, K), group 0 is ``all``.
+
+    Attributes
+    ----------
+    groups
+        Name, events, Σw and N_eff of each group.
+    score, sem
+        ⟨t⟩ and its standard error.
+    signed_mean, rms
+        Σ w t / Σ w and √(Σ w t² / Σ w).
+    rank
+        1 for the largest score of a response and group.
+    rank_low, rank_high
+        Ends of the rank's interval; None without a bootstrap.
+    numerical_error
+        Bound of the score's numerical error; None where the engine has none, NaN where it is not
+        known.
+    """
+
+    groups: tuple[GroupSummary, ...]
+    score: Floats
+    sem: Floats
+    signed_mean: Floats
+    rms: Floats
+    rank: Integers
+    rank_low: Integers | None
+    rank_high: Integers | None
+    numerical_error: Floats | None = None
+
+
+@dataclass
+class ClassSums:
+    """All sums over the events of one class; D = C·K quantities each.
+
+    Attributes
+    ----------
+    moments
+        Weighted sums.
+    replicates
+        Sums under the bootstrap's weights.
+    error_bounds
+        Σ abs(w) · bound of abs(t − true), (D,); NaN: not known.
+    """
+
+    moments: CoefficientMoments
+    replicates: Replicates
+    error_bounds: Floats
+
+    @classmethod
+    def zero(cls, size: int, replicates: int) -> ClassSums:
+        """Returns the sums over no events."""
+        return cls(CoefficientMoments.zero(size), Replicates(replicates, size), np.zeros(size))
+
+    def merge(self, other: ClassSums) -> None:
+        """Adds the events of other sums."""
+        self.moments.merge(other.moments)
+        self.replicates.merge(other.replicates)
+        self.error_bounds = self.error_bounds + other.error_bounds
+
+
+def finalize(
+    sums: Sequence[ClassSums],
+    classes: Sequence[str],
+    shape: tuple[int, int],
+    scale: Floats | None = None,
+) -> Statistics:
+    """Computes the numbers of a result from the sums of all classes.
+
+    Parameters
+    ----------
+    sums
+        The sums of each class; of all events where there are no classes.
+    classes
+        Their names.
+    shape
+        Numbers of responses and of coefficients, (C, K).
+    scale
+        Factors (K,) that the coefficients are multiplied by.
+
+    Raises
+    ------
+    DataError
+        The weights of a group do not sum to a positive number.
+    """
+    whole = deepcopy(sums[0])
+    for other in sums[1:]:
+        whole.merge(other)
+    groups = [whole, *(sums if classes else ())]
+    names = (ALL, *classes)
+    for name, group in zip(names, groups, strict=True):
+        if group.moments.sum_w <= 0:
+            raise DataError(
+                f"the weights of group '{printable(name)}' sum to {group.moments.sum_w:g}: a"
+                " weighted mean needs a positive sum"
+            )
+    factor = np.ones(shape[1]) if scale is None else scale
+
+    def stack(values: list[Floats]) -> Floats:
+        return np.stack([v.reshape(shape) for v in values], axis=1) * factor
+
+    moments = [group.moments for group in groups]
+    score = stack([m.score for m in moments])
+    errors = stack([group.error_bounds / abs(group.moments.sum_w) for group in groups])
+    low, high = _rank_intervals([group.replicates for group in groups], shape, factor)
+    return Statistics(
+        groups=tuple(
+            GroupSummary(name, m.events, m.sum_w, m.n_eff)
+            for name, m in zip(names, moments, strict=True)
+        ),
+        score=score,
+        sem=stack([m.sem for m in moments]),
+        signed_mean=stack([m.signed_mean for m in moments]),
+        rms=stack([m.rms for m in moments]),
+        rank=ranks(score),
+        rank_low=low,
+        rank_high=high,
+        numerical_error=None if np.isnan(errors).all() else errors,
+    )
+
+
+def _rank_intervals(
+    groups: Sequence[Replicates], shape: tuple[int, int], factor: Floats
+) -> tuple[Integers | None, Integers | None]:
+    """Computes the ends of all rank intervals, (C, G, K); None without replicates."""
+    count = len(groups[0].sum_w)
+    if not count:
+        return None, None
+    intervals = [rank_intervals(group.scores.reshape(count, *shape) * factor) for group in groups]
+    low, high = zip(*intervals, strict=True)
+    return np.stack(low, axis=1), np.stack(high, axis=1)
