@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import onnx
 
@@ -73,22 +74,21 @@ def prune(graph: onnx.GraphProto, outputs: Iterable[str]) -> None:
     Ensures: the graph's values are those of before; its nodes are sorted; its list of outputs is
     left as it is.
     """
-    kept, wanted = needed_nodes(graph, outputs)
-    nodes = [graph.node[place] for place in kept]
-    initializers = [t for t in graph.initializer if t.name in wanted]
-    sparse = [t for t in graph.sparse_initializer if t.values.name in wanted]
-    inputs = [i for i in graph.input if i.name in wanted]
-    infos = [v for v in graph.value_info if v.name in wanted]
-    for field, content in (
-        (graph.node, nodes),
-        (graph.initializer, initializers),
-        (graph.sparse_initializer, sparse),
-        (graph.input, inputs),
-        (graph.value_info, infos),
-    ):
-        copies = [type(item).FromString(item.SerializeToString()) for item in content]
-        del field[:]
-        field.extend(copies)
+    order, wanted = needed_nodes(graph, outputs)
+    copies = [onnx.NodeProto.FromString(graph.node[k].SerializeToString()) for k in order]
+    del graph.node[:]
+    graph.node.extend(copies)
+    for field in (graph.initializer, graph.input, graph.value_info):
+        _drop(field, [item.name in wanted for item in field])
+    sparse = graph.sparse_initializer
+    _drop(sparse, [item.values.name in wanted for item in sparse])
+
+
+def _drop(field: Any, kept: Sequence[bool]) -> None:
+    """Deletes, in place, the items that are not kept: weights are large, so none is copied."""
+    for place in reversed(range(len(kept))):
+        if not kept[place]:
+            del field[place]
 
 
 def _stored(graph: onnx.GraphProto) -> set[str]:
