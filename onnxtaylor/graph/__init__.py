@@ -28,24 +28,24 @@
 
 from onnxtaylor.graph.batch import free_batch
 from onnxtaylor.graph.choose import Choice, ModelRequest, choose
+from onnxtaylor.graph.dependence import Dependence, find_dependence
 from onnxtaylor.graph.function import GraphFunction, build_function
 from onnxtaylor.graph.load import LoadedModel, read_model
 from onnxtaylor.graph.ports import Port, input_ports, output_ports, stored_names
-from onnxtaylor.graph.reach import Reach, reach
 
 __all__ = [
     "Choice",
+    "Dependence",
     "GraphFunction",
     "LoadedModel",
     "ModelRequest",
     "Port",
-    "Reach",
     "build_function",
     "choose",
+    "find_dependence",
     "free_batch",
     "input_ports",
     "output_ports",
-    "reach",
     "read_model",
     "stored_names",
 ]

@@ -76,7 +76,7 @@ class Choice:
     """
 
     features: tuple[Port, ...]
-    fixed: tuple[tuple[Port, Value], ...]
+    held: tuple[tuple[Port, Value], ...]
     outputs: tuple[str, ...]
     picks: tuple[str, ...]
     others: tuple[str, ...]
@@ -111,7 +111,7 @@ def choose(model: LoadedModel, request: ModelRequest) -> Choice:
     held = [p for p in ports if p not in features]
     return Choice(
         features=tuple(features),
-        fixed=tuple(_choose_values(model, features, held, request)),
+        held=tuple(_choose_values(model, features, held, request)),
         outputs=tuple(outputs),
         picks=tuple(picks),
         others=tuple(others),

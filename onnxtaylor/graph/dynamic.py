@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
-from onnxtaylor.graph.normalize.writer import Writer, replaced
+from onnxtaylor.graph.normalize.writer import Writer, replace_nodes
 
 __all__ = ["dynamic_nodes", "dynamic_scales", "hold_scales", "in_single_precision"]
 
@@ -38,7 +38,7 @@ def dynamic_scales(proto: onnx.ModelProto) -> list[str]:
 def hold_scales(proto: onnx.ModelProto, values: Mapping[str, Array]) -> onnx.ModelProto:
     """The graph with QuantizeLinear in place of DynamicQuantizeLinear, at these ``values``."""
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         if node.op_type != "DynamicQuantizeLinear":
             return False
         held = [w.constant(values[name]) for name in list(node.output)[1:]]
@@ -47,7 +47,7 @@ def hold_scales(proto: onnx.ModelProto, values: Mapping[str, Array]) -> onnx.Mod
         w.write("QuantizeLinear", [node.input[0], *held], node.output[0])
         return True
 
-    return replaced(proto, written)
+    return replace_nodes(proto, rewrite)
 
 
 def in_single_precision(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -57,10 +57,10 @@ def in_single_precision(proto: onnx.ModelProto) -> onnx.ModelProto:
     """
     writers = {"DynamicQuantizeMatMul": _product, "DynamicQuantizeLSTM": _lstm}
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         return node.op_type in writers and writers[node.op_type](w, node)
 
-    return replaced(proto, written)
+    return replace_nodes(proto, rewrite)
 
 
 def _product(w: Writer, node: onnx.NodeProto) -> bool:

@@ -16,18 +16,18 @@ import onnx
 from onnx import TensorProto, helper
 
 from onnxtaylor.errors import ModelError, printable
-from onnxtaylor.graph.ancient import to_first
 from onnxtaylor.graph.builder import Builder
 from onnxtaylor.graph.choose import Choice
+from onnxtaylor.graph.dependence import Dependence, find_dependence
 from onnxtaylor.graph.held import hold
 from onnxtaylor.graph.layout import Layout, batch_of, lay_out
-from onnxtaylor.graph.link import check_link, linked, undone
+from onnxtaylor.graph.link import apply_link, cancel_link, check_link
 from onnxtaylor.graph.load import LoadedModel
 from onnxtaylor.graph.normalize.unrounded import unrounded
+from onnxtaylor.graph.old_opsets import to_opset_7
 from onnxtaylor.graph.ports import FLOATS, zipmap_labels
 from onnxtaylor.graph.prune import prune
-from onnxtaylor.graph.reach import Reach, reach
-from onnxtaylor.graph.rename import name_nodes_apart
+from onnxtaylor.graph.rename import separate_node_names
 
 __all__ = ["GraphFunction", "build_function", "select_responses", "with_own_inputs"]
 
@@ -54,7 +54,7 @@ class GraphFunction:
     outputs: tuple[str, ...]
     labels: tuple[tuple[str, ...] | None, ...]
     link: str
-    path: Reach
+    dependence: Dependence
     plain: bool = False
 
     def with_proto(self, proto: onnx.ModelProto) -> GraphFunction:
@@ -101,7 +101,7 @@ def build_function(
     layout = lay_out(choice.features, printable(model.path), n_columns)
     proto = _modern(model)
     prune(proto.graph, choice.outputs)
-    name_nodes_apart(proto)
+    separate_node_names(proto)
     builder = Builder(proto)
     # behind whole numbers most models compute in single precision; fed as doubles they are exact
     formats = [FLOATS.get(p.type, "float32") for p in choice.features]
@@ -109,32 +109,32 @@ def build_function(
     feed = TensorProto.DOUBLE if double else TensorProto.FLOAT
     features, responses = builder.unused("features"), builder.unused("responses")
     _feed_features(builder, choice, layout, feed, features)
-    for port, value in choice.fixed:
+    for port, value in choice.held:
         batch, symbols = batch_of(choice.features[0]), layout.symbols
         hold(builder, port, value, batch=batch, symbols=symbols, features=features)
     del proto.graph.input[:]
     proto.graph.input.append(
         helper.make_tensor_value_info(features, feed, [layout.batch or "N", layout.n_features])
     )
-    behind = [undone(builder, name, link) for name in choice.outputs]
+    behind = [cancel_link(builder, name, link) for name in choice.outputs]
     if all(behind):
         joined = _join_outputs(builder, [name for name in behind if name], layout.batch, feed)
     else:
         joined = _join_outputs(builder, choice.outputs, layout.batch, feed)
-        joined = linked(builder, joined, link, double)
+        joined = apply_link(builder, joined, link, double)
     _finish(builder, joined, responses, feed, layout.batch)
     proto = unrounded(proto)
-    path = reach(proto)
+    dependence = find_dependence(proto)
     labels = [zipmap_labels(model.proto.graph, name) for name in choice.outputs]
     return GraphFunction(
         proto=proto,
         n_features=layout.n_features,
-        precision=min((*formats, *path.formats), key=DIGITS.__getitem__),
+        precision=min((*formats, *dependence.formats), key=DIGITS.__getitem__),
         fixed_batch=layout.batch,
         outputs=choice.outputs,
         labels=tuple(None if found is None else tuple(found) for found in labels),
         link=link,
-        path=path,
+        dependence=dependence,
     )
 
 
@@ -150,7 +150,7 @@ def with_own_inputs(
     prune(proto.graph, choice.outputs)
     builder = Builder(proto)
     batch, first = batch_of(choice.features[0]), choice.features[0].name
-    for port, value in choice.fixed:
+    for port, value in choice.held:
         hold(builder, port, value, batch=batch, symbols=layout.symbols, features=first)
     builder.close()
     own = {port.name for port in choice.features}
@@ -187,7 +187,7 @@ def _modern(model: LoadedModel) -> onnx.ModelProto:
     version = model.opset.get("ai.onnx")
     if version is not None and version < OLDEST_OPSET:
         try:
-            proto = onnx.version_converter.convert_version(to_first(model.proto), OLDEST_OPSET)
+            proto = onnx.version_converter.convert_version(to_opset_7(model.proto), OLDEST_OPSET)
         except Exception as error:  # the converter raises whatever its adapters do
             raise ModelError(
                 f"{printable(model.path)}: operator set {version} is older than onnxruntime runs"

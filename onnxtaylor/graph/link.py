@@ -13,7 +13,7 @@ import onnx
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.graph.builder import Builder
 
-__all__ = ["LINKS", "check_link", "linked", "undone"]
+__all__ = ["LINKS", "apply_link", "cancel_link", "check_link"]
 
 LINKS = ("identity", "logit", "log")
 
@@ -24,7 +24,7 @@ def check_link(link: str) -> None:
         raise OptionError(f"link '{printable(link)}' is not offered: {', '.join(LINKS)}")
 
 
-def undone(builder: Builder, output: str, link: str) -> str | None:
+def cancel_link(builder: Builder, output: str, link: str) -> str | None:
     """The tensor that is the link of an output already, or None where there is none."""
     node = next((n for n in builder.graph.node if output in n.output), onnx.NodeProto())
     if node.domain not in ("", "ai.onnx"):
@@ -37,7 +37,7 @@ def undone(builder: Builder, output: str, link: str) -> str | None:
     return None
 
 
-def linked(builder: Builder, responses: str, link: str, double: bool) -> str:
+def apply_link(builder: Builder, responses: str, link: str, double: bool) -> str:
     """log p − log(1 − p), log p, or p itself."""
     if link == "identity":
         return responses

@@ -15,6 +15,7 @@ from onnx import numpy_helper
 
 from onnxtaylor.graph.builder import Builder
 from onnxtaylor.graph.function import GraphFunction
+from onnxtaylor.graph.moving import RESHAPING
 from onnxtaylor.graph.prune import prune
 
 __all__ = ["narrowed", "sources"]
@@ -25,7 +26,6 @@ UNARY = frozenset(
     | {"Sigmoid", "Tanh", "Elu", "LeakyRelu", "Softplus", "Softsign", "Erf", "Gelu"}
 )
 BINARY = frozenset({"Add", "Sub", "Mul", "Div", "Pow"})
-RESHAPES = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 
 
 def narrowed(
@@ -84,7 +84,7 @@ class _Walk:
         """The columns of a node's output from those of its inputs; None where they are mixed."""
         kind, first = node.op_type, node.input[0]
         same = self._widths.get(first) == width
-        if kind in RESHAPES:
+        if kind in RESHAPING:
             return self.choose(first, columns) if same else None
         if kind in UNARY:
             return (

@@ -16,11 +16,12 @@ import onnx
 from onnx import TensorProto, defs
 
 from onnxtaylor.errors import ModelError, printable
-from onnxtaylor.graph.faults import ONNX_FAULTS
+from onnxtaylor.graph.dependence import QUANTIZED, TREES
 from onnxtaylor.graph.formats import HALF, retyped
+from onnxtaylor.graph.half_precision import without_half_precision
 from onnxtaylor.graph.normalize.classical import expand_classical
-from onnxtaylor.graph.normalize.elementary import WRITERS as ELEMENTARY
-from onnxtaylor.graph.normalize.elementary import elementary
+from onnxtaylor.graph.normalize.composite import WRITERS as COMPOSITE
+from onnxtaylor.graph.normalize.composite import expand_composite
 from onnxtaylor.graph.normalize.expand import expand
 from onnxtaylor.graph.normalize.resize import expand_resize
 from onnxtaylor.graph.normalize.special import SPECIAL, expand_special
@@ -28,9 +29,8 @@ from onnxtaylor.graph.normalize.unroll import unroll
 from onnxtaylor.graph.normalize.unrounded import unrounded
 from onnxtaylor.graph.normalize.windows import WRITERS as WINDOWS
 from onnxtaylor.graph.normalize.windows import expand_windows
-from onnxtaylor.graph.reach import QUANTIZED, TREES
+from onnxtaylor.graph.onnx_errors import ONNX_ERRORS
 from onnxtaylor.graph.walk import all_nodes
-from onnxtaylor.graph.widen import widened
 
 __all__ = ["promote_graph"]
 
@@ -53,13 +53,13 @@ def promote_graph(proto: onnx.ModelProto) -> onnx.ModelProto:
     ModelError, naming operator and node, where an operator is defined for single precision alone.
     """
     # bodies are written for the formats that networks use
-    single = widened(expand_classical(proto))
-    written = frozenset({"Resize"}).union(SPECIAL, ELEMENTARY, WINDOWS)
+    single = without_half_precision(expand_classical(proto))
+    written = frozenset({"Resize"}).union(SPECIAL, COMPOSITE, WINDOWS)
     plain = expand(single, KERNELS | written)
     _require_double(plain, written)
     # ahead of the change: of Resize, scales in double precision have no meaning
     double = retyped(_inferred(plain), NARROW, TensorProto.DOUBLE)
-    double = expand_windows(expand_resize(unroll(elementary(unrounded(double)))))
+    double = expand_windows(expand_resize(unroll(expand_composite(unrounded(double)))))
     double = expand_special(double)
     _require_double(double)
     return double
@@ -114,5 +114,5 @@ def _inferred(proto: onnx.ModelProto) -> onnx.ModelProto:
     """With shapes and formats, as far as they can be inferred."""
     try:
         return onnx.shape_inference.infer_shapes(proto, data_prop=True)
-    except ONNX_FAULTS:  # of operators that onnx does not know
+    except ONNX_ERRORS:  # of operators that onnx does not know
         return proto

@@ -8,7 +8,7 @@ import onnx
 
 from onnxtaylor.graph.prune import all_names, subgraphs, tensor_names
 
-__all__ = ["give_way", "name_nodes_apart", "rename_tensors", "unused_stem"]
+__all__ = ["rename_reserved", "rename_tensors", "separate_node_names", "unused_stem"]
 
 OWN = "model"  # what is put before a name that gives way
 
@@ -22,7 +22,7 @@ def unused_stem(graph: onnx.GraphProto, stem: str) -> str:
     return free
 
 
-def give_way(proto: onnx.ModelProto, reserved: Callable[[str], bool]) -> onnx.ModelProto:
+def rename_reserved(proto: onnx.ModelProto, reserved: Callable[[str], bool]) -> onnx.ModelProto:
     """The model with other names in place of those that are ``reserved``, subgraphs included.
 
     ``value`` becomes ``model/value``, or another name that is free. Returns the proto itself where
@@ -45,7 +45,7 @@ def give_way(proto: onnx.ModelProto, reserved: Callable[[str], bool]) -> onnx.Mo
     return found
 
 
-def name_nodes_apart(proto: onnx.ModelProto) -> None:
+def separate_node_names(proto: onnx.ModelProto) -> None:
     """Changes, in place, names of nodes so that a node may be called as any tensor is.
 
     Nodes that are added to a graph are called as their output, and onnxruntime takes no two nodes

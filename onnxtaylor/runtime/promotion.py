@@ -84,7 +84,7 @@ def session_of(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> 
     of the original in single precision, within the limit of ``promote``, at events x (B, n).
     ``session.function`` is what is evaluated. Raises ModelError where neither can be loaded.
     """
-    if "float64" not in {function.precision, *function.path.formats}:
+    if "float64" not in {function.precision, *function.dependence.formats}:
         return Session(function, provider=provider)
     session = None
     try:
@@ -119,10 +119,9 @@ def _promoted(function: GraphFunction) -> GraphFunction:
     modern = restore_weights(_branched(modernize(function.proto), function.feed))
     proto = promote_graph(modern)
     prune(proto.graph, [function.response])
-    path = replace(
-        function.path, formats=function.path.formats - {"float16", "bfloat16", "float32"}
-    )
-    return replace(function.with_proto(proto), precision="float64", path=path)
+    before = function.dependence
+    double = replace(before, formats=before.formats - {"float16", "bfloat16", "float32"})
+    return replace(function.with_proto(proto), precision="float64", dependence=double)
 
 
 def _branched(proto: onnx.ModelProto, feed: str) -> onnx.ModelProto:

@@ -20,7 +20,7 @@ def total(*ports, outputs=("y",)):
 
 def chosen(proto, **request):
     choice = choose(read_model(proto), ModelRequest(**request))
-    return [p.name for p in choice.features], [p.name for p, _ in choice.fixed]
+    return [p.name for p in choice.features], [p.name for p, _ in choice.held]
 
 
 def refused(kind, says, proto, **request):

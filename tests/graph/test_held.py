@@ -228,8 +228,8 @@ def test_whole_numbers_are_kept_to_the_last_digit():
         choice = choose(
             read_model(with_held([], I64)), ModelRequest(inputs=("x",), fix={"k": given})
         )
-        assert choice.fixed[0][1].tolist() in (value, [value])
+        assert choice.held[0][1].tolist() in (value, [value])
     text = str(2**64 - 1)
     proto = with_held([], TensorProto.UINT64)
     choice = choose(read_model(proto), ModelRequest(inputs=("x",), fix={"k": text}))
-    assert choice.fixed[0][1].tolist() == 2**64 - 1
+    assert choice.held[0][1].tolist() == 2**64 - 1

@@ -29,8 +29,8 @@ from onnx import TensorProto
 
 from onnxtaylor.graph.normalize.branch import settle_branches
 from onnxtaylor.graph.normalize.classical import expand_classical
-from onnxtaylor.graph.normalize.contributed import expand_contributed, named_apart
-from onnxtaylor.graph.normalize.elementary import elementary
+from onnxtaylor.graph.normalize.composite import expand_composite
+from onnxtaylor.graph.normalize.contributed import expand_contributed, mark_contributed
 from onnxtaylor.graph.normalize.expand import expand
 from onnxtaylor.graph.normalize.inline import inline
 from onnxtaylor.graph.normalize.loops import unroll_loops
@@ -58,13 +58,13 @@ def modernize(proto: onnx.ModelProto) -> onnx.ModelProto:
 
     Raises ModelError where a pass cannot serve the graph.
     """
-    return expand_contributed(upgrade(unroll_loops(named_apart(inline(proto)))))
+    return expand_contributed(upgrade(unroll_loops(mark_contributed(inline(proto)))))
 
 
 def simplify(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
     """The other passes, once branches are taken; ``ruled`` need no expansion."""
     proto = unrounded(keep_masked_rows_finite(expand_classical(proto)))
-    proto = unroll(expand(elementary(proto), ruled))
+    proto = unroll(expand(expand_composite(proto), ruled))
     double = proto.graph.input[0].type.tensor_type.elem_type == TensorProto.DOUBLE
     # onnxruntime has no double kernels for them
     return expand_windows(proto) if double else proto

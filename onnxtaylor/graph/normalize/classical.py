@@ -19,7 +19,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
-from onnxtaylor.graph.normalize.writer import Writer, replaced
+from onnxtaylor.graph.normalize.writer import Writer, replace_nodes
 
 __all__ = ["expand_classical"]
 
@@ -35,7 +35,7 @@ def expand_classical(proto: onnx.ModelProto) -> onnx.ModelProto:
     read = {name for node in proto.graph.node for name in node.input}
     read.update(o.name for o in proto.graph.output)
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         write = WRITERS.get(node.op_type) if node.domain == DOMAIN else None
         if write is None:
             return False
@@ -53,7 +53,7 @@ def expand_classical(proto: onnx.ModelProto) -> onnx.ModelProto:
             w.write("Identity", [score], node.output[place])
         return True
 
-    return replaced(proto, written)
+    return replace_nodes(proto, rewrite)
 
 
 def _floats(values: Any) -> Array:

@@ -23,9 +23,9 @@ import onnx
 from onnx import helper
 
 from onnxtaylor.graph.normalize.fused import activated, attention, multi_head_attention
-from onnxtaylor.graph.normalize.writer import Attributes, Writer, axes, format_of, replaced
+from onnxtaylor.graph.normalize.writer import Attributes, Writer, axes, format_of, replace_nodes
 
-__all__ = ["expand_contributed", "named_apart"]
+__all__ = ["expand_contributed", "mark_contributed"]
 
 DOMAIN = "com.microsoft"
 # onnxruntime has these among ONNX's own, where ONNX has them not, or not yet
@@ -34,7 +34,7 @@ TINY = float(np.float32(1e-12))  # attributes are numbers of single precision
 EPSILON = float(np.float32(1e-5))
 
 
-def named_apart(proto: onnx.ModelProto) -> onnx.ModelProto:
+def mark_contributed(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Operators that ONNX does not know, under onnxruntime's domain: its tools refuse them."""
     version = max((e.version for e in proto.opset_import if e.domain in ("", "ai.onnx")), default=0)
 
@@ -62,7 +62,7 @@ def expand_contributed(proto: onnx.ModelProto) -> onnx.ModelProto:
     """
     # behind an operator that ONNX does not know, ranks are known once it is written out
     while True:
-        found = replaced(proto, _written)
+        found = replace_nodes(proto, _written)
         if found is proto:
             return proto
         proto = found

@@ -9,7 +9,7 @@ import onnx
 from onnx import defs, helper, inliner
 
 from onnxtaylor.errors import ModelError, printable
-from onnxtaylor.graph.faults import ONNX_FAULTS
+from onnxtaylor.graph.onnx_errors import ONNX_ERRORS
 
 __all__ = ["expand"]
 
@@ -40,7 +40,7 @@ def expand(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
                 [("", kind) for kind in kinds],
                 inline_schema_functions=True,
             )
-        except ONNX_FAULTS as error:
+        except ONNX_ERRORS as error:
             raise ModelError(
                 f"the body of {', '.join(kinds)} cannot be written out: {printable(error)}"
             ) from None

@@ -11,7 +11,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from onnxtaylor.graph.normalize.branch import renamed
-from onnxtaylor.graph.normalize.writer import Writer, axes, replaced
+from onnxtaylor.graph.normalize.writer import Writer, axes, replace_nodes
 
 __all__ = ["unroll_loops"]
 
@@ -27,11 +27,11 @@ def unroll_loops(proto: onnx.ModelProto) -> onnx.ModelProto:
     """
     version = max((e.version for e in proto.opset_import if e.domain in ("", "ai.onnx")), default=0)
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         return node.op_type == "Loop" and not node.domain and _unrolled(w, node, version)
 
     for _ in range(NESTED):
-        found = replaced(proto, written)
+        found = replace_nodes(proto, rewrite)
         if found is proto:
             break
         proto = found

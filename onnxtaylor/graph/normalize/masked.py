@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from onnxtaylor.graph.normalize.writer import Writer, axes, format_of, replaced
+from onnxtaylor.graph.normalize.writer import Writer, axes, format_of, replace_nodes
 
 __all__ = ["keep_masked_rows_finite"]
 
@@ -27,7 +27,7 @@ def keep_masked_rows_finite(proto: onnx.ModelProto) -> onnx.ModelProto:
     chosen = {(name, node.input[0]) for node in choices for name in node.input[1:]}
     conditions = {node.output[0]: node.input[0] for node in choices}
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         if node.op_type != "Softmax" or node.domain not in ("", "ai.onnx"):
             return False
         dtype, x = format_of(w, node), node.input[0]
@@ -42,4 +42,4 @@ def keep_masked_rows_finite(proto: onnx.ModelProto) -> onnx.ModelProto:
         w.write("Where", [empty, nan, safe], node.output[0])
         return True
 
-    return replaced(proto, written)
+    return replace_nodes(proto, rewrite)

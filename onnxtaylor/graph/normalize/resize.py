@@ -20,7 +20,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from onnxtaylor.graph.normalize.writer import Attributes, Writer, axes, replaced
+from onnxtaylor.graph.normalize.writer import Attributes, Writer, axes, replace_nodes
 
 __all__ = ["expand_resize"]
 
@@ -35,7 +35,7 @@ def expand_resize(
     Those that crop, that smooth before they shrink, or that keep an aspect ratio are left.
     """
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         if node.op_type != "Resize" or node.domain not in ("", "ai.onnx"):
             return False
         a = {x.name: helper.get_attribute_value(x) for x in node.attribute}
@@ -56,7 +56,7 @@ def expand_resize(
         w.write("Identity", [x], node.output[0])
         return True
 
-    return replaced(proto, written, shapes)
+    return replace_nodes(proto, rewrite, shapes)
 
 
 def _beyond(a: Attributes) -> bool:

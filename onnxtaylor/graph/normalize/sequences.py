@@ -20,7 +20,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from onnxtaylor.graph.normalize.writer import Writer, axes, replaced
+from onnxtaylor.graph.normalize.writer import Writer, axes, replace_nodes
 
 __all__ = ["Known", "settle_sequences"]
 
@@ -66,7 +66,7 @@ def settle_sequences(proto: onnx.ModelProto, known: Known) -> onnx.ModelProto:
         if not any(n.op_type in READERS and n.domain in ("", "ai.onnx") for n in proto.graph.node):
             break
         values, shapes = known(proto)
-        found = replaced(proto, _Sequences(values), shapes)
+        found = replace_nodes(proto, _Sequences(values), shapes)
         if found is proto:
             break
         proto = found

@@ -21,7 +21,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from onnxtaylor.graph.normalize.erf import write_erf
-from onnxtaylor.graph.normalize.writer import Attributes, Writer, replaced
+from onnxtaylor.graph.normalize.writer import Attributes, Writer, replace_nodes
 
 __all__ = ["SPECIAL", "expand_special"]
 
@@ -37,7 +37,7 @@ def expand_special(proto: onnx.ModelProto) -> onnx.ModelProto:
     that they have, which ONNX stores in single precision.
     """
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         write = SPECIAL.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         if write is None or attributes.get("approximate") == b"tanh":
@@ -45,7 +45,7 @@ def expand_special(proto: onnx.ModelProto) -> onnx.ModelProto:
         w.write("Identity", [write(_Double(w), node, attributes)], node.output[0])
         return True
 
-    return replaced(proto, written)
+    return replace_nodes(proto, rewrite)
 
 
 class _Double:

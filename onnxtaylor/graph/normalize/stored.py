@@ -13,7 +13,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from onnxtaylor.graph.normalize.writer import Writer, replaced
+from onnxtaylor.graph.normalize.writer import Writer, replace_nodes
 
 __all__ = ["restore_weights"]
 
@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 def restore_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Ensures: no DequantizeLinear of stored whole numbers is left at the top level."""
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         if node.op_type != "DequantizeLinear" or node.domain not in ("", "ai.onnx"):
             return False
         whole, scale, zero = ([w.value(name) for name in node.input] + [None])[:3]
@@ -35,7 +35,7 @@ def restore_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
         w.write("Identity", [w.constant(found)], node.output[0])
         return True
 
-    return replaced(proto, written)
+    return replace_nodes(proto, rewrite)
 
 
 def _restored(whole: Array, scale: Array, zero: Array | None, axis: int, block: int) -> Array:

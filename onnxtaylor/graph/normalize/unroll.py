@@ -20,7 +20,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from onnxtaylor.graph.normalize.writer import Writer, replaced
+from onnxtaylor.graph.normalize.writer import Writer, replace_nodes
 
 __all__ = ["unroll"]
 
@@ -41,7 +41,7 @@ def unroll(
     without them, what shape inference finds. Others are left as they are: those with sequence
     lengths, clipping, or coupled gates.
     """
-    return replaced(proto, _expanded, shapes)
+    return replace_nodes(proto, _expanded, shapes)
 
 
 def _expanded(w: Writer, node: onnx.NodeProto) -> bool:

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper
 
 from onnxtaylor.graph.normalize.attention import attention
 from onnxtaylor.graph.normalize.layers import LAYERS
-from onnxtaylor.graph.normalize.writer import Attributes, Writer, replaced
+from onnxtaylor.graph.normalize.writer import Attributes, Writer, replace_nodes
 
 __all__ = ["unrounded"]
 
@@ -37,7 +37,7 @@ def unrounded(proto: onnx.ModelProto) -> onnx.ModelProto:
     if TensorProto.DOUBLE not in fed:
         return proto
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         write = WRITERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         if write is None or version < SINCE[node.op_type]:
             return False
@@ -49,7 +49,7 @@ def unrounded(proto: onnx.ModelProto) -> onnx.ModelProto:
         w.write("Identity", [found], node.output[0])
         return True
 
-    return replaced(proto, written)
+    return replace_nodes(proto, rewrite)
 
 
 def _number(w: Writer, value: float) -> str:

@@ -6,9 +6,9 @@ import onnx
 from onnx import helper, numpy_helper, version_converter
 
 from onnxtaylor.errors import ModelError, printable
-from onnxtaylor.graph.ancient import to_first
 from onnxtaylor.graph.builder import Builder
-from onnxtaylor.graph.faults import ONNX_FAULTS
+from onnxtaylor.graph.old_opsets import to_opset_7
+from onnxtaylor.graph.onnx_errors import ONNX_ERRORS
 
 __all__ = ["OPSET", "upgrade"]
 
@@ -28,8 +28,8 @@ def upgrade(proto: onnx.ModelProto) -> onnx.ModelProto:
     if version >= OPSET:
         return proto
     try:
-        found = version_converter.convert_version(to_first(proto), OPSET)
-    except ONNX_FAULTS as error:
+        found = version_converter.convert_version(to_opset_7(proto), OPSET)
+    except ONNX_ERRORS as error:
         raise ModelError(
             f"its operators of opset {version} cannot be brought to opset {OPSET}:"
             f" {printable(error)}"

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from onnxtaylor.graph.normalize.writer import Writer, replaced
+from onnxtaylor.graph.normalize.writer import Writer, replace_nodes
 
 __all__ = ["expand_windows"]
 
@@ -34,7 +34,7 @@ def expand_windows(
     ``shapes`` are those of the tensors; without them, what shape inference finds.
     """
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         write = WRITERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         shape, out = w.shape(node.input[0]) if node.input else None, w.shape(node.output[0])
         if write is None or shape is None or out is None or len(shape) < 3:
@@ -48,7 +48,7 @@ def expand_windows(
         w.write("Identity", [found], node.output[0])
         return True
 
-    return replaced(proto, written, shapes)
+    return replace_nodes(proto, rewrite, shapes)
 
 
 def _window(

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from onnxtaylor.graph.faults import ONNX_FAULTS
+from onnxtaylor.graph.onnx_errors import ONNX_ERRORS
 from onnxtaylor.graph.prune import all_names
 
-__all__ = ["Attributes", "Writer", "axes", "format_of", "image_of", "replaced"]
+__all__ = ["Attributes", "Writer", "axes", "format_of", "image_of", "replace_nodes"]
 
 Array = npt.NDArray[Any]
 Attributes = dict[str, Any]
@@ -60,7 +60,7 @@ class Writer:
     def _infer(self) -> None:
         try:
             graph = onnx.shape_inference.infer_shapes(self._proto, data_prop=True).graph
-        except ONNX_FAULTS:  # of operators that onnx does not know
+        except ONNX_ERRORS:  # of operators that onnx does not know
             graph = self._proto.graph
         infos = [*graph.input, *graph.value_info, *graph.output]
         kinds = {i.name: int(i.type.tensor_type.elem_type) for i in infos}
@@ -114,7 +114,7 @@ class Writer:
                 return name
 
 
-def replaced(
+def replace_nodes(
     proto: onnx.ModelProto,
     written: Callable[[Writer, onnx.NodeProto], bool],
     shapes: Mapping[str, Sequence[int]] | None = None,

@@ -6,6 +6,6 @@ from onnx.checker import ValidationError
 from onnx.shape_inference import InferenceError
 from onnx.version_converter import ConvertError
 
-__all__ = ["ONNX_FAULTS"]
+__all__ = ["ONNX_ERRORS"]
 
-ONNX_FAULTS = (RuntimeError, ValueError, ConvertError, InferenceError, ValidationError)
+ONNX_ERRORS = (RuntimeError, ValueError, ConvertError, InferenceError, ValidationError)

@@ -10,7 +10,7 @@ import onnx
 
 from onnxtaylor.graph.ports import FLOATS, Port
 
-__all__ = ["arriving_formats"]
+__all__ = ["input_formats"]
 
 # These move entries and leave them as they are; Cast is looked at by itself.
 MOVING = (
@@ -20,7 +20,7 @@ MOVING = (
 )
 
 
-def arriving_formats(graph: onnx.GraphProto, port: Port) -> frozenset[str]:
+def input_formats(graph: onnx.GraphProto, port: Port) -> frozenset[str]:
     """The floating-point formats that a features input has, or is cast to before anything else.
 
     Empty for inputs of whole numbers that are used as such.

@@ -23,9 +23,9 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.builder import Builder
 
-__all__ = ["FIRST", "to_first"]
+__all__ = ["OPSET_7", "to_opset_7"]
 
-FIRST = 7
+OPSET_7 = 7
 
 PLACED = {"Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Greater", "Less"}
 # attributes that say nothing any more
@@ -34,21 +34,21 @@ DROPPED = {"consumed_inputs", "output_sequence", "broadcast"}
 Attributes = dict[str, Any]
 
 
-def to_first(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Ensures: the default domain's opset is ``FIRST`` or newer; others come back as they are.
+def to_opset_7(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Ensures: the default domain's opset is ``OPSET_7`` or newer; others come back as they are.
 
     Raises ModelError naming the node that cannot be said in that operator set.
     """
     imported = [e for e in proto.opset_import if e.domain in ("", "ai.onnx")]
-    version = max((e.version for e in imported), default=FIRST)
+    version = max((e.version for e in imported), default=OPSET_7)
     nested = any(a.HasField("g") for n in proto.graph.node for a in n.attribute)
-    if version >= FIRST or nested:
+    if version >= OPSET_7 or nested:
         return proto
     found = onnx.ModelProto()
     found.CopyFrom(proto)
     for entry in found.opset_import:
         if entry.domain in ("", "ai.onnx"):
-            entry.version = FIRST
+            entry.version = OPSET_7
     found.ir_version = max(found.ir_version, 4)  # initializers need not be inputs
     builder, waiting = Builder(found), dict[str, int]()
     for node in found.graph.node:

@@ -15,7 +15,7 @@ from onnx import inliner
 from onnxtaylor.graph.ports import FLOATS
 from onnxtaylor.graph.prune import read_names, subgraphs
 
-__all__ = ["Reach", "reach"]
+__all__ = ["Dependence", "find_dependence"]
 
 TREES = frozenset({"TreeEnsemble", "TreeEnsembleRegressor", "TreeEnsembleClassifier"})
 QUANTIZED = frozenset(
@@ -40,7 +40,7 @@ SINGLE = frozenset({"LinearRegressor", "LinearClassifier", "SVMRegressor", "SVMC
 
 
 @dataclass(frozen=True)
-class Reach:
+class Dependence:
     """How the features reach the responses.
 
     ``smooth``: along a path without step operators; ``steps``: the step nodes on the way, as
@@ -54,7 +54,7 @@ class Reach:
     formats: frozenset[str]
 
 
-def reach(proto: onnx.ModelProto) -> Reach:
+def find_dependence(proto: onnx.ModelProto) -> Dependence:
     """Follows the one input of a sorted graph to its one output, once along smooth operators and
     once along all. Subgraphs count as smooth; local functions are looked into.
     """
@@ -86,7 +86,7 @@ def reach(proto: onnx.ModelProto) -> Reach:
                 steps.append((node.op_type, node.name or label, node.input[0]))
         smooth.update(kept)
     response = graph.output[0].name
-    return Reach(response in smooth, response in touched, tuple(steps), frozenset(formats))
+    return Dependence(response in smooth, response in touched, tuple(steps), frozenset(formats))
 
 
 def _is_step(node: onnx.NodeProto) -> bool:

@@ -18,10 +18,10 @@ from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.formats import HALF, formats_of, retyped
 from onnxtaylor.graph.prune import prune, read_names
 
-__all__ = ["widened"]
+__all__ = ["without_half_precision"]
 
 
-def widened(proto: onnx.ModelProto) -> onnx.ModelProto:
+def without_half_precision(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Ensures: no tensor is of half precision. Raises ModelError where a weight that is rounded to
     half precision cannot be computed.
 

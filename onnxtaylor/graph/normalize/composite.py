@@ -31,13 +31,13 @@ from onnxtaylor.graph.normalize.writer import (
     axes,
     format_of,
     image_of,
-    replaced,
+    replace_nodes,
 )
 
-__all__ = ["elementary"]
+__all__ = ["expand_composite"]
 
 
-def elementary(
+def expand_composite(
     proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]] | None = None
 ) -> onnx.ModelProto:
     """Ensures: of the nodes above none is left whose rank and format are known.
@@ -46,7 +46,7 @@ def elementary(
     inference finds.
     """
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         write = WRITERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         if write is None:
             return False
@@ -57,7 +57,7 @@ def elementary(
         w.write("Identity", [found], node.output[0])
         return True
 
-    return replaced(proto, written, shapes)
+    return replace_nodes(proto, rewrite, shapes)
 
 
 def _lrn(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
