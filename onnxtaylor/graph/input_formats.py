@@ -1,4 +1,4 @@
-"""In which number formats the entries of an input arrive: its own, and those that it is cast to.
+"""Number formats in which the entries of an input arrive: its own, and those it is cast to.
 
 Exporters of half precision often keep inputs in single precision and cast them first: what counts
 for the data is the narrowest format between the input and the first operator that computes.
@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import onnx
 
+from onnxtaylor.graph.moving import MOVING
 from onnxtaylor.graph.ports import FLOATS, Port
 
 __all__ = ["input_formats"]
 
-# These move entries and leave them as they are; Cast is looked at by itself.
-MOVING = (
-    frozenset({"Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose"})
-    | frozenset({"Slice", "Gather", "GatherElements", "GatherND", "Split", "Concat", "Expand"})
-    | frozenset({"Tile", "Pad"})
-)
+# operators that may come before the first one that computes; Cast is looked at by itself
+PASSING = MOVING | {
+    *("Concat", "Dropout", "Expand", "GatherElements", "GatherND", "Pad", "Split", "Tile")
+}
 
 
 def input_formats(graph: onnx.GraphProto, port: Port) -> frozenset[str]:
-    """The floating-point formats that a features input has, or is cast to before anything else.
+    """Returns the floating-point formats that an input has or is cast to before anything else.
 
     Empty for inputs of whole numbers that are used as such.
     """
-    found = {FLOATS[port.type]} if port.type in FLOATS else set()
+    formats = {FLOATS[port.type]} if port.type in FLOATS else set()
     moved = {port.name}
     for node in graph.node:
         if not moved.intersection(node.input[:1] if node.op_type != "Concat" else node.input):
@@ -34,8 +33,8 @@ def input_formats(graph: onnx.GraphProto, port: Port) -> frozenset[str]:
             to = next((int(a.i) for a in node.attribute if a.name == "to"), 0)
             if to not in FLOATS:
                 continue
-            found.add(FLOATS[to])
-        elif node.op_type not in MOVING or node.domain not in ("", "ai.onnx"):
+            formats.add(FLOATS[to])
+        elif node.op_type not in PASSING or node.domain not in ("", "ai.onnx"):
             continue
         moved.update(node.output)
-    return frozenset(found)
+    return frozenset(formats)

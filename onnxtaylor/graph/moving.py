@@ -1,7 +1,7 @@
 """Operators that move the entries of their first input and leave each of them as it is.
 
-One table for all who follow entries along a graph: in which format a feature arrives, which
-weights reach a product, which numbers keep their sign, which columns of a response come from where.
+One table for all code that follows entries along a graph: to find the format in which a feature
+arrives, the weights of a product, the sign of numbers, the origin of a response's columns.
 """
 
 from __future__ import annotations

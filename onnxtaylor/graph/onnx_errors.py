@@ -1,4 +1,4 @@
-"""What ONNX's own tools raise at a graph that they cannot serve: they have no common base."""
+"""Exceptions of ONNX's own tools at a graph that they cannot serve: they have no common base."""
 
 from __future__ import annotations
 

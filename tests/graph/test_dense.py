@@ -100,7 +100,7 @@ def test_a_derivative_graph_of_sparse_weights_is_saved(tmp_path):
         (sparse([1, 9]), "damaged"),
         (sparse([-1, 5]), "below 0"),
         (sparse([[0, 1], [1, 3]]), "damaged"),
-        (sparse([1]), "2 values at 1 places"),
+        (sparse([1]), "2 values have 1 indices"),
         (sparse(dims=(3, -3)), "damaged"),
         (sparse(dims=(2**20, 2**20)), "larger than 2 GiB"),
         (sparse(dims=(2**62, 2**62)), "larger than 2 GiB"),
