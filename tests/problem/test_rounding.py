@@ -202,7 +202,7 @@ def test_values_of_held_inputs_must_fit():
     proto = model(
         nodes, [port("x", ["N", 3], HALF), port("t", [1], HALF)], [port("y", ["N", 3], HALF)]
     )
-    with pytest.raises(OptionError, match=r"--fix t: 70000 cannot be held as float16"):
+    with pytest.raises(OptionError, match=r"fix 't' must fit in float16, got 70000"):
         ot.analyze(proto, events(), input="x", fix={"t": 70000.0}, order=1)
 
 
