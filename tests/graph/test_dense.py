@@ -123,7 +123,7 @@ def test_many_tensors_that_are_too_large_together_are_refused():
 
 def test_what_the_version_converter_raises_is_one_line():
     proto = model([op("MatMul", ["x", "w"], ["y"])], [port("x", ["N", 3])], [port("y", None)])
-    with pytest.raises(ModelError, match="cannot be brought to opset"):
+    with pytest.raises(ModelError, match="cannot be converted to opset"):
         upgrade(proto)
 
 

@@ -1,4 +1,4 @@
-"""The model's own functions become their nodes."""
+"""Replaces calls of the model's own functions by the nodes of these."""
 
 from __future__ import annotations
 
