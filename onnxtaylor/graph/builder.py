@@ -62,8 +62,7 @@ class Builder:
 
     def close(self) -> None:
         """Puts the nodes that feed the graph before its own."""
-        # copies: clearing the list takes the nodes away with it
-        own = [onnx.NodeProto.FromString(n.SerializeToString()) for n in self.graph.node]
+        own = list(self.graph.node)
         del self.graph.node[:]
         self.graph.node.extend([*self._first, *own])
         self._first = []

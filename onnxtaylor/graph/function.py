@@ -186,11 +186,7 @@ def with_own_inputs(
     _hold_inputs(builder, model, choice, layout, choice.features[0].name)
     builder.close()
     own = {port.name for port in choice.features}
-    inputs = [
-        onnx.ValueInfoProto.FromString(info.SerializeToString())
-        for info in proto.graph.input
-        if info.name in own
-    ]
+    inputs = [info for info in proto.graph.input if info.name in own]
     del proto.graph.input[:], proto.graph.output[:]
     proto.graph.input.extend(inputs)
     proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in choice.outputs)

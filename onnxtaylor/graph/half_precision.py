@@ -33,9 +33,8 @@ def without_half_precision(proto: onnx.ModelProto) -> onnx.ModelProto:
     single = retyped(proto, HALF, TensorProto.FLOAT)
     graph = single.graph
     kept = [node for node in graph.node if node.output[0] not in rounded]
-    copies = [onnx.NodeProto.FromString(n.SerializeToString()) for n in kept]
     del graph.node[:]
-    graph.node.extend(copies)
+    graph.node.extend(kept)
     graph.initializer.extend(numpy_helper.from_array(v, k) for k, v in rounded.items())
     return single
 

@@ -53,10 +53,10 @@ def needed_nodes(graph: onnx.GraphProto, outputs: Iterable[str]) -> tuple[list[i
     nodes deep.
     """
     producer = {name: k for k, node in enumerate(graph.node) for name in node.output if name}
-    wanted = set(outputs)
+    needed = set(outputs)
     ordered: dict[int, None] = {}
     opened: set[int] = set()
-    stack = [producer[name] for name in sorted(wanted) if name in producer]
+    stack = [producer[name] for name in sorted(needed) if name in producer]
     while stack:
         place = stack[-1]
         if place in opened:
@@ -64,15 +64,15 @@ def needed_nodes(graph: onnx.GraphProto, outputs: Iterable[str]) -> tuple[list[i
             continue
         opened.add(place)
         read = list(read_names(graph.node[place]))
-        wanted.update(read)
+        needed.update(read)
         stack += [k for n in read if (k := producer.get(n, place)) not in opened]
-    return list(ordered), wanted
+    return list(ordered), needed
 
 
 def needed_inputs(graph: onnx.GraphProto, outputs: Iterable[str]) -> set[str]:
     """Returns the names of the inputs and initializers that outputs depend on."""
-    _, wanted = needed_nodes(graph, outputs)
-    return wanted - tensor_names(graph)
+    _, needed = needed_nodes(graph, outputs)
+    return needed - tensor_names(graph)
 
 
 def prune(graph: onnx.GraphProto, outputs: Iterable[str]) -> None:
@@ -80,14 +80,14 @@ def prune(graph: onnx.GraphProto, outputs: Iterable[str]) -> None:
 
     Ensures: values stay the same; nodes are sorted; the graph's own list of outputs is unchanged.
     """
-    order, wanted = needed_nodes(graph, outputs)
-    copies = [onnx.NodeProto.FromString(graph.node[k].SerializeToString()) for k in order]
+    order, needed = needed_nodes(graph, outputs)
+    nodes = [graph.node[place] for place in order]
     del graph.node[:]
-    graph.node.extend(copies)
+    graph.node.extend(nodes)
     for field in (graph.initializer, graph.input, graph.value_info):
-        _drop(field, [item.name in wanted for item in field])
+        _drop(field, [item.name in needed for item in field])
     sparse = graph.sparse_initializer
-    _drop(sparse, [item.values.name in wanted for item in sparse])
+    _drop(sparse, [item.values.name in needed for item in sparse])
 
 
 def _drop(field: Any, kept: Sequence[bool]) -> None:

@@ -71,9 +71,8 @@ def take_branches(proto: onnx.ModelProto, known: Mapping[str, bool]) -> onnx.Mod
             if outside:
                 read = names.get(inside.name, inside.name)
                 nodes.append(helper.make_node("Identity", [read], [outside], name=outside))
-    copies = [onnx.NodeProto.FromString(n.SerializeToString()) for n in nodes]
     del graph.node[:]
-    graph.node.extend(copies)
+    graph.node.extend(nodes)
     return copy
 
 
