@@ -52,7 +52,8 @@ OPTIONS = (
     "weights",
 )
 
-_VALUE = r"""(?P<value>"[^"]*"|\[[^\]]*\]|\{[^}]*\}|…|[\w.+\-]+)"""
+# names in quotes may have brackets themselves
+_VALUE = r"""(?P<value>"[^"]*"|\[(?:"[^"]*"|[^\]"])*\]|\{(?:"[^"]*"|[^}"])*\}|…|[\w.+\-]+)"""
 _OPTION = re.compile(rf"(?<![\w.'\"-])(?P<name>{'|'.join(OPTIONS)})={_VALUE}")
 
 

@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph
 from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.graph.prune import prune
-from onnxtaylor.graph.rename import give_way, unused_stem
+from onnxtaylor.graph.rename import rename_reserved, unused_stem
 from onnxtaylor.indices import MultiIndices
 
 __all__ = ["export"]
@@ -29,7 +29,7 @@ def export(graph: DerivativeGraph, *, flagged: bool = False) -> onnx.ModelProto:
     leaves ``JOINT_EVENTS`` of a graph that has it among the outputs.
     """
     proto = onnx.ModelProto()
-    proto.CopyFrom(give_way(graph.proto, lambda name: name in OUTPUTS))
+    proto.CopyFrom(rename_reserved(graph.proto, lambda name: name in OUTPUTS))
     stem = unused_stem(proto.graph, "export")
     indices, n = graph.indices, graph.indices.n_features
     response = proto.graph.output[0]

@@ -14,6 +14,7 @@ from onnx import helper, numpy_helper
 from onnxtaylor.compiler.order import outside_events
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction
+from onnxtaylor.graph.moving import MOVING
 from onnxtaylor.graph.prune import read_names
 from onnxtaylor.graph.rename import unused_stem
 from onnxtaylor.rules.bundle import Bundle, Shape
@@ -25,20 +26,7 @@ __all__ = ["GraphFacts", "Observation", "shapes_from"]
 
 FIXED_LIMIT = 2**24  # numbers in a tensor that is made a constant
 
-CARRYING = frozenset(
-    [
-        "Reshape",
-        "Transpose",
-        "Flatten",
-        "Identity",
-        "Squeeze",
-        "Unsqueeze",
-        "Slice",
-        "Gather",
-        "MaxPool",
-        "ReduceMax",
-    ]
-)
+CARRYING = MOVING | {"MaxPool", "ReduceMax"}
 FLAT_AT_ZERO = frozenset({"Relu", "ThresholdedRelu", "HardSigmoid"})
 
 Arrays = Mapping[str, npt.NDArray[Any]]

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import prod
 
+from onnxtaylor.graph.moving import RESHAPING
 from onnxtaylor.rules.bundle import Shape, batch_axis
 from onnxtaylor.rules.rule import Node
 
 __all__ = ["UNKNOWN", "outside_events"]
 
-SAME_ORDER = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 UNKNOWN = 0
 
 
@@ -24,7 +24,7 @@ def outside_events(nodes: Sequence[Node], shapes: Mapping[str, Shape]) -> dict[s
     found: dict[str, int] = {}
     for node in nodes:
         flagged = [name for name in node.inputs if name in found]
-        if node.kind in SAME_ORDER and node.inputs[0] in shapes:
+        if node.kind in RESHAPING and node.inputs[0] in shapes:
             _reshaped(found, shapes, node.inputs[0], node.outputs[0])
         elif node.kind == "Gather" and _along_events(node, shapes):
             # as its indices lie

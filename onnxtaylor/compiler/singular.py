@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from onnxtaylor.compiler.facts import GraphFacts
+from onnxtaylor.graph.moving import MOVING
 from onnxtaylor.rules.joints import is_polynomial
 from onnxtaylor.rules.rule import Node
 
@@ -17,25 +18,9 @@ __all__ = ["has_singular_slopes"]
 BOUNDED = frozenset({"Asin", "Acos", "Acosh", "Atanh"})  # their slopes are infinite at an end
 UNDERFLOWING = frozenset({"Exp", "Sigmoid", "Softmax", "Softplus"})  # positive, and 0 far away
 CHOOSING = frozenset({"Where", "Max", "Min", "Clip"})
-KEEPING = frozenset(
-    [
-        "Identity",
-        "Reshape",
-        "Transpose",
-        "Flatten",
-        "Squeeze",
-        "Unsqueeze",
-        "Expand",
-        "Tile",
-        "Slice",
-        "Gather",
-        "Cast",
-        "ReduceMean",
-        "ReduceSum",
-        "ReduceMax",
-        "ReduceMin",
-    ]
-)
+KEEPING = MOVING | {
+    *("Expand", "Tile", "Cast", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin")
+}
 DEPTH = 64  # nodes that are followed back
 
 

@@ -1,29 +1,41 @@
-"""A model in: from an ONNX file to one function f: (events, n features) → (events, C responses).
+"""Graphs: from an ONNX file to one function f: (events, n features) → (events, C responses).
 
-``load``      the file, its hash
-``external``  tensors in other files, inside the model's folder
-``dense``     sparse constants
-``ports``     inputs, outputs, ZipMaps and names that the file carries
-``choose``    which inputs are features, which are held, which outputs are responses
-``layout``    which columns of a row of features go where
-``held``      inputs held at a value
-``function``  the graph rewritten to one input of features and one output of responses
-``narrow``    the function cut to some of its responses
-``link``      log or logit of the responses
-``ancient``   operator sets before 7 in the words of 7
-``rename``    names of the model that give way to those that are added
-``builder``   nodes and constants added to a graph
-``faults``    what the tools of ONNX raise
-``prune``     what a response needs of the graph
-``walk``      all graphs and nodes of a model, nested ones included
-``normalize`` the passes that bring a graph into the form that rules are written for
-``batch``     a fixed batch dimension made free
-``formats``   the number formats that a graph names, and the graph in others
-``arriving``  the formats in which the entries of an input arrive
-``dynamic``   quantization by the range of a whole batch
-``widen``     the graph without half precision
-``promote``   the graph in double precision
-``reach``     whether the response is a step function of the features
+Reading a file
+
+``load``            the file and its hash
+``external``        tensors in other files, inside the model's folder
+``dense``           sparse constants
+``ports``           inputs, outputs, ZipMaps, and names in the metadata
+``onnx_errors``     exceptions of ONNX's own tools
+
+From the file to the function
+
+``choose``          inputs that hold features, inputs held at a value, outputs with responses
+``layout``          columns of a row of features, for each input
+``held``            inputs held at a value
+``link``            log or logit of the responses
+``function``        the graph rewritten to one input and one output
+``narrow``          the function cut to some of its responses
+``batch``           a fixed batch dimension made free
+``dependence``      responses that are smooth, step functions, or constant in the features
+
+Changing graphs
+
+``normalize``       passes that bring a graph into the form that rules are written for
+``old_opsets``      operator sets before 7
+``promote``         the graph in double precision
+``half_precision``  the graph without half precision
+``dynamic``         quantization by the range of a whole batch
+``builder``         adds nodes and constants
+``prune``           drops what a response does not need
+``rename``          names that are needed for what is added
+
+Looking at graphs
+
+``walk``            all graphs and nodes, nested ones included
+``moving``          operators that move entries and leave them as they are
+``formats``         number formats of a graph, and copies in other formats
+``input_formats``   number formats in which an input arrives
 """
 
 from onnxtaylor.graph.batch import free_batch
@@ -31,7 +43,6 @@ from onnxtaylor.graph.choose import Choice, ModelRequest, choose
 from onnxtaylor.graph.function import GraphFunction, build_function
 from onnxtaylor.graph.load import LoadedModel, read_model
 from onnxtaylor.graph.ports import Port, input_ports, output_ports, stored_names
-from onnxtaylor.graph.reach import Reach, reach
 
 __all__ = [
     "Choice",
@@ -39,13 +50,11 @@ __all__ = [
     "LoadedModel",
     "ModelRequest",
     "Port",
-    "Reach",
     "build_function",
     "choose",
     "free_batch",
     "input_ports",
     "output_ports",
-    "reach",
     "read_model",
     "stored_names",
 ]

@@ -1,10 +1,10 @@
-"""A fixed batch dimension made free.
+"""Graphs with a fixed batch dimension, made to take any number of events.
 
 Exporters that trace one event write its batch into the graph: into the inputs, into recorded
 shapes, into the targets of Reshape and Expand, and into constants that are joined to every event,
-such as a class token or the initial state of a recurrent layer. All are rewritten here. Whether
-the result is still the same function is not argued but tried: the engine compares it with the
-original, event by event, and keeps the fixed batch where they differ.
+such as a class token or the initial state of a recurrent layer. All are rewritten here. No proof
+shows that the result is still the same function: the caller compares it with the original, event
+by event, and keeps the fixed batch where they differ.
 """
 
 from __future__ import annotations
@@ -29,9 +29,17 @@ Array = npt.NDArray[Any]
 
 
 def free_batch(function: GraphFunction) -> GraphFunction:
-    """The function with a free batch, to be verified against ``function`` before it is used.
+    """Returns a function with a free batch, which must be compared with the original before use.
 
-    Requires: ``fixed_batch`` > 0. Ensures: no shape in the graph's interface names the batch.
+    Parameters
+    ----------
+    function
+        A function with ``fixed_batch`` > 0.
+
+    Returns
+    -------
+    GraphFunction
+        A function for any number of events, whose input and output have no size for the batch.
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(function.proto)
@@ -60,24 +68,24 @@ def free_batch(function: GraphFunction) -> GraphFunction:
                 read[-1] = events.shape([], target[1:])
         elif kind == "Concat" and not all(name in constants for name in read):
             for place, name in enumerate(read):
-                if _counts(constants.get(name), 0, batch) and _axis(node) != 0:
+                if _repeats(constants.get(name), 0, batch) and _axis(node) != 0:
                     read[place] = events.repeat(name, constants[name], 0)
         elif kind in ("LSTM", "GRU", "RNN"):
             for place, name in list(enumerate(read))[5:7]:
-                if _counts(constants.get(name), 1, batch):
+                if _repeats(constants.get(name), 1, batch):
                     read[place] = events.repeat(name, constants[name], 1)
     builder.close()
     return replace(function, proto=proto, fixed_batch=0)
 
 
 class _Events:
-    """Shapes and constants that grow with the number of events."""
+    """Writer of shapes and constants that grow with the number of events."""
 
     def __init__(self, builder: Builder, feed: str) -> None:
         self._builder, self._feed = builder, feed
 
     def shape(self, before: npt.ArrayLike, behind: npt.ArrayLike) -> str:
-        """[before…, number of events, behind…]"""
+        """Returns the name of the shape [before…, number of events, behind…]."""
         builder = self._builder
         shape = builder.node("Shape", [self._feed])
         count = builder.node("Gather", [shape, builder.constant(np.array([0]))], axis=0)
@@ -86,19 +94,19 @@ class _Events:
         return builder.node("Concat", [*left, count, *right], axis=0)
 
     def repeat(self, name: str, value: Array, axis: int) -> str:
-        """The constant's first row along an axis, for every event."""
+        """Repeats a constant's first row along an axis for every event, and returns its name."""
         row = self._builder.constant(np.ascontiguousarray(value.take([0], axis)))
         target = self.shape(value.shape[:axis], value.shape[axis + 1 :])
         return self._builder.node("Expand", [row, target])
 
 
 def _freed_shape(shape: Array, batch: int, sizes: list[int] | None) -> Array | None:
-    """The target of a Reshape with its leading axis made free, or None where nothing is to do.
+    """Target shape of a Reshape with its first axis made free, or None where it can stay.
 
-    The leading axis holds the batch, alone or merged with others as in (batch·tokens, width), so
-    it becomes -1, "whatever is left"; another axis that was -1 becomes the size that it has. Where
-    that is not known, a leading batch becomes 0, "as in the input". The target of a constant's
-    Reshape is filled by -1 as it was before.
+    The first axis holds the batch, alone or merged with others as in (batch·tokens, width), so it
+    becomes -1, "whatever is left", and another axis that was -1 becomes the size that it has. Where
+    that size is unknown, a first axis that is the batch becomes 0, "as in the input". A Reshape of
+    a constant gives the same tensor as before, since -1 stands for its own size.
     """
     if shape.ndim != 1 or len(shape) < 2 or shape[0] < 1:
         return None
@@ -111,7 +119,8 @@ def _freed_shape(shape: Array, batch: int, sizes: list[int] | None) -> Array | N
 
 
 def _constants(graph: onnx.GraphProto) -> dict[str, Array]:
-    found = {}
+    """Values of constants that are small enough to be a shape, a token or a state."""
+    values = {}
     tensors = {t.name: t for t in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant":
@@ -119,27 +128,27 @@ def _constants(graph: onnx.GraphProto) -> dict[str, Array]:
                 if attribute.name == "value":
                     tensors[node.output[0]] = attribute.t
                 elif attribute.name == "value_ints":
-                    found[node.output[0]] = np.array(attribute.ints, dtype=np.int64)
+                    values[node.output[0]] = np.array(attribute.ints, dtype=np.int64)
     for name, tensor in tensors.items():
-        # what is damaged and yet loaded is needed by nothing
+        # a damaged tensor that onnxruntime loaded all the same is read by no node
         with suppress(Exception):
             if prod(tensor.dims) <= LARGEST:
-                found[name] = numpy_helper.to_array(tensor)
-    return found
+                values[name] = numpy_helper.to_array(tensor)
+    return values
 
 
 def _sizes(proto: onnx.ModelProto) -> dict[str, list[int]]:
-    """The shapes of all tensors at the fixed batch, as far as they can be inferred; 0: unknown."""
+    """Shapes of all tensors at the fixed batch, as far as they can be inferred; 0: unknown."""
     try:
         graph = shape_inference.infer_shapes(proto, data_prop=True).graph
-    except Exception:  # of operators that onnx does not know; then less is freed
+    except Exception:  # an operator that onnx does not know: fewer shapes are freed
         return {}
     infos = (*graph.value_info, *graph.output)
     return {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in infos}
 
 
-def _counts(value: Array | None, axis: int, batch: int) -> bool:
-    """Whether a constant has one and the same row for each event of the batch along an axis."""
+def _repeats(value: Array | None, axis: int, batch: int) -> bool:
+    """Whether a constant has the same row for every event of the batch along an axis."""
     if value is None or value.ndim < 2 or value.shape[axis] != batch:
         return False
     return bool((value == value.take([0], axis)).all())

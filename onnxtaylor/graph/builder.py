@@ -16,9 +16,9 @@ __all__ = ["Builder"]
 
 
 class Builder:
-    """Of one graph, changed in place; ``close`` puts the nodes that feed the graph before its own.
+    """Writer of nodes and constants into one graph, which it changes in place.
 
-    ``unused`` is a name that nothing has.
+    Nodes that feed the graph must stand before the graph's own: they wait for ``close``.
     """
 
     def __init__(self, proto: onnx.ModelProto) -> None:
@@ -28,7 +28,7 @@ class Builder:
         self._count = 0
 
     def unused(self, name: str) -> str:
-        """The name, or the name with a number behind it where the graph has it already."""
+        """Returns a name that nothing in the graph has: the name itself, or with a number."""
         free, count = name, 0
         while free in self._taken:
             count += 1
@@ -37,7 +37,7 @@ class Builder:
         return free
 
     def constant(self, value: npt.NDArray[np.generic]) -> str:
-        """The name of a new constant."""
+        """Adds a constant and returns its name."""
         name = self._name()
         self.graph.initializer.append(numpy_helper.from_array(value, name))
         return name
@@ -51,7 +51,7 @@ class Builder:
         last: bool = False,
         **attributes: Any,
     ) -> str:
-        """The output of a new node, before the graph's own nodes or (``last``) behind them."""
+        """Adds a node before the graph's own or (``last``) after them, and returns its output."""
         output = output or self._name()
         node = helper.make_node(kind, list(inputs), [output], name=output, **attributes)
         if last:
@@ -62,7 +62,7 @@ class Builder:
 
     def close(self) -> None:
         """Puts the nodes that feed the graph before its own."""
-        own = [onnx.NodeProto.FromString(n.SerializeToString()) for n in self.graph.node]
+        own = list(self.graph.node)
         del self.graph.node[:]
         self.graph.node.extend([*self._first, *own])
         self._first = []

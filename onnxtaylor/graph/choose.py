@@ -1,8 +1,11 @@
-"""Which inputs are features, which are held at a value, and which outputs are responses."""
+"""Choice of a model's inputs and outputs: features, inputs held at a value, responses.
+
+What a caller leaves open is chosen as most models are meant: the widest input of floating-point
+numbers has the features, the first output of floating-point numbers the responses.
+"""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,8 +21,8 @@ from onnxtaylor.results.classes import words_of
 
 __all__ = ["Choice", "ModelRequest", "choose"]
 
-SHOWN = 3  # inputs that a message describes; it names all
-LONGEST = 600  # letters of a call that a message proposes
+SHOWN = 3  # inputs that a message describes; its advice names all
+LONGEST = 600  # characters of the advice in a message
 MOST_FEATURES = 2**24  # of which one event fills 128 MiB
 
 
@@ -70,20 +73,22 @@ class ModelRequest:
 class Choice:
     """The resolved request.
 
-    ``outputs`` are the tensors to evaluate; ``picks`` what was asked for in that order, tensors
-    and names that are none, such as a class or ``p[2]``: which response those mean is known once
-    the model has responded. ``others`` are outputs that were not chosen.
+    ``features`` are the inputs that hold the features, in the order of the data's columns, ``held``
+    further inputs with the values that they are held at, ``outputs`` the tensors to evaluate.
+    ``picks`` are the names that were asked for, in order: tensors, and names such as a class or
+    ``p[2]``, whose responses are known only once the model has responded. ``others`` are outputs
+    of floating-point numbers that were not chosen.
     """
 
     features: tuple[Port, ...]
-    fixed: tuple[tuple[Port, Value], ...]
+    held: tuple[tuple[Port, Value], ...]
     outputs: tuple[str, ...]
     picks: tuple[str, ...]
     others: tuple[str, ...]
 
     @property
     def n_features(self) -> int | None:
-        """Number of features; None where a dimension is free and the data must tell."""
+        """Number of features; None where a size is free and only the data have it."""
         sizes = [feature_count(p) for p in self.features]
         return None if None in sizes else sum(s for s in sizes if s is not None)
 
@@ -100,18 +105,23 @@ def choose(model: LoadedModel, request: ModelRequest) -> Choice:
     for name in (*request.inputs, *request.fix):
         if name not in {p.name for p in ports}:
             raise OptionError(
-                f"{_at(model)}has no input '{printable(name)}'"
-                + nearest(name, [p.name for p in ports])
-            )
+                f"'{printable(name)}' is not an input of the model"
+                + nearest(name, [p.name for p in ports]),
+                option="input" if name in request.inputs else "fix",
+            ).located(model.path)
         if name in request.inputs and name in request.fix:
-            raise OptionError(f"input '{printable(name)}' cannot be held and be features as well")
+            raise OptionError(
+                f"'{printable(name)}' is also held at a value: an input either holds features or is"
+                " held",
+                option="input",
+            ).located(model.path)
     needed = needed_inputs(graph, outputs)
     ports = [p for p in ports if p.name in needed or p.name in request.inputs]
     features = _choose_features(model, ports, request)
     held = [p for p in ports if p not in features]
     return Choice(
         features=tuple(features),
-        fixed=tuple(_choose_values(model, features, held, request)),
+        held=tuple(_choose_values(model, features, held, request)),
         outputs=tuple(outputs),
         picks=tuple(picks),
         others=tuple(others),
@@ -121,7 +131,7 @@ def choose(model: LoadedModel, request: ModelRequest) -> Choice:
 def _choose_outputs(
     model: LoadedModel, request: ModelRequest
 ) -> tuple[list[str], list[str], list[str]]:
-    """The tensors to evaluate, what to pick of their responses, and the outputs not chosen."""
+    """Tensors to evaluate, names to pick from their responses, and outputs that are not chosen."""
     graph, wanted, by_steps = model.proto.graph, request.outputs, request.by_steps
     ports = {p.name: p for p in output_ports(graph)}
     floats = [p.name for p in ports.values() if p.is_float]
@@ -131,9 +141,9 @@ def _choose_outputs(
         if not floats:
             what = ", ".join(f"{printable(p.name)} ({p.type_name})" for p in ports.values())
             raise ModelError(
-                f"{_at(model)}has no output of floating-point numbers, only {what}: a response"
-                " must be a number; name an inner tensor with --output"
-            )
+                f"the model has no output of floating-point numbers, only {what}: a response must"
+                " be a number; name an inner tensor with output=…"
+            ).located(model.path)
         return floats[:1], floats[:1], floats[1:]
     inner = tensor_names(graph)
     maps = zipmap_tensors(graph)
@@ -145,9 +155,10 @@ def _choose_outputs(
         port = ports.get(name)
         if port and not port.is_float and not (port.is_whole and by_steps):
             raise OptionError(
-                f"{_at(model)}output '{printable(name)}' holds {ports[name].type_name}: it has no"
-                " derivative" + (f"; choose {', '.join(map(printable, floats))}" if floats else "")
-            )
+                f"'{printable(name)}' holds {ports[name].type_name}, which has no derivative"
+                + (f": choose {', '.join(map(printable, floats))}" if floats else ""),
+                option="output",
+            ).located(model.path)
         # a single node belongs to the tensor that it names, as in p[2], or to the first output
         owner = name.rsplit("[", 1)[0]
         tensors += [name] if name in ports or name in inner else [owner]
@@ -156,9 +167,10 @@ def _choose_outputs(
         known += [f for f in floats[:1] if f not in known]
     if not known:
         raise OptionError(
-            f"{_at(model)}has no output or inner tensor '{printable(wanted[0])}'"
-            + nearest(wanted[0], sorted(inner))
-        )
+            f"'{printable(wanted[0])}' is not an output or inner tensor of the model"
+            + nearest(wanted[0], sorted(inner)),
+            option="output",
+        ).located(model.path)
     outputs = list(dict.fromkeys(known))
     return outputs, picks, [f for f in floats if f not in outputs]
 
@@ -171,9 +183,9 @@ def _choose_features(model: LoadedModel, ports: list[Port], request: ModelReques
         free = [p for p in ports if p.name not in request.fix]
         if not free:
             raise ModelError(
-                f"{_at(model)}the response depends on no input that is free to vary: choose"
-                " another with --output"
-            )
+                "the response depends on no input that is free to vary: choose another with"
+                " output=…"
+            ).located(model.path)
         floats = [p for p in free if p.is_float]
         if request.by_steps and not floats:
             floats = [p for p in free if p.is_whole]
@@ -184,75 +196,80 @@ def _choose_features(model: LoadedModel, ports: list[Port], request: ModelReques
         else:
             chosen = sorted(rows, key=_narrowness)[:1] or free[:1]
     for p in chosen:
-        _refuse(model, p, by_steps=request.by_steps)
+        _require_features(model, p, by_steps=request.by_steps)
     return chosen
 
 
 def _narrowness(port: Port) -> tuple[bool, int]:
-    """Sorts the widest input first, a free size counting as wide, and those with a fixed batch
-    behind: beside inputs with a free one they are constants that the exporter left open.
+    """Key that sorts the widest input first; a free size counts as wide.
+
+    Inputs with a fixed batch come last: beside inputs with a free batch they are constants that
+    the exporter left open.
     """
     return isinstance(batch_of(port), int), -(feature_count(port) or 10**9)
 
 
-def _refuse(model: LoadedModel, p: Port, *, by_steps: bool) -> None:
-    where = f"{_at(model)}input '{printable(p.name)}'"
-    if not p.is_float and not (p.is_whole and by_steps):
-        steps = "use analyze --finite-step 1, or " if p.is_whole else ""
-        raise ModelError(
-            f"{where} holds {p.type_name}, and a response has no derivative by"
-            f" {'text' if p.type_name == 'string' else 'whole numbers'}: {steps}cut the model"
-            " behind the encoding of this input (onnx.utils.extract_model) and analyze the part"
-            " that takes floating-point numbers"
-            if p.type
-            else f"{where} is no tensor: export the model with a tensor [batch, features] instead"
+def _require_features(model: LoadedModel, p: Port, *, by_steps: bool) -> None:
+    """Raises ModelError for an input that cannot hold features."""
+    problem = ""
+    if not p.type:
+        problem = "is not a tensor: export the model with a tensor [batch, features]"
+    elif not p.is_float and not (p.is_whole and by_steps):
+        kind = "text" if p.type_name == "string" else "whole numbers"
+        steps = "use finite_step=1, or " if p.is_whole else ""
+        problem = (
+            f"holds {p.type_name}, and a response has no derivative with respect to {kind}:"
+            f" {steps}cut the model after the encoding of this input (onnx.utils.extract_model) and"
+            " analyze the part that takes floating-point numbers"
         )
-    if FLOATS.get(p.type) == "bfloat16":
-        raise ModelError(
-            f"{where} is bfloat16, which onnxruntime cannot be fed from NumPy: export the model"
-            " with float32 inputs"
+    elif FLOATS.get(p.type) == "bfloat16":
+        problem = "is bfloat16, for which NumPy has no format: export the model with float32 inputs"
+    elif (feature_count(p) or 0) > MOST_FEATURES:
+        problem = f"{p.shape_text} has more features than can be analyzed ({MOST_FEATURES})"
+    elif p.shape == ():
+        problem = (
+            "is a single number without a batch axis: export the model with inputs of shape"
+            " [batch, features]"
         )
-    if (feature_count(p) or 0) > MOST_FEATURES:
-        raise ModelError(f"{where} {p.shape_text} has more features than can be analyzed")
-    if p.shape == ():
-        raise ModelError(
-            f"{where} is a single number without a batch axis: export the model with inputs of"
-            " shape [batch, features]"
-        )
+    if problem:
+        raise ModelError(f"input '{printable(p.name)}' {problem}").located(model.path)
 
 
 def _choose_values(
     model: LoadedModel, features: list[Port], held: list[Port], request: ModelRequest
 ) -> list[tuple[Port, Value]]:
-    """The values of the held inputs; names all that are missing at once."""
+    """Values of the held inputs; the error for missing values names all of them at once."""
     missing = [p for p in held if p.name not in request.fix]
     for p in missing:
         if not can_hold(p):
             raise ModelError(
-                f"{_at(model)}input '{printable(p.name)}' holds {p.type_name}, which cannot be fed:"
-                " export the model with tensors of numbers or text as inputs, or cut it behind this"
-                " one (onnx.utils.extract_model)"
-            )
+                f"input '{printable(p.name)}' holds {p.type_name}, which cannot be fed: export the"
+                " model with tensors of numbers or text as inputs, or cut it after this one"
+                " (onnx.utils.extract_model)"
+            ).located(model.path)
     if missing:
-        raise OptionError(_missing_line(model, features, missing))
+        raise OptionError(_missing_line(model, features, missing)).located(model.path)
     batch = batch_of(features[0])
     symbols = {d for p in features for d in (p.shape or ())[1:] if isinstance(d, str)}
-    return [(p, read_value(p, request.fix[p.name], batch, symbols)) for p in held]
+    try:
+        return [(p, read_value(p, request.fix[p.name], batch, symbols)) for p in held]
+    except OptionError as error:
+        raise error.located(model.path) from None
 
 
 def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port]) -> str:
-    """What to add to the call: everything, so that the call is not refused a second time."""
+    """Message with the options to add, all of them: the call is not refused a second time."""
     shown = [
         f"'{printable(p.name)}' ({p.type_name} {printable(p.shape_text)})" for p in missing[:SHOWN]
     ]
     more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
     line = (
-        f"{_at(model)}input{'s' * (len(missing) > 1)} {', '.join(shown)}{more}"
+        f"input{'s' * (len(missing) > 1)} {', '.join(shown)}{more}"
         f" need{'s' * (len(missing) == 1)} a value: hold with "
     )
-    fixes = _options("--fix", missing)
+    fixes = _fix(missing)
     if len(fixes) > LONGEST:
-        return f"{line}--fix NAME=VALUE, or take as features with --input NAME, each of them"
+        return f'{line}fix={{"NAME": VALUE}}, or take as features with input=["NAME"], each of them'
     line += fixes
     floats = [p for p in missing if p.is_float and p.shape != ()]
     fixed = all(p.shape and all(isinstance(d, int) for d in p.shape) for p in floats)
@@ -264,22 +281,25 @@ def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port])
     taken = [*features, *floats]
     if floats and _can_be_features(model, taken):
         others = [p for p in missing if p not in floats]
-        line += f", or take as features with {_options('--input', taken)}"
-        line += f" {_options('--fix', others)}" if others else ""
+        line += f", or take as features with input=[{', '.join(map(_quoted, taken))}]"
+        line += f" {_fix(others)}" if others else ""
     return line
 
 
-def _options(option: str, ports: Sequence[Port]) -> str:
-    """The options as they are typed, for every port."""
-    value = "=VALUE" if option == "--fix" else ""
-    return " ".join(f"{option} {shlex.quote(printable(p.name, 400) + value)}" for p in ports)
+def _fix(ports: Sequence[Port]) -> str:
+    """Option that holds these inputs, with a placeholder for each value."""
+    return "fix={" + ", ".join(f"{_quoted(p)}: VALUE" for p in ports) + "}"
+
+
+def _quoted(port: Port) -> str:
+    return f'"{printable(port.name, 400)}"'
 
 
 def _can_be_features(model: LoadedModel, ports: Sequence[Port]) -> bool:
     """Whether these inputs can be features together, as far as that is known without data."""
     try:
         for p in ports:
-            _refuse(model, p, by_steps=False)
+            _require_features(model, p, by_steps=False)
         return can_lay_out(ports)
     except ModelError:
         return False
@@ -287,7 +307,3 @@ def _can_be_features(model: LoadedModel, ports: Sequence[Port]) -> bool:
 
 def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
-
-
-def _at(model: LoadedModel) -> str:
-    return f"{printable(model.path)}: "

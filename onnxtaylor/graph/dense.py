@@ -1,7 +1,7 @@
-"""Sparse constants become dense ones, as onnxruntime makes them when it loads a model.
+"""Replaces sparse constants by dense ones, as onnxruntime does when it loads a model.
 
-A sparse tensor has its values [k] and their places: [k] numbers of elements in C order, or
-[k, rank] with one number for each axis. All other elements are 0.
+A sparse tensor has k values and their indices: [k] counts elements in C order, [k, rank] has one
+index for each axis. All other elements are 0.
 """
 
 from __future__ import annotations
@@ -21,17 +21,27 @@ __all__ = ["make_dense"]
 
 
 def make_dense(proto: onnx.ModelProto, where: str) -> None:
-    """Rewrites, in place, every sparse constant of a model, those of functions and subgraphs too.
+    """Makes every sparse constant of a model dense, in place; in functions and subgraphs, too.
 
-    Raises ModelError for places outside the tensor, and before anything is allocated where all
-    constants together would have more bytes than a model can.
+    Parameters
+    ----------
+    proto
+        The model, which is changed.
+    where
+        Name of its file, for messages.
+
+    Raises
+    ------
+    ModelError
+        An index lies outside its tensor, or all constants together would be larger than a model
+        can be; the latter is found before anything is allocated.
     """
     sparse = list(_sparse(proto))
     if not sparse:
         return
     size = proto.ByteSize()
     for tensor in sparse:
-        size += _bytes(tensor, where)
+        size += _byte_count(tensor, where)
         if size > MAX_PROTOBUF:
             raise ModelError(
                 f"{_at(tensor, where)} would make the model larger than 2 GiB, the most that can be"
@@ -54,20 +64,21 @@ def _dense(tensor: onnx.SparseTensorProto, where: str) -> TensorProto:
         places = numpy_helper.to_array(tensor.indices).astype(np.int64)
         if places.ndim == 2 and places.shape[1] == len(dims):
             places = np.ravel_multi_index(tuple(places.T), dims)
-        found = np.zeros(prod(dims), dtype=values.dtype)
+        dense = np.zeros(prod(dims), dtype=values.dtype)
         if len(places) and places.min() < 0:
-            raise ValueError("a place is below 0")
+            raise ValueError("an index is below 0")
         if places.shape != values.shape:
-            raise ValueError(f"{len(values)} values at {len(places)} places")
-        found[places] = values
+            raise ValueError(f"{len(values)} values have {len(places)} indices")
+        dense[places] = values
     except (ValueError, IndexError, TypeError) as error:
         raise ModelError(
             f"{at} is damaged: {printable(error)}; copy or export the model again"
         ) from None
-    return numpy_helper.from_array(found.reshape(dims), tensor.values.name)
+    return numpy_helper.from_array(dense.reshape(dims), tensor.values.name)
 
 
-def _bytes(tensor: onnx.SparseTensorProto, where: str) -> int:
+def _byte_count(tensor: onnx.SparseTensorProto, where: str) -> int:
+    """Bytes of the dense tensor; raises ModelError for a format or shape that cannot be."""
     kind = tensor.values.data_type
     try:
         item = helper.tensor_dtype_to_np_dtype(kind).itemsize

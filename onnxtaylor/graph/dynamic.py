@@ -1,8 +1,9 @@
-"""Quantization by the range of a whole tensor: then an event's response depends on its batch.
+"""Quantization by the range of a whole tensor: an event's response then depends on its batch.
 
-DynamicQuantizeLinear takes scale and zero point from the least and largest number of its input,
-that of all events in a batch. Such a model is a function of one event where it is given one at a
-time. Whether it mixes its batch for another reason, too, shows once these numbers are held.
+DynamicQuantizeLinear takes scale and zero point from the smallest and the largest number of its
+input, which holds all events of a batch. Such a model is a function of one event if events are fed
+one at a time. To see whether it mixes events for another reason, too, scale and zero point are held
+constant.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
-from onnxtaylor.graph.normalize.writer import Writer, replaced
+from onnxtaylor.graph.normalize.writer import Writer, replace_nodes
 
 __all__ = ["dynamic_nodes", "dynamic_scales", "hold_scales", "in_single_precision"]
 
@@ -25,20 +26,20 @@ WHOLE_TENSOR = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuanti
 
 
 def dynamic_nodes(proto: onnx.ModelProto) -> list[onnx.NodeProto]:
-    """The nodes that quantize by the range of a whole tensor."""
+    """Returns the nodes that quantize by the range of a whole tensor."""
     return [node for node in proto.graph.node if node.op_type in WHOLE_TENSOR]
 
 
 def dynamic_scales(proto: onnx.ModelProto) -> list[str]:
-    """Names of the scales and zero points that DynamicQuantizeLinear nodes compute."""
+    """Returns the names of the scales and zero points that DynamicQuantizeLinear computes."""
     nodes = (n for n in proto.graph.node if n.op_type == "DynamicQuantizeLinear")
     return [name for node in nodes for name in list(node.output)[1:]]
 
 
 def hold_scales(proto: onnx.ModelProto, values: Mapping[str, Array]) -> onnx.ModelProto:
-    """The graph with QuantizeLinear in place of DynamicQuantizeLinear, at these ``values``."""
+    """Replaces DynamicQuantizeLinear by QuantizeLinear with these scales and zero points."""
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         if node.op_type != "DynamicQuantizeLinear":
             return False
         held = [w.constant(values[name]) for name in list(node.output)[1:]]
@@ -47,35 +48,35 @@ def hold_scales(proto: onnx.ModelProto, values: Mapping[str, Array]) -> onnx.Mod
         w.write("QuantizeLinear", [node.input[0], *held], node.output[0])
         return True
 
-    return replaced(proto, written)
+    return replace_nodes(proto, rewrite)
 
 
 def in_single_precision(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph with MatMul and LSTM in place of DynamicQuantizeMatMul and DynamicQuantizeLSTM.
+    """Replaces DynamicQuantizeMatMul and DynamicQuantizeLSTM by MatMul and LSTM.
 
-    Their weights are dequantized, their inputs are not quantized at all.
+    Weights are dequantized, inputs are not quantized at all.
     """
     writers = {"DynamicQuantizeMatMul": _product, "DynamicQuantizeLSTM": _lstm}
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         return node.op_type in writers and writers[node.op_type](w, node)
 
-    return replaced(proto, written)
+    return replace_nodes(proto, rewrite)
 
 
 def _product(w: Writer, node: onnx.NodeProto) -> bool:
-    """x · (W − zero) scale + bias; of the inputs, in this order, zero and bias may be absent."""
+    """Writes x · (W − zero) scale + bias; zero and bias may be absent."""
     x, weights, scale, zero, bias = [*node.input, "", ""][:5]
-    found = w.op("Cast", weights, to=TensorProto.FLOAT)
+    shifted = w.op("Cast", weights, to=TensorProto.FLOAT)
     if zero:
-        found = w.op("Sub", found, w.op("Cast", zero, to=TensorProto.FLOAT))
-    product = w.op("MatMul", x, w.op("Mul", found, scale))
+        shifted = w.op("Sub", shifted, w.op("Cast", zero, to=TensorProto.FLOAT))
+    product = w.op("MatMul", x, w.op("Mul", shifted, scale))
     w.write("Add" if bias else "Identity", [product, bias] if bias else [product], node.output[0])
     return True
 
 
 def _lstm(w: Writer, node: onnx.NodeProto) -> bool:
-    """LSTM, whose weights have their last two axes the other way round."""
+    """Writes an LSTM, whose weights are stored with their last two axes exchanged."""
     read = [*node.input, *[""] * 12][:12]
     values = [w.value(read[k]) for k in (1, 8, 9, 2, 10, 11)]
     if any(v is None for v in values):
@@ -93,9 +94,10 @@ def _lstm(w: Writer, node: onnx.NodeProto) -> bool:
 
 
 def _restored(weights: Any, scale: Any, zero: Any) -> Array:
-    """(W − zero) scale of W (directions, from, to) as (directions, to, from), per direction or
-    also per column.
+    """(W − zero) scale of W (directions, from, to), as (directions, to, from).
+
+    Zero and scale are single numbers for each direction, or one for each column.
     """
-    around = [np.reshape(v, (len(weights), 1, -1)).astype(np.float32) for v in (zero, scale)]
-    found = (weights.astype(np.float32) - around[0]) * around[1]
-    return np.ascontiguousarray(found.transpose(0, 2, 1))
+    zero, scale = (np.reshape(v, (len(weights), 1, -1)).astype(np.float32) for v in (zero, scale))
+    numbers = (weights.astype(np.float32) - zero) * scale
+    return np.ascontiguousarray(numbers.transpose(0, 2, 1))

@@ -1,4 +1,4 @@
-"""Tensors that a model keeps in other files, read with nothing outside its folder opened."""
+"""Tensors that a model keeps in other files: only files inside its folder are opened."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ MAX_PROTOBUF = 2**31 - 1  # a protobuf message cannot be larger, nor can what on
 
 
 def external_tensors(proto: onnx.ModelProto) -> Iterator[TensorProto]:
-    """All tensors that lie in other files, wherever in the model: none may reach onnxruntime,
-    which would look for their files in the current folder.
+    """Yields all tensors that lie in other files, wherever they are in the model.
+
+    None may reach onnxruntime, which would look for their files in the current folder.
     """
     for tensor in _tensors(proto):
         if tensor.data_location == TensorProto.EXTERNAL:
@@ -27,10 +28,24 @@ def external_tensors(proto: onnx.ModelProto) -> Iterator[TensorProto]:
 
 
 def load_external(proto: onnx.ModelProto, folder: Path, where: str, size: int) -> None:
-    """Reads, in place, every external tensor of a model of ``size`` bytes.
+    """Reads every external tensor into the model, which is changed in place.
 
-    Raises ModelError where a file is missing, too short, outside the folder (links included), or
-    where all is more than a protobuf message can hold.
+    Parameters
+    ----------
+    proto
+        The model.
+    folder
+        Its folder.
+    where
+        Name of its file, for messages.
+    size
+        Bytes of the model without its external tensors.
+
+    Raises
+    ------
+    ModelError
+        A file is missing, too short or outside the folder (links included), or all tensors
+        together are larger than a protobuf message can be.
     """
     for tensor in external_tensors(proto):
         at = f"{where}: tensor '{printable(tensor.name)}'"
@@ -46,6 +61,7 @@ def load_external(proto: onnx.ModelProto, folder: Path, where: str, size: int) -
 
 
 def _read(tensor: TensorProto, folder: Path, at: str, room: int) -> bytes:
+    """Content of an external tensor; everything is checked before it is read."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
     shown = printable(location)
@@ -61,11 +77,11 @@ def _read(tensor: TensorProto, folder: Path, at: str, room: int) -> bytes:
             f"{at} lies in '{shown}', which is missing: put that file beside the model"
         )
     offset, length = int(entries.get("offset", 0)), entries.get("length")
-    needed = _bytes(tensor, at)
+    needed = _byte_count(tensor, at)
     if offset < 0 or (length and int(length) != needed):
         raise ModelError(
-            f"{at} is said to be {length or 'some'} bytes from {offset} of '{shown}', its shape"
-            f" needs {needed}: the model file is damaged; export it again"
+            f"{at} should have {length or 'some'} bytes from byte {offset} of '{shown}' on, but its"
+            f" shape needs {needed}: the model file is damaged; export it again"
         )
     if needed > room:
         raise ModelError(
@@ -78,8 +94,8 @@ def _read(tensor: TensorProto, folder: Path, at: str, room: int) -> bytes:
         return bytes(file.read(needed))
 
 
-def _bytes(tensor: TensorProto, at: str) -> int:
-    """What a tensor occupies by its shape and type; types below 8 bits are packed."""
+def _byte_count(tensor: TensorProto, at: str) -> int:
+    """Bytes of a tensor by its shape and type; types below 8 bits are packed."""
     try:
         name = TensorProto.DataType.Name(tensor.data_type)
         item = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
@@ -93,6 +109,7 @@ def _bytes(tensor: TensorProto, at: str) -> int:
 
 
 def _tensors(message: Any) -> Iterator[TensorProto]:
+    """All tensors inside a protobuf message, at any depth: in attributes, functions, subgraphs."""
     if isinstance(message, TensorProto):
         yield message
         return

@@ -1,4 +1,4 @@
-"""The number formats that a graph names, and the same graph in others."""
+"""Number formats that a graph names, and copies of a graph in other formats."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from onnxtaylor.graph.walk import all_graphs
 __all__ = ["HALF", "formats_of", "retyped"]
 
 HALF = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16})
-# Attributes that name a format, where one that is left out does not mean single precision.
+# attributes that name a format; where they are left out, that does not mean single precision
 FORMATS = ("to", "dtype", "output_datatype", "softmax_precision")
-# These answer in single precision where they are not told otherwise.
+# operators whose output is in single precision unless an attribute says otherwise
 SINGLE_BY_DEFAULT = frozenset(
     {"HannWindow", "HammingWindow", "BlackmanWindow", "MelWeightMatrix", "RandomNormal"}
     | {"RandomUniform", "SequenceEmpty"}
@@ -24,23 +24,23 @@ SINGLE_BY_DEFAULT = frozenset(
 
 
 def formats_of(proto: onnx.ModelProto) -> set[int]:
-    """The element types that a graph's casts, constants and ports name, subgraphs included."""
+    """Returns the element types of a graph's constants, ports and casts, subgraphs included."""
     graphs = list(all_graphs(proto.graph))
     nodes = [node for g in graphs for node in g.node]
-    found = {t.data_type for g in graphs for t in g.initializer}
-    found |= {i.type.tensor_type.elem_type for g in graphs for i in (*g.input, *g.output)}
+    formats = {t.data_type for g in graphs for t in g.initializer}
+    formats |= {i.type.tensor_type.elem_type for g in graphs for i in (*g.input, *g.output)}
     for a in (a for node in nodes for a in node.attribute):
-        found |= {a.t.data_type} if a.HasField("t") else set()
-        found |= {a.i} if a.name in FORMATS else set()
-    return found
+        formats |= {a.t.data_type} if a.HasField("t") else set()
+        formats |= {a.i} if a.name in FORMATS else set()
+    return formats
 
 
 def retyped(proto: onnx.ModelProto, kinds: Collection[int], to: int) -> onnx.ModelProto:
-    """A copy with all that is of one of the ``kinds`` in the format ``to``, subgraphs too."""
-    found = onnx.ModelProto()
-    found.CopyFrom(proto)
-    _retype_graph(found.graph, kinds, to)
-    return found
+    """Returns a copy in which every element type of ``kinds`` is replaced by the type ``to``."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    _retype_graph(copy.graph, kinds, to)
+    return copy
 
 
 def _retype_graph(graph: onnx.GraphProto, kinds: Collection[int], to: int) -> None:
@@ -84,20 +84,20 @@ def _retype_node(node: onnx.NodeProto, kinds: Collection[int], to: int) -> None:
     for graph in subgraphs(node):
         _retype_graph(graph, kinds, to)
     if TensorProto.FLOAT in kinds and node.domain in ("", "ai.onnx"):
-        _say_format(node, to)
+        _name_format(node, to)
 
 
-def _say_format(node: onnx.NodeProto, to: int) -> None:
-    """Numbers without a format are in single precision: they get one."""
-    dtype, given = helper.tensor_dtype_to_np_dtype(to), {a.name: a for a in node.attribute}
-    if node.op_type == "Constant" and {"value_float", "value_floats"} & set(given):
+def _name_format(node: onnx.NodeProto, to: int) -> None:
+    """Writes the format into a node whose numbers would be in single precision without it."""
+    dtype, attributes = helper.tensor_dtype_to_np_dtype(to), {a.name: a for a in node.attribute}
+    if node.op_type == "Constant" and {"value_float", "value_floats"} & set(attributes):
         value = helper.get_attribute_value(node.attribute[0])
         tensor = numpy_helper.from_array(np.asarray(value, dtype=dtype))
         node.attribute[0].CopyFrom(helper.make_attribute("value", tensor))
-    elif node.op_type == "ConstantOfShape" and not given:
+    elif node.op_type == "ConstantOfShape" and not attributes:
         tensor = numpy_helper.from_array(np.zeros(1, dtype=dtype))
         node.attribute.append(helper.make_attribute("value", tensor))
-    elif node.op_type in SINGLE_BY_DEFAULT and not {"dtype", "output_datatype"} & set(given):
+    elif node.op_type in SINGLE_BY_DEFAULT and not {"dtype", "output_datatype"} & set(attributes):
         windows = node.op_type.endswith(("Window", "Matrix"))
         name = "output_datatype" if windows else "dtype"
         node.attribute.append(helper.make_attribute(name, to))

@@ -1,8 +1,8 @@
-"""The graph rewritten to one function: features (events, n) in, responses (events, C) out.
+"""Rewrites a graph to one function f: features (N, n) → responses (N, C), for N events.
 
-Every engine then works on f: Rⁿ → R^C, whatever the file looked like: several inputs are cut out
-of one row of features and brought to their shapes, held inputs become constants of the graph, the
-chosen outputs are flattened and joined, and the link is applied to them.
+Engines see only this function, whatever the file looks like: inputs are cut out of one row of
+features and brought to their shapes, held inputs become constants of the graph, the chosen outputs
+are flattened and joined, and the link is applied to them.
 """
 
 from __future__ import annotations
@@ -15,36 +15,50 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from onnxtaylor.errors import ModelError, printable
-from onnxtaylor.graph.ancient import to_first
+from onnxtaylor.errors import ModelError, OptionError, printable
 from onnxtaylor.graph.builder import Builder
 from onnxtaylor.graph.choose import Choice
+from onnxtaylor.graph.dependence import Dependence, find_dependence
 from onnxtaylor.graph.held import hold
 from onnxtaylor.graph.layout import Layout, batch_of, lay_out
-from onnxtaylor.graph.link import check_link, linked, undone
+from onnxtaylor.graph.link import apply_link, cancel_link, check_link
 from onnxtaylor.graph.load import LoadedModel
 from onnxtaylor.graph.normalize.unrounded import unrounded
+from onnxtaylor.graph.old_opsets import to_opset_7
 from onnxtaylor.graph.ports import FLOATS, zipmap_labels
 from onnxtaylor.graph.prune import prune
-from onnxtaylor.graph.reach import Reach, reach
-from onnxtaylor.graph.rename import name_nodes_apart
+from onnxtaylor.graph.rename import separate_node_names
 
 __all__ = ["GraphFunction", "build_function", "select_responses", "with_own_inputs"]
 
-OLDEST_OPSET = 8  # the first one with Expand; onnxruntime runs operators from 7 on
+OLDEST_OPSET = 8  # the first one with Expand; onnxruntime runs operators from set 7 on
 
-# The digits of a number, leading one included: what a step of finite differences is exact in.
+# binary digits of a number in each format, the leading one included
 DIGITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
 
 
 @dataclass(frozen=True)
 class GraphFunction:
-    """f as an ONNX model with one input (N, n) and one output (N, C).
+    """Function f as an ONNX model with one input (N, n) and one output (N, C).
 
-    ``precision`` is the coarsest format of the features in the original graph, from its inputs to
-    its responses, ``fixed_batch`` the number of events that the graph insists on (0: any),
-    ``labels`` the class names per output tensor, ``path`` how features reach responses. A ``plain``
-    function is run as it is written: its optimized graph has been found to be another function.
+    Attributes
+    ----------
+    proto
+        The model.
+    n_features
+        n.
+    precision
+        Coarsest format of the features in the original graph, from its inputs to its responses.
+    fixed_batch
+        Number of events that the graph is fixed to (0: any).
+    outputs, labels
+        Tensors of the original graph that hold the responses, and the class names of each.
+    link
+        Function of the responses: ``identity``, ``logit`` or ``log``.
+    dependence
+        Dependence of the responses on the features.
+    plain
+        Run without onnxruntime's optimizations, under which it is another function.
     """
 
     proto: onnx.ModelProto
@@ -54,26 +68,26 @@ class GraphFunction:
     outputs: tuple[str, ...]
     labels: tuple[tuple[str, ...] | None, ...]
     link: str
-    path: Reach
+    dependence: Dependence
     plain: bool = False
 
     def with_proto(self, proto: onnx.ModelProto) -> GraphFunction:
-        """The same function, written in another way."""
+        """Returns this function with another graph of the same values."""
         return replace(self, proto=proto)
 
     @property
     def feed(self) -> str:
-        """The name of the input."""
+        """Name of the input."""
         return str(self.proto.graph.input[0].name)
 
     @property
     def response(self) -> str:
-        """The name of the output."""
+        """Name of the output."""
         return str(self.proto.graph.output[0].name)
 
     @property
     def dtype(self) -> np.dtype[np.floating]:
-        """The format in which the graph is fed: float64 or float32 (half precision is cast)."""
+        """Format in which the graph is fed: float64 or float32 (half precision is cast)."""
         double = self.proto.graph.input[0].type.tensor_type.elem_type == TensorProto.DOUBLE
         return np.dtype(np.float64 if double else np.float32)
 
@@ -84,7 +98,7 @@ class GraphFunction:
 
     @property
     def width(self) -> int:
-        """The longest side of a weight, or n: a measure of what an event occupies on the way."""
+        """Longest side of a weight, or n: a measure of the memory that an event takes."""
         sides: list[int] = [max(t.dims) for t in self.proto.graph.initializer if len(t.dims) >= 2]
         return max([self.n_features, *(s for s in sides if s < 2**16)])
 
@@ -92,73 +106,87 @@ class GraphFunction:
 def build_function(
     model: LoadedModel, choice: Choice, *, n_columns: int | None = None, link: str = "identity"
 ) -> GraphFunction:
-    """Rewrites the graph for a choice of inputs and outputs.
+    """Rewrites a model's graph for a choice of inputs and outputs; its values stay the same.
 
-    ``n_columns`` is the number of the data's columns, needed where an input's size is free.
-    Raises ModelError and OptionError. Ensures: the values are the original graph's.
+    Parameters
+    ----------
+    model
+        The model that was read.
+    choice
+        Its inputs and outputs, from ``choose``.
+    n_columns
+        Number of the data's columns; needed where an input has a free size.
+    link
+        Function of the responses: ``identity``, ``logit`` or ``log``.
+
+    Returns
+    -------
+    GraphFunction
+        The function (N, n) → (N, C).
+
+    Raises
+    ------
+    ModelError
+        The inputs cannot be laid out in a row of features, or the model is too old to convert.
+    OptionError
+        The link is unknown, or a held value does not fit its input.
     """
     check_link(link)
     layout = lay_out(choice.features, printable(model.path), n_columns)
     proto = _modern(model)
     prune(proto.graph, choice.outputs)
-    name_nodes_apart(proto)
+    separate_node_names(proto)
     builder = Builder(proto)
-    # behind whole numbers most models compute in single precision; fed as doubles they are exact
+    # after inputs of whole numbers most models compute in float32
     formats = [FLOATS.get(p.type, "float32") for p in choice.features]
+    # whole numbers are fed as doubles, which hold them exactly
     double = all(p.is_whole or FLOATS[p.type] == "float64" for p in choice.features)
     feed = TensorProto.DOUBLE if double else TensorProto.FLOAT
     features, responses = builder.unused("features"), builder.unused("responses")
     _feed_features(builder, choice, layout, feed, features)
-    for port, value in choice.fixed:
-        batch, symbols = batch_of(choice.features[0]), layout.symbols
-        hold(builder, port, value, batch=batch, symbols=symbols, features=features)
+    _hold_inputs(builder, model, choice, layout, features)
     del proto.graph.input[:]
     proto.graph.input.append(
         helper.make_tensor_value_info(features, feed, [layout.batch or "N", layout.n_features])
     )
-    behind = [undone(builder, name, link) for name in choice.outputs]
-    if all(behind):
-        joined = _join_outputs(builder, [name for name in behind if name], layout.batch, feed)
+    cancelled = [cancel_link(builder, name, link) for name in choice.outputs]
+    if all(cancelled):
+        joined = _join_outputs(builder, [name for name in cancelled if name], layout.batch, feed)
     else:
         joined = _join_outputs(builder, choice.outputs, layout.batch, feed)
-        joined = linked(builder, joined, link, double)
+        joined = apply_link(builder, joined, link, double)
     _finish(builder, joined, responses, feed, layout.batch)
     proto = unrounded(proto)
-    path = reach(proto)
+    dependence = find_dependence(proto)
     labels = [zipmap_labels(model.proto.graph, name) for name in choice.outputs]
     return GraphFunction(
         proto=proto,
         n_features=layout.n_features,
-        precision=min((*formats, *path.formats), key=DIGITS.__getitem__),
+        precision=min((*formats, *dependence.formats), key=DIGITS.__getitem__),
         fixed_batch=layout.batch,
         outputs=choice.outputs,
-        labels=tuple(None if found is None else tuple(found) for found in labels),
+        labels=tuple(None if names is None else tuple(names) for names in labels),
         link=link,
-        path=path,
+        dependence=dependence,
     )
 
 
 def with_own_inputs(
     model: LoadedModel, choice: Choice, *, n_columns: int | None = None
 ) -> tuple[onnx.ModelProto, Layout]:
-    """The graph with its own inputs and outputs, but for those that are held, and its layout.
+    """Returns the graph with its own inputs, apart from held ones, and their layout.
 
-    It is for asking how many rows of each input the model takes; raises as ``build_function``.
+    It serves to find out how many rows of each input the model takes. Parameters and errors are
+    those of ``build_function``.
     """
     layout = lay_out(choice.features, printable(model.path), n_columns)
     proto = _modern(model)
     prune(proto.graph, choice.outputs)
     builder = Builder(proto)
-    batch, first = batch_of(choice.features[0]), choice.features[0].name
-    for port, value in choice.fixed:
-        hold(builder, port, value, batch=batch, symbols=layout.symbols, features=first)
+    _hold_inputs(builder, model, choice, layout, choice.features[0].name)
     builder.close()
     own = {port.name for port in choice.features}
-    inputs = [
-        onnx.ValueInfoProto.FromString(info.SerializeToString())
-        for info in proto.graph.input
-        if info.name in own
-    ]
+    inputs = [info for info in proto.graph.input if info.name in own]
     del proto.graph.input[:], proto.graph.output[:]
     proto.graph.input.extend(inputs)
     proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in choice.outputs)
@@ -166,7 +194,7 @@ def with_own_inputs(
 
 
 def select_responses(function: GraphFunction, columns: Sequence[int]) -> GraphFunction:
-    """The same function with some of its responses only."""
+    """Returns a function with some of the responses; ``narrow`` makes the graph smaller, too."""
     proto = onnx.ModelProto()
     proto.CopyFrom(function.proto)
     builder = Builder(proto)
@@ -178,27 +206,37 @@ def select_responses(function: GraphFunction, columns: Sequence[int]) -> GraphFu
 
 
 def _modern(model: LoadedModel) -> onnx.ModelProto:
-    """A copy in which the rewrite can use today's operators.
-
-    Before IR version 4 initializers had to be inputs, too. A file that uses only ai.onnx.ml need
-    not import the default domain; where it uses that as well, onnxruntime takes its newest version.
-    """
+    """Copy of the model's graph in which the rewrite can use the operators that it needs."""
     proto = onnx.ModelProto()
     version = model.opset.get("ai.onnx")
     if version is not None and version < OLDEST_OPSET:
         try:
-            proto = onnx.version_converter.convert_version(to_first(model.proto), OLDEST_OPSET)
+            proto = onnx.version_converter.convert_version(to_opset_7(model.proto), OLDEST_OPSET)
         except Exception as error:  # the converter raises whatever its adapters do
             raise ModelError(
-                f"{printable(model.path)}: operator set {version} is older than onnxruntime runs"
-                f" and cannot be converted: export the model again [{printable(error)}]"
-            ) from None
+                f"operator set {version} is too old for onnxruntime and cannot be converted: export"
+                f" the model again [{printable(error)}]"
+            ).located(model.path) from None
     else:
         proto.CopyFrom(model.proto)
+    # before IR version 4, initializers had to be inputs, too
     proto.ir_version = max(proto.ir_version, 4)
+    # a file that uses only ai.onnx.ml need not import the default domain; where it uses that domain
+    # without an import, onnxruntime takes the newest version, and no import is added here
     if version is None and all(n.domain not in ("", "ai.onnx") for n in proto.graph.node):
         proto.opset_import.append(helper.make_opsetid("", 12))
     return proto
+
+
+def _hold_inputs(
+    builder: Builder, model: LoadedModel, choice: Choice, layout: Layout, features: str
+) -> None:
+    batch = batch_of(choice.features[0])
+    try:
+        for port, value in choice.held:
+            hold(builder, port, value, batch=batch, symbols=layout.symbols, features=features)
+    except OptionError as error:
+        raise error.located(model.path) from None
 
 
 def _feed_features(
@@ -210,7 +248,7 @@ def _feed_features(
     for place, p in enumerate(choice.features):
         size = prod(layout.sizes[place])
         row = features
-        if p.name not in needed:  # asked for, but without influence
+        if p.name not in needed:  # named by the user, though no chosen output needs it
             start += size
             continue
         if len(choice.features) > 1:
@@ -227,11 +265,11 @@ def _feed_features(
 
 
 def _join_outputs(builder: Builder, outputs: Sequence[str], batch: int, feed: int) -> str:
-    """All outputs as one tensor (N, C) of the format that is fed."""
+    """Joins all outputs to one tensor (N, C) in the format that is fed; returns its name."""
     flat = []
     for name in outputs:
         if batch == 1:
-            # whatever its shape, the output belongs to the one event
+            # with one event at a time, the whole output belongs to it, whatever its shape
             shape = builder.constant(np.array([1, -1], dtype=np.int64))
             row = builder.node("Reshape", [name, shape], last=True)
         else:
@@ -241,7 +279,7 @@ def _join_outputs(builder: Builder, outputs: Sequence[str], batch: int, feed: in
 
 
 def _finish(builder: Builder, joined: str, responses: str, kind: int, batch: int) -> None:
-    """Names the output and puts all nodes in their order."""
+    """Declares the output and puts all nodes in order."""
     builder.node("Identity", [joined], output=responses, last=True)
     builder.close()
     del builder.graph.output[:]

@@ -1,4 +1,4 @@
-"""Inputs that are held at a value: they become constants, repeated for every event."""
+"""Inputs held at a value: each becomes a constant, repeated for every event."""
 
 from __future__ import annotations
 
@@ -16,60 +16,76 @@ from onnxtaylor.graph.ports import FLOATS, WHOLE, Port
 
 __all__ = ["Value", "can_hold", "hold", "read_value"]
 
-LARGEST = 2**27  # elements
-TRUTH = {"true": True, "false": False}  # as it is typed
+LARGEST = 2**27  # elements of a held input, 1 GiB in double precision
+TRUTH = {"true": True, "false": False}  # as typed on a command line
 
 Value = npt.NDArray[Any]
 
 
 def can_hold(port: Port) -> bool:
-    """Whether a value for this input can be given: numbers, true and false, or text."""
+    """Whether an input can be held at a value: numbers, true and false, or text."""
     return port.type in {*FLOATS, *WHOLE, TensorProto.BOOL, TensorProto.STRING}
 
 
 def read_value(
     port: Port, given: npt.ArrayLike, batch: int | str | None, symbols: Collection[str]
 ) -> Value:
-    """The value for an input, checked as far as that can be done without data.
+    """Reads the value of a held input and checks it as far as that is possible without data.
 
-    Floating-point numbers come as float64; whole numbers, true and false in the input's format;
-    text as Python objects. Numbers, true and false may be given as text. ``batch`` is the size or
-    symbol of the features' batch axis, ``symbols`` are those of their further axes. Raises
-    OptionError.
+    Parameters
+    ----------
+    port
+        The input.
+    given
+        Its value as the caller gave it: numbers, true and false may be given as text.
+    batch
+        Size or symbol of the batch axis of the features.
+    symbols
+        Symbols of the features' further free axes.
+
+    Returns
+    -------
+    Value
+        float64 for an input of floating-point numbers, objects for one of text, else the input's
+        own format.
+
+    Raises
+    ------
+    OptionError
+        The value is of another kind, does not fit the input's format, or not its shape.
     """
-    where = f"--fix {printable(port.name)}"
     if not can_hold(port):
-        raise OptionError(f"{where}: the input holds {port.type_name}, which cannot be given")
-    kind = "text" if port.type == TensorProto.STRING else "number"
-    kind = "true or false" if port.type == TensorProto.BOOL else kind
+        raise _refused(port, f"cannot be held at a value: the input holds {port.type_name}")
+    text = port.type == TensorProto.STRING
     try:
-        if kind == "text":
+        if text:
             value = _texts(given)
         elif port.is_float:
             value = np.asarray(given, dtype=np.float64)
         else:
             value = _whole(given, helper.tensor_dtype_to_np_dtype(port.type))
     except OverflowError as error:
-        raise OptionError(f"{where}: {error} cannot be held as {port.type_name}") from None
+        raise _refused(port, f"must fit in {port.type_name}, got {error}") from None
     except (TypeError, ValueError):
-        raise OptionError(
-            f"{where}: {printable(given)} is no {kind} or list of them: the input holds"
-            f" {port.type_name}"
+        kind = "true, false" if port.type == TensorProto.BOOL else "a text" if text else "a number"
+        raise _refused(
+            port,
+            f"must be {kind} or a list of them, got {printable(given)}: the input holds"
+            f" {port.type_name}",
         ) from None
     if port.is_float:
         with np.errstate(all="ignore"):
             stored = value.astype(helper.tensor_dtype_to_np_dtype(port.type))
         if (np.isinf(stored) & np.isfinite(value)).any():
-            raise OptionError(f"{where}: {_listed(value)} cannot be held as {port.type_name}")
-    dims = port.shape
-    axis = batch_axis(port, batch, symbols)
+            raise _refused(port, f"must fit in {port.type_name}, got {_listed(value)}")
+    dims, axis = port.shape, batch_axis(port, batch, symbols)
     if dims is not None and all(isinstance(d, int) for k, d in enumerate(dims) if k != axis):
         _shaped(port, value, axis, {})
     return value
 
 
 def _texts(given: npt.ArrayLike) -> Value:
-    """Raises ValueError where there is anything but text."""
+    """Array of text, as objects. Raises ValueError where there is anything but text."""
     value = np.asarray(given, dtype=object)
     for place, element in enumerate(value.flat):
         if isinstance(element, bytes):
@@ -80,22 +96,24 @@ def _texts(given: npt.ArrayLike) -> Value:
 
 
 def _whole(given: npt.ArrayLike, dtype: np.dtype[Any]) -> Value:
-    """Whole numbers, or true and false, in a format. Raises ValueError for what is none, and
-    OverflowError, naming the numbers, for what the format cannot hold.
+    """Whole numbers, or true and false, in a format.
+
+    Raises ValueError for what is not a number, and OverflowError, with the numbers as its text,
+    where the format cannot represent them.
     """
-    found = np.asarray(given)
-    if found.dtype.kind in "biuf":
+    value = np.asarray(given)
+    if value.dtype.kind in "biuf":
         with np.errstate(all="ignore"):
-            stored = found.astype(dtype)
-        fits = np.array_equal(stored.astype(found.dtype), found)
+            stored = value.astype(dtype)
+        fits = np.array_equal(stored.astype(value.dtype), value)
     else:
-        # one by one, and whole numbers to the last digit
-        found = np.array([_number(v) for v in found.flat], dtype=object).reshape(found.shape)
+        # text or large integers: as Python's own, since float64 has no 64 bits for whole numbers
+        value = np.array([_number(v) for v in value.flat], dtype=object).reshape(value.shape)
         least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-        fits = all(least <= v <= most and v == int(v) for v in found.flat)
-        stored = found.astype(dtype) if fits else found
+        fits = all(least <= v <= most and v == int(v) for v in value.flat)
+        stored = value.astype(dtype) if fits else value
     if not fits:
-        raise OverflowError(_listed(found))
+        raise OverflowError(_listed(value))
     return np.asarray(stored)
 
 
@@ -112,10 +130,10 @@ def _number(element: Any) -> int | float:
 
 
 def batch_axis(port: Port, batch: int | str | None, symbols: Collection[str]) -> int | None:
-    """The axis of a held input that counts events, or None.
+    """Axis of a held input that counts events, or None.
 
-    It is the axis with the features' own symbol or fixed batch, else the first one whose size is
-    neither given nor that of another axis of the features.
+    It is the axis with the batch symbol or the fixed batch of the features, else the first axis
+    whose size is neither given nor that of another axis of the features.
     """
     dims = port.shape or ()
     if batch is not None and batch in dims:
@@ -134,9 +152,25 @@ def hold(
     symbols: Mapping[str, int],
     features: str,
 ) -> None:
-    """Makes an input a constant; along its batch axis it is repeated as often as ``features`` is.
+    """Makes an input a constant of the graph, repeated along its batch axis for every event.
 
-    ``symbols`` are the free sizes that are known. Raises OptionError where the value does not fit.
+    Parameters
+    ----------
+    builder
+        Builder of the graph, which is changed in place.
+    port, value
+        The input and its value, as ``read_value`` returns it.
+    batch
+        Size or symbol of the batch axis of the features.
+    symbols
+        Values of the free sizes that are known.
+    features
+        Name of the tensor whose first axis has the number of events.
+
+    Raises
+    ------
+    OptionError
+        The value does not fit the input's shape.
     """
     axis = batch_axis(port, batch, symbols)
     whole = _shaped(port, value, axis, symbols)
@@ -154,8 +188,10 @@ def hold(
 
 
 def _shaped(port: Port, value: Value, axis: int | None, symbols: Mapping[str, int]) -> Value:
-    """The value in the input's shape, with size 1 along the batch axis unless every event of a
-    fixed batch was given its own. A free size that nothing else tells is that of the value.
+    """Value in the input's shape.
+
+    The batch axis has size 1, unless every event of a fixed batch was given a value of its own.
+    One free size that is not known otherwise follows from the number of values.
     """
     if port.shape is None:
         return value
@@ -169,7 +205,10 @@ def _shaped(port: Port, value: Value, axis: int | None, symbols: Mapping[str, in
             sizes[k] = value.size // known if fits and value.size > 1 else 1
     shape = [d or 1 for d in sizes]
     if prod(shape) > LARGEST:
-        raise OptionError(f"input {printable(port.name)} {port.shape_text} is too large to be held")
+        raise _refused(
+            port,
+            f"is {printable(port.shape_text)}: at most {LARGEST} elements can be held",
+        )
     if value.size == 1:
         return np.broadcast_to(value.reshape(()), shape)
     if value.size == prod(shape):
@@ -178,10 +217,15 @@ def _shaped(port: Port, value: Value, axis: int | None, symbols: Mapping[str, in
         shape[axis] = dims[axis] or 1
         if value.size == prod(shape):
             return value.reshape(shape)
-    raise OptionError(
-        f"--fix {printable(port.name)}: {value.size} values do not fit the input's shape"
-        f" {printable(port.shape_text)}: give one, or {prod(d or 1 for d in sizes)}"
+    raise _refused(
+        port,
+        f"has {value.size} values, which do not fit the input's shape"
+        f" {printable(port.shape_text)}: give one value, or {prod(d or 1 for d in sizes)}",
     )
+
+
+def _refused(port: Port, why: str) -> OptionError:
+    return OptionError(f"'{printable(port.name)}' {why}", option="fix")
 
 
 def _listed(value: Value) -> str:

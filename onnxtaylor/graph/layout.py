@@ -1,7 +1,7 @@
-"""How one row of features is laid out in the model's inputs.
+"""Layout of one row of features in the model's inputs.
 
-An input [batch, …] takes the product of its further sizes in columns, in C order. One that is a
-single row [n] of a fixed size holds one event and no batch axis; [batch] holds one column.
+An input [batch, …] takes as many columns as the product of its further sizes, in C order. An input
+[n] of a fixed size n > 1 is one event without a batch axis; an input [batch] takes one column.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ __all__ = ["Layout", "batch_of", "can_lay_out", "feature_count", "lay_out"]
 
 @dataclass(frozen=True)
 class Layout:
-    """Of all feature inputs: ``batch`` (0: free), the sizes of each input behind the batch axis,
-    None for the batch axis of an input that has none, and the sizes found for free symbols.
+    """Sizes of all inputs that hold features.
+
+    ``batch`` is the number of events that the graph is fixed to (0: any), ``sizes`` are those of
+    each input after its batch axis, ``batchless`` says that no input has a batch axis, ``symbols``
+    are the sizes that free symbols stand for.
     """
 
     batch: int
@@ -29,38 +32,55 @@ class Layout:
 
     @property
     def n_features(self) -> int:
-        """Columns of all inputs together."""
+        """Number of columns that all inputs take together."""
         return sum(map(prod, self.sizes))
 
     def target(self, place: int) -> tuple[int, ...]:
-        """The shape of the input at a place; the batch is -1 where it is free."""
+        """Shape of the input at a place; the batch is -1 where it is free."""
         return self.sizes[place] if self.batchless else (self.batch or -1, *self.sizes[place])
 
 
 def feature_count(port: Port) -> int | None:
-    """Π of all dimensions behind the batch; None if one of them is free."""
-    dims = _behind_batch(port)
+    """Number of columns that an input takes; None if one of its sizes is free."""
+    dims = _sizes_after_batch(port)
     known = [d for d in dims if isinstance(d, int)]
     return prod(known) if len(known) == len(dims) else None
 
 
 def batch_of(port: Port) -> int | str | None:
-    """The size, symbol, or None that stands for the batch in an input of features."""
+    """Size or symbol of the batch axis of an input that holds features; None: unknown."""
     if _is_batchless(port):
         return 1
     return port.shape[0] if port.shape else None
 
 
 def lay_out(ports: Sequence[Port], where: str, n_columns: int | None) -> Layout:
-    """The layout of the inputs; one free size is told by the number of the data's columns.
+    """Finds the layout of inputs that hold features.
 
-    Raises ModelError where the batch is not the first axis or a size cannot be told.
+    Parameters
+    ----------
+    ports
+        The inputs, in the order of the data's columns.
+    where
+        Name of the model's file, for messages.
+    n_columns
+        Number of the data's columns, from which one free size follows; None without data.
+
+    Returns
+    -------
+    Layout
+        Batch and sizes of all inputs.
+
+    Raises
+    ------
+    ModelError
+        The batch is not the first axis, or a size does not follow from the number of columns.
     """
     batches = {b for p in ports if isinstance(b := batch_of(p), int)}
     if len(batches) > 1:
         raise ModelError(
-            f"{where}: the inputs {_shown(ports)} are fixed to different batches: export the model"
-            " with a free batch"
+            f"{where}: the inputs {_shown(ports)} are fixed to different batch sizes: export the"
+            " model with a free batch"
         )
     for p in ports:
         later = [d for d in (p.shape or ())[1:] if isinstance(d, str)]
@@ -82,7 +102,7 @@ def lay_out(ports: Sequence[Port], where: str, n_columns: int | None) -> Layout:
 
 
 def can_lay_out(ports: Sequence[Port]) -> bool:
-    """Whether a row of features can be laid out in these inputs, of some number of columns."""
+    """Whether inputs can hold features together, for some number of columns."""
     known = sum(feature_count(p) or 0 for p in ports)
     rest = sum(
         prod(d for _, d in _numbered(p) if isinstance(d, int))
@@ -97,7 +117,7 @@ def can_lay_out(ports: Sequence[Port]) -> bool:
 
 
 def _free_sizes(ports: Sequence[Port], where: str, n_columns: int | None) -> dict[str, int]:
-    """The one free size s from n_columns = Σ known + s·Σ rest."""
+    """Solves n_columns = Σ known + s·Σ rest for the one free size s."""
     free = {
         p.name: [_symbol(p, k) for k, d in _numbered(p) if not isinstance(d, int)] for p in ports
     }
@@ -107,13 +127,14 @@ def _free_sizes(ports: Sequence[Port], where: str, n_columns: int | None) -> dic
     shown = _shown([p for p in ports if free[p.name]])
     if len(names) > 1 or any(len(symbols) > 1 for symbols in free.values()):
         raise ModelError(
-            f"{where}: more than one size of input {shown} is free, which columns cannot tell: fix"
-            " the sizes in the file (python -m onnxruntime.tools.make_dynamic_shape_fixed)"
+            f"{where}: more than one size of input {shown} is free, and the number of columns"
+            " determines only one: fix the sizes in the file"
+            " (python -m onnxruntime.tools.make_dynamic_shape_fixed)"
         )
     if n_columns is None:
         raise ModelError(
-            f"{where}: the size of input {shown} is free, and only data can tell it: name a file"
-            " of events, too"
+            f"{where}: the size of input {shown} is free and follows from the number of columns:"
+            " name a file of events, too"
         )
     known = sum(feature_count(p) or 0 for p in ports if not free[p.name])
     rest = sum(
@@ -124,29 +145,31 @@ def _free_sizes(ports: Sequence[Port], where: str, n_columns: int | None) -> dic
         raise ModelError(
             f"{where}: input {shown} takes a multiple of {rest} columns"
             + (f" beside the {known} of the other inputs" if known else "")
-            + f", the data have {n_columns}: choose them with --features"
+            + f", the data have {n_columns}: choose them with feature_names=…"
         )
     return {names.pop(): columns // rest}
 
 
 def _is_batchless(port: Port) -> bool:
+    """Whether an input is one event [n]; [1] is one event with one feature and a fixed batch."""
     dims = port.shape
     return dims is not None and len(dims) == 1 and isinstance(dims[0], int) and dims[0] > 1
 
 
-def _behind_batch(port: Port) -> tuple[int | str | None, ...]:
+def _sizes_after_batch(port: Port) -> tuple[int | str | None, ...]:
     if _is_batchless(port):
         return port.shape or ()
-    return (None, None)[1:] if port.shape is None else port.shape[1:]
+    # an input of unknown rank is taken as [batch, n] with n free
+    return (None,) if port.shape is None else port.shape[1:]
 
 
 def _numbered(port: Port) -> list[tuple[int, int | str | None]]:
-    return list(enumerate(_behind_batch(port)))
+    return list(enumerate(_sizes_after_batch(port)))
 
 
 def _symbol(port: Port, place: int) -> str:
-    """The name of a free size; sizes without one are different from all others."""
-    symbol = _behind_batch(port)[place]
+    """Name of a free size; sizes without a symbol differ from all others."""
+    symbol = _sizes_after_batch(port)[place]
     return symbol if isinstance(symbol, str) else f"{port.name}?{place}"
 
 

@@ -1,8 +1,8 @@
-"""What is analyzed of a response p: p itself, log p, or its logit log(p/(1−p)).
+"""Link functions of a response p: p itself, log p, or its logit log(p/(1−p)).
 
-Where p is computed by the very function that the link undoes, the link is taken from in front of
-it: the logit of a sigmoid is the sigmoid's argument. That is the same number, without the
-round-off of 1 − p and without an end at saturated responses.
+Where p is computed by the inverse of the link, the two cancel: the logit of a sigmoid is the
+sigmoid's argument. It is the same number, but without the round-off of 1 − p, and it stays finite
+where p is so close to 0 or 1 that it is rounded to it.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import onnx
 
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.graph.builder import Builder
+from onnxtaylor.options.declare import alternatives
+from onnxtaylor.options.model import LINKS
 
-__all__ = ["LINKS", "check_link", "linked", "undone"]
-
-LINKS = ("identity", "logit", "log")
+__all__ = ["apply_link", "cancel_link", "check_link"]
 
 
 def check_link(link: str) -> None:
-    """Raises OptionError for a link that is not offered."""
+    """Raises OptionError for an unknown link."""
     if link not in LINKS:
-        raise OptionError(f"link '{printable(link)}' is not offered: {', '.join(LINKS)}")
+        raise OptionError(f"must be {alternatives(LINKS)}, got '{printable(link)}'", option="link")
 
 
-def undone(builder: Builder, output: str, link: str) -> str | None:
-    """The tensor that is the link of an output already, or None where there is none."""
+def cancel_link(builder: Builder, output: str, link: str) -> str | None:
+    """Returns a tensor that equals g(output) because the output is g⁻¹ of it; None if it is not."""
     node = next((n for n in builder.graph.node if output in n.output), onnx.NodeProto())
     if node.domain not in ("", "ai.onnx"):
         return None
@@ -37,8 +37,8 @@ def undone(builder: Builder, output: str, link: str) -> str | None:
     return None
 
 
-def linked(builder: Builder, responses: str, link: str, double: bool) -> str:
-    """log p − log(1 − p), log p, or p itself."""
+def apply_link(builder: Builder, responses: str, link: str, double: bool) -> str:
+    """Writes log p − log(1 − p), log p or p itself, and returns its name."""
     if link == "identity":
         return responses
     log = builder.node("Log", [responses], last=True)

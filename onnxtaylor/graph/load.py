@@ -1,4 +1,4 @@
-"""Reads an ONNX file. The file is untrusted: nothing outside its own folder is opened."""
+"""Reads ONNX files. They are untrusted: nothing outside a file's own folder is opened."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from onnxtaylor.graph.external import MAX_PROTOBUF, external_tensors, load_exter
 
 __all__ = ["LoadedModel", "read_model"]
 
-# from what is recognized to an ONNX model
+# what to do with a file that is recognized as something else
 WAYS = {
     "a PyTorch file": ": export the network with torch.onnx.export",
     "a Keras file": ": convert it with tf2onnx",
@@ -47,10 +47,23 @@ class LoadedModel:
 
 
 def read_model(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> LoadedModel:
-    """Reads a model from a file, its bytes, or takes one that is in memory.
+    """Reads a model.
 
-    Raises ModelError: no such file, a directory, truncated or no ONNX at all, external tensors
-    that are missing, too short, or outside the model's folder, sparse ones that are damaged.
+    Parameters
+    ----------
+    source
+        Path of an ONNX file, its content as bytes, or a model in memory.
+
+    Returns
+    -------
+    LoadedModel
+        The model, with external tensors read and sparse constants made dense.
+
+    Raises
+    ------
+    ModelError
+        The file does not exist, is a directory, truncated or no ONNX file; an external tensor is
+        missing, too short or outside the model's folder; a sparse one is damaged.
     """
     if isinstance(source, onnx.ModelProto):
         try:
@@ -72,7 +85,7 @@ def read_model(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Load
 
 
 def _recognized(content: bytes) -> str | None:
-    """What the content is, and the way to an ONNX model from there."""
+    """Name of what the content is, with the way to an ONNX model from there; None: unknown."""
     head = content[:HEAD_BYTES]
     if kind := kind_of(head):
         if kind.endswith((".gz)", ".bz2)", ".zst)")):
@@ -80,10 +93,10 @@ def _recognized(content: bytes) -> str | None:
         return f"{kind}{WAYS.get(kind, '')}"
     if head.lstrip().startswith(b"<ir_version"):
         return "ONNX as text: read it with onnx.parser.parse_model and save it with onnx.save"
-    # a letter may be cut at the end of the head
+    # a character of several bytes may be cut at the end of the head
     text = head.decode("utf-8", errors="ignore") if head.isascii() else ""
     if text and all(c.isprintable() or c in "\t\r\n" for c in text):
-        return "text: is it the data? The model is named before the data"
+        return "text: is it the data? The model comes first, then the data"
     return None
 
 
@@ -125,16 +138,16 @@ def _parse(content: bytes, where: str) -> onnx.ModelProto:
     except Exception:  # what it raises depends on the version of protobuf
         kind = _recognized(content)
         raise ModelError(
-            f"{where}: no ONNX model: it is {kind}"
+            f"{where}: not an ONNX model, but {kind}"
             if kind
-            else f"{where}: no ONNX model, or a truncated one: copy or export it again"
+            else f"{where}: not an ONNX model, or a truncated one: copy or export it again"
         ) from None
     if not proto.ir_version or not proto.graph.output:
         why = _recognized(content)
-        why = f"it is {why}" if why else "it has no graph with outputs"
-        raise ModelError(f"{where}: no ONNX model: {why}")
+        why = f", but {why}" if why else ": it has no graph with outputs"
+        raise ModelError(f"{where}: not an ONNX model{why}")
     if not proto.opset_import:
-        # it is written behind the graph: a file cut there has none
+        # exporters write it after the graph: a file that is cut in the graph has none
         raise ModelError(
             f"{where}: truncated: the file does not say which operator set it uses; copy or export"
             " it again"

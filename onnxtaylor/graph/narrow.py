@@ -1,7 +1,7 @@
-"""A function cut to some of its responses, with nothing left of the graph that others need.
+"""Functions cut to some of their responses, without the part of the graph that only others need.
 
-A choice of columns is moved from the responses up through what acts on every column by itself, to
-the tensors where that ends: of a model with two heads, one head is left.
+A choice of columns is moved from the responses up through all operators that act on each column by
+itself, as far as these go: of a model with two heads, one head remains.
 """
 
 from __future__ import annotations
@@ -15,35 +15,54 @@ from onnx import numpy_helper
 
 from onnxtaylor.graph.builder import Builder
 from onnxtaylor.graph.function import GraphFunction
+from onnxtaylor.graph.moving import RESHAPING
 from onnxtaylor.graph.prune import prune
 
 __all__ = ["narrowed", "sources"]
 
-# Each column of the output comes from that column of the input; further inputs are single numbers.
+# each column of the output comes from the same column of the input; further inputs are numbers
 UNARY = frozenset(
     {"Identity", "Cast", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Clip", "Relu"}
     | {"Sigmoid", "Tanh", "Elu", "LeakyRelu", "Softplus", "Softsign", "Erf", "Gelu"}
 )
 BINARY = frozenset({"Add", "Sub", "Mul", "Div", "Pow"})
-RESHAPES = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 
 
 def narrowed(
     function: GraphFunction, columns: Sequence[int], widths: Mapping[str, int]
 ) -> GraphFunction:
-    """The same function with these responses only; ``widths`` are the W of all tensors (N, W)."""
+    """Returns a function cut to some of its responses.
+
+    Parameters
+    ----------
+    function
+        The function (N, n) → (N, C).
+    columns
+        Places of the responses to keep, from 0 to C − 1.
+    widths
+        W of every tensor (N, W) of the graph, by its name.
+
+    Returns
+    -------
+    GraphFunction
+        The function (N, n) → (N, len(columns)).
+    """
     return _Walk(function, widths).cut(columns)
 
 
 def sources(function: GraphFunction, column: int, widths: Mapping[str, int]) -> frozenset[str]:
-    """Where a response is read from: responses with the same tensors need the same nodes."""
+    """Returns the tensors from which a response's column is read.
+
+    Responses that are read from the same tensors need the same nodes. For ``widths`` see
+    ``narrowed``.
+    """
     walk = _Walk(function, widths)
     walk.choose(function.response, (column,))
     return frozenset(walk.ends)
 
 
 class _Walk:
-    """From the responses against the edges of a copy of the graph."""
+    """Walk from the responses up a copy of the graph, with the columns that are wanted."""
 
     def __init__(self, function: GraphFunction, widths: Mapping[str, int]) -> None:
         self._function, self._widths = function, widths
@@ -56,7 +75,7 @@ class _Walk:
         self.ends: set[str] = set()
 
     def cut(self, columns: Sequence[int]) -> GraphFunction:
-        """The function whose responses are these columns of the responses."""
+        """Returns the function whose responses are these columns."""
         graph, feed = self._proto.graph, self._proto.graph.input[0].SerializeToString()
         chosen = self.choose(self._function.response, tuple(columns))
         graph.output[0].name = self._builder.node(
@@ -68,7 +87,7 @@ class _Walk:
         return replace(self._function, proto=self._proto)
 
     def choose(self, name: str, columns: tuple[int, ...]) -> str:
-        """The name of a tensor (N, len(columns)) with these columns of the tensor ``name``."""
+        """Returns the name of a tensor (N, len(columns)) that has these columns of a tensor."""
         node, width = self._producers.get(name), self._widths.get(name)
         if node is not None and width is not None and node.domain in ("", "ai.onnx"):
             above = self._above(node, width, columns)
@@ -81,10 +100,10 @@ class _Walk:
         return self._builder.node("Gather", [name, places], axis=1, last=True)
 
     def _above(self, node: onnx.NodeProto, width: int, columns: tuple[int, ...]) -> str | None:
-        """The columns of a node's output from those of its inputs; None where they are mixed."""
+        """Name of a node's output with these columns alone; None where the node mixes columns."""
         kind, first = node.op_type, node.input[0]
         same = self._widths.get(first) == width
-        if kind in RESHAPES:
+        if kind in RESHAPING:
             return self.choose(first, columns) if same else None
         if kind in UNARY:
             return (
@@ -103,6 +122,7 @@ class _Walk:
         return self.choose(first, tuple(chosen.tolist()))
 
     def _operand(self, name: str, width: int, columns: tuple[int, ...]) -> str | None:
+        """These columns of an operand, which may be a number or a row of constants."""
         value = self._constants.get(name)
         if value is not None and value.size == 1:
             return name
@@ -112,7 +132,7 @@ class _Walk:
         return self.choose(name, columns) if self._widths.get(name) == width else None
 
     def _joined(self, node: onnx.NodeProto, columns: tuple[int, ...]) -> str | None:
-        """Of each input what is asked for, runs of columns behind one another."""
+        """Columns of a Concat: those of each input, runs from the same input taken together."""
         if any(name not in self._widths for name in node.input):
             return None
         origins = [(name, k) for name in node.input for k in range(self._widths[name])]

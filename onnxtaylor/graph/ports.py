@@ -1,4 +1,4 @@
-"""The inputs and outputs of a graph, and the names that a model file carries."""
+"""Inputs and outputs of a graph, and names that a model file carries."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ WHOLE = frozenset(
 
 @dataclass(frozen=True)
 class Port:
-    """One input or output: a dimension is its size, its symbol, or None where nothing is known.
+    """Input or output of a graph.
 
-    ``shape`` is None for a tensor of unknown rank, ``type`` 0 for what is no tensor.
+    ``type`` is its element type in ONNX's numbers, 0 for what is not a tensor. ``shape`` has for
+    each axis its size, its symbol, or None where nothing is known; it is None for unknown rank.
     """
 
     name: str
@@ -74,7 +75,7 @@ class Port:
 
 
 def port(info: onnx.ValueInfoProto) -> Port:
-    """The port that a ValueInfoProto describes."""
+    """Reads the port that a ValueInfoProto describes."""
     if not info.type.HasField("tensor_type"):
         return Port(info.name, 0, None)
     tensor = info.type.tensor_type
@@ -90,27 +91,27 @@ def port(info: onnx.ValueInfoProto) -> Port:
 
 
 def input_ports(graph: onnx.GraphProto) -> list[Port]:
-    """The inputs that a caller feeds: before IR version 4, initializers were listed as well."""
+    """Returns the inputs that a caller feeds: old files list initializers as inputs, too."""
     stored = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
     return [port(info) for info in graph.input if info.name not in stored]
 
 
 def zipmap_tensors(graph: onnx.GraphProto) -> dict[str, str]:
-    """Each ZipMap's output, a sequence of maps, and the tensor (events, classes) that it reads."""
+    """Maps each ZipMap's output, a sequence of maps, to the tensor (N, C) that it reads."""
     return {n.output[0]: n.input[0] for n in graph.node if _is_zipmap(n)}
 
 
 def output_ports(graph: onnx.GraphProto) -> list[Port]:
-    """The outputs, each ZipMap's sequence of maps replaced by the tensor that it reads."""
-    behind = zipmap_tensors(graph)
+    """Returns the outputs; the tensor that a ZipMap reads stands for its sequence of maps."""
+    read = zipmap_tensors(graph)
     return [
-        Port(behind[p.name], TensorProto.FLOAT, None) if p.name in behind else p
+        Port(read[p.name], TensorProto.FLOAT, None) if p.name in read else p
         for p in map(port, graph.output)
     ]
 
 
 def zipmap_labels(graph: onnx.GraphProto, tensor: str) -> list[str] | None:
-    """The class labels of the ZipMap that reads a tensor, if there is one."""
+    """Returns the class labels of the ZipMap that reads a tensor; None if none does."""
     for node in graph.node:
         if _is_zipmap(node) and node.input[0] == tensor:
             for attribute in node.attribute:
@@ -122,9 +123,19 @@ def zipmap_labels(graph: onnx.GraphProto, tensor: str) -> list[str] | None:
 
 
 def stored_names(proto: onnx.ModelProto, keys: Sequence[str]) -> list[str] | None:
-    """A list of names from the model's metadata: a JSON list, or separated by commas.
+    """Reads a list of names from the model's metadata: a JSON list, or names separated by commas.
 
-    ``keys`` are tried in turn, e.g. ``feature_names``, ``features``.
+    Parameters
+    ----------
+    proto
+        The model.
+    keys
+        Entries of the metadata, in lower case, which are tried in turn: ``feature_names``, …
+
+    Returns
+    -------
+    list of str or None
+        The names of the first entry that has any.
     """
     metadata = {entry.key.lower(): entry.value for entry in proto.metadata_props}
     for key in keys:
@@ -135,10 +146,11 @@ def stored_names(proto: onnx.ModelProto, keys: Sequence[str]) -> list[str] | Non
 
 
 def _listed(text: str) -> list[str]:
+    """Names in an entry of the metadata, none where it is anything but a list of names."""
     try:
         names = json.loads(text)
     except (ValueError, RecursionError):
-        # also what Python's str() makes of a list
+        # separated by commas, also in brackets as str() of a Python list has them
         inside = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
         return [name.strip().strip("'\"") for name in inside.split(",")]
     if isinstance(names, list) and all(isinstance(n, str | int | float) for n in names):

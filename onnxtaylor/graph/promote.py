@@ -1,9 +1,9 @@
-"""A graph of half or single precision as one that computes in double precision.
+"""Promotes a graph of half or single precision to one that computes in double precision.
 
-Every stored number, shape record and cast becomes float64; attributes keep the values that they
-have. Operators that onnxruntime has no double kernel for become ones that it has: official bodies
-are written out, recurrent layers unrolled, windows gathered, activations composed. An operator
-that is defined for single precision alone is named.
+Every constant, recorded type and cast becomes float64; attributes keep their values. Operators for
+which onnxruntime has no kernel in double precision are replaced by operators for which it has one:
+official bodies are written out, recurrent layers unrolled, windows gathered, activations composed.
+An operator that is defined for single precision alone is refused by name.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import onnx
 from onnx import TensorProto, defs
 
 from onnxtaylor.errors import ModelError, printable
-from onnxtaylor.graph.faults import ONNX_FAULTS
+from onnxtaylor.graph.dependence import QUANTIZED, TREES
 from onnxtaylor.graph.formats import HALF, retyped
+from onnxtaylor.graph.half_precision import without_half_precision
 from onnxtaylor.graph.normalize.classical import expand_classical
-from onnxtaylor.graph.normalize.elementary import WRITERS as ELEMENTARY
-from onnxtaylor.graph.normalize.elementary import elementary
+from onnxtaylor.graph.normalize.composite import WRITERS as COMPOSITE
+from onnxtaylor.graph.normalize.composite import expand_composite
 from onnxtaylor.graph.normalize.expand import expand
 from onnxtaylor.graph.normalize.resize import expand_resize
 from onnxtaylor.graph.normalize.special import SPECIAL, expand_special
@@ -28,16 +29,15 @@ from onnxtaylor.graph.normalize.unroll import unroll
 from onnxtaylor.graph.normalize.unrounded import unrounded
 from onnxtaylor.graph.normalize.windows import WRITERS as WINDOWS
 from onnxtaylor.graph.normalize.windows import expand_windows
-from onnxtaylor.graph.reach import QUANTIZED, TREES
+from onnxtaylor.graph.onnx_errors import ONNX_ERRORS
 from onnxtaylor.graph.walk import all_nodes
-from onnxtaylor.graph.widen import widened
 
 __all__ = ["promote_graph"]
 
 NARROW = HALF | {TensorProto.FLOAT}
 FLOATS = NARROW | {TensorProto.DOUBLE}
 NARROW_TYPES = frozenset({"tensor(float)", "tensor(float16)", "tensor(bfloat16)"})
-# Operators with an official body that onnxruntime computes in double precision itself.
+# operators with an official body that onnxruntime computes in double precision itself
 KERNELS = frozenset(
     {"AffineGrid", "CastLike", "Clip", "GreaterOrEqual", "LessOrEqual", "LogSoftmax"}
     | {"Range", "ReduceL1", "ReduceL2", "ReduceSumSquare", "Relu", "Shrink", "Softmax"}
@@ -47,29 +47,40 @@ KERNELS = frozenset(
 
 
 def promote_graph(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """A graph's double precision form. Requires: normalized to today's operators, no functions.
+    """Returns a graph in double precision.
 
-    Ensures: no tensor of half or single precision, but for the seeds of inverse functions. Raises
-    ModelError, naming operator and node, where an operator is defined for single precision alone.
+    Parameters
+    ----------
+    proto
+        A graph of today's operators, without functions of its own: see ``normalize.modernize``.
+
+    Returns
+    -------
+    onnx.ModelProto
+        The graph with every tensor of half or single precision in double precision.
+
+    Raises
+    ------
+    ModelError
+        An operator is defined for single precision alone; the message names it and its node.
     """
-    # bodies are written for the formats that networks use
-    single = widened(expand_classical(proto))
-    written = frozenset({"Resize"}).union(SPECIAL, ELEMENTARY, WINDOWS)
+    single = without_half_precision(expand_classical(proto))
+    written = frozenset({"Resize"}).union(SPECIAL, COMPOSITE, WINDOWS)
     plain = expand(single, KERNELS | written)
     _require_double(plain, written)
-    # ahead of the change: of Resize, scales in double precision have no meaning
+    # shapes are inferred before the change: Resize takes no scales in double precision
     double = retyped(_inferred(plain), NARROW, TensorProto.DOUBLE)
-    double = expand_windows(expand_resize(unroll(elementary(unrounded(double)))))
+    double = expand_windows(expand_resize(unroll(expand_composite(unrounded(double)))))
     double = expand_special(double)
     _require_double(double)
     return double
 
 
 def _require_double(proto: onnx.ModelProto, written: Collection[str] = ()) -> None:
-    """Raises ModelError for an operator whose definition leaves no room for double precision.
+    """Raises ModelError for an operator that is not defined for double precision.
 
-    Those that will be ``written`` in others are spared. Trees are not: on which side of a cut an
-    event falls is a matter of its rounding.
+    Operators that will be ``written`` as others may stay. Trees may not: on which side of a cut an
+    event falls depends on the rounding of its features.
     """
     versions = {e.domain.removesuffix("ai.onnx"): e.version for e in proto.opset_import}
     formats = _formats(proto)
@@ -78,7 +89,7 @@ def _require_double(proto: onnx.ModelProto, written: Collection[str] = ()) -> No
         if domain == "" and node.op_type in written:
             continue
         schema: Any = None
-        with suppress(defs.SchemaError):  # onnxruntime has its own say
+        with suppress(defs.SchemaError):  # of another domain: onnxruntime decides
             schema = defs.get_schema(node.op_type, versions.get(domain, 1), domain)
         narrow = node.op_type in TREES | QUANTIZED
         if schema:
@@ -92,7 +103,7 @@ def _require_double(proto: onnx.ModelProto, written: Collection[str] = ()) -> No
 
 
 def _narrow(names: Collection[str], formal: Any, formats: Mapping[str, int]) -> bool:
-    """Whether one of these tensors can be of single precision and not of double."""
+    """Whether one of these tensors may have single precision, but not double."""
     for place, name in enumerate(names):
         types = set(formal[min(place, len(formal) - 1)].types)
         if not name or not types & NARROW_TYPES or "tensor(double)" in types:
@@ -111,8 +122,8 @@ def _formats(proto: onnx.ModelProto) -> dict[str, int]:
 
 
 def _inferred(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """With shapes and formats, as far as they can be inferred."""
+    """Graph with shapes and formats, as far as they can be inferred."""
     try:
         return onnx.shape_inference.infer_shapes(proto, data_prop=True)
-    except ONNX_FAULTS:  # of operators that onnx does not know
+    except ONNX_ERRORS:  # an operator that onnx does not know
         return proto

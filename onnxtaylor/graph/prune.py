@@ -1,8 +1,13 @@
-"""What a response needs: the nodes and inputs from which it is computed."""
+"""Nodes, inputs and names of a graph: which of them a response is computed from.
+
+Graphs are changed as protobuf messages, without an intermediate representation: onnx-ir cannot read
+models with a ZipMap, and converting a model to it and back takes longer than any change.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import onnx
 
@@ -10,7 +15,7 @@ __all__ = ["all_names", "needed_inputs", "prune", "read_names", "subgraphs", "te
 
 
 def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """The branches of an If, the body of a Loop or Scan."""
+    """Yields the graphs inside a node: branches of an If, the body of a Loop or Scan."""
     for attribute in node.attribute:
         if attribute.HasField("g"):
             yield attribute.g
@@ -18,7 +23,7 @@ def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
 
 
 def read_names(node: onnx.NodeProto) -> Iterator[str]:
-    """All tensors that a node reads, also those that its subgraphs take from outside."""
+    """Yields all tensors that a node reads, also those that its subgraphs take from outside."""
     yield from (name for name in node.input if name)
     for graph in subgraphs(node):
         own = {i.name for i in graph.input} | _stored(graph) | tensor_names(graph)
@@ -28,12 +33,12 @@ def read_names(node: onnx.NodeProto) -> Iterator[str]:
 
 
 def tensor_names(graph: onnx.GraphProto) -> set[str]:
-    """The names of all tensors that nodes of the graph compute."""
+    """Returns the names of all tensors that nodes of the graph compute."""
     return {name for node in graph.node for name in node.output if name}
 
 
 def all_names(graph: onnx.GraphProto) -> set[str]:
-    """Every name of a tensor or node in the graph and its subgraphs."""
+    """Returns every name of a tensor or node in the graph and its subgraphs."""
     names = _stored(graph) | tensor_names(graph) | {node.name for node in graph.node}
     names |= {info.name for info in (*graph.input, *graph.output, *graph.value_info)}
     names |= {name for node in graph.node for name in node.input}
@@ -41,14 +46,17 @@ def all_names(graph: onnx.GraphProto) -> set[str]:
 
 
 def needed_nodes(graph: onnx.GraphProto, outputs: Iterable[str]) -> tuple[list[int], set[str]]:
-    """The places of the nodes that the outputs depend on, sorted so that each comes behind those
-    that it reads from, and every name read on the way.
+    """Finds what outputs depend on.
+
+    Returns the places of the nodes, sorted so that each comes after those that it reads from, and
+    all names that are read on the way. A loop instead of recursion: networks may be thousands of
+    nodes deep.
     """
     producer = {name: k for k, node in enumerate(graph.node) for name in node.output if name}
-    wanted = set(outputs)
+    needed = set(outputs)
     ordered: dict[int, None] = {}
     opened: set[int] = set()
-    stack = [producer[name] for name in sorted(wanted) if name in producer]
+    stack = [producer[name] for name in sorted(needed) if name in producer]
     while stack:
         place = stack[-1]
         if place in opened:
@@ -56,39 +64,37 @@ def needed_nodes(graph: onnx.GraphProto, outputs: Iterable[str]) -> tuple[list[i
             continue
         opened.add(place)
         read = list(read_names(graph.node[place]))
-        wanted.update(read)
+        needed.update(read)
         stack += [k for n in read if (k := producer.get(n, place)) not in opened]
-    return list(ordered), wanted
+    return list(ordered), needed
 
 
 def needed_inputs(graph: onnx.GraphProto, outputs: Iterable[str]) -> set[str]:
-    """The names of the inputs and initializers that the outputs depend on."""
-    _, wanted = needed_nodes(graph, outputs)
-    return wanted - tensor_names(graph)
+    """Returns the names of the inputs and initializers that outputs depend on."""
+    _, needed = needed_nodes(graph, outputs)
+    return needed - tensor_names(graph)
 
 
 def prune(graph: onnx.GraphProto, outputs: Iterable[str]) -> None:
-    """Drops, in place, all nodes, initializers, inputs and shapes that the outputs do not need.
+    """Drops, in place, all nodes, initializers, inputs and shapes that outputs do not need.
 
-    Ensures: the graph's values are those of before; its nodes are sorted; its list of outputs is
-    left as it is.
+    Ensures: values stay the same; nodes are sorted; the graph's own list of outputs is unchanged.
     """
-    kept, wanted = needed_nodes(graph, outputs)
-    nodes = [graph.node[place] for place in kept]
-    initializers = [t for t in graph.initializer if t.name in wanted]
-    sparse = [t for t in graph.sparse_initializer if t.values.name in wanted]
-    inputs = [i for i in graph.input if i.name in wanted]
-    infos = [v for v in graph.value_info if v.name in wanted]
-    for field, content in (
-        (graph.node, nodes),
-        (graph.initializer, initializers),
-        (graph.sparse_initializer, sparse),
-        (graph.input, inputs),
-        (graph.value_info, infos),
-    ):
-        copies = [type(item).FromString(item.SerializeToString()) for item in content]
-        del field[:]
-        field.extend(copies)
+    order, needed = needed_nodes(graph, outputs)
+    nodes = [graph.node[place] for place in order]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    for field in (graph.initializer, graph.input, graph.value_info):
+        _drop(field, [item.name in needed for item in field])
+    sparse = graph.sparse_initializer
+    _drop(sparse, [item.values.name in needed for item in sparse])
+
+
+def _drop(field: Any, kept: Sequence[bool]) -> None:
+    """Deletes, in place, the items that are not kept: weights are large, so none is copied."""
+    for place in reversed(range(len(kept))):
+        if not kept[place]:
+            del field[place]
 
 
 def _stored(graph: onnx.GraphProto) -> set[str]:

@@ -1,4 +1,4 @@
-"""Names of a model's own tensors and nodes that stand in the way of names that are added to it."""
+"""Renames a model's own tensors and nodes whose names are needed for what is added to it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import onnx
 
 from onnxtaylor.graph.prune import all_names, subgraphs, tensor_names
 
-__all__ = ["give_way", "name_nodes_apart", "rename_tensors", "unused_stem"]
+__all__ = ["rename_reserved", "rename_tensors", "separate_node_names", "unused_stem"]
 
-OWN = "model"  # what is put before a name that gives way
+OWN = "model"  # prefix of a name that is replaced
 
 
 def unused_stem(graph: onnx.GraphProto, stem: str) -> str:
-    """The stem, or with a number behind it where a name of the graph begins with ``stem/``."""
+    """Returns the stem, with a number where a name of the graph begins with ``stem/`` already."""
     names, free, count = all_names(graph), stem, 1
     while any(name.startswith(f"{free}/") for name in names):
         count += 1
@@ -22,11 +22,21 @@ def unused_stem(graph: onnx.GraphProto, stem: str) -> str:
     return free
 
 
-def give_way(proto: onnx.ModelProto, reserved: Callable[[str], bool]) -> onnx.ModelProto:
-    """The model with other names in place of those that are ``reserved``, subgraphs included.
+def rename_reserved(proto: onnx.ModelProto, reserved: Callable[[str], bool]) -> onnx.ModelProto:
+    """Replaces all names that are reserved, in subgraphs, too.
 
-    ``value`` becomes ``model/value``, or another name that is free. Returns the proto itself where
-    no name is reserved.
+    Parameters
+    ----------
+    proto
+        The model, which is left as it is.
+    reserved
+        Says of a name whether it is reserved.
+
+    Returns
+    -------
+    onnx.ModelProto
+        A copy in which ``value`` is called ``model/value``, or another name that is free; the proto
+        itself where no name is reserved.
     """
     taken = all_names(proto.graph)
     changed: dict[str, str] = {}
@@ -39,22 +49,22 @@ def give_way(proto: onnx.ModelProto, reserved: Callable[[str], bool]) -> onnx.Mo
         changed[name] = free
     if not changed:
         return proto
-    found = onnx.ModelProto()
-    found.CopyFrom(proto)
-    rename_tensors(found.graph, changed)
-    return found
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    rename_tensors(copy.graph, changed)
+    return copy
 
 
-def name_nodes_apart(proto: onnx.ModelProto) -> None:
-    """Changes, in place, names of nodes so that a node may be called as any tensor is.
+def separate_node_names(proto: onnx.ModelProto) -> None:
+    """Renames, in place, nodes that have the name of a tensor which another node computes.
 
-    Nodes that are added to a graph are called as their output, and onnxruntime takes no two nodes
-    of one name. So no node keeps the name of a tensor that it does not compute.
+    Nodes that are added to a graph get the name of their output, and onnxruntime refuses two nodes
+    of one name.
     """
-    _apart(proto.graph, all_names(proto.graph))
+    _separate(proto.graph, all_names(proto.graph))
 
 
-def _apart(graph: onnx.GraphProto, taken: set[str]) -> None:
+def _separate(graph: onnx.GraphProto, taken: set[str]) -> None:
     tensors = tensor_names(graph) | {info.name for info in graph.input}
     for node in graph.node:
         if node.name in tensors and node.name not in node.output:
@@ -65,11 +75,11 @@ def _apart(graph: onnx.GraphProto, taken: set[str]) -> None:
             node.name = name
             taken.add(name)
         for inner in subgraphs(node):
-            _apart(inner, taken)
+            _separate(inner, taken)
 
 
 def rename_tensors(graph: onnx.GraphProto, changed: Mapping[str, str]) -> None:
-    """Gives tensors other names, in place, and nodes that are called so; in subgraphs, too."""
+    """Renames tensors, and nodes of the same names, in place; in subgraphs, too."""
     for part in (graph.input, graph.output, graph.value_info, graph.initializer):
         for item in part:
             item.name = changed.get(item.name, item.name)

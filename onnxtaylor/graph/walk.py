@@ -1,4 +1,4 @@
-"""All graphs and nodes of a model, whatever they are nested in."""
+"""Iteration over all graphs and nodes of a model, nested ones included."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["all_graphs", "all_nodes", "nodes_of_model"]
 
 
 def all_graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """The graph and its subgraphs."""
+    """Yields a graph and all graphs inside it."""
     yield graph
     for node in graph.node:
         for inner in subgraphs(node):
@@ -20,13 +20,13 @@ def all_graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
 
 
 def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """The nodes of a graph, each followed by those of its subgraphs."""
+    """Yields the nodes of a graph, each followed by the nodes of its subgraphs."""
     for node in graph.node:
         yield from _with_inner(node)
 
 
 def nodes_of_model(proto: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    """The nodes of the graph and of the model's own functions, those of subgraphs too."""
+    """Yields the nodes of a model's graph and functions, those of subgraphs included."""
     yield from all_nodes(proto.graph)
     for function in proto.functions:
         for node in function.node:

@@ -69,7 +69,7 @@ def open_data(
             columns,
             n_features=choice.n_features,
             offered=None if offered is None else tuple(offered),
-            held=tuple(port.name for port, _ in choice.fixed),
+            held=tuple(port.name for port, _ in choice.held),
         )
 
     source: EventSource

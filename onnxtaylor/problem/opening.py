@@ -21,10 +21,10 @@ from onnxtaylor.graph import (
     free_batch,
     stored_names,
 )
+from onnxtaylor.graph.dependence import QUANTIZED, TREES
 from onnxtaylor.graph.function import select_responses
 from onnxtaylor.graph.link import check_link
 from onnxtaylor.graph.prune import tensor_names
-from onnxtaylor.graph.reach import QUANTIZED, TREES
 from onnxtaylor.problem.alone import one_at_a_time
 from onnxtaylor.problem.axes import objects_hint, require_events
 from onnxtaylor.problem.deployed import compare_as_deployed, run_as_written
@@ -140,7 +140,7 @@ def _require_slope(model: LoadedModel, function: GraphFunction, *, by_steps: boo
 
     ``by_steps`` asks for responses to finite steps, which the latter have.
     """
-    where, path = printable(model.path), function.path
+    where, path = printable(model.path), function.dependence
     outputs = ", ".join(map(printable, function.outputs))
     if not path.connected:
         raise ModelError(

@@ -27,8 +27,8 @@ from onnxtaylor.data import EventSource, Survey
 from onnxtaylor.data.values import is_missing
 from onnxtaylor.errors import DataError, printable
 from onnxtaylor.graph import LoadedModel, ModelRequest, Port, choose, stored_names
-from onnxtaylor.graph.arriving import arriving_formats
 from onnxtaylor.graph.function import DIGITS
+from onnxtaylor.graph.input_formats import input_formats
 from onnxtaylor.graph.layout import lay_out
 from onnxtaylor.problem.events import FEATURE_KEYS
 from onnxtaylor.results.taylor import Notice
@@ -188,7 +188,7 @@ def _columns(model: LoadedModel, features: Sequence[Port], n_columns: int) -> li
     columns, end = [], 0
     for port, sizes in zip(features, layout.sizes, strict=True):
         start, end = end, end + prod(sizes)
-        columns.append(_Columns(port, start, end, arriving_formats(model.proto.graph, port)))
+        columns.append(_Columns(port, start, end, input_formats(model.proto.graph, port)))
     return columns
 
 

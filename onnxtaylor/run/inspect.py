@@ -122,7 +122,7 @@ def _opened(opened: OpenModel, x: Floats, names: Sequence[str] | None) -> dict[s
         "responses": ", ".join(map(printable, opened.response_names)),
         "other outputs": ", ".join(map(printable, opened.choice.others)) or "none",
         "held inputs": ", ".join(
-            f"{printable(p.name)} = {v.tolist()}" for p, v in opened.choice.fixed
+            f"{printable(p.name)} = {v.tolist()}" for p, v in opened.choice.held
         )
         or "none",
         "precision": opened.function.precision,

@@ -65,7 +65,7 @@ def checkpoint_facts(
         "version": version("onnxtaylor"),
         "model": opened.model.sha256,
         "responses": opened.response_names,
-        "fixed": [(p.name, v.tolist()) for p, v in opened.choice.fixed],
+        "fixed": [(p.name, v.tolist()) for p, v in opened.choice.held],
         "inputs": [p.name for p in opened.choice.features],
         "origins": list(source.origins),
         "features": list(source.feature_names or ()),
@@ -122,7 +122,7 @@ def make_result(
             "batch": opened.batch,
             "fixed": {
                 p.name: [told(x) if isinstance(x, float) else x for x in v.ravel().tolist()]
-                for p, v in opened.choice.fixed
+                for p, v in opened.choice.held
             },
             **reasons,
             **engine.describe(),

@@ -120,7 +120,7 @@ def session_of(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> 
     ModelError
         Neither the graph nor the rewritten one can be loaded.
     """
-    if "float64" not in {function.precision, *function.path.formats}:
+    if "float64" not in {function.precision, *function.dependence.formats}:
         return Session(function, provider=provider)
     session = None
     try:
@@ -157,10 +157,9 @@ def _rewrite(function: GraphFunction) -> GraphFunction:
     modern = restore_weights(_settle_branches(modernize(function.proto), function.feed))
     proto = promote_graph(modern)
     prune(proto.graph, [function.response])
-    path = replace(
-        function.path, formats=function.path.formats - {"float16", "bfloat16", "float32"}
-    )
-    return replace(function.with_proto(proto), precision="float64", path=path)
+    before = function.dependence
+    double = replace(before, formats=before.formats - {"float16", "bfloat16", "float32"})
+    return replace(function.with_proto(proto), precision="float64", dependence=double)
 
 
 def _settle_branches(proto: onnx.ModelProto, feed: str) -> onnx.ModelProto:

@@ -146,7 +146,7 @@ def test_init_does_not_write_over_a_policy(cli, refused, policy):
     [
         (("missing.onnx", "events.csv"), "missing.onnx: no such file"),
         (("model.onnx", "missing.csv"), "missing.csv"),
-        (("events.csv", "events.csv"), "events.csv: no ONNX model"),
+        (("events.csv", "events.csv"), "events.csv: not an ONNX model"),
         (("model.onnx", *DATA, "--policy", "missing.toml"), "missing.toml: no such file"),
         (("model.onnx", *DATA, "--baseline", "missing.json"), "missing.json: no such file"),
         (("model.onnx", *DATA, "--reference", "missing.onnx"), "missing.onnx: no such file"),

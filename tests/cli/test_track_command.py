@@ -143,7 +143,7 @@ def test_a_wrong_model_keeps_what_was_recorded_before_it(place, cli, steps):
     (place / "step-20.onnx").write_bytes(b"no model")
     status, out, err = cli("track", *steps, *DATA, "-o", "p.json", "--step-by", "names")
     assert (status, out) == (2, "")
-    assert err.startswith("error: step-20.onnx: no ONNX model")
+    assert err.startswith("error: step-20.onnx: not an ONNX model")
     assert err.endswith("the 3 steps before it of 4 are saved in p.json\n")
     assert ot.ProgressResult.load(place / "p.json").numbers.tolist() == [0, 2, 10]
 

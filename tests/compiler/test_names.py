@@ -7,7 +7,7 @@ from onnx import helper
 
 import onnxtaylor as ot
 from onnxtaylor.compiler.sums import is_own
-from onnxtaylor.graph.rename import give_way, name_nodes_apart, unused_stem
+from onnxtaylor.graph.rename import rename_reserved, separate_node_names, unused_stem
 from onnxtaylor.runtime.session import Session, start
 from tests.graph.graphs import F32, ask, events, model, op, opened, port
 
@@ -117,24 +117,24 @@ def test_a_derivative_graph_is_differentiated_again():
 @pytest.mark.parametrize("name", ["onnxtaylor/weights", "onnxtaylor/groups", "onnxtaylor/sums/c_1"])
 def test_the_graph_of_sums_has_its_names_for_itself(name):
     assert is_own(name)
-    given = give_way(product(inner=name), is_own)
+    given = rename_reserved(product(inner=name), is_own)
     assert name not in {o for n in given.graph.node for o in n.output}
     np.testing.assert_array_equal(ask(given, x=X)["y"], ask(product(), x=X)["y"])
 
 
 def test_a_free_name_is_taken_in_place_of_a_reserved_one():
     proto = product(inner="value", node="model/value")
-    given = give_way(proto, lambda name: name == "value")
+    given = rename_reserved(proto, lambda name: name == "value")
     assert [n.output[0] for n in given.graph.node] == ["model2/value", "z", "y"]
-    assert give_way(proto, lambda name: name == "other") is proto
+    assert rename_reserved(proto, lambda name: name == "other") is proto
 
 
 def test_nodes_are_called_apart_from_tensors_of_others():
     proto = product(node="x")
-    name_nodes_apart(proto)
+    separate_node_names(proto)
     assert [n.name for n in proto.graph.node] == ["model/x", "", ""]
     own = product(node="h")
-    name_nodes_apart(own)
+    separate_node_names(own)
     assert own.graph.node[0].name == "h"  # it computes h
 
 

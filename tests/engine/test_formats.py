@@ -15,7 +15,7 @@ import onnxtaylor
 from onnxtaylor.engine.exact.compared import response_limit
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph.formats import HALF, formats_of
-from onnxtaylor.graph.widen import widened
+from onnxtaylor.graph.half_precision import without_half_precision
 from tests.graph.graphs import BF16, F16, F32, F64, ask, model, op, opened, port
 
 KINDS = {F16: np.float16, F32: np.float32, F64: np.float64}
@@ -132,8 +132,8 @@ def test_a_weight_that_is_cast_stays_rounded(inner):
 
 def test_a_graph_without_half_precision_is_left_as_it_is():
     proto = island(F32, F64)
-    assert widened(proto) is proto
-    wide = widened(island(F32, F16, cast=True))
+    assert without_half_precision(proto) is proto
+    wide = without_half_precision(island(F32, F16, cast=True))
     assert not formats_of(wide) & HALF
     x = events(5)
     apart_by = ask(wide, x=x)["y"] - ask(island(F32, F16, cast=True), x=x)["y"]

@@ -73,7 +73,7 @@ def test_as_a_model(tmp_path, name):
     content, way = FILES[name]
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=f"no ONNX model: it is .*{name}") as error:
+    with pytest.raises(ModelError, match=f"not an ONNX model, but .*{name}") as error:
         read_model(path)
     assert way in str(error.value)
     assert "\n" not in str(error.value)

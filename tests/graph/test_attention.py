@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxtaylor.graph.normalize.elementary import elementary
+from onnxtaylor.graph.normalize.composite import expand_composite
 from onnxtaylor.graph.normalize.masked import keep_masked_rows_finite
 from onnxtaylor.rules import RULES
 
@@ -71,7 +71,7 @@ def test_values_are_those_of_the_kernel(case: str, flat: bool):
         shape = (BATCH, SEQUENCE, HEADS * SIZE)
         attributes = {**attributes, "q_num_heads": HEADS, "kv_num_heads": HEADS}
     proto = model(shape, more, **attributes)
-    after = elementary(proto)
+    after = expand_composite(proto)
     found = {n.op_type for n in after.graph.node}
     assert "Attention" not in found
     assert found <= set(RULES)
@@ -122,5 +122,5 @@ def test_a_row_that_is_masked_away_gives_no_nan_on_the_way_back():
 
 @pytest.mark.parametrize("more", [{}, {3: REACH}])
 def test_a_softmax_that_gives_no_nan_is_left_as_it_is(more: dict[int, Any]):
-    proto = elementary(model((BATCH, HEADS, SEQUENCE, SIZE), more))
+    proto = expand_composite(model((BATCH, HEADS, SEQUENCE, SIZE), more))
     assert keep_masked_rows_finite(proto) is proto

@@ -100,7 +100,7 @@ def test_a_derivative_graph_of_sparse_weights_is_saved(tmp_path):
         (sparse([1, 9]), "damaged"),
         (sparse([-1, 5]), "below 0"),
         (sparse([[0, 1], [1, 3]]), "damaged"),
-        (sparse([1]), "2 values at 1 places"),
+        (sparse([1]), "2 values have 1 indices"),
         (sparse(dims=(3, -3)), "damaged"),
         (sparse(dims=(2**20, 2**20)), "larger than 2 GiB"),
         (sparse(dims=(2**62, 2**62)), "larger than 2 GiB"),
@@ -123,7 +123,7 @@ def test_many_tensors_that_are_too_large_together_are_refused():
 
 def test_what_the_version_converter_raises_is_one_line():
     proto = model([op("MatMul", ["x", "w"], ["y"])], [port("x", ["N", 3])], [port("y", None)])
-    with pytest.raises(ModelError, match="cannot be brought to opset"):
+    with pytest.raises(ModelError, match="cannot be converted to opset"):
         upgrade(proto)
 
 

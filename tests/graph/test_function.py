@@ -111,8 +111,8 @@ def test_local_functions_are_kept_and_looked_into():
 
     x = events()
     assert (respond(calling("Exp"), x) == ask(calling("Exp"), x=x)["y"]).all()
-    assert function_of(calling("Exp")).path.smooth
-    assert not function_of(calling("Floor")).path.smooth
+    assert function_of(calling("Exp")).dependence.smooth
+    assert not function_of(calling("Floor")).dependence.smooth
 
 
 def test_subgraphs_read_features_held_inputs_and_constants():

@@ -88,7 +88,7 @@ def test_a_free_size_is_told_by_the_columns(shape, columns):
     proto = model(nodes, [port("x", shape)], [port("y", ["N"])], {"axes": axes})
     x = events(columns)
     assert respond(proto, x)[:, 0] == pytest.approx(np.sin(x).sum(axis=1), abs=1e-5)
-    with pytest.raises(ModelError, match="only data can tell"):
+    with pytest.raises(ModelError, match="follows from the number of columns"):
         function_of(proto)
 
 
@@ -99,7 +99,7 @@ def test_a_free_size_is_told_by_the_columns(shape, columns):
         ([port("x", ["N", "H", "W"])], 12, "more than one size"),
         ([port("x", ["N", None, None])], 12, "more than one size"),
         ([port("x", ["N", "T"]), port("z", ["N", 4])], 4, "beside the 4 of the other"),
-        ([port("x", [2, 3]), port("z", [3, 3])], 6, "different batches"),
+        ([port("x", [2, 3]), port("z", [3, 3])], 6, "different batch sizes"),
         ([port("x", [10, "batch", 4])], 40, "first axis"),
     ],
 )

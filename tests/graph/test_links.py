@@ -44,5 +44,5 @@ def test_a_link_is_exact_where_its_inverse_was_the_last_step():
 
 
 def test_an_unknown_link_is_refused():
-    with pytest.raises(OptionError, match="identity, logit, log"):
+    with pytest.raises(OptionError, match="identity, logit or log"):
         function_of(net(), link="probit")

@@ -58,11 +58,11 @@ def test_every_truncation_is_refused(tmp_path):
     ("content", "says"),
     [
         (b"", "is empty"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(64), "no ONNX model"),
-        (b"a,b,c\n1,2,3\n", "no ONNX model"),
-        (bytes(1000), "no ONNX model"),
-        (b"PK\x03\x04" + bytes(100), "no ONNX model"),
-        (np.random.default_rng(0).bytes(5000), "no ONNX model"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(64), "not an ONNX model"),
+        (b"a,b,c\n1,2,3\n", "not an ONNX model"),
+        (bytes(1000), "not an ONNX model"),
+        (b"PK\x03\x04" + bytes(100), "not an ONNX model"),
+        (np.random.default_rng(0).bytes(5000), "not an ONNX model"),
     ],
 )
 def test_what_is_no_model_is_refused_in_one_line(tmp_path, content, says):

@@ -14,7 +14,7 @@ from onnxtaylor.audit.service import audit
 from onnxtaylor.cli.app import run
 from onnxtaylor.errors import DataError, OptionError
 from onnxtaylor.graph import ModelRequest
-from onnxtaylor.graph.arriving import arriving_formats
+from onnxtaylor.graph.input_formats import input_formats
 from onnxtaylor.graph.ports import input_ports
 from onnxtaylor.options.analysis import DataRequest
 from onnxtaylor.problem.rounding import rounded
@@ -124,7 +124,7 @@ def test_formats_behind_the_input_count():
         (FLOAT, BRAIN, {"float32", "bfloat16"}),
     ]:
         graph = fed(kind, then).graph
-        assert arriving_formats(graph, input_ports(graph)[0]) == names
+        assert input_formats(graph, input_ports(graph)[0]) == names
     x = events()
     x[3, 0] = 7e4
     with pytest.raises(DataError, match="float16, up to 65504"):
@@ -140,7 +140,7 @@ def test_a_cast_behind_an_operator_is_none_of_the_data():
         op("MatMul", ["c", "w"], ["y"]),
     ]
     proto = model(nodes, [port("x", ["N", 3])], [port("y", ["N", 1], HALF)], constants)
-    assert arriving_formats(proto.graph, input_ports(proto.graph)[0]) == {"float32"}
+    assert input_formats(proto.graph, input_ports(proto.graph)[0]) == {"float32"}
     ot.analyze(proto, 1e5 * events(), order=1, bootstrap=0, check=0)
 
 
@@ -202,7 +202,7 @@ def test_values_of_held_inputs_must_fit():
     proto = model(
         nodes, [port("x", ["N", 3], HALF), port("t", [1], HALF)], [port("y", ["N", 3], HALF)]
     )
-    with pytest.raises(OptionError, match=r"--fix t: 70000 cannot be held as float16"):
+    with pytest.raises(OptionError, match=r"fix 't' must fit in float16, got 70000"):
         ot.analyze(proto, events(), input="x", fix={"t": 70000.0}, order=1)
 
 

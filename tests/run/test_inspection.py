@@ -83,7 +83,7 @@ def test_held_inputs_and_other_outputs_are_listed(report):
     proto = model(
         nodes, [port("x", ["N", 3]), port("k", [], I64)], [port("y", None), port("z", None)]
     )
-    assert "--fix k=VALUE" in report(proto)["problem"]
+    assert 'fix={"k": VALUE}' in report(proto)["problem"]
     found = report(proto, fix={"k": 2})
     assert found["held inputs"] == "k = 2"
     assert found["other outputs"] == "z"

@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 
 from onnxtaylor.cli import main
+from onnxtaylor.cli.flags import as_flags
 from onnxtaylor.graph import ModelRequest, input_ports, read_model
 from onnxtaylor.problem.opening import open_model
 from onnxtaylor.runtime.session import Session
@@ -36,7 +37,7 @@ RESULTS = {  # features, responses, batch
     "ort_logreg_iris": (2, 3, FREED),
 }
 REFUSED = {
-    "magika_v3_3": "input 'bytes' holds int32.*whole numbers.*--finite-step 1.*extract_model",
+    "magika_v3_3": "input 'bytes' holds int32.*whole numbers.*--finite-step 1, .*extract_model",
     "atspm_stacker_treeensemble_v5": r"step function.*\(TreeEnsemble\).*--finite-step 0.5sigma",
     "xgb_regressor_4": r"step function.*\(TreeEnsembleRegressor\).*--finite-step 0.5sigma",
 }
@@ -97,7 +98,7 @@ def test_inspect_and_analyze(case, events, capsys):
         assert (status, done) == (2, 2)
         assert line == complaint
         assert re.search(REFUSED[case.name], line)
-        assert line == f"error: {report['problem']}\n"
+        assert line == f"error: {as_flags(report['problem'])}\n"
         return
     assert (status, done) == (0, 0)
     features, responses, batch = RESULTS[case.name]

@@ -15,6 +15,7 @@ from onnxtaylor.compiler.sums import is_own
 from onnxtaylor.compiler.third import third_order
 from onnxtaylor.errors import UNKNOWN_FORM, ModelError, printable
 from onnxtaylor.graph import GraphFunction
+from onnxtaylor.graph.half_precision import without_half_precision
 from onnxtaylor.graph.normalize import (
     OPSET,
     modernize,
@@ -22,8 +23,7 @@ from onnxtaylor.graph.normalize import (
     settle_sequences,
     simplify,
 )
-from onnxtaylor.graph.rename import give_way
-from onnxtaylor.graph.widen import widened
+from onnxtaylor.graph.rename import rename_reserved
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
 from onnxtaylor.rules.versions import operator_set
@@ -99,9 +99,9 @@ def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFuncti
         raise ModelError(
             f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free one"
         )
-    wide = function.with_proto(widened(function.proto))
+    wide = function.with_proto(without_half_precision(function.proto))
     plain = simplify(_settle(wide, x).proto, RULES)
-    return function.with_proto(give_way(plain, is_own))
+    return function.with_proto(rename_reserved(plain, is_own))
 
 
 def derive_normal(

@@ -1,25 +1,25 @@
 """Passes that bring a graph into the form that rules are written for; one per file.
 
-``inline``      the model's own functions become their nodes
-``loops``       a Loop that runs a known number of times becomes copies of its body
-``upgrade``     the operators become those of one opset
-``contributed`` onnxruntime's own operators become those that they were made of (with ``fused``)
-``branch``      an If whose condition is known becomes the branch that is taken
-``sequences``   sequences whose length and indices are known become their tensors
-``classical``   scalers, linear models and support vector machines of ai.onnx.ml become arithmetic
-``masked``      a softmax whose rows are masked away gives no NaN on the way back
-``elementary``  operators that simpler ones can say: normalizations (``layers``), ``attention``,
-                products of vectors
-``unrounded``   what onnxruntime rounds in double precision becomes arithmetic
-``expand``      operators with an official function body and no rule become that body
-``unroll``      recurrent layers of a fixed length become the operators of their cells
-``windows``     convolutions and pools in double precision become gathers and products
-``resize``      interpolations in double precision become products (for ``graph.promote``)
-``stored``      stored integer weights become the numbers that they stand for (likewise)
-``special``     functions without a double kernel are composed, with ``erf`` (likewise)
-``writer``      what the passes that write operators out share
+``inline``       the model's own functions: their nodes
+``loops``        a Loop that runs a known number of times: copies of its body
+``upgrade``      operators of other opsets: those of one opset
+``contributed``  onnxruntime's own operators: those of ONNX (with ``fused``)
+``branch``       an If whose condition is known: the branch that is taken
+``sequences``    sequences whose length and indices are known: their tensors
+``classical``    scalers, linear models and support vector machines of ai.onnx.ml: arithmetic
+``masked``       a softmax with rows that are masked altogether: one with a finite adjoint
+``composite``    norms, normalizations (``layers``), ``attention`` and others: elementary operators
+``unrounded``    operators that onnxruntime rounds in double precision: arithmetic
+``expand``       operators with an official function body and no rule: that body
+``unroll``       recurrent layers of a fixed length: the operators of their cells
+``windows``      convolutions and pools in double precision: gathers and products
+``resize``       interpolations in double precision: products (for ``graph.promote``)
+``stored``       weights stored as whole numbers: the numbers that they stand for (likewise)
+``special``      functions without a kernel in double precision: arithmetic, with ``erf`` (likewise)
+``writer``       writes nodes in place of others, for all these passes
 
-Each takes and returns a ModelProto and leaves its values as they were, up to round-off.
+Each pass takes and returns a ModelProto, whose values stay the same up to round-off. Docstrings
+state what a pass Requires of a graph and what it Ensures.
 """
 
 from collections.abc import Collection
@@ -29,8 +29,8 @@ from onnx import TensorProto
 
 from onnxtaylor.graph.normalize.branch import settle_branches
 from onnxtaylor.graph.normalize.classical import expand_classical
-from onnxtaylor.graph.normalize.contributed import expand_contributed, named_apart
-from onnxtaylor.graph.normalize.elementary import elementary
+from onnxtaylor.graph.normalize.composite import expand_composite
+from onnxtaylor.graph.normalize.contributed import expand_contributed, mark_contributed
 from onnxtaylor.graph.normalize.expand import expand
 from onnxtaylor.graph.normalize.inline import inline
 from onnxtaylor.graph.normalize.loops import unroll_loops
@@ -53,23 +53,38 @@ __all__ = [
 
 
 def modernize(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The passes that need to know nothing of what a graph computes: inline, loops, upgrade and
-    contributed.
+    """Applies the passes that need no values of tensors: inline, loops, upgrade, contributed.
 
     Raises ModelError where a pass cannot serve the graph.
     """
-    return expand_contributed(upgrade(unroll_loops(named_apart(inline(proto)))))
+    return expand_contributed(upgrade(unroll_loops(mark_contributed(inline(proto)))))
 
 
 def simplify(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
-    """The other passes, once branches are taken; ``ruled`` need no expansion."""
+    """Applies the passes that follow once branches are taken.
+
+    Parameters
+    ----------
+    proto
+        The model, after ``modernize``.
+    ruled
+        Operators that have a rule, so that they need not be written out.
+
+    Returns
+    -------
+    onnx.ModelProto
+        A model whose operators have a rule, or neither a rule nor an official body.
+    """
     proto = unrounded(keep_masked_rows_finite(expand_classical(proto)))
-    proto = unroll(expand(elementary(proto), ruled))
+    proto = unroll(expand(expand_composite(proto), ruled))
     double = proto.graph.input[0].type.tensor_type.elem_type == TensorProto.DOUBLE
-    # onnxruntime has no double kernels for them
+    # onnxruntime has no kernels for convolutions in double precision
     return expand_windows(proto) if double else proto
 
 
 def normalize(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
-    """All passes but ``branch`` and ``sequences``, which need to know values."""
+    """Applies all passes except ``branch`` and ``sequences``, which need values of tensors.
+
+    Parameters and errors are those of ``modernize`` and ``simplify``.
+    """
     return simplify(modernize(proto), ruled)

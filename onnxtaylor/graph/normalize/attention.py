@@ -1,10 +1,11 @@
 """Attention becomes products and a softmax: Y = softmax(s Q Kᵀ + B) V for each head.
 
-B is the sum of the mask and of −∞ where a key is out of reach: behind the query (causal), outside
-the window, or padding. A row without any key gives 0; in it the logits are taken as 0 before the
-softmax, which would else be NaN there, and NaN times 0 on the way back.
+B is the mask, plus −∞ for each key that a query may not attend to: one that comes after the query
+(causal), lies outside the window, or is padding. A query without any key gives 0: its logits are
+set to 0 before the softmax, which would be NaN otherwise, and NaN times 0 in the reverse sweep.
 
-The official body has s in single precision, and inputs that are left out make the inliner fail.
+The official function body has s in single precision, and the inliner fails on it where optional
+inputs are left out.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from onnxtaylor.graph.normalize.writer import Attributes, Writer, axes, format_o
 __all__ = ["attention"]
 
 QKV, MASK, PAST_K, PAST_V, LENGTHS = slice(0, 3), 3, 4, 5, 6
-RAW, CAPPED, BIASED, WEIGHTS = range(4)  # what the fourth output shows
+RAW, CAPPED, BIASED, WEIGHTS = range(4)  # qk_matmul_output_mode: content of the fourth output
 
 
 def attention(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    """Writes the node; None where the number of heads or of keys is unknown."""
+    """Writes the node; returns its output, None where the number of heads or keys is unknown."""
     dtype = format_of(w, node)
     shapes = [w.shape(name) for name in node.input[QKV]]
     if dtype is None or any(s is None or len(s) not in (3, 4) for s in shapes):
@@ -59,33 +60,34 @@ def attention(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
     rows = _Rows(w, a, dtype, q_shape[-2], k_shape[-2], before, inputs[MASK], inputs[LENGTHS])
     if not rows.known:
         return None
-    # one for each element: onnxruntime makes a single number an attribute of single precision
+    # one number for each element: onnxruntime fuses a single one into the product that follows, as
+    # an attribute of single precision, which costs 1e-8 in a graph of double precision
     scale = w.constant(np.full(size, a.get("scale", 1 / sqrt(size)), dtype))
     logits = w.op("MatMul", w.op("Mul", q, scale), w.op("Transpose", k, perm=[0, 1, 3, 2]))
-    shown = {RAW: logits}
+    stages = {RAW: logits}
     cap = float(a.get("softcap", 0.0))
     if cap > 0:
         limit = w.constant(np.array(cap, dtype))
         logits = w.op("Mul", w.op("Tanh", w.op("Div", logits, limit)), limit)
-    shown[CAPPED] = logits
+    stages[CAPPED] = logits
     logits, weights = rows.softmax(logits)
-    shown |= {BIASED: logits, WEIGHTS: weights}
+    stages |= {BIASED: logits, WEIGHTS: weights}
     if len(node.output) > 3 and node.output[3]:
-        w.write("Identity", [shown[int(a.get("qk_matmul_output_mode", RAW))]], node.output[3])
-    found = w.op("MatMul", weights, v)
+        w.write("Identity", [stages[int(a.get("qk_matmul_output_mode", RAW))]], node.output[3])
+    heads = w.op("MatMul", weights, v)
     if not flat:
-        return found
-    return w.op("Reshape", w.op("Transpose", found, perm=[0, 2, 1, 3]), axes(w, 0, 0, -1))
+        return heads
+    return w.op("Reshape", w.op("Transpose", heads, perm=[0, 2, 1, 3]), axes(w, 0, 0, -1))
 
 
 def _heads(w: Writer, x: str, heads: int) -> str:
-    """(batch, sequence, heads·size) as (batch, heads, sequence, size)."""
+    """Reshapes (batch, sequence, heads·size) to (batch, heads, sequence, size)."""
     return w.op("Transpose", w.op("Reshape", x, axes(w, 0, 0, heads, -1)), perm=[0, 2, 1, 3])
 
 
 @dataclass
 class _Rows:
-    """Which keys each query attends to: B, and the rows in which there is none."""
+    """Rows of logits, one for each query, with the keys that it attends to."""
 
     w: Writer
     a: Attributes
@@ -112,12 +114,12 @@ class _Rows:
 
     @property
     def _placed(self) -> bool:
-        """Whether places in the sequence matter."""
+        """Whether it depends on places in the sequence which keys a query attends to."""
         return bool(self.a.get("is_causal", 0)) or self._left >= 0 or self._right >= 0
 
     @property
     def known(self) -> bool:
-        """Whether the numbers are known that B depends on."""
+        """Whether the numbers of queries and keys that B depends on are known."""
         if not (self._placed or self.lengths or self.mask):
             return True
         return self.new_keys > 0 and self.before >= 0 and (self.queries > 0 or not self._placed)
@@ -127,15 +129,15 @@ class _Rows:
         return self.before + self.new_keys
 
     def softmax(self, logits: str) -> tuple[str, str]:
-        """The logits with B, and their softmax with rows of 0 where there is no key."""
+        """Returns the logits with B added, and their softmax, with rows of 0 without a key."""
         w = self.w
-        reach, mask = self._reach(), self._mask_bias()
-        parts = [p for p in (mask, self._bias(reach)) if p]
+        allowed, mask = self._allowed(), self._mask_bias()
+        parts = [p for p in (mask, self._bias(allowed)) if p]
         if not parts:
             return logits, w.op("Softmax", logits, axis=-1)
         bias = w.op("Add", *parts) if len(parts) == 2 else parts[0]
         biased = w.op("Add", logits, bias)
-        if not mask and isinstance(reach, np.ndarray) and reach.any(axis=-1).all():
+        if not mask and isinstance(allowed, np.ndarray) and allowed.any(axis=-1).all():
             return biased, w.op("Softmax", biased, axis=-1)
         best = w.op("ReduceMax", bias, axes(w, -1), keepdims=1)
         empty = w.op("Equal", best, self._never)
@@ -143,7 +145,7 @@ class _Rows:
         return biased, w.op("Where", empty, self._zero, safe)
 
     def _mask_bias(self) -> str:
-        """The mask as numbers to be added, −∞ for keys that it is too short for."""
+        """Mask as numbers to add; a mask that is too short gets −∞ for the remaining keys."""
         w = self.w
         if not self.mask:
             return ""
@@ -158,51 +160,51 @@ class _Rows:
         pads = w.op("Concat", axes(w, 0), missing, axis=0)
         return w.op("Pad", bias, pads, self._never, axes(w, -1))
 
-    def _bias(self, reach: npt.NDArray[np.bool_] | str | None) -> str:
-        """0 in reach, −∞ out of it."""
-        if reach is None:
+    def _bias(self, allowed: npt.NDArray[np.bool_] | str | None) -> str:
+        """0 for keys that are allowed, −∞ for others; empty where all are."""
+        if allowed is None:
             return ""
-        if isinstance(reach, str):
-            return self.w.op("Where", reach, self._zero, self._never)
-        if reach.all():
+        if isinstance(allowed, str):
+            return self.w.op("Where", allowed, self._zero, self._never)
+        if allowed.all():
             return ""
-        return self.w.constant(np.where(reach, 0, -np.inf).astype(self.dtype))
+        return self.w.constant(np.where(allowed, 0, -np.inf).astype(self.dtype))
 
-    def _reach(self) -> npt.NDArray[np.bool_] | str | None:
-        """Which keys j are in reach of each query i, as numbers or as a tensor; None for all."""
+    def _allowed(self) -> npt.NDArray[np.bool_] | str | None:
+        """Keys j that each query i may attend to, as an array or a tensor's name; None: all."""
         w = self.w
         if not self.lengths:
-            return self._line(self.before) if self._placed else None
+            return self._placed_keys(self.before) if self._placed else None
         column = axes(w, -1, 1, 1, 1)
         lengths = w.op("Reshape", w.op("Cast", self.lengths, to=TensorProto.INT64), column)
         places = w.constant(np.arange(self._keys, dtype=np.int64))
-        found = [w.op("Less", places, lengths)]
+        conditions = [w.op("Less", places, lengths)]
         if self._placed:
             # the last query stands at the last key that is not padding
             steps = w.constant(self._steps())
             offset = w.op("Sub", lengths, axes(w, self.queries))
             for kind, limit in self._limits():
-                found.append(w.op(kind, steps, w.op("Add", offset, axes(w, limit))))
-        whole = found[0]
-        for part in found[1:]:
+                conditions.append(w.op(kind, steps, w.op("Add", offset, axes(w, limit))))
+        whole = conditions[0]
+        for part in conditions[1:]:
             whole = w.op("And", whole, part)
         return whole
 
     def _steps(self) -> npt.NDArray[np.int64]:
-        """j − i."""
+        """Distances j − i of key and query (queries, keys)."""
         keys, queries = np.arange(self._keys), np.arange(self.queries)
         return keys[None, :] - queries[:, None]
 
     def _limits(self) -> Sequence[tuple[str, int]]:
-        """How j − i compares with the offset of the first query plus a number."""
-        found = [("LessOrEqual", 0)] if self.a.get("is_causal", 0) else []
-        found += [("GreaterOrEqual", -self._left)] if self._left >= 0 else []
-        return found + ([("LessOrEqual", self._right)] if self._right >= 0 else [])
+        """Conditions on j − i: a comparison with the offset of the first query plus a number."""
+        limits = [("LessOrEqual", 0)] if self.a.get("is_causal", 0) else []
+        limits += [("GreaterOrEqual", -self._left)] if self._left >= 0 else []
+        return limits + ([("LessOrEqual", self._right)] if self._right >= 0 else [])
 
-    def _line(self, offset: int) -> npt.NDArray[np.bool_]:
+    def _placed_keys(self, offset: int) -> npt.NDArray[np.bool_]:
         compare = {"LessOrEqual": np.less_equal, "GreaterOrEqual": np.greater_equal}
         steps = self._steps()
-        found = np.ones(steps.shape, dtype=bool)
+        allowed = np.ones(steps.shape, dtype=bool)
         for kind, limit in self._limits():
-            found &= compare[kind](steps, offset + limit)
-        return found
+            allowed &= compare[kind](steps, offset + limit)
+        return allowed

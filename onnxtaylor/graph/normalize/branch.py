@@ -1,4 +1,4 @@
-"""An If whose condition is the same for all data becomes the branch that is taken."""
+"""Replaces an If whose condition is the same for all data by the branch that is taken."""
 
 from __future__ import annotations
 
@@ -15,21 +15,32 @@ Known = Callable[[onnx.ModelProto, set[str]], Mapping[str, bool]]
 
 
 def conditions(proto: onnx.ModelProto) -> set[str]:
-    """The tensors that decide between branches at the graph's top level."""
+    """Returns the tensors that decide between branches at the graph's top level."""
     return {node.input[0] for node in proto.graph.node if node.op_type == "If"}
 
 
 def settle_branches(proto: onnx.ModelProto, known: Known) -> onnx.ModelProto:
-    """Takes branches until nothing more is known, those inside branches too.
+    """Takes branches as long as any condition is known, branches inside branches included.
 
-    ``known`` is asked for the conditions of a graph that do not vary, among those that it names.
+    Parameters
+    ----------
+    proto
+        The model.
+    known
+        Gives the values of those conditions of a graph, among the names it is passed, that are the
+        same for all data.
+
+    Returns
+    -------
+    onnx.ModelProto
+        The model with the branches that are taken in place of their If.
     """
     for _ in range(NESTED):
-        waiting = conditions(proto)
-        settled = known(proto, waiting) if waiting else {}
-        if not settled:
+        names = conditions(proto)
+        values = known(proto, names) if names else {}
+        if not values:
             break
-        proto = take_branches(proto, settled)
+        proto = take_branches(proto, values)
     return proto
 
 
@@ -38,16 +49,16 @@ def take_branches(proto: onnx.ModelProto, known: Mapping[str, bool]) -> onnx.Mod
 
     The branch's tensors get names of their own; what it reads from outside keeps its name.
     """
-    found = onnx.ModelProto()
-    found.CopyFrom(proto)
-    graph = found.graph
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    graph = copy.graph
     nodes: list[onnx.NodeProto] = []
     for place, node in enumerate(proto.graph.node):
         if node.op_type != "If" or node.input[0] not in known:
             nodes.append(node)
             continue
-        wanted = "then_branch" if known[node.input[0]] else "else_branch"
-        branch = next(a.g for a in node.attribute if a.name == wanted)
+        taken = "then_branch" if known[node.input[0]] else "else_branch"
+        branch = next(a.g for a in node.attribute if a.name == taken)
         own = {name for inner in branch.node for name in inner.output if name}
         own |= {t.name for t in branch.initializer}
         names = {name: f"{node.output[0]}/{place}/{name}" for name in own}
@@ -60,14 +71,13 @@ def take_branches(proto: onnx.ModelProto, known: Mapping[str, bool]) -> onnx.Mod
             if outside:
                 read = names.get(inside.name, inside.name)
                 nodes.append(helper.make_node("Identity", [read], [outside], name=outside))
-    copies = [onnx.NodeProto.FromString(n.SerializeToString()) for n in nodes]
     del graph.node[:]
-    graph.node.extend(copies)
-    return found
+    graph.node.extend(nodes)
+    return copy
 
 
 def renamed(node: onnx.NodeProto, names: Mapping[str, str]) -> onnx.NodeProto:
-    """A copy whose tensors have other names, in its own subgraphs too."""
+    """Returns a copy of a node with other names for tensors, in its subgraphs, too."""
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
     copy.name = names.get(node.output[0], node.name)

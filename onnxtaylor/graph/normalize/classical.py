@@ -1,12 +1,12 @@
-"""Operators of ai.onnx.ml that are smooth become elementary operators of the default domain.
+"""Replaces smooth operators of ai.onnx.ml by elementary operators of the default domain.
 
 Scaler, Normalizer, Imputer, ArrayFeatureExtractor, FeatureVectorizer, the linear models, and
 support vector machines with their kernels K(x, s):
 
     linear x·s        poly (γ x·s + c)^d        rbf exp(−γ |x − s|²)        sigmoid tanh(γ x·s + c)
 
-The conventions are those of onnxruntime's kernels. Labels have no derivative: a node whose labels
-are read is kept for them.
+The conventions are those of onnxruntime's kernels. Class labels have no derivative: where they are
+read, the node is kept for them alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
-from onnxtaylor.graph.normalize.writer import Writer, replaced
+from onnxtaylor.graph.normalize.writer import Writer, replace_nodes
 
 __all__ = ["expand_classical"]
 
@@ -28,14 +28,14 @@ Array = npt.NDArray[Any]
 
 
 def expand_classical(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Ensures: of the operators above none is left, but for those with attributes of no use here.
+    """Ensures: of the operators above only those with attributes that are not supported are left.
 
     Requires: an import of the default domain, opset 13 or later.
     """
     read = {name for node in proto.graph.node for name in node.input}
     read.update(o.name for o in proto.graph.output)
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         write = WRITERS.get(node.op_type) if node.domain == DOMAIN else None
         if write is None:
             return False
@@ -53,7 +53,7 @@ def expand_classical(proto: onnx.ModelProto) -> onnx.ModelProto:
             w.write("Identity", [score], node.output[place])
         return True
 
-    return replaced(proto, written)
+    return replace_nodes(proto, rewrite)
 
 
 def _floats(values: Any) -> Array:
@@ -66,7 +66,7 @@ def _text(a: dict[str, Any], name: str, default: str) -> str:
 
 
 def _input(w: Writer, name: str) -> str:
-    """The input in single precision, in which these operators compute."""
+    """Input in single precision, in which these operators compute."""
     return name if w.kind(name) == TensorProto.FLOAT else w.op("Cast", name, to=TensorProto.FLOAT)
 
 
@@ -85,7 +85,7 @@ def _scaler(w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> str:
 
 
 def _normalizer(w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> str:
-    """x over the largest element, Σ|x| or √Σx² of its row; a row whose norm is 0 stays as it is."""
+    """x over the maximum, Σ|x| or √Σx² of its row; a row whose norm is 0 stays as it is."""
     x, norm, last = _input(w, node.input[0]), _text(a, "norm", "MAX"), w.constant(np.array([-1]))
     if norm == "MAX":
         size = w.op("ReduceMax", x, last, keepdims=1)
@@ -98,7 +98,7 @@ def _normalizer(w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> str:
 
 
 def _imputer(w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> str | None:
-    """Another value where x is missing."""
+    """A constant where x is missing, else x."""
     if "imputed_value_floats" not in a:
         return None
     x, missing = _input(w, node.input[0]), float(a.get("replaced_value_float", 0.0))
@@ -135,8 +135,10 @@ def _transformed(w: Writer, scores: str, how: str) -> str | None:
 
 
 def _two_classes(w: Writer, s: str, how: str, *, signed: bool) -> str | None:
-    """The scores of two classes from the second one's: (σ(−s), σ(s)), else (1 − s, s), or (−s, s)
-    where it is the distance from a boundary that is not transformed.
+    """Scores of two classes from the score s of the second one.
+
+    (σ(−s), σ(s)) with a logistic transform, else (1 − s, s); (−s, s) where s is ``signed``, the
+    distance from a boundary, and not transformed.
     """
     if how == "LOGISTIC":
         s = w.op("Sigmoid", s)
@@ -157,12 +159,12 @@ def _classes(a: dict[str, Any]) -> int:
 
 
 def _linear_classifier(w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> str | None:
-    """x·w_c + b_c for each class; one score for two classes is the second one's."""
+    """x·w_c + b_c for each class; a single score for two classes is that of the second one."""
     bias = list(a.get("intercepts") or [])
     count = len(bias) or _classes(a)
     coefficients = _floats(a["coefficients"])
     shape = w.shape(node.input[0])
-    # onnxruntime reads as many as the input is wide, whatever else is there
+    # onnxruntime reads as many coefficients as the input is wide, even if there are more
     width = shape[-1] if shape and shape[-1] > 0 else len(coefficients) // count
     if width * count > len(coefficients):
         return None
@@ -175,7 +177,7 @@ def _linear_classifier(w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> st
 
 
 def _regression(w: Writer, scores: str, targets: int, how: str) -> str | None:
-    """A single score is not transformed."""
+    """Scores of a regression, transformed where there are several; a single one is not."""
     if targets == 1:
         return None if how == "PROBIT" else scores
     return _transformed(w, scores, how)
@@ -194,8 +196,8 @@ def _kernel(w: Writer, x: str, a: dict[str, Any], vectors: Array) -> str:
     kind = _text(a, "kernel_type", "LINEAR")
     gamma, offset, degree = [*(a.get("kernel_params") or []), 0.0, 0.0, 0.0][:3]
     if kind == "RBF":
-        # |x − s|² = |x|² − 2x·s + |s|², both measured from the middle of the support vectors; the
-        # graph takes the differences, so that they are exact where it is promoted
+        # |x − s|² = |x|² − 2x·s + |s|², both measured from the mean of the support vectors so that
+        # less cancels; the graph subtracts the mean, which is exact once it is promoted
         middle, last = w.constant(vectors.mean(axis=0)), w.constant(np.array([1]))
         x, near = w.op("Sub", x, middle), w.op("Sub", w.constant(vectors), middle)
         square = w.op("ReduceSum", w.op("Mul", x, x), last, keepdims=1)
@@ -214,7 +216,7 @@ def _svm_regressor(w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> str | 
     """Σ α_s K(x, s) + ρ."""
     count, coefficients = int(a.get("n_supports", 0)), _floats(a["coefficients"])
     if a.get("one_class") or not count:
-        return None  # it tells only the side, or is nothing that onnxruntime runs
+        return None  # one_class puts out a sign; without vectors, onnxruntime does not run it
     vectors = _floats(a["support_vectors"]).reshape(count, -1)
     kernels = _kernel(w, _input(w, node.input[0]), a, vectors)
     score = _affine(w, kernels, coefficients.reshape(-1, 1), list(a["rho"])[:1])
@@ -222,8 +224,10 @@ def _svm_regressor(w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> str | 
 
 
 def _svm_classifier(w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> str | None:
-    """For every pair of classes a < b, Σ α^b_s K(x, s) + Σ α^a_s K(x, s) + ρ over the vectors of a
-    and of b. Probabilities are left as they are: onnxruntime iterates to them, and not to the end.
+    """Σ α^b_s K(x, s) + Σ α^a_s K(x, s) + ρ for each pair of classes a < b.
+
+    The first sum is over the support vectors of a, the second over those of b. Nodes that put out
+    probabilities stay as they are: onnxruntime computes these by iterations that end early.
     """
     how, per_class = _text(a, "post_transform", "NONE"), list(a.get("vectors_per_class") or [])
     classes = _classes(a)

@@ -1,6 +1,6 @@
-"""Operators of onnxruntime's own become those of ONNX that they were made of.
+"""Replaces onnxruntime's own operators by those of ONNX that they were fused from.
 
-A file that onnxruntime saved after optimizing holds them, and some exporters write them.
+Files that onnxruntime saved after optimizing have them, and some exporters write them.
 
 Gelu, BiasGelu, FastGelu, QuickGelu     x Φ(x), of x + b, its approximation by tanh, x σ(α x)
 FusedGemm, FusedConv, FusedMatMulActivation     a product, (a sum,) an activation
@@ -8,10 +8,10 @@ FusedMatMul, TransposeMatMul            α A B with axes of A and B turned
 BiasAdd                                 x + b + skip
 SkipLayerNormalization, SkipSimplifiedLayerNormalization, SimplifiedLayerNormalization
                                         γ (s − m)/√(v + ε) + β, γ s/√(mean s² + ε); s = x + skip + b
-CDist                                   |a − b| or |a − b|² of all pairs of rows
+CDist                                   |a − b| or |a − b|² for all pairs of rows
 Attention, MultiHeadAttention           softmax(s Q Kᵀ + B) V, without masks and past (``fused``)
 
-Others, and forms that these have no words for, are left as they are.
+Other operators, and forms with attributes that are not listed, stay as they are.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ import onnx
 from onnx import helper
 
 from onnxtaylor.graph.normalize.fused import activated, attention, multi_head_attention
-from onnxtaylor.graph.normalize.writer import Attributes, Writer, axes, format_of, replaced
+from onnxtaylor.graph.normalize.writer import Attributes, Writer, axes, format_of, replace_nodes
 
-__all__ = ["expand_contributed", "named_apart"]
+__all__ = ["expand_contributed", "mark_contributed"]
 
 DOMAIN = "com.microsoft"
-# onnxruntime has these among ONNX's own, where ONNX has them not, or not yet
+# operators that onnxruntime has in ONNX's domain, and the first opset that has them (None: no one)
 EARLY = {"SimplifiedLayerNormalization": None, "LayerNormalization": 17}
 TINY = float(np.float32(1e-12))  # attributes are numbers of single precision
 EPSILON = float(np.float32(1e-5))
 
 
-def named_apart(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Operators that ONNX does not know, under onnxruntime's domain: its tools refuse them."""
+def mark_contributed(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Moves operators that ONNX does not have to onnxruntime's domain: ONNX's tools refuse them."""
     version = max((e.version for e in proto.opset_import if e.domain in ("", "ai.onnx")), default=0)
 
     def early(node: onnx.NodeProto) -> bool:
@@ -46,41 +46,42 @@ def named_apart(proto: onnx.ModelProto) -> onnx.ModelProto:
 
     if not any(map(early, proto.graph.node)):
         return proto
-    found = onnx.ModelProto()
-    found.CopyFrom(proto)
-    for node in filter(early, found.graph.node):
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    for node in filter(early, copy.graph.node):
         node.domain = DOMAIN
-    if not any(e.domain == DOMAIN for e in found.opset_import):
-        found.opset_import.append(helper.make_opsetid(DOMAIN, 1))
-    return found
+    if not any(e.domain == DOMAIN for e in copy.opset_import):
+        copy.opset_import.append(helper.make_opsetid(DOMAIN, 1))
+    return copy
 
 
 def expand_contributed(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Ensures: of the operators above none is left whose form, rank and format are known.
+    """Ensures: no operator of the above is left whose form, rank and format are known.
 
     Requires: opset 20 or later; no operator of onnxruntime in ONNX's domain.
     """
-    # behind an operator that ONNX does not know, ranks are known once it is written out
+    # ranks after an operator that ONNX does not know are known only once it is written out
     while True:
-        found = replaced(proto, _written)
-        if found is proto:
+        after = replace_nodes(proto, _rewrite)
+        if after is proto:
             return proto
-        proto = found
+        proto = after
 
 
-def _written(w: Writer, node: onnx.NodeProto) -> bool:
+def _rewrite(w: Writer, node: onnx.NodeProto) -> bool:
     write = WRITERS.get(node.op_type) if node.domain == DOMAIN else None
     if write is None:
         return False
-    found = write(w, node, {a.name: helper.get_attribute_value(a) for a in node.attribute})
-    if found is None:
+    output = write(w, node, {a.name: helper.get_attribute_value(a) for a in node.attribute})
+    if output is None:
         return False
-    if found:
-        w.write("Identity", [found], node.output[0])
+    if output:  # else the writer has given the node's own outputs to what it wrote
+        w.write("Identity", [output], node.output[0])
     return True
 
 
-def _given(node: onnx.NodeProto, place: int) -> str:
+def _input(node: onnx.NodeProto, place: int) -> str:
+    """Name of an input, "" where it is left out."""
     return str(node.input[place]) if len(node.input) > place else ""
 
 
@@ -118,14 +119,14 @@ def _bias_add(w: Writer, node: onnx.NodeProto, a: Attributes) -> str:
 
 
 def _factor(w: Writer, name: str, *, turned: bool, batch_turned: bool) -> str | None:
-    """A factor of a product with its axes in their places; None where its rank is not known."""
+    """Factor of a product with its axes in order; None where its rank is unknown."""
     if not turned and not batch_turned:
         return name
     shape = w.shape(name)
     if shape is None:
         return None
     order = list(range(len(shape)))
-    if batch_turned:  # its rows came first, before the axes of the batch
+    if batch_turned:  # the axis of rows stands before those of the batch
         order = [*order[1:-1], 0, order[-1]]
     if turned:
         order[-2:] = order[:-3:-1]
@@ -147,7 +148,6 @@ def _matmul(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
         return None
     product = w.op("MatMul", *(f for f in factors if f))
     if alpha != 1:
-        # one for each element: onnxruntime makes a single number an attribute of single precision
         product = w.op("Mul", product, w.constant(np.full(1, alpha, dtype)))
     return activated(w, product, a, dtype) if "activation" in a else product
 
@@ -161,12 +161,14 @@ def _gemm(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
 def _conv(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
     known = {k: v for k, v in a.items() if not k.startswith("activation")}
     product = w.op("Conv", *filter(None, node.input[:3]), **known)
-    return activated(w, _sum(w, product, _given(node, 3)), a, format_of(w, node))
+    return activated(w, _sum(w, product, _input(node, 3)), a, format_of(w, node))
 
 
 def _distances(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    """Between each row of A and each of B. Where B is the same for all data, squares are taken
-    apart, |a|² − 2 a·b + |b|², measured from the middle of B.
+    """Distances between each row of A and each row of B.
+
+    Where B is constant, they are computed as |a|² − 2 a·b + |b|², measured from the mean of B so
+    that less cancels.
     """
     dtype, (x, y) = format_of(w, node), node.input
     if dtype is None:
@@ -187,21 +189,21 @@ def _distances(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
 
 
 def _layer(w: Writer, node: onnx.NodeProto, a: Attributes) -> str:
-    """LayerNormalization as ONNX has it, its further outputs included."""
+    """LayerNormalization of ONNX's domain, with all outputs."""
     w.nodes.append(helper.make_node("LayerNormalization", node.input, node.output, **a))
     return ""
 
 
 def _skipped(w: Writer, node: onnx.NodeProto, bias: int) -> str:
-    """The sum that is normalized, which is the fourth output as well."""
-    total = _sum(w, node.input[0], node.input[1], _given(node, bias))
+    """Sum that is normalized, and written to the fourth output where that is used."""
+    total = _sum(w, node.input[0], node.input[1], _input(node, bias))
     if len(node.output) > 3 and node.output[3]:
         w.write("Identity", [total], node.output[3])
     return total
 
 
 def _skip_layer(w: Writer, node: onnx.NodeProto, a: Attributes) -> str:
-    read = [_skipped(w, node, 4), node.input[2], *filter(None, [_given(node, 3)])]
+    read = [_skipped(w, node, 4), node.input[2], *filter(None, [_input(node, 3)])]
     outputs = list(node.output[:3])
     while not outputs[-1]:
         outputs.pop()
@@ -226,16 +228,16 @@ def _simplified(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
     if dtype is None or (axis != -1 and (shape is None or axis != len(shape) - 1)):
         return None
     epsilon = float(a.get("epsilon", EPSILON))
-    found, size = _root_mean_square(w, node.input[0], node.input[1], epsilon, dtype)
+    normal, size = _root_mean_square(w, node.input[0], node.input[1], epsilon, dtype)
     if len(node.output) > 1 and node.output[1]:
         w.write("Reciprocal", [size], node.output[1])
-    return found
+    return normal
 
 
 def _root_mean_square(
     w: Writer, x: str, scale: str, epsilon: float, dtype: object
 ) -> tuple[str, str]:
-    """γ x/√(mean x² + ε), and the root."""
+    """γ x/√(mean x² + ε), and the square root."""
     square = w.op("ReduceMean", w.op("Mul", x, x), axes(w, -1), keepdims=1)
     small = w.constant(np.array(epsilon, dtype))  # type: ignore[call-overload]
     size = w.op("Sqrt", w.op("Add", square, small))

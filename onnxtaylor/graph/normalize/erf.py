@@ -1,10 +1,10 @@
-"""The error function in double precision, by rational approximations.
+"""Error function in double precision, by rational approximations.
 
     |x| ≤ 0.46875:  erf x = x P(x²)/Q(x²)
     beyond:         erf x = 1 − e^(−x²) R(|x|)/S(|x|), with the sign of x
 
-The second form was made for |x| ≤ 4. Beyond 4, where 1 − erf x < 2e-8, it serves as well: in
-double precision the result differs by less than 3e-16 everywhere.
+Cody gives the second form for |x| ≤ 4. It serves beyond 4 as well, where 1 − erf x < 2e-8: the
+result differs by less than 3e-16 everywhere.
 
 Source of the method and its numbers: W. J. Cody, Rational Chebyshev approximations for the error
 function, Math. Comp. 23 (1969) 631.
@@ -20,7 +20,7 @@ __all__ = ["write_erf"]
 BORDER = 0.46875
 SATURATED = 6.5  # 1 − erf(6.5) is 4e-20
 
-# from the highest power down
+# coefficients, from the highest power down
 P = (
     1.85777706184603153e-1,
     3.16112374387056560e0,
@@ -60,40 +60,40 @@ S = (
 
 
 class Arithmetic(Protocol):
-    """Writes nodes on tensors and numbers; returns the names of their outputs."""
+    """Writer of nodes on tensors and numbers, whose methods return the names of outputs."""
 
     def op(self, kind: str, *terms: str | float) -> str:
-        """``kind`` applied to the terms."""
+        """Applies an operator to the terms."""
 
     def flag(self, kind: str, x: str, limit: float) -> str:
-        """1 where x compares with the limit, else 0."""
+        """Returns 1 where x compares with the limit, else 0."""
 
     def pick(self, flag: str, yes: str, no: str) -> str:
-        """One of two tensors."""
+        """Returns one of two tensors."""
 
     def size(self, x: str) -> tuple[str, str]:
-        """The sign of x and x without it."""
+        """Returns the sign of x, and |x|."""
 
 
 def write_erf(d: Arithmetic, x: str) -> str:
-    """erf of a tensor in double precision; each branch is fed what it can take."""
+    """Writes erf of a tensor in double precision; each branch gets arguments that it can take."""
     op = d.op
     sign, size = d.size(x)
     small, saturated = d.flag("LessOrEqual", size, BORDER), d.flag("Greater", size, SATURATED)
     near = op("Mul", small, x)
     square = op("Mul", near, near)
-    inner = op("Mul", near, op("Div", _power(op, P, square), _power(op, Q, square)))
+    inner = op("Mul", near, op("Div", _polynomial(op, P, square), _polynomial(op, Q, square)))
 
-    # elsewhere 0, where the second form holds no meaning and is finite
+    # the argument is 0 outside its range: there the second form is meaningless, but finite
     far = op("Mul", op("Sub", op("Sub", 1.0, small), saturated), size)
     bell = op("Exp", op("Neg", op("Mul", far, far)))
-    rest = op("Mul", bell, op("Div", _power(op, R, far), _power(op, S, far)))
+    rest = op("Mul", bell, op("Div", _polynomial(op, R, far), _polynomial(op, S, far)))
     outer = op("Sub", 1.0, op("Mul", op("Sub", 1.0, saturated), rest))
     return d.pick(small, inner, op("Mul", sign, outer))
 
 
-def _power(op: Callable[..., str], numbers: Sequence[float], x: str) -> str:
-    """A polynomial by Horner's rule."""
+def _polynomial(op: Callable[..., str], numbers: Sequence[float], x: str) -> str:
+    """Polynomial in x, by Horner's rule."""
     first, second, *others = numbers
     total = op("Add", op("Mul", x, first), second) if first != 1 else op("Add", x, second)
     for number in others:

@@ -1,4 +1,4 @@
-"""Operators that ONNX defines by a function body, and that have no rule, become that body."""
+"""Replaces operators without a rule by the function body that ONNX defines them by."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import onnx
 from onnx import defs, helper, inliner
 
 from onnxtaylor.errors import ModelError, printable
-from onnxtaylor.graph.faults import ONNX_FAULTS
+from onnxtaylor.graph.onnx_errors import ONNX_ERRORS
 
 __all__ = ["expand"]
 
-ROUNDS = 8  # bodies may use operators that have bodies themselves
+ROUNDS = 8  # bodies may contain operators that have bodies themselves
 
 
 def expand(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
-    """Ensures: every operator of the default domain has a rule or no official body.
+    """Ensures: every operator of the default domain is one of ``ruled`` or has no official body.
 
     Raises ModelError where a body cannot be written out.
     """
@@ -40,10 +40,11 @@ def expand(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
                 [("", kind) for kind in kinds],
                 inline_schema_functions=True,
             )
-        except ONNX_FAULTS as error:
+        except ONNX_ERRORS as error:
             raise ModelError(
-                f"the body of {', '.join(kinds)} cannot be written out: {printable(error)}"
+                f"the function body of {', '.join(kinds)} cannot be written out: {printable(error)}"
             ) from None
+        # the entry for inputs that are left out, see _typed
         unnamed = [info for info in proto.graph.value_info if not info.name]
         for info in unnamed:
             proto.graph.value_info.remove(info)
@@ -58,7 +59,7 @@ def _has_body(kind: str) -> bool:
 
 
 def _complete(proto: onnx.ModelProto, kinds: Collection[str]) -> onnx.ModelProto:
-    """Attributes that are left out get their defaults, which the inliner does not fill in."""
+    """Copy with the defaults of attributes that are left out: the inliner needs them."""
     full = onnx.ModelProto()
     full.CopyFrom(proto)
     versions = [e.version for e in proto.opset_import if e.domain in ("", "ai.onnx")]
@@ -72,7 +73,7 @@ def _complete(proto: onnx.ModelProto, kinds: Collection[str]) -> onnx.ModelProto
 
 
 def _typed(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Bodies depend on types, which the inliner looks for among the recorded shapes only."""
+    """Copy with the types of all tensors recorded, on which bodies depend."""
     typed = onnx.ModelProto()
     typed.CopyFrom(proto)
     del typed.graph.value_info[:]
@@ -83,6 +84,6 @@ def _typed(proto: onnx.ModelProto) -> onnx.ModelProto:
         for t in typed.graph.initializer
         if t.name not in known
     )
-    # an input that is left out has the name "", which the inliner looks up as well
+    # the inliner looks up the name "" of an input that is left out, too
     typed.graph.value_info.append(helper.make_tensor_value_info("", onnx.TensorProto.FLOAT, None))
     return typed

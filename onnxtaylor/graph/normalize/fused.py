@@ -1,4 +1,4 @@
-"""What onnxruntime fuses with a product: activations, and attention in its simple forms."""
+"""Activations and simple attention, which onnxruntime fuses with products."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from onnxtaylor.graph.normalize.writer import Attributes, Writer, axes, format_o
 __all__ = ["activated", "attention", "multi_head_attention"]
 
 PLAIN = frozenset({"Relu", "Tanh", "Sigmoid", "Softplus", "Softsign", "HardSwish", "Gelu"})
-# the attributes of activations in their order, and onnxruntime's names for them
+# attributes of activations, in the order in which onnxruntime lists their values
 KEYED = {
     "LeakyRelu": ("alpha",),
     "Elu": ("alpha",),
@@ -25,7 +25,7 @@ KEYED = {
 
 
 def activated(w: Writer, x: str, a: Attributes, dtype: npt.DTypeLike | None) -> str | None:
-    """The activation that a fused operator names, of x; None for one that is not known here."""
+    """Writes the activation of x that a fused operator names; None for an unknown one."""
     kind = a.get("activation", b"")
     kind = kind.decode() if isinstance(kind, bytes) else str(kind)
     if not kind:
@@ -44,12 +44,12 @@ def activated(w: Writer, x: str, a: Attributes, dtype: npt.DTypeLike | None) -> 
 
 
 def attention(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    """Attention of (batch, sequence, width) with one weight (width, Q + K + V) for all three."""
+    """Writes attention of x (batch, sequence, width) with one weight (width, Q + K + V)."""
     read = [*node.input, *[""] * (7 - len(node.input))]
     weight, dtype = w.value(read[1]), format_of(w, node)
     plain = not any(read[3:5]) and not read[6] and not any(node.output[1:])
-    words = {"num_heads", "scale", "qkv_hidden_sizes", "mask_filter_value"}
-    if weight is None or dtype is None or not plain or _further(a, words):
+    supported = {"num_heads", "scale", "qkv_hidden_sizes", "mask_filter_value"}
+    if weight is None or dtype is None or not plain or _has_others(a, supported):
         return None
     sizes = [int(s) for s in a.get("qkv_hidden_sizes") or [weight.shape[1] // 3] * 3]
     whole = w.op("MatMul", read[0], read[1])
@@ -62,11 +62,11 @@ def attention(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
 
 
 def multi_head_attention(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    """Attention of query, key and value (batch, sequence, width), each."""
+    """Writes attention of query, key and value, each (batch, sequence, width)."""
     read = [*node.input, *[""] * (10 - len(node.input))]
     shapes, dtype = [w.shape(name) for name in read[:3]], format_of(w, node)
     plain = all(read[:3]) and not read[4] and not any(read[6:]) and not any(node.output[1:])
-    if not plain or _further(a, {"num_heads", "scale", "mask_filter_value"}) or dtype is None:
+    if not plain or _has_others(a, {"num_heads", "scale", "mask_filter_value"}) or dtype is None:
         return None
     bias = w.value(read[3]) if read[3] else None
     widths = [int(s[2]) if s is not None and len(s) == 3 else 0 for s in shapes]
@@ -81,21 +81,20 @@ def multi_head_attention(w: Writer, node: onnx.NodeProto, a: Attributes) -> str 
     return _attended(w, (qkv[0], qkv[1], qkv[2]), heads, scale, read[5], dtype)
 
 
-def _further(a: Attributes, known: set[str]) -> bool:
-    """Whether an attribute asks for something else."""
-    return any(value for name, value in a.items() if name not in known)
+def _has_others(a: Attributes, supported: set[str]) -> bool:
+    """Whether an attribute that is not supported is set."""
+    return any(value for name, value in a.items() if name not in supported)
 
 
 def _attended(
     w: Writer, qkv: tuple[str, str, str], heads: int, scale: float, bias: str, dtype: npt.DTypeLike
 ) -> str:
-    """softmax(s Q Kᵀ + B) V for each head, heads side by side."""
+    """softmax(s Q Kᵀ + B) V for each head, with the heads side by side."""
     split = [w.op("Reshape", x, axes(w, 0, 0, heads, -1)) for x in qkv]
     q, v = (w.op("Transpose", split[place], perm=[0, 2, 1, 3]) for place in (0, 2))
     k = w.op("Transpose", split[1], perm=[0, 2, 3, 1])
-    # more than one number: onnxruntime makes a single one an attribute of single precision
     logits = w.op("MatMul", w.op("Mul", q, w.constant(np.full(1, scale, dtype))), k)
     if bias:
         logits = w.op("Add", logits, bias)
-    found = w.op("MatMul", w.op("Softmax", logits, axis=-1), v)
-    return w.op("Reshape", w.op("Transpose", found, perm=[0, 2, 1, 3]), axes(w, 0, 0, -1))
+    attended = w.op("MatMul", w.op("Softmax", logits, axis=-1), v)
+    return w.op("Reshape", w.op("Transpose", attended, perm=[0, 2, 1, 3]), axes(w, 0, 0, -1))

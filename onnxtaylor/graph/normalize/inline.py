@@ -1,4 +1,4 @@
-"""The model's own functions become their nodes."""
+"""Replaces calls of the model's own functions by the nodes of these."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import onnx
 from onnx import inliner
 
 from onnxtaylor.errors import ModelError, printable
-from onnxtaylor.graph.faults import ONNX_FAULTS
+from onnxtaylor.graph.onnx_errors import ONNX_ERRORS
 
 __all__ = ["inline"]
 
@@ -20,5 +20,5 @@ def inline(proto: onnx.ModelProto) -> onnx.ModelProto:
         return proto
     try:
         return inliner.inline_local_functions(proto)
-    except ONNX_FAULTS as error:
+    except ONNX_ERRORS as error:
         raise ModelError(f"a function of the model cannot be inlined: {printable(error)}") from None

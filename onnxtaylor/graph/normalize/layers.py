@@ -1,7 +1,7 @@
-"""Normalizations, in the format of their input; the official bodies compute in single precision.
+"""Writes normalizations in the format of their input: official bodies use single precision.
 
 InstanceNormalization       s (x − m)/√(v + ε) + b over the image of each channel
-GroupNormalization          the same over the channels of each group
+GroupNormalization          s (x − m)/√(v + ε) + b over the channels of each group
 LayerNormalization          s (x − m)/√(v + ε) + b over the last axes
 RMSNormalization            s x/√(mean x² + ε) over the last axes
 MeanVarianceNormalization   (x − m)/(√v + 1e-9) over some axes
@@ -24,7 +24,7 @@ TINY = 1e-9  # in the official body of MeanVarianceNormalization
 
 
 def _centred(w: Writer, x: str, over: str) -> tuple[str, str]:
-    """x − m, and m."""
+    """x − m, and the mean m."""
     mean = w.op("ReduceMean", x, over, keepdims=1)
     return w.op("Sub", x, mean), mean
 
@@ -40,7 +40,7 @@ def _deviation(w: Writer, centred: str, over: str, epsilon: float, dtype: object
 
 
 def _per_channel(w: Writer, node: onnx.NodeProto, unit: str, further: int) -> str:
-    """s x + b with s and b for each channel, which has ``further`` axes behind it."""
+    """s x + b, with s and b for each channel, whose axis has ``further`` axes after it."""
     column = axes(w, -1, *[1] * further)
     scale, bias = (w.op("Reshape", name, column) for name in node.input[1:3])
     return w.op("Add", w.op("Mul", unit, scale), bias)
@@ -69,7 +69,7 @@ def _group(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
 
 
 def _layer(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    """The further outputs of LayerNormalization are m and 1/√(v + ε)."""
+    """LayerNormalization, with its further outputs m and 1/√(v + ε), and RMSNormalization."""
     shape, dtype, x = w.shape(node.input[0]), format_of(w, node), node.input[0]
     first = int(a.get("axis", -1))
     if dtype is None or (shape is None and first >= 0):
@@ -105,7 +105,7 @@ def _lp(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
         norm = w.op("ReduceSum", w.op("Abs", x), axis, keepdims=1)
     else:
         norm = w.op("Sqrt", w.op("ReduceSum", w.op("Mul", x, x), axis, keepdims=1))
-    # a row of zeros stays one
+    # a row of zeros stays a row of zeros
     zero, one = (w.constant(np.array(k, dtype)) for k in (0, 1))
     return w.op("Div", x, w.op("Where", w.op("Equal", norm, zero), one, norm))
 

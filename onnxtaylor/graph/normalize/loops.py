@@ -1,7 +1,7 @@
-"""A Loop that runs a known number of times becomes that many copies of its body.
+"""Replaces a Loop that runs a known number of times by that many copies of its body.
 
-Its trip count is a constant, and its condition the truth: what the body hands on is the condition
-that it got, or a constant.
+Its trip count is a constant and its condition always true: the body passes on the condition that it
+gets, or a constant.
 """
 
 from __future__ import annotations
@@ -11,42 +11,41 @@ import onnx
 from onnx import helper, numpy_helper
 
 from onnxtaylor.graph.normalize.branch import renamed
-from onnxtaylor.graph.normalize.writer import Writer, axes, replaced
+from onnxtaylor.graph.normalize.writer import Writer, axes, replace_nodes
 
 __all__ = ["unroll_loops"]
 
-LONGEST = 256  # turns
-NODES = 2**14  # that the copies may have together
+LONGEST = 256  # iterations
+NODES = 2**14  # of all copies together
 NESTED = 8  # loops inside loops
-AXES_ARE_INPUTS = 13
+AXES_ARE_INPUTS = 13  # the opset from which on Unsqueeze takes its axes as an input
 
 
 def unroll_loops(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Ensures: at the graph's top level no Loop with a known and small number of turns, in which
-    nothing but the trip count ends it.
-    """
+    """Ensures: no Loop is left at the top level that a known and small trip count alone ends."""
     version = max((e.version for e in proto.opset_import if e.domain in ("", "ai.onnx")), default=0)
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         return node.op_type == "Loop" and not node.domain and _unrolled(w, node, version)
 
     for _ in range(NESTED):
-        found = replaced(proto, written)
-        if found is proto:
+        after = replace_nodes(proto, rewrite)
+        if after is proto:
             break
-        proto = found
+        proto = after
     return proto
 
 
 def _unrolled(w: Writer, node: onnx.NodeProto, version: int) -> bool:
+    """Writes the copies of a loop's body; False if the loop stays."""
     body = node.attribute[0].g
     count = w.value(node.input[0]) if node.input[0] else None
     states = [str(name) for name in node.input[2:]]
     scans = len(body.output) - 1 - len(states)
-    if count is None or not _always(w, node, body):
+    if count is None or not _condition_is_true(w, node, body):
         return False
-    turns = int(count.reshape(-1)[0])
-    if not 0 < turns <= LONGEST or turns * len(body.node) > NODES:
+    iterations = int(count.reshape(-1)[0])
+    if not 0 < iterations <= LONGEST or iterations * len(body.node) > NODES:
         return False
     if body.sparse_initializer or (scans and version < AXES_ARE_INPUTS):
         return False
@@ -54,9 +53,9 @@ def _unrolled(w: Writer, node: onnx.NodeProto, version: int) -> bool:
     fixed = {t.name: w.constant(numpy_helper.to_array(t)) for t in body.initializer}
     inner = [i.name for i in body.input]
     collected: list[list[str]] = [[] for _ in range(scans)]
-    for turn in range(turns):
-        names = fixed | dict(zip(inner, [w.constant(np.int64(turn)), yes, *states], strict=True))
-        results = [names.get(name, name) for name in _copied(w, node, body, names, turn)]
+    for number in range(iterations):
+        names = fixed | dict(zip(inner, [w.constant(np.int64(number)), yes, *states], strict=True))
+        results = [names.get(name, name) for name in _write_copy(w, node, body, names, number)]
         states = results[1 : 1 + len(states)]
         for parts, name in zip(collected, results[1 + len(states) :], strict=True):
             parts.append(w.op("Unsqueeze", name, axes(w, 0)))
@@ -69,35 +68,35 @@ def _unrolled(w: Writer, node: onnx.NodeProto, version: int) -> bool:
     return True
 
 
-def _always(w: Writer, node: onnx.NodeProto, body: onnx.GraphProto) -> bool:
+def _condition_is_true(w: Writer, node: onnx.NodeProto, body: onnx.GraphProto) -> bool:
     """Whether nothing but the trip count ends the loop."""
     begins = w.value(node.input[1]) if len(node.input) > 1 and node.input[1] else np.array(True)
     if begins is None or not begins.all():
         return False
-    made = {name: inner for inner in body.node for name in inner.output}
+    producers = {name: inner for inner in body.node for name in inner.output}
     known = {t.name: numpy_helper.to_array(t) for t in body.initializer}
     name = body.output[0].name
-    while name in made and made[name].op_type == "Identity":
-        name = made[name].input[0]
+    while name in producers and producers[name].op_type == "Identity":
+        name = producers[name].input[0]
     if name == body.input[1].name:
         return True
-    if name in made and made[name].op_type == "Constant":
-        value = helper.get_attribute_value(made[name].attribute[0])
+    if name in producers and producers[name].op_type == "Constant":
+        value = helper.get_attribute_value(producers[name].attribute[0])
         return isinstance(value, onnx.TensorProto) and bool(numpy_helper.to_array(value).all())
-    value = known.get(name, w.value(name) if name not in made else None)
+    value = known.get(name, w.value(name) if name not in producers else None)
     return value is not None and bool(value.all())
 
 
-def _copied(
-    w: Writer, node: onnx.NodeProto, body: onnx.GraphProto, names: dict[str, str], turn: int
+def _write_copy(
+    w: Writer, node: onnx.NodeProto, body: onnx.GraphProto, names: dict[str, str], number: int
 ) -> list[str]:
-    """Writes a copy of the body, whose tensors get names of their own; its outputs' old names.
+    """Writes a copy of the body, whose tensors get new names, and returns its outputs' old names.
 
-    ``names`` has what the body's inputs and constants are called outside, and gets the others.
+    ``names`` has the new names of the body's inputs and constants; those of its tensors are added.
     """
     stem = next(name for name in node.output if name)
     own = {name for inner in body.node for name in inner.output if name}
-    names |= {name: w.unused(f"{stem}/{turn}/{name}") for name in own}
+    names |= {name: w.unused(f"{stem}/{number}/{name}") for name in own}
     for inner in body.node:
         w.nodes.append(renamed(inner, names))
     return [o.name for o in body.output]

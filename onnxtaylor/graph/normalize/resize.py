@@ -1,10 +1,10 @@
-"""Resize becomes a product with the matrix of its interpolation, one axis after the other.
+"""Replaces Resize by products with matrices of interpolation, one axis after the other.
 
     y = M x along an axis, M (out, in)
 
-with x(i) the place that output i falls on: of ``nearest`` one 1 in each row, of ``linear`` the
-weights 1 − r and r of the two neighbours at r = x − ⌊x⌋, of ``cubic`` those of four, by Keys'
-kernel. onnxruntime has a kernel in single precision only.
+With x(i) the place of output i among the inputs, a row of M has a single 1 for ``nearest``, the
+weights 1 − r and r of the two neighbours for ``linear``, with r = x − ⌊x⌋, and for ``cubic`` four
+weights by Keys' kernel. onnxruntime has a kernel in single precision only.
 
 Source of the kernel: R. G. Keys, IEEE Trans. Acoust. Speech Signal Process. 29 (1981) 1153.
 """
@@ -20,7 +20,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from onnxtaylor.graph.normalize.writer import Attributes, Writer, axes, replaced
+from onnxtaylor.graph.normalize.writer import Attributes, Writer, axes, replace_nodes
 
 __all__ = ["expand_resize"]
 
@@ -30,17 +30,17 @@ Floats = npt.NDArray[np.float64]
 def expand_resize(
     proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]] | None = None
 ) -> onnx.ModelProto:
-    """Ensures: no Resize in double precision is left whose sizes are known but for the batch.
+    """Ensures: no Resize is left whose sizes are known, apart from the batch.
 
-    Those that crop, that smooth before they shrink, or that keep an aspect ratio are left.
+    One that crops, smooths before it shrinks, or keeps an aspect ratio stays as it is.
     """
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         if node.op_type != "Resize" or node.domain not in ("", "ai.onnx"):
             return False
         a = {x.name: helper.get_attribute_value(x) for x in node.attribute}
         shape, out = w.shape(node.input[0]), w.shape(node.output[0])
-        if shape is None or out is None or min(*shape[1:], *out[1:]) <= 0 or _beyond(a):
+        if shape is None or out is None or min(*shape[1:], *out[1:]) <= 0 or not _is_supported(a):
             return False
         scales = _scales(w, node, a, shape, out)
         if scales is None or scales[0] != 1:
@@ -56,11 +56,11 @@ def expand_resize(
         w.write("Identity", [x], node.output[0])
         return True
 
-    return replaced(proto, written, shapes)
+    return replace_nodes(proto, rewrite, shapes)
 
 
-def _beyond(a: Attributes) -> bool:
-    return (
+def _is_supported(a: Attributes) -> bool:
+    return not (
         a.get("coordinate_transformation_mode") == b"tf_crop_and_resize"
         or bool(a.get("antialias", 0))
         or a.get("keep_aspect_ratio_policy", b"stretch") != b"stretch"
@@ -70,27 +70,28 @@ def _beyond(a: Attributes) -> bool:
 def _scales(
     w: Writer, node: onnx.NodeProto, a: Attributes, shape: Sequence[int], out: Sequence[int]
 ) -> list[float] | None:
-    """out/in of every axis, as the node says or as the sizes are; None where it is computed."""
-    given = node.input[2] if len(node.input) > 2 else ""
-    value = w.value(given) if given else None
-    if given and value is None:
+    """Ratio out/in of every axis, from the node or from the sizes; None where it is computed."""
+    name = node.input[2] if len(node.input) > 2 else ""
+    value = w.value(name) if name else None
+    if name and value is None:
         return None
     if value is None or not value.size:
-        # the first axis has the batch, which has no size of its own
+        # the first axis is the batch, whose size is not known
         sizes = w.value(node.input[3]) if len(node.input) > 3 else None
         if sizes is None or (len(sizes) == len(shape) and sizes[0] != shape[0]):
             return None
         return [1.0, *(n / m for m, n in zip(shape[1:], out[1:], strict=True))]
-    found = [1.0] * len(shape)
+    scales = [1.0] * len(shape)
     for axis, scale in zip(a.get("axes", range(len(shape))), value, strict=True):
-        found[axis] = float(scale)
-    return found
+        scales[axis] = float(scale)
+    return scales
 
 
 def _places(a: Attributes, size: int, out: int, scale: float) -> Floats:
-    """Where each output falls among the inputs.
+    """Places x(i) of the outputs among the inputs.
 
-    Which of them is the nearest is decided in single precision, as the model's own kernel does.
+    For ``nearest`` they are computed in single precision, as in onnxruntime's kernel: else another
+    neighbour would win where two are equally near.
     """
     nearest = a.get("mode", b"nearest") == b"nearest"
     real: Any = np.float32 if nearest else np.float64
@@ -105,23 +106,23 @@ def _places(a: Attributes, size: int, out: int, scale: float) -> Floats:
         x = 0 * i
     else:
         x = (i + real(0.5)) / s - real(0.5)
-    if mode == "half_pixel_symmetric":  # of a size that was rounded, the middle stays in place
+    if mode == "half_pixel_symmetric":  # the middle stays in place where the size was rounded
         x = m / 2 * (1 - n / (s * m)) + (i + real(0.5)) / s - real(0.5)
     return np.asarray(x, dtype=np.float64)
 
 
 def _matrix(a: Attributes, size: int, out: int, scale: float) -> Floats:
-    """M (out, in)."""
+    """Matrix M (out, in)."""
     x, mode = _places(a, size, out, scale), a.get("mode", b"nearest").decode()
     low = np.floor(x)
     if mode == "nearest":
-        ways = {
+        nearest = {
             "round_prefer_floor": np.ceil(x - 0.5),
             "round_prefer_ceil": np.floor(x + 0.5),
             "floor": low,
             "ceil": np.ceil(x),
         }
-        places = ways[a.get("nearest_mode", b"round_prefer_floor").decode()][:, None]
+        places = nearest[a.get("nearest_mode", b"round_prefer_floor").decode()][:, None]
         weights = np.ones((out, 1))
     elif mode == "linear":
         places = low[:, None] + np.arange(2)
@@ -139,7 +140,7 @@ def _matrix(a: Attributes, size: int, out: int, scale: float) -> Floats:
 
 
 def _keys(t: Floats, a: float) -> Floats:
-    """The kernel at distances t < 2."""
+    """Keys' kernel at distances t < 2."""
     inner = ((a + 2) * t - (a + 3)) * t * t + 1
     outer = ((t - 5) * t + 8) * t * a - 4 * a
     return np.where(t <= 1, inner, outer)

@@ -1,4 +1,4 @@
-"""Sequences whose length and indices are known become the tensors that they hold.
+"""Replaces sequences whose length and indices are known by the tensors that they hold.
 
     SplitToSequence, SequenceConstruct, SequenceEmpty, Optional     remembered
     SequenceInsert, SequenceErase, Identity                         remembered
@@ -6,7 +6,7 @@
     SequenceLength, OptionalHasElement                              a constant
     ConcatFromSequence                                              Concat
 
-What depends on the number of events, or on the features, stays as it is.
+Sequences that depend on the number of events, or on the features, stay as they are.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from onnxtaylor.graph.normalize.writer import Writer, axes, replaced
+from onnxtaylor.graph.normalize.writer import Writer, axes, replace_nodes
 
 __all__ = ["Known", "settle_sequences"]
 
 ROUNDS = 8  # an index may be computed from the length of another sequence
-MOST = 2**12  # elements that a sequence may have
+MOST = 2**12  # elements of a sequence
 
 Values = Mapping[str, npt.NDArray[Any]]
 Shapes = Mapping[str, Sequence[int]]
@@ -34,7 +34,7 @@ Known = Callable[[onnx.ModelProto], tuple[Values, Shapes]]
 
 @dataclass
 class _Split:
-    """A tensor cut along an axis: the pieces' names once they are written."""
+    """Tensor that is cut along an axis; its pieces are written when one is first read."""
 
     source: str
     axis: int
@@ -43,13 +43,13 @@ class _Split:
     names: list[str] = field(default_factory=list)
 
     def piece(self, w: Writer, number: int) -> str:
-        """The name of a piece."""
+        """Returns the name of a piece."""
         if not self.names:
             sizes = w.constant(np.array(self.sizes, np.int64))
-            found = w.ops("Split", len(self.sizes), self.source, sizes, axis=self.axis)
+            names = w.ops("Split", len(self.sizes), self.source, sizes, axis=self.axis)
             if self.squeezed:
-                found = [w.op("Squeeze", name, axes(w, self.axis)) for name in found]
-            self.names = found
+                names = [w.op("Squeeze", name, axes(w, self.axis)) for name in names]
+            self.names = names
         return self.names[number]
 
 
@@ -59,39 +59,49 @@ Element = str | tuple[_Split, int]
 def settle_sequences(proto: onnx.ModelProto, known: Known) -> onnx.ModelProto:
     """Ensures: at the graph's top level no tensor is read from a sequence that is known.
 
-    ``known`` has the values of tensors that are the same for all data, and shapes, below 0 where
-    they depend on the number of events. It is asked only where the graph has sequences.
+    Parameters
+    ----------
+    proto
+        The model.
+    known
+        Gives, of a graph, the values of tensors that are the same for all data, and shapes, with
+        sizes below 0 that depend on the number of events. Called only if the graph has sequences.
+
+    Returns
+    -------
+    onnx.ModelProto
+        The model with tensors in place of known sequences.
     """
     for _ in range(ROUNDS):
         if not any(n.op_type in READERS and n.domain in ("", "ai.onnx") for n in proto.graph.node):
             break
         values, shapes = known(proto)
-        found = replaced(proto, _Sequences(values), shapes)
-        if found is proto:
+        after = replace_nodes(proto, _Sequences(values), shapes)
+        if after is proto:
             break
-        proto = found
+        proto = after
     return proto
 
 
 class _Sequences:
-    """What is known of each sequence and optional while a graph's nodes are passed in order."""
+    """Contents of all known sequences and optionals, while nodes are passed in their order."""
 
     def __init__(self, values: Values) -> None:
         self._values = values
         self._lists: dict[str, list[Element]] = {}
-        self._optionals: dict[str, str] = {}  # what is inside, "" for nothing
+        self._optionals: dict[str, str] = {}  # the tensor or sequence inside; "": empty
 
     def __call__(self, w: Writer, node: onnx.NodeProto) -> bool:
-        """Whether other nodes were written in place of this one."""
+        """Passes a node; returns whether others were written in its place."""
         if node.domain not in ("", "ai.onnx"):
             return False
         given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         if node.op_type in READERS:
             return READERS[node.op_type](self, w, node, given)
         if node.op_type in MAKERS:
-            made = MAKERS[node.op_type](self, w, node, given)
-            if made is not None and len(made) <= MOST:
-                self._lists[node.output[0]] = made
+            elements = MAKERS[node.op_type](self, w, node, given)
+            if elements is not None and len(elements) <= MOST:
+                self._lists[node.output[0]] = elements
         if node.op_type == "Optional":
             self._optionals[node.output[0]] = _input(node, 0)
         if node.op_type == "Identity" and node.input[0] in self._optionals:
@@ -102,7 +112,7 @@ class _Sequences:
         return element if isinstance(element, str) else element[0].piece(w, element[1])
 
     def _number(self, w: Writer, node: onnx.NodeProto, place: int) -> int | None:
-        """A whole number that a node reads, None where it is not known."""
+        """Whole number that a node reads; None where it is unknown."""
         value = self._value(w, _input(node, place))
         return int(value.reshape(-1)[0]) if value is not None and value.size == 1 else None
 
@@ -110,10 +120,10 @@ class _Sequences:
         value = w.value(name)
         return self._values.get(name) if value is None else value
 
-    # --- what makes sequences: the elements, None where they are not known -------------------
+    # --- operators that make sequences: the elements, None where they are unknown ------------
 
     def split(self, w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> list[Element] | None:
-        """SplitToSequence: pieces of 1, of equal size, or of given sizes."""
+        """SplitToSequence: pieces of size 1, of equal size, or of given sizes."""
         shape = w.shape(node.input[0])
         if shape is None:
             return None
@@ -136,7 +146,7 @@ class _Sequences:
         return [(cut, k) for k in range(len(sizes))]
 
     def construct(self, w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> list[Element]:
-        """SequenceConstruct, SequenceEmpty."""
+        """SequenceConstruct and SequenceEmpty: the inputs."""
         return list(node.input)
 
     def insert(self, w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> list[Element] | None:
@@ -156,13 +166,13 @@ class _Sequences:
         return None if place is None else [*before[:place], *before[place + 1 :]]
 
     def same(self, w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> list[Element] | None:
-        """Identity of a sequence."""
+        """Identity: the elements of the sequence."""
         return self._lists.get(node.input[0])
 
     def _place(
         self, w: Writer, node: onnx.NodeProto, at: int, default: int, last: int
     ) -> int | None:
-        """A position counted from 0, which a node reads at ``at``."""
+        """Position, counted from 0, that a node reads from its input ``at``."""
         if not _input(node, at):
             return default
         place, count = self._number(w, node, at), len(self._lists[node.input[0]])
@@ -171,10 +181,10 @@ class _Sequences:
         place += count if place < 0 else 0
         return place if 0 <= place <= last else None
 
-    # --- what reads them ----------------------------------------------------------------------
+    # --- operators that read sequences: whether others were written in their place -----------
 
     def at(self, w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> bool:
-        """SequenceAt."""
+        """SequenceAt: one element."""
         elements = self._lists.get(node.input[0])
         place = None if not elements else self._place(w, node, 1, 0, len(elements) - 1)
         if elements is None or place is None:
@@ -183,7 +193,7 @@ class _Sequences:
         return True
 
     def length(self, w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> bool:
-        """SequenceLength."""
+        """SequenceLength: a constant."""
         elements = self._lists.get(node.input[0])
         if elements is None:
             return False
@@ -191,7 +201,7 @@ class _Sequences:
         return True
 
     def concat(self, w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> bool:
-        """ConcatFromSequence, along an axis of the elements or a new one."""
+        """ConcatFromSequence: along an axis of the elements or a new one."""
         elements = self._lists.get(node.input[0])
         if not elements:
             return False
@@ -202,18 +212,18 @@ class _Sequences:
         return True
 
     def inside(self, w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> bool:
-        """OptionalGetElement, of a tensor or a sequence."""
+        """OptionalGetElement: a tensor or a sequence."""
         name = self._optionals.get(node.input[0])
         if name in self._lists:
             self._lists[node.output[0]] = self._lists[name]
             return False
-        if not name or w.kind(name) == 0:  # a sequence that is not known
+        if not name or w.kind(name) == 0:  # a sequence that is unknown
             return False
         w.write("Identity", [name], node.output[0])
         return True
 
     def has(self, w: Writer, node: onnx.NodeProto, a: dict[str, Any]) -> bool:
-        """OptionalHasElement."""
+        """OptionalHasElement: a constant."""
         name = _input(node, 0)
         if name and name not in self._optionals:
             return False
@@ -223,7 +233,7 @@ class _Sequences:
 
 
 def _input(node: onnx.NodeProto, place: int) -> str:
-    """The name of an input, "" where it is left out."""
+    """Name of an input, "" where it is left out."""
     return str(node.input[place]) if place < len(node.input) else ""
 
 

@@ -1,5 +1,4 @@
-"""Functions that onnxruntime computes in single precision only, written in operators that it has
-in double precision as well.
+"""Replaces functions that onnxruntime has in single precision only by operators it has in double.
 
     elu(x)      α (eˣ − 1) below 0, with eˣ − 1 = tanh(x/2) (eˣ + 1), which does not cancel
     softplus    log(1 + eˣ), and x + e⁻ˣ from where 1 + eˣ = eˣ
@@ -7,8 +6,8 @@ in double precision as well.
     atan(x)     2 atan(x/(1 + √(1 + x²))), three times, then Σ (−1)ᵏ u²ᵏ⁺¹/(2k+1), |u| < 0.2
     asin(x)     2 atan(x/(1 + √(1 − x²)))
 
-Nothing here has a kink that the function has not, as Abs, Max and Where would look like one: what
-depends on a sign is picked with a factor of 0 or 1.
+Abs, Max and Where would count as kinks, which these functions do not have. So a branch that depends
+on a sign is chosen by a factor of 0 or 1 instead.
 """
 
 from __future__ import annotations
@@ -21,23 +20,22 @@ import onnx
 from onnx import TensorProto, helper
 
 from onnxtaylor.graph.normalize.erf import write_erf
-from onnxtaylor.graph.normalize.writer import Attributes, Writer, replaced
+from onnxtaylor.graph.normalize.writer import Attributes, Writer, replace_nodes
 
 __all__ = ["SPECIAL", "expand_special"]
 
-LARGE = 40.0  # e⁻⁴⁰ is 4e-18
-TERMS = 11  # 0.2²³/23 is 4e-18
+LARGE = 40.0  # e⁻⁴⁰ = 4e-18: then 1 + eˣ = eˣ in double precision
+TERMS = 11  # of the series: the next one is below 0.2²³/23 = 4e-18
 
 
 def expand_special(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Ensures: of the operators of ``SPECIAL`` none is left at the graph's top level, but for the
-    Gelu with tanh, which is of ``unrounded``.
+    """Ensures: no operator of ``SPECIAL`` is left at the top level, except Gelu with tanh.
 
-    Requires: their inputs are in double precision; opset 18 or later. Attributes keep the values
-    that they have, which ONNX stores in single precision.
+    That one is replaced by ``unrounded``. Requires: inputs in double precision, opset 18 or later.
+    Attributes keep their values, which ONNX stores in single precision.
     """
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         write = SPECIAL.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         if write is None or attributes.get("approximate") == b"tanh":
@@ -45,11 +43,11 @@ def expand_special(proto: onnx.ModelProto) -> onnx.ModelProto:
         w.write("Identity", [write(_Double(w), node, attributes)], node.output[0])
         return True
 
-    return replaced(proto, written)
+    return replace_nodes(proto, rewrite)
 
 
 class _Double:
-    """Arithmetic on the names of tensors and on numbers."""
+    """Writer of arithmetic on tensors, given by name, and numbers; see ``erf.Arithmetic``."""
 
     def __init__(self, w: Writer) -> None:
         self._w = w
@@ -69,21 +67,21 @@ class _Double:
         return first
 
     def flag(self, kind: str, x: str, limit: float) -> str:
-        """1 where x compares with the limit, else 0."""
+        """Returns 1 where x compares with the limit, else 0."""
         return self.op("Cast", self.op(kind, x, limit), to=TensorProto.DOUBLE)
 
     def pick(self, flag: str, yes: str, no: str) -> str:
-        """One of two tensors, both finite."""
+        """Returns one of two tensors, both of which must be finite."""
         return self.sum(self.product(flag, yes), self.product(self.op("Sub", 1.0, flag), no))
 
     def size(self, x: str) -> tuple[str, str]:
-        """The sign of x, 1 for 0, and x without it."""
+        """Returns the sign of x, 1 for x = 0, and |x|."""
         sign = self.op("Sub", 1.0, self.product(self.flag("Less", x, 0.0), 2.0))
         return sign, self.product(sign, x)
 
 
 def _single(a: Attributes, name: str, default: float) -> float:
-    """An attribute, or the default as ONNX stores it."""
+    """Value of an attribute, or its default, rounded to single precision as ONNX stores it."""
     return float(a.get(name, np.float32(default)))
 
 
@@ -180,7 +178,7 @@ def _halved(d: _Double, x: str) -> str:
 
 
 def _small_atan(d: _Double, u: str) -> str:
-    """Of |u| < 0.2, by its series."""
+    """Series of atan u for |u| < 0.2."""
     square = d.product(u, u)
     total = d.product(square, (-1) ** TERMS / (2 * TERMS + 1))
     for k in range(TERMS - 1, 0, -1):

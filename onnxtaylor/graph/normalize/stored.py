@@ -1,7 +1,7 @@
-"""Weights that are stored in whole numbers, as the numbers that they stand for.
+"""Replaces weights that are stored as whole numbers by the numbers that they stand for.
 
-DequantizeLinear of constants, y = (x − zero) scale, is a constant: written so, the graph has no
-operator left that is defined for single precision alone.
+DequantizeLinear of a constant, y = (x − zero) scale, is a constant itself. Without the operator,
+which is not defined for double precision, the graph can be promoted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from onnxtaylor.graph.normalize.writer import Writer, replaced
+from onnxtaylor.graph.normalize.writer import Writer, replace_nodes
 
 __all__ = ["restore_weights"]
 
@@ -21,9 +21,9 @@ Array = npt.NDArray[Any]
 
 
 def restore_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Ensures: no DequantizeLinear of stored whole numbers is left at the top level."""
+    """Ensures: no DequantizeLinear of a constant is left at the top level."""
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         if node.op_type != "DequantizeLinear" or node.domain not in ("", "ai.onnx"):
             return False
         whole, scale, zero = ([w.value(name) for name in node.input] + [None])[:3]
@@ -31,17 +31,19 @@ def restore_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
         if whole is None or scale is None or lacking:
             return False
         named = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        found = _restored(whole, scale, zero, named.get("axis", 1), named.get("block_size", 0))
-        w.write("Identity", [w.constant(found)], node.output[0])
+        value = _dequantized(whole, scale, zero, named.get("axis", 1), named.get("block_size", 0))
+        w.write("Identity", [w.constant(value)], node.output[0])
         return True
 
-    return replaced(proto, written)
+    return replace_nodes(proto, rewrite)
 
 
-def _restored(whole: Array, scale: Array, zero: Array | None, axis: int, block: int) -> Array:
-    """(whole − zero) scale in the format of the scale; these may be single numbers, one for each
-    place along the axis, or one for each block of places. Rounded once: half precision holds no
-    whole number above 65504.
+def _dequantized(whole: Array, scale: Array, zero: Array | None, axis: int, block: int) -> Array:
+    """(whole − zero) scale, in the format of the scale.
+
+    Scale and zero are single numbers, or one for each place along the axis, or one for each block
+    of places. The result is rounded once, at the end: on the way, whole numbers may be larger than
+    half precision can represent.
     """
 
     def spread(value: Array) -> Array:
@@ -54,7 +56,7 @@ def _restored(whole: Array, scale: Array, zero: Array | None, axis: int, block: 
         shape[axis] = -1
         return value.reshape(shape)
 
-    apart = whole.astype(np.float64)
+    shifted = whole.astype(np.float64)
     if zero is not None:
-        apart = apart - spread(zero).astype(np.float64)
-    return np.asarray(apart * spread(scale).astype(np.float64)).astype(scale.dtype)
+        shifted = shifted - spread(zero).astype(np.float64)
+    return np.asarray(shifted * spread(scale).astype(np.float64)).astype(scale.dtype)

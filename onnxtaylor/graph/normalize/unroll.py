@@ -1,4 +1,4 @@
-"""Recurrent layers of a fixed length become the elementary operators of their cells.
+"""Replaces recurrent layers of a fixed length by the elementary operators of their cells.
 
 With x_t the input at step t, h and c the state, and σ, g, k the activations:
 
@@ -20,13 +20,15 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from onnxtaylor.graph.normalize.writer import Writer, replaced
+from onnxtaylor.graph.normalize.writer import Writer, replace_nodes
 
 __all__ = ["unroll"]
 
 LONGEST = 2000  # steps
+# gates: parts of each weight
 PARTS = {"RNN": 1, "GRU": 3, "LSTM": 4}
 DEFAULTS = {"RNN": ["Tanh"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"]}
+# activations without attributes, and the defaults of alpha and beta for those that have them
 PLAIN = ("Sigmoid", "Tanh", "Relu", "Softsign", "Softplus")
 KEYED = {"HardSigmoid": (0.2, 0.5), "Elu": (1.0, 0.0), "LeakyRelu": (0.01, 0.0)}
 Array = npt.NDArray[Any]
@@ -35,17 +37,16 @@ Array = npt.NDArray[Any]
 def unroll(
     proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]] | None = None
 ) -> onnx.ModelProto:
-    """Ensures: no LSTM, GRU or RNN with constant weights, known length and common activations.
+    """Ensures: no LSTM, GRU or RNN of known length, with constant weights, is left.
 
-    ``shapes`` are those of the tensors, as far as they are known (negative or 0: with the batch);
-    without them, what shape inference finds. Others are left as they are: those with sequence
-    lengths, clipping, or coupled gates.
+    Those with unusual activations, sequence lengths, clipping or coupled gates stay as they are.
+    ``shapes`` as in ``writer.replace_nodes``.
     """
-    return replaced(proto, _expanded, shapes)
+    return replace_nodes(proto, _expanded, shapes)
 
 
 def _expanded(w: Writer, node: onnx.NodeProto) -> bool:
-    """Writes a recurrent node's cells; False if it is left as it is."""
+    """Writes a recurrent node's cells; False if it stays as it is."""
     if node.domain not in ("", "ai.onnx") or node.op_type not in PARTS:
         return False
     layer = _layer(w, node)
@@ -69,6 +70,8 @@ def _expanded(w: Writer, node: onnx.NodeProto) -> bool:
 
 @dataclass(frozen=True)
 class _Layer:
+    """Recurrent layer of D directions, with I inputs, H hidden states and K gates."""
+
     kind: str
     length: int
     hidden: int
@@ -116,32 +119,32 @@ def _layer(w: Writer, node: onnx.NodeProto) -> _Layer | None:
 def _activations(
     kind: str, a: dict[str, Any], directions: int
 ) -> list[tuple[str, dict[str, float]]] | None:
-    """Operators and their attributes, for one direction after the other."""
+    """Operators with their attributes, one direction after the other; None: not supported."""
     known = {name.lower(): name for name in (*PLAIN, *KEYED)}
     names = [n.decode() for n in a.get("activations") or []] or DEFAULTS[kind] * directions
     alphas, betas = list(a.get("activation_alpha") or []), list(a.get("activation_beta") or [])
     if any(n.lower() not in known for n in names):
         return None
     if (alphas or betas) and len({n.lower() for n in names if known[n.lower()] in KEYED}) > 1:
-        return None  # which of them the numbers belong to is not certain
-    found: list[tuple[str, dict[str, float]]] = []
+        return None  # it is not certain to which of them the numbers belong
+    activations: list[tuple[str, dict[str, float]]] = []
     for n in names:
         name = known[n.lower()]
         if name not in KEYED:
-            found.append((name, {}))
+            activations.append((name, {}))
             continue
         alpha, beta = KEYED[name]
         more = {"alpha": float(alphas.pop(0) if alphas else alpha)}
         if name == "HardSigmoid":
             more["beta"] = float(betas.pop(0) if betas else beta)
-        found.append((name, more))
-    return found
+        activations.append((name, more))
+    return activations
 
 
 def _run(
     w: Writer, node: onnx.NodeProto, layer: _Layer, k: int
 ) -> tuple[list[str], list[str], list[str]]:
-    """One direction: (1, 1, N, H) for every step, and the last states (1, N, H)."""
+    """Writes one direction; returns h (1, 1, N, H) of every step, and the last states (1, N, H)."""
     h = c = None
     if layer.states[0]:
         h = w.op("Gather", layer.states[0], w.constant(np.int64(k)), axis=0)
@@ -152,19 +155,19 @@ def _run(
     order = list(range(layer.length))
     if k == 1 or layer.reverse:
         order.reverse()
-    found = {}
+    hidden = {}
     for t in order:
         h, c = cell.step(inputs[t], h, c)
-        found[t] = w.op("Unsqueeze", h, w.constant(np.array([0, 1])))
+        hidden[t] = w.op("Unsqueeze", h, w.constant(np.array([0, 1])))
     assert h is not None
     front = w.constant(np.array([0]))
     last = [w.op("Unsqueeze", h, front)]
     state = [w.op("Unsqueeze", c, front)] if c is not None else last
-    return [found[t] for t in range(layer.length)], last, state
+    return [hidden[t] for t in range(layer.length)], last, state
 
 
 class _Cell:
-    """One direction's cell."""
+    """Cell of one direction."""
 
     def __init__(self, w: Writer, layer: _Layer, k: int) -> None:
         self.w, self.layer = w, layer
@@ -189,9 +192,9 @@ class _Cell:
         return self.w.ops("Split", parts, x, axis=1, num_outputs=parts) if parts > 1 else [x]
 
     def inputs(self, x: str) -> list[str]:
-        """x_t Wᵀ + b of all steps at once, each (N, K·H)."""
+        """Writes x_t Wᵀ + b for all steps in one product; returns (N, K·H) of each step."""
         w, bias = self.w, self._input_bias + self._state_bias
-        if self._late:  # the state's part of the bias of n is reset, too
+        if self._late:  # the reset gate acts on the state's part of this bias, too
             h = self.layer.hidden
             bias = np.concatenate([bias[: 2 * h], self._input_bias[2 * h :]])
         whole = w.op("Add", w.op("MatMul", x, w.constant(self._weight)), w.constant(bias))
@@ -201,7 +204,7 @@ class _Cell:
         return [w.op("Squeeze", s, w.constant(np.array([0]))) for s in steps]
 
     def step(self, x: str, h: str | None, c: str | None) -> tuple[str, str | None]:
-        """The states behind one step; None stands for zeros."""
+        """Writes one step; returns the new states. None stands for zeros."""
         if self.layer.kind == "GRU":
             return self._gru(x, h), None
         w = self.w
@@ -211,7 +214,7 @@ class _Cell:
             return self._act(0, x), None
         return self._lstm(x, c)
 
-    def _peeped(self, gate: str, c: str | None, part: int) -> str:
+    def _with_peephole(self, gate: str, c: str | None, part: int) -> str:
         if self._peephole is None or c is None:
             return gate
         look = self.w.op("Mul", c, self._columns(self._peephole, part))
@@ -220,10 +223,10 @@ class _Cell:
     def _lstm(self, x: str, c: str | None) -> tuple[str, str]:
         w = self.w
         i, o, f, n = self._split(x, 4)
-        new = w.op("Mul", self._act(0, self._peeped(i, c, 0)), self._act(1, n))
+        new = w.op("Mul", self._act(0, self._with_peephole(i, c, 0)), self._act(1, n))
         if c is not None:
-            new = w.op("Add", w.op("Mul", self._act(0, self._peeped(f, c, 2)), c), new)
-        return w.op("Mul", self._act(0, self._peeped(o, new, 1)), self._act(2, new)), new
+            new = w.op("Add", w.op("Mul", self._act(0, self._with_peephole(f, c, 2)), c), new)
+        return w.op("Mul", self._act(0, self._with_peephole(o, new, 1)), self._act(2, new)), new
 
     def _gru(self, x: str, h: str | None) -> str:
         w, hidden = self.w, self.layer.hidden

@@ -1,10 +1,11 @@
-"""Operators that onnxruntime computes in single precision even where they are given doubles.
+"""Replaces operators that onnxruntime rounds to single precision even if their input is double.
 
-Gelu     √(2/π) is a number of single precision in the official body, which is what it runs
-Shrink   its kernel rounds λ, the bias and x
-GroupNormalization, Attention: the official bodies round on the way
+Gelu                  the official body, which onnxruntime runs, has √(2/π) in single precision
+Shrink                the kernel rounds λ, the bias and x
+GroupNormalization    the official body rounds intermediate results
+Attention             the official body rounds intermediate results
 
-Written out, they are as accurate as their input; so a model in double precision is analyzed as the
+Written out, they are as accurate as their input: a model in double precision is analyzed as the
 formulas of its operators say.
 """
 
@@ -19,37 +20,37 @@ from onnx import TensorProto, helper
 
 from onnxtaylor.graph.normalize.attention import attention
 from onnxtaylor.graph.normalize.layers import LAYERS
-from onnxtaylor.graph.normalize.writer import Attributes, Writer, replaced
+from onnxtaylor.graph.normalize.writer import Attributes, Writer, replace_nodes
 
 __all__ = ["unrounded"]
 
-# the opsets from which on they mean what they mean today
+# the opset from which on each operator has its present meaning
 SINCE = {"Gelu": 20, "Shrink": 9, "GroupNormalization": 21, "Attention": 23}
 
 
 def unrounded(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Ensures: of the nodes above none is left that computes in double precision.
+    """Ensures: no operator of the above is left that has an input in double precision.
 
-    Graphs that are fed in another format are left as they are.
+    Graphs whose inputs are of another format are returned as they are.
     """
     version = max((e.version for e in proto.opset_import if e.domain in ("", "ai.onnx")), default=0)
     fed = {info.type.tensor_type.elem_type for info in proto.graph.input}
     if TensorProto.DOUBLE not in fed:
         return proto
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         write = WRITERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         if write is None or version < SINCE[node.op_type]:
             return False
         if w.kind(node.input[0]) != TensorProto.DOUBLE:
             return False
-        found = write(w, node, {a.name: helper.get_attribute_value(a) for a in node.attribute})
-        if found is None:
+        output = write(w, node, {a.name: helper.get_attribute_value(a) for a in node.attribute})
+        if output is None:
             return False
-        w.write("Identity", [found], node.output[0])
+        w.write("Identity", [output], node.output[0])
         return True
 
-    return replaced(proto, written)
+    return replace_nodes(proto, rewrite)
 
 
 def _number(w: Writer, value: float) -> str:

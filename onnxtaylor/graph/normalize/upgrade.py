@@ -1,4 +1,4 @@
-"""The operators become those of one opset, the one that the rules write for."""
+"""Converts operators to one opset, the one that the rules are written for."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import onnx
 from onnx import helper, numpy_helper, version_converter
 
 from onnxtaylor.errors import ModelError, printable
-from onnxtaylor.graph.ancient import to_first
 from onnxtaylor.graph.builder import Builder
-from onnxtaylor.graph.faults import ONNX_FAULTS
+from onnxtaylor.graph.old_opsets import to_opset_7
+from onnxtaylor.graph.onnx_errors import ONNX_ERRORS
 
 __all__ = ["OPSET", "upgrade"]
 
 OPSET = 21  # of ai.onnx; newer models keep theirs
 IR_VERSION = 10
-TODAYS_INPUTS = 11  # where Clip, Pad and Resize got their inputs of today
+PRESENT_INPUTS = 11  # the opset in which Clip, Pad and Resize got the inputs that they have now
 
 
 def upgrade(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -28,27 +28,28 @@ def upgrade(proto: onnx.ModelProto) -> onnx.ModelProto:
     if version >= OPSET:
         return proto
     try:
-        found = version_converter.convert_version(to_first(proto), OPSET)
-    except ONNX_FAULTS as error:
+        converted = version_converter.convert_version(to_opset_7(proto), OPSET)
+    except ONNX_ERRORS as error:
         raise ModelError(
-            f"its operators of opset {version} cannot be brought to opset {OPSET}:"
-            f" {printable(error)}"
+            f"operators of opset {version} cannot be converted to opset {OPSET}: {printable(error)}"
         ) from None
-    if not any(entry.domain in ("", "ai.onnx") for entry in found.opset_import):
-        found.opset_import.append(helper.make_opsetid("", OPSET))
-    found.ir_version = max(found.ir_version, IR_VERSION)
-    if version < TODAYS_INPUTS:
-        _in_the_format_of_the_data(found.graph, Builder(found))
-        _at_their_places(found.graph)
-    return found
+    if not any(entry.domain in ("", "ai.onnx") for entry in converted.opset_import):
+        converted.opset_import.append(helper.make_opsetid("", OPSET))
+    converted.ir_version = max(converted.ir_version, IR_VERSION)
+    if version < PRESENT_INPUTS:
+        _cast_numbers(converted.graph, Builder(converted))
+        _set_resize_modes(converted.graph)
+    return converted
 
 
-def _at_their_places(graph: onnx.GraphProto) -> None:
-    """Resize of operator set 10, and Upsample, took x/scale as an element's place, and for nearest
-    what lies before it, or behind it where the image shrinks, as onnxruntime does. The converter
-    leaves the places of later sets, at the middle of elements.
+def _set_resize_modes(graph: onnx.GraphProto) -> None:
+    """Gives Resize the modes that it had in operator set 10, and Upsample before.
 
-    Raises ModelError where nearest elements of an image that grows and shrinks cannot be told.
+    An output's place among the inputs was x/scale; ``nearest`` took the element before it, or after
+    it where the image shrinks, as onnxruntime does. The converter leaves the modes of later sets,
+    whose places are at the middle of elements.
+
+    Raises ModelError for ``nearest`` where scales are computed, or some grow and others shrink.
     """
     known = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
     for node in graph.node:
@@ -56,24 +57,28 @@ def _at_their_places(graph: onnx.GraphProto) -> None:
             known[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                _at_their_places(attribute.g)
+                _set_resize_modes(attribute.g)
         if node.op_type != "Resize" or node.domain:
             continue
         mode = next((a.s for a in node.attribute if a.name == "mode"), b"nearest")
-        words = {"coordinate_transformation_mode": "asymmetric"}
+        modes = {"coordinate_transformation_mode": "asymmetric"}
         if mode == b"nearest":
             scales = known.get(node.input[2])
             if scales is None or (scales.min() < 1 < scales.max()):
                 name = printable(node.name or node.output[0])
-                why = "are computed" if scales is None else "both grow and shrink it"
-                raise ModelError(f"node '{name}' (Resize): its scales {why}, in an old opset")
-            words["nearest_mode"] = "floor" if scales.min() >= 1 else "ceil"
-        node.attribute.extend(helper.make_attribute(k, v) for k, v in words.items())
+                why = "are computed" if scales is None else "both enlarge and shrink the image"
+                raise ModelError(
+                    f"node '{name}' (Resize): its scales {why}, which only opsets from 11 on define"
+                    " clearly: export the model with a newer opset"
+                )
+            modes["nearest_mode"] = "floor" if scales.min() >= 1 else "ceil"
+        node.attribute.extend(helper.make_attribute(k, v) for k, v in modes.items())
 
 
-def _in_the_format_of_the_data(graph: onnx.GraphProto, b: Builder) -> None:
-    """The converter makes inputs of the numbers of Clip and Pad, in single precision whatever the
-    data are in.
+def _cast_numbers(graph: onnx.GraphProto, b: Builder) -> None:
+    """Casts the numbers of Clip and Pad to the format of their data.
+
+    The converter turns these attributes into inputs of single precision, whatever the data are in.
     """
     nodes = []
     for node in graph.node:
@@ -87,6 +92,6 @@ def _in_the_format_of_the_data(graph: onnx.GraphProto, b: Builder) -> None:
         nodes.append(node)
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                _in_the_format_of_the_data(attribute.g, b)
+                _cast_numbers(attribute.g, b)
     del graph.node[:]
     graph.node.extend(nodes)

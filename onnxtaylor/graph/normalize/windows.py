@@ -1,9 +1,9 @@
-"""Convolutions and averages over windows become Gather and MatMul, which exist in double precision.
+"""Replaces convolutions and pools by Gather and MatMul, which exist in double precision.
 
 With W (M, C·K) the weights and x_w (C·K, steps) the elements under the window at each step,
-y = W x_w; the transpose multiplies by Wᵀ first and then adds what falls on the same element.
-onnxruntime has kernels of Conv, ConvTranspose, AveragePool and the global pools in single
-precision only.
+y = W x_w; a transposed convolution multiplies by Wᵀ first and then adds all products that fall on
+the same element. onnxruntime has kernels for Conv, ConvTranspose, AveragePool and the global pools
+in single precision only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from onnxtaylor.graph.normalize.writer import Writer, replaced
+from onnxtaylor.graph.normalize.writer import Writer, replace_nodes
 
 __all__ = ["expand_windows"]
 
@@ -28,13 +28,13 @@ Places = npt.NDArray[np.int64]
 def expand_windows(
     proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]] | None = None
 ) -> onnx.ModelProto:
-    """Ensures: none of the operators above is left whose sizes are known.
+    """Ensures: no operator of the above is left whose sizes are known.
 
     For graphs in double precision: in single precision the operators themselves are faster.
-    ``shapes`` are those of the tensors; without them, what shape inference finds.
+    ``shapes`` as in ``writer.replace_nodes``.
     """
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         write = WRITERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         shape, out = w.shape(node.input[0]) if node.input else None, w.shape(node.output[0])
         if write is None or shape is None or out is None or len(shape) < 3:
@@ -42,20 +42,22 @@ def expand_windows(
         if min(*shape[1:], *out[1:]) <= 0:
             return False
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        found = write(w, node, attributes, list(shape), list(out))
-        if found is None:
+        output = write(w, node, attributes, list(shape), list(out))
+        if output is None:
             return False
-        w.write("Identity", [found], node.output[0])
+        w.write("Identity", [output], node.output[0])
         return True
 
-    return replaced(proto, written, shapes)
+    return replace_nodes(proto, rewrite, shapes)
 
 
 def _window(
     a: Attributes, kernel: Sequence[int], image: Sequence[int], steps: Sequence[int]
 ) -> tuple[Places, npt.NDArray[np.int64]]:
-    """For each step and element of the window: its place in the flat image, its size where it lies
-    outside; and how many elements of each window are counted, with padding.
+    """Places of a window's elements at each step (steps, K), and the number of elements (steps,).
+
+    A place counts elements of the flattened image; one outside the image is the image's size. The
+    number of elements includes padding.
     """
     rank = len(kernel)
     strides = a.get("strides") or [1] * rank
@@ -84,12 +86,13 @@ def _ints(w: Writer, *values: int) -> str:
     return w.constant(np.array(values, dtype=np.int64))
 
 
-def _taken(w: Writer, x: str, places: Places) -> str:
-    """The elements at places of (N, C, D); D stands for zero."""
+def _gathered(w: Writer, x: str, places: Places) -> str:
+    """Elements of x (N, C, D) at these places, along the last axis; place D gives 0."""
     return w.op("Gather", w.op("Pad", x, _ints(w, 0, 0, 0, 0, 0, 1)), w.constant(places), axis=2)
 
 
 def _biased(w: Writer, node: onnx.NodeProto, y: str, out: Sequence[int]) -> str:
+    """Result y in the shape of the output, plus the bias if there is one."""
     y = w.op("Reshape", y, _ints(w, -1, *out[1:]))
     if len(node.input) < 3 or not node.input[2]:
         return y
@@ -106,7 +109,7 @@ def _conv(
     places, _ = _window(a, weight.shape[2:], shape[2:], out[2:])  # (steps, K)
     flat = w.op("Reshape", node.input[0], _ints(w, -1, shape[1], prod(shape[2:])))
     steps, size = places.shape
-    under = _taken(w, flat, np.ascontiguousarray(places.T).reshape(-1))  # (N, C, K·steps)
+    under = _gathered(w, flat, np.ascontiguousarray(places.T).reshape(-1))  # (N, C, K·steps)
     under = w.op("Reshape", under, _ints(w, -1, group, shape[1] // group * size, steps))
     matrix = weight.reshape(group, out[1] // group, -1)
     return _biased(w, node, w.op("MatMul", w.constant(matrix), under), out)
@@ -133,7 +136,7 @@ def _conv_transpose(
         over = [max(s * (n - 1) + o + d * (k - 1) + 1 - m, 0) for s, n, o, d, k, m in lines]
         begin = [v // 2 if auto == "SAME_UPPER" else v - v // 2 for v in over]
         a = {**a, "pads": begin + [v - b for v, b in zip(over, begin, strict=True)]}
-    # as a convolution would go over the output
+    # the places of a convolution that has the output as its input
     places, _ = _window({**a, "auto_pad": b"NOTSET"}, kernel, out[2:], shape[2:])
     steps, size = places.shape
     matrix = weight.reshape(group, shape[1] // group, -1).transpose(0, 2, 1)  # (g, M/g·K, C/g)
@@ -141,6 +144,7 @@ def _conv_transpose(
     spread = w.op("MatMul", w.constant(np.ascontiguousarray(matrix)), x)
     spread = w.op("Reshape", spread, _ints(w, -1, out[1], size * steps))
     where = np.ascontiguousarray(places.T).reshape(-1)
+    # table (elements, most): the products that fall on each element, padded with a place of 0
     order = np.argsort(where, kind="stable")
     ends = np.searchsorted(where[order], np.arange(prod(out[2:]) + 1))
     counts = np.diff(ends)
@@ -148,7 +152,7 @@ def _conv_transpose(
     for k in range(table.shape[1]):
         some = np.flatnonzero(counts > k)
         table[some, k] = order[ends[some] + k]
-    total = w.op("ReduceSum", _taken(w, spread, table), _ints(w, 3), keepdims=0)
+    total = w.op("ReduceSum", _gathered(w, spread, table), _ints(w, 3), keepdims=0)
     return _biased(w, node, total, out)
 
 
@@ -162,7 +166,7 @@ def _average_pool(
     if not a.get("count_include_pad", 0):
         counted = (places < prod(shape[2:])).sum(axis=1)
     flat = w.op("Reshape", node.input[0], _ints(w, -1, shape[1], prod(shape[2:])))
-    total = w.op("ReduceSum", _taken(w, flat, places), _ints(w, 3), keepdims=0)
+    total = w.op("ReduceSum", _gathered(w, flat, places), _ints(w, 3), keepdims=0)
     share = (1.0 / counted).astype(helper.tensor_dtype_to_np_dtype(kind))
     return w.op("Reshape", w.op("Mul", total, w.constant(share)), _ints(w, -1, *out[1:]))
 

@@ -1,4 +1,4 @@
-"""Replaces nodes of a graph by others: what the passes that write operators out share."""
+"""Replaces nodes of a graph by others; shared by the passes that write operators out."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from onnxtaylor.graph.faults import ONNX_FAULTS
+from onnxtaylor.graph.onnx_errors import ONNX_ERRORS
 from onnxtaylor.graph.prune import all_names
 
-__all__ = ["Attributes", "Writer", "axes", "format_of", "image_of", "replaced"]
+__all__ = ["Attributes", "Writer", "axes", "format_of", "image_of", "replace_nodes"]
 
 Array = npt.NDArray[Any]
 Attributes = dict[str, Any]
 
 
 class Writer:
-    """Writes nodes and constants under names that the graph does not have."""
+    """Writer of nodes and constants under names that the graph does not have.
+
+    It also knows the values of constants, and shapes and element types as far as ONNX infers them.
+    """
 
     def __init__(self, proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]] | None) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -38,12 +41,12 @@ class Writer:
         self._count = 0
 
     def value(self, name: str) -> Array | None:
-        """A constant's value; None for what is computed."""
+        """Returns the value of a constant; None for a tensor that is computed."""
         tensor = self._values.get(name)
         return None if tensor is None else numpy_helper.to_array(tensor)
 
     def shape(self, name: str) -> Sequence[int] | None:
-        """A tensor's shape, 0 or less for what depends on the batch; None where it is unknown."""
+        """Returns a tensor's shape, with sizes ≤ 0 that depend on the batch; None: unknown."""
         if self._shapes is not None:
             return self._shapes.get(name)
         if self._kinds is None:
@@ -51,7 +54,7 @@ class Writer:
         return self._inferred.get(name)
 
     def kind(self, name: str) -> int:
-        """A tensor's element type, 0 where it is unknown."""
+        """Returns a tensor's element type; 0: unknown."""
         if self._kinds is None:
             self._infer()
         assert self._kinds is not None
@@ -60,7 +63,7 @@ class Writer:
     def _infer(self) -> None:
         try:
             graph = onnx.shape_inference.infer_shapes(self._proto, data_prop=True).graph
-        except ONNX_FAULTS:  # of operators that onnx does not know
+        except ONNX_ERRORS:  # an operator that onnx does not know
             graph = self._proto.graph
         infos = [*graph.input, *graph.value_info, *graph.output]
         kinds = {i.name: int(i.type.tensor_type.elem_type) for i in infos}
@@ -74,7 +77,7 @@ class Writer:
         }
 
     def constant(self, value: npt.ArrayLike) -> str:
-        """The name of a constant, the same one for the same value."""
+        """Returns the name of a constant; equal values share one."""
         array = np.ascontiguousarray(value) if np.ndim(value) else np.asarray(value)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._written:
@@ -84,23 +87,23 @@ class Writer:
         return self._written[key]
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """A node with one output; returns the output's name."""
+        """Writes a node with one output; returns the output's name."""
         return self.ops(kind, 1, *inputs, **attributes)[0]
 
     def ops(self, kind: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
-        """A node with several outputs; returns their names."""
+        """Writes a node with several outputs; returns their names."""
         names = [self._name() for _ in range(outputs)]
         self.nodes.append(helper.make_node(kind, list(inputs), names, names[0], **attributes))
         return names
 
     def write(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> None:
-        """A node whose output has a name of the graph."""
+        """Writes a node whose output has a name of the graph, in place of the node that had it."""
         self.nodes.append(
             helper.make_node(kind, list(inputs), [output], self._name(), **attributes)
         )
 
     def unused(self, name: str) -> str:
-        """The name with something behind it that makes it new."""
+        """Returns the name, with primes appended until no other has it."""
         while name in self._taken:
             name += "'"
         self._taken.add(name)
@@ -114,46 +117,59 @@ class Writer:
                 return name
 
 
-def replaced(
+def replace_nodes(
     proto: onnx.ModelProto,
-    written: Callable[[Writer, onnx.NodeProto], bool],
+    rewrite: Callable[[Writer, onnx.NodeProto], bool],
     shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> onnx.ModelProto:
-    """A copy in which ``written`` wrote other nodes for some; it returns False for the rest.
+    """Passes all nodes of a graph to a function that may write others in their place.
 
-    The proto itself is returned where nothing was to do.
+    Parameters
+    ----------
+    proto
+        The model, which is left as it is.
+    rewrite
+        Writes nodes in place of a node and returns True; returns False for a node that stays, and
+        what it wrote until then is dropped.
+    shapes
+        Shapes of tensors, sizes ≤ 0 depending on the batch; without them ONNX infers shapes.
+
+    Returns
+    -------
+    onnx.ModelProto
+        A copy with the new nodes; the proto itself where all nodes stay.
     """
     w = Writer(proto, shapes)
     changed = False
     for node in proto.graph.node:
         before = len(w.nodes)
-        if written(w, node):
+        if rewrite(w, node):
             changed = True
         else:
             del w.nodes[before:]
             w.nodes.append(node)
     if not changed:
         return proto
-    found = onnx.ModelProto()
-    found.CopyFrom(proto)
-    del found.graph.node[:]
-    found.graph.node.extend(w.nodes)
-    found.graph.initializer.extend(w.constants)
-    return found
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    del copy.graph.node[:]
+    copy.graph.node.extend(w.nodes)
+    copy.graph.initializer.extend(w.constants)
+    return copy
 
 
 def format_of(w: Writer, node: onnx.NodeProto) -> npt.DTypeLike | None:
-    """The format in which a node computes, None where it is unknown."""
+    """Returns the format in which a node computes; None: unknown."""
     kind = w.kind(node.input[0]) or w.kind(node.output[0])
     return helper.tensor_dtype_to_np_dtype(kind) if kind else None
 
 
 def axes(w: Writer, *axes: int) -> str:
-    """A list of axes as an input."""
+    """Writes whole numbers, such as axes or a shape, as a constant; returns its name."""
     return w.constant(np.array(axes, dtype=np.int64))
 
 
 def image_of(w: Writer, node: onnx.NodeProto) -> tuple[Sequence[int], list[int]] | None:
-    """The shape of a node's input and the axes of its images, None where it has none."""
+    """Returns the shape of a node's input and the axes of its images; None without images."""
     shape = w.shape(node.input[0])
     return None if shape is None or len(shape) < 3 else (shape, list(range(2, len(shape))))

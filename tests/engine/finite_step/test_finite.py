@@ -260,7 +260,7 @@ def test_what_cannot_be_asked_for(options, says):
 def test_a_model_of_whole_numbers_works_by_steps_only(kind):
     x = np.random.default_rng(5).integers(0, 10, (80, 3)).astype(float)
     proto = embedding(kind=kind)
-    with pytest.raises(ModelError, match=r"--finite-step 1.*extract_model"):
+    with pytest.raises(ModelError, match=r"finite_step=1, .*extract_model"):
         ot.analyze(proto, x)
     result = analyzed(x, proto, finite_step=2)
     moves = Moves(np.full(3, 2.0), np.zeros(3), np.full(3, 9.0), np.ones(3, bool), {})

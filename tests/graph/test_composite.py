@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxtaylor.graph.normalize.elementary import elementary
+from onnxtaylor.graph.normalize.composite import expand_composite
 from onnxtaylor.rules import RULES
 from tests.graph.passes import kinds, model, same
 
@@ -72,7 +72,7 @@ def test_values_are_those_of_the_operator(
         constants["last"] = np.array([-1])
     rank = len(shape) - (kind == "MatMul" or "last" in inputs)
     proto = model(kind, x, constants, inputs, ranks={"y": rank}, **attributes)
-    after = same(proto, elementary, x)
+    after = same(proto, expand_composite, x)
     if kind in ("Max", "Min"):
         assert all(len(n.input) == 2 for n in after.graph.node if n.op_type == kind)
     else:
@@ -82,7 +82,7 @@ def test_values_are_those_of_the_operator(
 
 def test_the_logarithm_of_a_sum_does_not_overflow():
     x = np.array([[200.0, 199.0, -300.0], [-250.0, -251.0, -250.5]], np.float32)
-    after = same(model("ReduceLogSumExp", x, {}, ["x"], ranks={"y": 2}), elementary, x[:1])
+    after = same(model("ReduceLogSumExp", x, {}, ["x"], ranks={"y": 2}), expand_composite, x[:1])
     # what shifts the exponents has no slope
     assert kinds(after) >= {"Floor", "ReduceMax"}
 
@@ -92,7 +92,7 @@ def test_a_cast_to_whole_numbers_says_so():
     x = np.array([[0.4, 1.7, -2.6]], np.float32)
     proto = model("CastLike", x, {"like": np.array(1)}, ["x", "like"], wanted=("label",),
                   outputs=("label",))  # fmt: skip
-    after = same(proto, elementary, x)
+    after = same(proto, expand_composite, x)
     (cast,) = (n for n in after.graph.node if n.op_type == "Cast")
     assert cast.attribute[0].i == TensorProto.INT64
 
@@ -102,7 +102,7 @@ def test_further_outputs_of_layer_normalization():
     names = ("y", "mean", "inverse")
     proto = model("LayerNormalization", x, {"s": np.ones(3, np.float32)}, ["x", "s"], names, names,
                   ranks=dict.fromkeys(names, 3))  # fmt: skip
-    assert "LayerNormalization" not in kinds(same(proto, elementary, x))
+    assert "LayerNormalization" not in kinds(same(proto, expand_composite, x))
 
 
 @pytest.mark.parametrize("kind", ["LayerNormalization", "RMSNormalization"])
@@ -121,7 +121,7 @@ def test_layers_are_normalized_in_double_precision(kind: str):
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=10)
     centred = x - x.mean(axis=1, keepdims=True) if kind[0] == "L" else x
     expected = scale * centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + 0.25)
-    after = elementary(proto)
+    after = expand_composite(proto)
     assert kinds(after) <= set(RULES)
     session = onnxruntime.InferenceSession(
         after.SerializeToString(), providers=["CPUExecutionProvider"]
@@ -133,4 +133,4 @@ def test_what_has_a_rule_is_left_as_it_is():
     weight = np.ones((4, 5), np.float32)
     for kind in ("Gemm", "MatMul"):
         proto = model(kind, np.ones((3, 4), np.float32), {"w": weight}, ["x", "w"])
-        assert elementary(proto) is proto
+        assert expand_composite(proto) is proto

@@ -1,16 +1,18 @@
-"""Operators that are made of elementary ones, and have no official function body or a poor one.
+"""Replaces composite operators by elementary ones where the official function body is no use.
+
+ONNX has no body for some of these; the bodies of others compute in the wrong format or overflow.
 
 LRN                     x/(k + α/size Σ x²)^β over neighbouring channels
 LpPool, GlobalLpPool    (Σ |x|^p)^(1/p) over windows, over images
 Gemm                    α AB + βC where B is no constant or A is transposed
-MatMul                  of vectors
-Max, Min                of one or of more than two tensors
+MatMul                  for vectors
+Max, Min                for one tensor or more than two
 Celu                    α Elu(x/α)
 ReduceL2                √Σ x²
 ReduceLogSumExp         m + log Σ exp(x − m)
 CastLike                a Cast to the format of its second input
 
-Those of ``layers`` and ``attention`` are written here as well.
+The operators of ``layers`` and ``attention`` are replaced here as well.
 """
 
 from __future__ import annotations
@@ -31,33 +33,32 @@ from onnxtaylor.graph.normalize.writer import (
     axes,
     format_of,
     image_of,
-    replaced,
+    replace_nodes,
 )
 
-__all__ = ["elementary"]
+__all__ = ["expand_composite"]
 
 
-def elementary(
+def expand_composite(
     proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]] | None = None
 ) -> onnx.ModelProto:
-    """Ensures: of the nodes above none is left whose rank and format are known.
+    """Ensures: no node of the above is left whose rank and format are known.
 
-    Requires: opset 18 or later. ``shapes`` are those of the tensors; without them, what shape
-    inference finds.
+    Requires: opset 18 or later. ``shapes`` as in ``writer.replace_nodes``.
     """
 
-    def written(w: Writer, node: onnx.NodeProto) -> bool:
+    def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
         write = WRITERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         if write is None:
             return False
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        found = write(w, node, attributes)
-        if found is None:
+        output = write(w, node, attributes)
+        if output is None:
             return False
-        w.write("Identity", [found], node.output[0])
+        w.write("Identity", [output], node.output[0])
         return True
 
-    return replaced(proto, written, shapes)
+    return replace_nodes(proto, rewrite, shapes)
 
 
 def _lrn(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
@@ -142,17 +143,17 @@ def _matmul(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
 
 
 def _chain(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    """Max(x, y, z) = Max(Max(x, y), z); of one tensor it is that tensor."""
+    """Max(x, y, z) = Max(Max(x, y), z); Max(x) = x."""
     if len(node.input) == 2:
         return None
-    found = str(node.input[0])
+    chain = str(node.input[0])
     for other in node.input[1:]:
-        found = w.op(node.op_type, found, other)
-    return found
+        chain = w.op(node.op_type, chain, other)
+    return chain
 
 
 def _celu(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    """α Elu(x/α). The official body has α in single precision."""
+    """α Elu(x/α); the official body has α in single precision."""
     dtype = format_of(w, node)
     if dtype is None:
         return None
@@ -161,15 +162,16 @@ def _celu(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
 
 
 def _reduce_l2(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    """√Σ x². The official body takes the root in single precision."""
+    """√Σ x²; the official body takes the root in single precision."""
     x = node.input[0]
     return w.op("Sqrt", w.op("ReduceSum", w.op("Mul", x, x), *node.input[1:], **a))
 
 
 def _log_sum_exp(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    """m + log Σ exp(x − m), whatever m is: the largest whole number of x, which has no slope.
+    """m + log Σ exp(x − m), with m the maximum of ⌊x⌋.
 
-    The official body computes in double precision, without m.
+    The sum is right for any m; this one avoids overflow and has derivative 0, unlike max x. The
+    official body computes in double precision, without m.
     """
     x = node.input[0]
     where = w.value(node.input[1]) if len(node.input) > 1 and node.input[1] else None
@@ -184,7 +186,7 @@ def _log_sum_exp(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
 
 
 def _cast_like(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    """Only a Cast says what it casts to: to whole numbers it has no slope."""
+    """Cast, which names its format: only then is it known whether it is a step function."""
     kind = w.kind(node.input[1])
     return w.op("Cast", node.input[0], to=kind, **a) if kind else None
 

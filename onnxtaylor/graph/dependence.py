@@ -1,7 +1,7 @@
-"""Whether the responses are a step function of the features, and in which formats they are kept.
+"""Dependence of the responses on the features: smooth, in steps, or none.
 
 A response that depends on the features only through operators that are constant almost everywhere
-(trees, rounding, quantization, comparisons) has no derivative worth the name.
+(trees, rounding, quantization, comparisons) is a step function: its derivatives are 0 or undefined.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from onnx import inliner
 from onnxtaylor.graph.ports import FLOATS
 from onnxtaylor.graph.prune import read_names, subgraphs
 
-__all__ = ["Reach", "reach"]
+__all__ = ["Dependence", "find_dependence"]
 
 TREES = frozenset({"TreeEnsemble", "TreeEnsembleRegressor", "TreeEnsembleClassifier"})
 QUANTIZED = frozenset(
@@ -27,25 +27,31 @@ STEPS = (
     | frozenset({"Not", "And", "Or", "Xor"})
     | frozenset({"Binarizer", "LabelEncoder", "OneHot", "OneHotEncoder", "CategoryMapper"})
 )
-# Outputs that are whole numbers or labels beside others that are smooth.
+# which output is whole numbers or labels, of operators whose other outputs are smooth
 STEP_OUTPUTS = {"TopK": 1, "MaxPool": 1, "LinearClassifier": 0, "SVMClassifier": 0}
-# These read of their input no more than its shape.
+# operators that read nothing of their input but its shape
 SHAPES = frozenset({"Shape", "Size", "EyeLike", "RandomNormalLike", "RandomUniformLike"})
-# Operators of ai.onnx.ml that answer in float32 whatever they are given.
-SINGLE = frozenset({"LinearRegressor", "LinearClassifier", "SVMRegressor", "SVMClassifier"}) | {
-    "Scaler",
-    "Normalizer",
-    "FeatureVectorizer",
-}
+# operators of ai.onnx.ml whose output is float32, whatever the format of their input
+SINGLE = frozenset(
+    {"LinearRegressor", "LinearClassifier", "SVMRegressor", "SVMClassifier"}
+    | {"Scaler", "Normalizer", "FeatureVectorizer"}
+)
 
 
 @dataclass(frozen=True)
-class Reach:
-    """How the features reach the responses.
+class Dependence:
+    """Dependence of the responses on the features.
 
-    ``smooth``: along a path without step operators; ``steps``: the step nodes on the way, as
-    (operator, node name, its first input); ``connected``: at all; ``formats``: the floating-point
-    formats that the features are cast to on the way.
+    Attributes
+    ----------
+    smooth
+        Some path from features to responses has no step operator.
+    connected
+        Some path exists at all.
+    steps
+        Step operators where smooth paths end, as (operator, name of the node, its first input).
+    formats
+        Floating-point formats that the features are cast to on the way.
     """
 
     smooth: bool
@@ -54,25 +60,26 @@ class Reach:
     formats: frozenset[str]
 
 
-def reach(proto: onnx.ModelProto) -> Reach:
-    """Follows the one input of a sorted graph to its one output, once along smooth operators and
-    once along all. Subgraphs count as smooth; local functions are looked into.
+def find_dependence(proto: onnx.ModelProto) -> Dependence:
+    """Follows the one input of a sorted graph to its one output.
+
+    Subgraphs count as smooth; functions of the model are inlined first.
     """
     if proto.functions:
-        # what cannot be inlined counts as smooth; onnxruntime has its own say
+        # a function that cannot be inlined counts as smooth
         with suppress(Exception):
             proto = inliner.inline_local_functions(proto)
     graph = proto.graph
-    touched = {graph.input[0].name}
-    smooth = set(touched)
+    connected = {graph.input[0].name}
+    smooth = set(connected)
     steps: list[tuple[str, str, str]] = []
     formats: set[str] = set()
     for node in graph.node:
         read = set(read_names(node))
         if node.op_type in SHAPES:
             continue
-        if read & touched:
-            touched.update(node.output)
+        if read & connected:
+            connected.update(node.output)
         if not read & smooth:
             continue
         if _is_step(node):
@@ -86,7 +93,7 @@ def reach(proto: onnx.ModelProto) -> Reach:
                 steps.append((node.op_type, node.name or label, node.input[0]))
         smooth.update(kept)
     response = graph.output[0].name
-    return Reach(response in smooth, response in touched, tuple(steps), frozenset(formats))
+    return Dependence(response in smooth, response in connected, tuple(steps), frozenset(formats))
 
 
 def _is_step(node: onnx.NodeProto) -> bool:
@@ -100,10 +107,10 @@ def _cast_to(node: onnx.NodeProto) -> int:
 
 
 def _formats(node: onnx.NodeProto) -> set[str]:
-    """The formats that a node, or any inside its subgraphs, casts to."""
-    found = (
+    """Formats that a node, or any node inside its subgraphs, casts to."""
+    formats = (
         {FLOATS[_cast_to(node)]} if node.op_type == "Cast" and _cast_to(node) in FLOATS else set()
     )
     if node.domain == "ai.onnx.ml" and node.op_type in SINGLE:
-        found.add("float32")
-    return found.union(*(_formats(n) for graph in subgraphs(node) for n in graph.node))
+        formats.add("float32")
+    return formats.union(*(_formats(n) for graph in subgraphs(node) for n in graph.node))

@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from onnxtaylor.graph.reach import reach
+from onnxtaylor.graph.dependence import find_dependence
 from tests.graph.graphs import F32, I64, model, op, port
 
 ML = {"ai.onnx.ml": 3}
 
 
 def path(nodes, constants=None, output="y", **options):
-    return reach(model(nodes, [port("x", ["N", 3])], [port(output, None)], constants, **options))
+    return find_dependence(
+        model(nodes, [port("x", ["N", 3])], [port(output, None)], constants, **options)
+    )
 
 
 def tree(output="y"):

@@ -1,7 +1,8 @@
-"""A graph with half precision on its way, as one that computes there in single precision.
+"""Graphs that compute in half precision, as graphs that compute in single precision instead.
 
-The rounding of half precision has no derivative; that of the function which is rounded is meant.
-What is rounded once and for all, the weights, stays as it was rounded.
+Rounding to half precision is a step function, which has no useful derivative: what is wanted is the
+derivative of the function before it is rounded. Weights are rounded once and for all, so they keep
+their rounded values.
 """
 
 from __future__ import annotations
@@ -18,35 +19,33 @@ from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.formats import HALF, formats_of, retyped
 from onnxtaylor.graph.prune import prune, read_names
 
-__all__ = ["widened"]
+__all__ = ["without_half_precision"]
 
 
-def widened(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Ensures: no tensor is of half precision. Raises ModelError where a weight that is rounded to
-    half precision cannot be computed.
+def without_half_precision(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Returns a graph without any tensor of half precision; the proto itself if it has none.
 
-    The proto itself is returned where nothing is to do.
+    Raises ModelError where a weight that is rounded to half precision cannot be computed.
     """
     if not HALF & formats_of(proto):
         return proto
     rounded = _rounded(proto)
-    found = retyped(proto, HALF, TensorProto.FLOAT)
-    graph = found.graph
+    single = retyped(proto, HALF, TensorProto.FLOAT)
+    graph = single.graph
     kept = [node for node in graph.node if node.output[0] not in rounded]
-    copies = [onnx.NodeProto.FromString(n.SerializeToString()) for n in kept]
     del graph.node[:]
-    graph.node.extend(copies)
+    graph.node.extend(kept)
     graph.initializer.extend(numpy_helper.from_array(v, k) for k, v in rounded.items())
-    return found
+    return single
 
 
 def _rounded(proto: onnx.ModelProto) -> dict[str, npt.NDArray[np.float32]]:
-    """What is brought to half precision and no input reaches: the values in single precision."""
-    reached, names = {i.name for i in proto.graph.input}, []
+    """Values, in single precision, of tensors that are rounded to half and depend on no input."""
+    varying, names = {i.name for i in proto.graph.input}, []
     half = {t.name for t in proto.graph.initializer if t.data_type in HALF}
     for node in proto.graph.node:
-        if reached.intersection(read_names(node)):
-            reached.update(node.output)
+        if varying.intersection(read_names(node)):
+            varying.update(node.output)
         elif (node.op_type == "Cast" and _target(node) in HALF) or (
             node.op_type == "DequantizeLinear" and node.input[1] in half
         ):
@@ -63,8 +62,8 @@ def _rounded(proto: onnx.ModelProto) -> dict[str, npt.NDArray[np.float32]]:
         values: Any = ReferenceEvaluator(part).run(None, {})
     except Exception as error:  # whatever the evaluator of an operator raises
         raise ModelError(
-            f"what is rounded to half precision, '{printable(names[0])}', cannot be computed:"
-            f" {printable(error)}"
+            f"constant '{printable(names[0])}', which is rounded to half precision, cannot be"
+            f" computed: {printable(error)}"
         ) from None
     return {k: np.asarray(v).astype(np.float32) for k, v in zip(names, values, strict=True)}
 

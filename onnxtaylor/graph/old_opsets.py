@@ -1,12 +1,13 @@
-"""Operator sets 1 to 6 become operator set 7, the first one that broadcasts as NumPy does.
+"""Converts operator sets 1 to 6 to operator set 7, the first one that broadcasts as NumPy does.
 
-ONNX's version converter goes that way only where it knows all sizes, so for no free batch. What
-changed needs no sizes, but for an operand that is placed along an ``axis``: there it needs ranks.
+ONNX's version converter does so only where all sizes are known, so not with a free batch. The
+changes need no sizes; only an operand that is placed along an ``axis`` needs ranks.
 
-    Add … Xor        broadcast, axis       B gets trailing axes of size 1
-    PRelu            a slope per channel   likewise
-    Reshape          shape                 becomes an input
-    others           attributes renamed, retyped or dropped
+    operator         attribute of old      in operator set 7
+    Add … Xor        broadcast, axis       trailing axes of size 1 on B
+    PRelu            (slope per channel)   trailing axes of size 1 on the slope
+    Reshape          shape                 an input
+    others                                 attributes renamed, retyped or dropped
 
 Source: the operators' changelog of the ONNX standard.
 """
@@ -23,45 +24,45 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.builder import Builder
 
-__all__ = ["FIRST", "to_first"]
+__all__ = ["OPSET_7", "to_opset_7"]
 
-FIRST = 7
+OPSET_7 = 7
 
 PLACED = {"Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Greater", "Less"}
-# attributes that say nothing any more
+# attributes without meaning from set 7 on
 DROPPED = {"consumed_inputs", "output_sequence", "broadcast"}
 
 Attributes = dict[str, Any]
 
 
-def to_first(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Ensures: the default domain's opset is ``FIRST`` or newer; others come back as they are.
+def to_opset_7(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Converts a model to operator set 7; newer ones come back as they are.
 
-    Raises ModelError naming the node that cannot be said in that operator set.
+    Raises ModelError, naming the node, where operator set 7 has no equivalent.
     """
     imported = [e for e in proto.opset_import if e.domain in ("", "ai.onnx")]
-    version = max((e.version for e in imported), default=FIRST)
+    version = max((e.version for e in imported), default=OPSET_7)
     nested = any(a.HasField("g") for n in proto.graph.node for a in n.attribute)
-    if version >= FIRST or nested:
+    if version >= OPSET_7 or nested:
         return proto
-    found = onnx.ModelProto()
-    found.CopyFrom(proto)
-    for entry in found.opset_import:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    for entry in copy.opset_import:
         if entry.domain in ("", "ai.onnx"):
-            entry.version = FIRST
-    found.ir_version = max(found.ir_version, 4)  # initializers need not be inputs
-    builder, waiting = Builder(found), dict[str, int]()
-    for node in found.graph.node:
+            entry.version = OPSET_7
+    copy.ir_version = max(copy.ir_version, 4)  # initializers need not be inputs
+    builder, waiting = Builder(copy), dict[str, int]()
+    for node in copy.graph.node:
         if node.domain in ("", "ai.onnx"):
-            axis = _reworded(builder, node, version)
+            axis = _convert(builder, node, version)
             if axis is not None:
                 waiting[node.output[0]] = axis
-    _place(builder, found, waiting)
-    return found
+    _place(builder, copy, waiting)
+    return copy
 
 
-def _reworded(b: Builder, node: onnx.NodeProto, version: int) -> int | None:
-    """Rewrites a node; tells the axis of A at which B begins where that needs ranks."""
+def _convert(b: Builder, node: onnx.NodeProto, version: int) -> int | None:
+    """Converts a node; returns the axis of A at which B begins, which needs ranks, else None."""
     old = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     new = {k: v for k, v in old.items() if k not in DROPPED}
     axis = None
@@ -72,7 +73,7 @@ def _reworded(b: Builder, node: onnx.NodeProto, version: int) -> int | None:
         axis = 1
     elif node.op_type in ("BatchNormalization", "Dropout") and not new.pop("is_test", 0):
         raise _refused(node, "it is set to train (is_test is 0): export the model for inference")
-    write = WORDS.get(node.op_type)
+    write = CONVERTERS.get(node.op_type)
     if write is not None and version < write[0]:
         new = write[1](b, node, new)
     if new != old:
@@ -82,7 +83,10 @@ def _reworded(b: Builder, node: onnx.NodeProto, version: int) -> int | None:
 
 
 def _place(b: Builder, proto: onnx.ModelProto, waiting: dict[str, int]) -> None:
-    """Appends axes of size 1 to the operands that begin at an axis, as ranks become known."""
+    """Appends axes of size 1 to operands that begin at an axis.
+
+    One operand with more axes may make the rank of the next one known, so this is repeated.
+    """
     while waiting:
         ranks, nodes, before = _ranks(proto), [], len(waiting)
         for node in proto.graph.node:
@@ -105,11 +109,11 @@ def _place(b: Builder, proto: onnx.ModelProto, waiting: dict[str, int]) -> None:
 
 def _ranks(proto: onnx.ModelProto) -> dict[str, int]:
     graph = onnx.shape_inference.infer_shapes(proto).graph
-    found = {t.name: len(t.dims) for t in graph.initializer}
+    ranks = {t.name: len(t.dims) for t in graph.initializer}
     for info in (*graph.input, *graph.value_info, *graph.output):
         if info.type.tensor_type.HasField("shape"):
-            found[info.name] = len(info.type.tensor_type.shape.dim)
-    return found
+            ranks[info.name] = len(info.type.tensor_type.shape.dim)
+    return ranks
 
 
 def _refused(node: onnx.NodeProto, why: str) -> ModelError:
@@ -117,20 +121,20 @@ def _refused(node: onnx.NodeProto, why: str) -> ModelError:
     return ModelError(f"node '{name}' ({node.op_type}): {why}")
 
 
-# --- words ---------------------------------------------------------------------------------------
+# --- operators -----------------------------------------------------------------------------------
 
 
 def _cast(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
-    """The format was called by its name."""
+    """Cast: the format was the text of its name."""
     kind = a["to"].decode().upper()
-    found = dict(TensorProto.DataType.items())
-    if kind not in found:
+    formats = dict(TensorProto.DataType.items())
+    if kind not in formats:
         raise _refused(node, f"there is no format {printable(kind)}")
-    return {"to": found[kind]}
+    return {"to": formats[kind]}
 
 
 def _reshape(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
-    """The shape was an attribute."""
+    """Reshape: the shape was an attribute."""
     node.input.append(b.constant(np.array(a.pop("shape", []), dtype=np.int64)))
     return a
 
@@ -145,27 +149,27 @@ def _concat(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
 
 
 def _split(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
-    """The sizes could be an input."""
+    """Split: the sizes could be an input."""
     if len(node.input) < 2:
         return a
     known = {t.name: t for t in b.graph.initializer}
     if node.input[1] not in known:
-        raise _refused(node, "the sizes of its parts are computed")
+        raise _refused(node, "the sizes of its parts are computed, not constant")
     a["split"] = numpy_helper.to_array(known[node.input[1]]).astype(np.int64).tolist()
     del node.input[1:]
     return a
 
 
 def _selu(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
-    """The defaults had fewer digits."""
+    """Selu: the defaults had fewer digits."""
     return {"alpha": 1.6732, "gamma": 1.0507} | a
 
 
 def _power(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
-    """The power of a norm was a real number."""
+    """LpPool: the power was a real number."""
     p = a.get("p", 2.0)
     if p != int(p):
-        raise _refused(node, f"its power {p:g} is no whole number")
+        raise _refused(node, f"its power {p:g} is not a whole number")
     return a | {"p": int(p)}
 
 
@@ -177,10 +181,10 @@ def _tile(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
     raise _refused(node, "operator sets before 6 tile along one axis: export the model again")
 
 
-Word = Callable[[Builder, onnx.NodeProto, Attributes], Attributes]
+Converter = Callable[[Builder, onnx.NodeProto, Attributes], Attributes]
 
-# before which operator set an operator was worded otherwise
-WORDS: dict[str, tuple[int, Word]] = {
+# the operator set from which on an operator is as in set 7, and how older ones are converted
+CONVERTERS: dict[str, tuple[int, Converter]] = {
     "Cast": (6, _cast),
     "Reshape": (5, _reshape),
     "Pad": (2, _pad),
