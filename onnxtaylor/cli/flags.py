@@ -52,7 +52,7 @@ OPTIONS = (
     "weights",
 )
 
-_VALUE = r"""(?P<value>"[^"]*"|\[[^\]]*\]|\{[^}]*\}|…|[\w.+\-]+)"""
+_VALUE = r"""(?P<value>"[^"]*"|\[(?:"[^"]*"|[^\]"])*\]|\{[^}]*\}|…|[\w.+\-]+)"""
 _OPTION = re.compile(rf"(?<![\w.'\"-])(?P<name>{'|'.join(OPTIONS)})={_VALUE}")
 
 

@@ -37,9 +37,9 @@ def test_too_many_columns_say_the_way_out(path):
         request,
         "events.csv has 5 columns left",
         "the model has 2 inputs",
-        "--features",
-        "--exclude",
-        "columns: pt, eta, phi, mass, weight",
+        "feature_names=…",
+        "exclude=…",
+        "columns left: pt, eta, phi, mass, weight",
     )
 
 
@@ -97,7 +97,7 @@ def test_a_feature_is_named_once(path):
 
 
 def test_the_names_are_as_many_as_the_inputs(path):
-    says([path], ColumnRequest(2, features=("pt",)), "1 feature is named", "2 inputs")
+    says([path], ColumnRequest(2, features=("pt",)), "feature_names has 1 name", "2 inputs")
 
 
 def test_a_name_twice_in_the_file_is_an_error_only_if_needed(tmp_path):

@@ -68,4 +68,4 @@ def test_an_archive_without_columns(tmp_path, fault, holds):
 
 def test_names_of_an_archive_that_do_not_fit(tmp_path, fault, holds):
     np.savez(tmp_path / "a.npz", x=np.zeros((3, 2)), feature_names=np.array(["a"]))
-    holds(fault(tmp_path / "a.npz", TWO), "'feature_names' must be 2 texts")
+    holds(fault(tmp_path / "a.npz", TWO), "'feature_names' must hold 2 texts")
