@@ -1,4 +1,4 @@
-"""Which columns of a table are features, label and weight.
+"""Choice of columns: features, label and weight of a table.
 
 Features that are named are taken in the order named. Without names, every column that is neither
 label nor weight nor excluded is a feature, and their number must be the model's number of inputs.

@@ -47,7 +47,7 @@ class EventSource(Protocol):
 
     @property
     def origins(self) -> Sequence[str]:
-        """Where the data come from: file names, or ``array``."""
+        """Origins of the data: file names, or ``array``."""
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Reads the events from the first to the last, at most ``size`` in a batch.
@@ -69,5 +69,5 @@ class DerivedSource:
 
     @property
     def origins(self) -> Sequence[str]:
-        """Where the data of the source that is read come from."""
+        """Origins of the data, as in the source that is read."""
         return self._source.origins
