@@ -118,7 +118,9 @@ def _matrix(x: Any) -> npt.NDArray[Any]:
     array = _plain(x, "x")
     if array.ndim != 2:
         hint = ": reshape a single feature to (N, 1)" if array.ndim == 1 else ""
-        raise DataError(f"x has shape {array.shape}, but must have (events, features){hint}")
+        raise DataError(
+            f"x has shape {array.shape}, but must have the shape (events, features){hint}"
+        )
     if not is_number(array.dtype) and is_frame(x):
         array = _frame_matrix(x)
     return _numbers(array, "x")
@@ -163,7 +165,7 @@ def _plain(values: Any, what: str) -> npt.NDArray[Any]:
             return np.asarray(values, np.dtype(getattr(values.dtype, "numpy_dtype", values.dtype)))
         return np.asarray(values)
     except (ValueError, TypeError) as error:
-        raise DataError(f"{what} cannot be made an array: {printable(error)}") from None
+        raise DataError(f"{what} cannot be converted to an array: {printable(error)}") from None
 
 
 def _numbers(array: npt.NDArray[Any], what: str) -> npt.NDArray[Any]:

@@ -99,8 +99,8 @@ def _labels(
     kind = array.type.value_type if coded else array.type
     if not _is_class(kind):
         raise DataError(
-            f"label column {quoted(name)} has type {printable(kind, 40)}: class labels must be text"
-            " or numbers"
+            f"label column {quoted(name)} has type {printable(kind, 40)}, but class labels must be"
+            " text or numbers: choose another column with labels=…"
         ).located(file)
     if not coded:
         array = array.dictionary_encode()

@@ -82,11 +82,12 @@ def reading(file: str) -> Iterator[None]:
     except IsADirectoryError:
         raise DataError(f"{file} is a directory: name the files in it") from None
     except EOFError:
-        raise DataError(f"{file} ends early: it is truncated or damaged") from None
+        raise DataError(f"{file} ends early: it is damaged or incomplete") from None
     except Exception as error:
         # A damaged file makes the libraries raise nearly anything: NumPy alone a TokenError, a
         # SystemError and an OverflowError. The cause stays attached, for debugging a reader.
-        raise DataError(f"{file} cannot be read: {one_line(error)}") from error
+        hint = "" if getattr(error, "errno", None) else "; is the file damaged or incomplete?"
+        raise DataError(f"{file} cannot be read: {one_line(error)}{hint}") from error
 
 
 def one_line(error: BaseException) -> str:
@@ -94,4 +95,4 @@ def one_line(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error)
     if not text or not isinstance(error, (OSError, ValueError)):
         text = f"{type(error).__name__} {text}"
-    return printable(" ".join(str(text).split()), 200)
+    return printable(" ".join(str(text).split()).removesuffix("."), 200)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,10 @@ __all__ = ["NpyTable", "NpzTable"]
 BLOCKS = ("x", "X", "features", "data")  # a 2-D array of one of these names is the features
 HEADER = 1 << 20  # bytes of a header; NumPy's own limit is too small for a table of 500 columns
 
+OBJECTS = "Python objects, which are never loaded: save numbers or text"
+
 Array = npt.NDArray[Any]
+Header = tuple[tuple[int, ...], np.dtype[Any]]
 
 
 class NpyTable:
@@ -74,6 +77,9 @@ class NpyTable:
         with self.path.open("rb") as stream:
             if stream.read(6) != b"\x93NUMPY":
                 raise DataError(f"{self.file} is not a .npy file")
+            stream.seek(0)
+            if _read_header(stream)[1].hasobject:
+                raise DataError(f"{self.file} holds {OBJECTS}")
         array = np.lib.format.open_memmap(self.path, mode="r", max_header_size=HEADER)
         return np.asarray(array)
 
@@ -94,7 +100,9 @@ class NpzTable:
             if path.is_dir():
                 raise IsADirectoryError
             with zipfile.ZipFile(path) as archive:
-                shapes = _shapes(archive, file)
+                headers = _headers(archive, file)
+            shapes = {key: shape for key, (shape, _) in headers.items()}
+            self.dtypes = {key: dtype for key, (_, dtype) in headers.items()}
             self.block = _block(shapes)
             block_names = self._block_names(shapes)
         self.positional = self.block is not None and "feature_names" not in shapes
@@ -120,6 +128,9 @@ class NpzTable:
         with reading(self.file), closing(self._load()) as archive:
             # dict.fromkeys: each array once, in order
             keys = dict.fromkeys(self._key(place) for place in places.used)
+            for key in keys:
+                if self.dtypes[key].hasobject:
+                    raise DataError(f"array {quoted(key)} holds {OBJECTS}").located(self.file)
             loaded: dict[str, Array] = {key: archive[key] for key in keys}
             events = self._events(loaded)
             rows = rows_per_piece(len(places.used))
@@ -201,26 +212,32 @@ def array_piece(
     return Piece(x, weights, labels)
 
 
-def _shapes(archive: zipfile.ZipFile, file: str) -> dict[str, tuple[int, ...]]:
-    """Shape of each array of an archive, by its header, checked against the size of its data."""
-    shapes = {}
+def _headers(archive: zipfile.ZipFile, file: str) -> dict[str, Header]:
+    """Shape and type of each array of an archive, checked against the size of its data."""
+    headers = {}
     for member in archive.infolist():
         if not member.filename.endswith(".npy"):
             continue
         key = member.filename.removesuffix(".npy")
         with archive.open(member) as stream:
-            version = np.lib.format.read_magic(stream)
-            read = np.lib.format.read_array_header_1_0
-            if version != (1, 0):  # version 3 differs from 2 only in the text of field names
-                read = np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(stream, max_header_size=HEADER)
-            # before anything of that size is allocated; objects are refused when they are loaded
+            shape, dtype = _read_header(stream)
+            # before anything of that size is allocated; objects are refused if they are used
             if not dtype.hasobject and prod(shape) * dtype.itemsize > member.file_size:
                 raise DataError(
                     f"array {quoted(key)} claims more bytes than the file has: the file is damaged"
                 ).located(file)
-        shapes[key] = shape
-    return shapes
+        headers[key] = shape, dtype
+    return headers
+
+
+def _read_header(stream: IO[bytes]) -> Header:
+    """Shape and type of the array in a ``.npy`` stream."""
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0
+    if version != (1, 0):  # version 3 differs from 2 only in the text of field names
+        read = np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(stream, max_header_size=HEADER)
+    return shape, dtype
 
 
 def _block(shapes: dict[str, tuple[int, ...]]) -> str | None:

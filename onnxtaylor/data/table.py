@@ -94,7 +94,7 @@ class FileSource:
                 row += len(piece.x)
             number += row
         if not number:
-            raise DataError("there are no events: no row of values").located(
+            raise DataError("there are no events (no row of values)").located(
                 ", ".join(self.origins)
             )
 
@@ -165,9 +165,12 @@ def _table(path: Path) -> Table:
     kind = kind_of(head_of(path))
     if ending not in FORMATS:
         content = f" (it is {kind})" if kind else ""
+        problem = (
+            f"the ending {printable(ending)} is not known" if ending else "the name has no ending"
+        )
         raise DataError(
-            f"the ending {printable(ending) or '(none)'} is not known{content}: use a file ending"
-            f" in {', '.join(FORMATS)}, or a text table compressed as {', '.join(COMPRESSED)}"
+            f"{problem}{content}: use a file ending in {', '.join(FORMATS)}, or a text table"
+            f" compressed as {', '.join(COMPRESSED)}"
         ).located(file)
     if kind is not None and not _is_of_kind(ending, suffixes[-1], kind):
         raise DataError(f"{file} is {kind}{_advice(ending, kind)}")
@@ -185,8 +188,8 @@ def _advice(ending: str, kind: str) -> str:
     """Advice for a file of another kind than its name's ending says."""
     named = next((e for e in (*FORMATS, *COMPRESSED) if f"({e})" in kind), None)
     if named in COMPRESSED:
-        whole = f".csv{named}" if FORMATS[ending] is CsvTable else "what is inside"
-        return f", but its name ends in {ending}: decompress it, or name it {whole}"
+        table = "" if FORMATS[ending] is CsvTable else ", if it holds a text table,"
+        return f", but its name ends in {ending}: decompress it, or{table} name it .csv{named}"
     if named is not None:
         return f", but its name ends in {ending}: rename it to end in {named}"
     if ": " in kind:

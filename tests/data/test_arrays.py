@@ -112,7 +112,7 @@ def test_labels_are_text_or_numbers(labels):
         (np.zeros((2, 2), object), ["Python objects"]),
         ([[1, None]], ["Python objects"]),
         (np.zeros((2, 2), complex), ["complex"]),
-        ([[1, 2], [3]], ["x cannot be made an array"]),
+        ([[1, 2], [3]], ["x cannot be converted to an array"]),
     ],
 )
 def test_what_is_no_table_of_numbers(x, words):

@@ -18,7 +18,7 @@ def test_objects_are_refused_in_numpy_files(tmp_path, fault, holds):
     np.save(tmp_path / "a.npy", poison, allow_pickle=True)
     np.savez(tmp_path / "a.npz", x=poison)
     for name in ("a.npy", "a.npz"):
-        holds(fault(tmp_path / name, TWO), name, "bject")
+        holds(fault(tmp_path / name, TWO), name, "holds Python objects, which are never loaded")
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (2, 2, 2)])

@@ -58,6 +58,22 @@ def test_a_bad_value_in_any_block_names_row_and_column(csv_of, row, names, fault
     holds(message, "events.csv", f"column '{'b' if names else '1'}'", "'two'", f"row {row} ")
 
 
+@pytest.mark.parametrize("row", [2, 400_000, 1_200_000])
+@pytest.mark.parametrize(("delimiter", "shown"), [(",", "','"), (" ", "' '")])
+def test_a_row_of_another_width_in_any_block_is_named(csv_of, row, delimiter, shown, fault, holds):
+    content = "a,b\n" + "1,2\n" * (row - 1) + "1,2,3\n" + "1,2\n" * 5
+    message = fault(csv_of(content.replace(",", delimiter), "events.txt"), TWO)
+    holds(message, f"events.txt: row {row} has 3 fields, but the first line has 2", shown)
+
+
+@pytest.mark.parametrize("rows", ["x,2\n1,2,3\n", "x,2\n" + "1,2\n" * 500_000 + "1,2,3\n"])
+def test_a_bad_value_before_a_row_of_another_width(csv_of, rows, fault, holds):
+    """pyarrow may read ahead to either; the row that is named is the one at fault."""
+    message = fault(csv_of("a,b\n1,2\n" + rows), TWO)
+    bad_value, bad_row = "row 2 holds 'x'" in message, f"row {rows.count(chr(10)) + 1} has 3 fields"
+    assert bad_value or bad_row in message, message
+
+
 def test_a_bad_value_cannot_write_to_the_terminal(csv_of, fault, holds):
     holds(fault(csv_of(b"a,b\n1,2\n3,\x1b[31m" + b"z" * 500 + b"\n"), TWO), "\\x1b[31m", "…")
 
