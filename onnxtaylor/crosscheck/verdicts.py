@@ -46,8 +46,6 @@ from events near kinks. Otherwise it is undecided or kink. Only agreement is a p
 
 from __future__ import annotations
 
-from math import lgamma
-
 import numpy as np
 import numpy.typing as npt
 
@@ -211,11 +209,12 @@ def judge_coefficients(
     events = telling.sum(axis=0)
     chance = CHANCE / max(1, events.size)
     differs = np.zeros(events.shape, dtype=np.bool_)
-    fewest = np.full(events.shape, np.iinfo(np.int64).max)
+    too_few = np.ones(events.shape, dtype=np.bool_)
     for level, share in LEVELS:
-        needed = critical(len(codes), share, chance)[events]
-        differs |= (telling & (ratio > level)).sum(axis=0) >= needed
-        fewest = np.minimum(fewest, needed)
+        beyond = (telling & (ratio > level)).sum(axis=0)
+        if beyond.any():  # of sound engines seldom: they do not wait for scipy.stats
+            differs |= beyond >= critical(events, share, chance)
+        too_few &= share**events >= chance  # even if all of them were beyond
     excess = np.where(telling & (ratio > 1), (ratio - 1) * budget, 0.0).sum(axis=0)
     if sure is not None:
         with np.errstate(invalid="ignore"):  # of what is infinite
@@ -226,22 +225,19 @@ def judge_coefficients(
     differs |= several & (excess > WRONG * scale * events)
     found = np.full(events.shape, AGREES, dtype=np.int8)
     by_kinks = (codes == KINK).sum(axis=0) > (codes == UNDECIDED).sum(axis=0)
-    found[fewest > events] = UNDECIDED
-    found[(fewest > events) & by_kinks] = KINK
+    found[too_few] = UNDECIDED
+    found[too_few & by_kinks] = KINK
     found[differs] = DIFFERS
     return found
 
 
-def critical(most: int, share: float, chance: float) -> npt.NDArray[np.int64]:
-    """The least m with P(X ≥ m | M, share) < chance for M = 0 … most; M + 1 where there is none."""
-    least = np.empty(most + 1, dtype=np.int64)
-    for events in range(most + 1):
-        count = np.arange(events + 1)
-        log = [lgamma(events + 1) - lgamma(k + 1) - lgamma(events - k + 1) for k in count]
-        log = np.array(log) + count * np.log(share) + (events - count) * np.log1p(-share)
-        tail = np.exp(log)[::-1].cumsum()[::-1]
-        least[events] = np.argmax(tail < chance) if (tail < chance).any() else events + 1
-    return least
+def critical(
+    events: int | npt.NDArray[np.int64], share: float, chance: float
+) -> npt.NDArray[np.int64]:
+    """The least m with P(X ≥ m | M, share) < chance for M events; M + 1 where there is none."""
+    from scipy.stats import binom  # takes most of a second to import
+
+    return np.asarray(binom.isf(chance, events, share), dtype=np.int64) + 1
 
 
 def overall_verdict(

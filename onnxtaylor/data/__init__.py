@@ -1,18 +1,19 @@
-"""Data in: batches of (x, weights, labels, numbers), whatever the data is stored in.
+"""Data in: batches of (x, weights, labels, numbers) from arrays, data frames and files.
 
 ==============================  ===================================================================
-``base``                        what every source is: ``Batch``, ``EventSource``
+``source``                      the interface of all data: ``Batch``, ``EventSource``
 ``arrays``, ``frames``          arrays and data frames in memory: ``in_memory``
-``table``                       files, by their ending: ``open_source``
+``table``                       files, by the ending of their name: ``open_source``
 ``columns``                     which columns are features, label, weight: ``ColumnRequest``
+``formats``                     the interface of a file format: ``Table``, ``Piece``
 ``header``, ``csv``             text tables, streamed
-``parquet``, ``ipc``, ``npy``   the other formats; ``formats`` says what each must offer
+``parquet``, ``ipc``, ``npy``   the other file formats
 ``lists``                       columns of lists, element by element
-``arrow``, ``numbers``          columns of either library to numbers and class names
-``values``                      what a missing value, a class name and a bad cell are
+``arrow``, ``numbers``          columns of pyarrow and of NumPy to numbers and class names
+``values``                      missing values, class names, and checks of cells
 ``rechunk``                     pieces of any size to batches of one size
 ``selection``                   the first events, or a random sample
-``survey``                      one pass that checks all and sums: ``spread``, ``moments``
+``survey``                      one pass that checks all cells and sums: ``spread``, ``moments``
 ``traits``                      which features are whole numbers or one-hot, and a sample of events
 ==============================  ===================================================================
 """
@@ -21,8 +22,8 @@ from __future__ import annotations
 
 from onnxtaylor.data.arrays import ArraySource
 from onnxtaylor.data.columns import ColumnRequest
-from onnxtaylor.data.frames import in_memory, names_of
-from onnxtaylor.data.selection import first_events, sampled
+from onnxtaylor.data.frames import column_names, in_memory
+from onnxtaylor.data.selection import first_events, sample_events
 from onnxtaylor.data.source import Batch, EventSource
 from onnxtaylor.data.survey import ClassSums, Survey, SurveyAccumulator, survey
 from onnxtaylor.data.table import FileSource, file_names, open_source
@@ -37,12 +38,12 @@ __all__ = [
     "FileSource",
     "Survey",
     "SurveyAccumulator",
+    "column_names",
     "file_names",
     "first_events",
     "in_memory",
     "is_missing",
-    "names_of",
     "open_source",
-    "sampled",
+    "sample_events",
     "survey",
 ]

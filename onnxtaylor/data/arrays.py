@@ -8,26 +8,38 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.data.columns import quoted
+from onnxtaylor.data.columns import advise_exclusion, quoted
 from onnxtaylor.data.numbers import as_classes, is_number
 from onnxtaylor.data.rechunk import check_size
 from onnxtaylor.data.source import Batch
 from onnxtaylor.data.values import Floats, Strings, check_features, check_weights, kind_name
 from onnxtaylor.errors import DataError, printable
 
-__all__ = ["ArraySource"]
+__all__ = ["ArraySource", "is_frame"]
 
 
 class ArraySource:
     """Events in memory: an ``EventSource``.
 
-    ``x`` is an array of numbers of shape (N, n), or a data frame, whose columns name the features
-    unless ``feature_names`` do. ``weights`` (N,) are 1 by default; ``labels`` (N,) are text or
-    numbers. ``missing`` as NaN allows NaN in x. The arrays are kept as they are: each batch is a
-    fresh float64 copy of its events alone.
+    Parameters
+    ----------
+    x
+        Numbers of shape (N, n), or a data frame, whose columns name the features unless
+        ``feature_names`` do. It is kept as it is: each batch is a float64 copy of its events.
+    weights
+        Shape (N,); default: 1 for each event.
+    labels
+        Class labels, text or numbers, shape (N,).
+    feature_names
+        Names of the n features.
+    missing
+        Value that stands for a missing entry; if it is NaN, NaN is allowed in x.
 
-    Raises DataError for shapes that do not fit, for text and Python objects, and while batches
-    are read for NaN and Inf, naming the entry (counted from 0, as in Python).
+    Raises
+    ------
+    DataError
+        Shapes do not fit, or there are text or Python objects in place of numbers; while batches
+        are read, for NaN and Inf, naming the entry (counted from 0, as in Python).
     """
 
     def __init__(
@@ -42,10 +54,12 @@ class ArraySource:
         self._x = _matrix(x)
         events, n = self._x.shape
         if n == 0:
-            raise DataError(f"x has shape ({events}, 0): there is no feature")
-        if feature_names is None and _is_frame(x):
-            feature_names = [str(name) for name in x.columns]
-        self._names = None if feature_names is None else _checked_names(feature_names, n)
+            raise DataError(f"x has shape ({events}, 0), so there is no feature: add columns")
+        self._names: tuple[str, ...] | None = None
+        if feature_names is not None:
+            self._names = _checked_names(tuple(map(str, feature_names)), n)
+        elif is_frame(x):
+            self._names = _checked_names(tuple(map(str, x.columns)), n)
         self._weights: npt.NDArray[Any] | None = None
         if weights is not None:
             self._weights = _numbers(_column(weights, "weights", events), "weights")
@@ -57,7 +71,7 @@ class ArraySource:
 
     @property
     def feature_names(self) -> Sequence[str] | None:
-        """Names of the columns of x; None where nobody named them."""
+        """Names of the columns of x; None if nobody named them."""
         return self._names
 
     @property
@@ -69,7 +83,7 @@ class ArraySource:
         return len(self._x)
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Exactly ``size`` events a batch, the last may have fewer.
+        """Reads the events, exactly ``size`` in a batch; the last batch may have fewer.
 
         Raises DataError for NaN and Inf, OptionError for a size below 1.
         """
@@ -90,29 +104,38 @@ class ArraySource:
         return Batch(x, weights, labels, np.arange(start, start + len(x), dtype=np.int64))
 
     def _entry(self, k: int, i: int) -> str:
+        """Name of an entry of x for a message."""
         name = "" if self._names is None else f" (feature {quoted(self._names[i])})"
         return f"x[{k}, {i}]{name}"
+
+
+def is_frame(x: Any) -> bool:
+    """Tells whether x is a data frame of pandas or polars, without importing either."""
+    return hasattr(x, "columns") and hasattr(x, "dtypes")
 
 
 def _matrix(x: Any) -> npt.NDArray[Any]:
     array = _plain(x, "x")
     if array.ndim != 2:
         hint = ": reshape a single feature to (N, 1)" if array.ndim == 1 else ""
-        raise DataError(f"x has shape {array.shape}, it must be (events, features){hint}")
-    if not is_number(array.dtype) and _is_frame(x):
+        raise DataError(
+            f"x has shape {array.shape}, but must have the shape (events, features){hint}"
+        )
+    if not is_number(array.dtype) and is_frame(x):
         array = _frame_matrix(x)
     return _numbers(array, "x")
 
 
 def _frame_matrix(frame: Any) -> npt.NDArray[Any]:
-    """A frame of mixed types, column by column; its missing values become NaN."""
+    """A data frame of mixed types as an array, column by column; missing values become NaN."""
     columns = []
     for i, name in enumerate(frame.columns):
         series = frame.iloc[:, i] if hasattr(frame, "iloc") else frame[name]
         if getattr(series.dtype, "kind", "O") not in "biuf":
             raise DataError(
-                f"x: column {quoted(str(name))} of the data frame has type "
-                f"{printable(series.dtype, 40)}, not numbers: drop or encode it"
+                f"column {quoted(str(name))} of the data frame has type "
+                f"{printable(series.dtype, 40)}, not numbers: encode it as numbers, or"
+                f" leave it out with {advise_exclusion(str(name))}"
             )
         columns.append(_plain(series, "x"))
     return np.stack(columns, axis=1)
@@ -122,45 +145,47 @@ def _column(values: Any, what: str, events: int) -> npt.NDArray[Any]:
     array = _plain(values, what)
     if array.shape != (events,):
         raise DataError(
-            f"{what} have shape {array.shape}, x has {events} events: they must be ({events},)"
+            f"must have one entry for each of the {events} events of x, shape ({events},), got"
+            f" shape {array.shape}",
+            option=what,
         )
     return array
 
 
 def _plain(values: Any, what: str) -> npt.NDArray[Any]:
-    """As a plain array, without a copy where there can be; masked and null numbers are NaN."""
+    """A plain array, without a copy if possible; masked and null numbers become NaN."""
     kind = getattr(getattr(values, "dtype", None), "kind", "")
     try:
         if isinstance(values, np.ma.MaskedArray):
             return np.ma.filled(np.ma.asarray(values, np.float64), np.nan)
+        # nullable types of pandas have the kind of the numbers, but become Python objects in NumPy
         if kind in tuple("biuf") and hasattr(values, "isna") and values.isna().any():
             return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
         if kind in tuple("biuf") and not isinstance(values, np.ndarray):
             return np.asarray(values, np.dtype(getattr(values.dtype, "numpy_dtype", values.dtype)))
         return np.asarray(values)
     except (ValueError, TypeError) as error:
-        raise DataError(f"{what} cannot be made an array: {printable(error)}") from None
+        raise DataError(f"{what} cannot be converted to an array: {printable(error)}") from None
 
 
 def _numbers(array: npt.NDArray[Any], what: str) -> npt.NDArray[Any]:
     if not is_number(array.dtype):
-        raise DataError(
-            f"{what} of type {printable(array.dtype, 40)} ({kind_name(array.dtype)}): "
-            "numbers are needed"
-        )
+        kind, name = kind_name(array.dtype), printable(array.dtype, 40)
+        holds = kind if kind == name else f"{kind} (type {name})"
+        raise DataError(f"{what} must hold numbers, got {holds}")
     return array
 
 
-def _is_frame(x: Any) -> bool:
-    """A pandas or polars data frame, told without importing either."""
-    return hasattr(x, "columns") and hasattr(x, "dtypes")
-
-
-def _checked_names(names: Sequence[str], n: int) -> tuple[str, ...]:
-    names = tuple(str(name) for name in names)
+def _checked_names(names: tuple[str, ...], n: int) -> tuple[str, ...]:
+    """The names, after a check that they are n different ones."""
     if len(names) != n:
-        raise DataError(f"{len(names)} feature names for {n} columns of x")
+        raise DataError(
+            f"must have one name for each of the {n} columns of x, got {len(names)}",
+            option="feature_names",
+        )
     for place, name in enumerate(names):
         if name in names[:place]:
-            raise DataError(f"feature {quoted(name)} is named twice")
+            raise DataError(
+                f"feature {quoted(name)} is named twice: give each feature its own name"
+            )
     return names

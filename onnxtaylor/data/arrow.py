@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as types
 
 from onnxtaylor.data.columns import Places, quoted
@@ -28,9 +29,25 @@ def arrow_piece(
     row: int,
     text_of: Callable[[Any], str | None] = label_text,
 ) -> Piece:
-    """The piece whose column at a place is ``column(place)``, after ``row`` rows of the file.
+    """Converts consecutive rows of Arrow columns to a piece.
 
-    Raises DataError for a type that holds no numbers (features, weight) or no classes (label).
+    Parameters
+    ----------
+    file, names
+        Name of the file and names of its columns, for messages.
+    places
+        Positions of the used columns.
+    column
+        ``column(place)`` gives the Arrow array (B,) of the column at a position.
+    row
+        Number of the file's rows before these.
+    text_of
+        Makes a class name of a label's value, None if it is missing.
+
+    Raises
+    ------
+    DataError
+        A type holds no numbers (features, weight) or no classes (label), or a label is missing.
     """
     arrays = [_decoded(column(place)) for place in places.features]
     x = np.empty((len(arrays[0]), len(arrays)))
@@ -50,48 +67,44 @@ def arrow_piece(
 def _floats(file: str, name: str, array: Array, row: int, *, weight: bool) -> Floats:
     """A column as float64; null becomes NaN."""
     kind = array.type
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
-        for k, value in enumerate(array):
-            if value.is_valid:
-                raise not_numbers(file, name, value.as_py(), row + k + 1, weight=weight)
-        return np.full(len(array), np.nan)  # text, but all null
+    if _is_text(kind):
+        k = pc.index(array.is_valid(), True).as_py()
+        if k < 0:  # every cell is null
+            return np.full(len(array), np.nan)
+        example = f"{quoted(array[k].as_py())} in row {row + k + 1}"
+        raise not_numbers(name, "text", weight=weight, example=example).located(file)
     if types.is_decimal(kind):
-        # straight from decimal128 to float64 pyarrow refuses where digits might be lost
+        # one by one: pyarrow's own cast is wrong in the last bit for one decimal in ten
         kind = pa.float64()
         array = pa.array([None if v is None else float(v) for v in array.to_pylist()], kind)
     numeric = types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind)
     if not (numeric or types.is_null(kind)):
-        raise DataError(
-            f"{file}: column {quoted(name)} has type {printable(kind, 40)}, not numbers: "
-            + ("choose another weight" if weight else "drop it with --exclude")
-        )
-    cast = array.cast(pa.float64(), safe=False)
-    return _numbers(cast, null=np.nan)
+        other = f"values of type {printable(kind, 40)}"
+        raise not_numbers(name, other, weight=weight).located(file)
+    return _numpy(array.cast(pa.float64(), safe=False), null=np.nan)
 
 
-def _numbers(array: Array, null: float) -> npt.NDArray[Any]:
-    """The numbers of a column, ``null`` where there is none.
-
-    Neither ``to_numpy`` nor a needless ``fill_null``: both import pandas where that is installed.
-    """
-    found: npt.NDArray[Any] = np.from_dlpack(array.fill_null(null) if array.null_count else array)
-    return found
+def _numpy(array: Array, null: float) -> npt.NDArray[Any]:
+    """A column of numbers as a NumPy array, with ``null`` in place of nulls."""
+    # neither to_numpy nor a needless fill_null: both import pandas where that is installed
+    numbers: npt.NDArray[Any] = np.from_dlpack(array.fill_null(null) if array.null_count else array)
+    return numbers
 
 
 def _labels(
     file: str, name: str, array: Array, row: int, text_of: Callable[[Any], str | None]
 ) -> Strings:
-    """A column as class names; null or empty raises."""
+    """A column as class names."""
     coded = types.is_dictionary(array.type)
     kind = array.type.value_type if coded else array.type
     if not _is_class(kind):
         raise DataError(
-            f"{file}: label column {quoted(name)} has type {printable(kind, 40)}: "
-            "classes are text or numbers"
-        )
+            f"label column {quoted(name)} has type {printable(kind, 40)}, but class labels must be"
+            " text or numbers: choose another column with labels=…"
+        ).located(file)
     if not coded:
         array = array.dictionary_encode()
-    codes: npt.NDArray[np.int64] = _numbers(array.indices.cast(pa.int64()), null=-1)
+    codes: npt.NDArray[np.int64] = _numpy(array.indices.cast(pa.int64()), null=-1)
     return decode_labels(
         codes,
         array.dictionary.to_pylist(),
@@ -104,7 +117,10 @@ def _decoded(array: Array) -> Array:
     return array.dictionary_decode() if types.is_dictionary(array.type) else array
 
 
+def _is_text(kind: Any) -> bool:
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
 def _is_class(kind: Any) -> bool:
-    text = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
     number = types.is_floating(kind) or types.is_integer(kind) or types.is_decimal(kind)
-    return text or number or types.is_boolean(kind) or types.is_null(kind)
+    return _is_text(kind) or number or types.is_boolean(kind) or types.is_null(kind)

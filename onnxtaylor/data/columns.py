@@ -1,4 +1,4 @@
-"""Which columns of a table are features, label and weight.
+"""Choice of columns: features, label and weight of a table.
 
 Features that are named are taken in the order named. Without names, every column that is neither
 label nor weight nor excluded is a feature, and their number must be the model's number of inputs.
@@ -6,25 +6,44 @@ label nor weight nor excluded is a feature, and their number must be the model's
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from onnxtaylor.errors import DataError, listed, nearest, printable
 
-__all__ = ["ColumnRequest", "Columns", "Places", "choose", "locate", "quoted"]
+__all__ = [
+    "ColumnRequest",
+    "Columns",
+    "Places",
+    "advise_exclusion",
+    "choose_columns",
+    "locate_columns",
+    "quoted",
+]
 
 
 @dataclass(frozen=True)
 class ColumnRequest:
-    """What is asked of a table.
+    """Choice of columns, before the table is known.
 
-    ``n_features`` is the number of the model's inputs, None where it takes any number.
-    ``features`` are names asked for by the user: each must exist. ``offered`` are names that the
-    model's metadata offers: used if all of them are columns, else the columns are counted.
-    ``held`` are names of the model's inputs that are held at a value: columns called so are not
-    counted. ``missing`` is the value that stands for a missing entry: NaN in a feature is an error
-    unless it is NaN.
+    Parameters
+    ----------
+    n_features
+        Number of the model's inputs; None if the model takes any number.
+    features
+        Columns that the user names as features: each must exist.
+    label, weight
+        Columns of the class labels and of the event weights; None if there are none.
+    exclude
+        Columns that are no features.
+    offered
+        Names in the model's metadata: they are the features if all of them are columns, else the
+        columns that are left are counted.
+    held
+        Names of the model's inputs that are held at a value: columns of these names are not
+        counted as features.
+    missing
+        Value that stands for a missing entry. NaN in a feature is an error unless this is NaN.
     """
 
     n_features: int | None
@@ -39,7 +58,7 @@ class ColumnRequest:
 
 @dataclass(frozen=True)
 class Columns:
-    """The names of the columns that are used; ``counted`` when nobody named the features."""
+    """Names of the columns that are used; ``counted`` if nobody named the features."""
 
     features: tuple[str, ...]
     label: str | None
@@ -49,7 +68,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Places:
-    """The positions of the used columns in one file."""
+    """Positions of the used columns in one file, counted from 0."""
 
     features: tuple[int, ...]
     label: int | None
@@ -57,7 +76,7 @@ class Places:
 
     @property
     def numeric(self) -> tuple[int, ...]:
-        """Features, then the weight if there is one."""
+        """Positions of the features, then of the weight if there is one."""
         return self.features if self.weight is None else (*self.features, self.weight)
 
     @property
@@ -66,19 +85,34 @@ class Places:
         return self.numeric if self.label is None else (*self.numeric, self.label)
 
 
-def choose(
+def choose_columns(
     file: str,
     names: Sequence[str],
     candidates: Sequence[str],
     request: ColumnRequest,
     hint: str = "",
 ) -> Columns:
-    """The columns that a request means in a table with these names.
+    """Chooses the columns of a table.
 
-    ``candidates`` are the columns that may be counted as features, in order: all of them, but for
-    a ``.npz`` with a block of features only the block's. The name of a column of lists stands for
-    all its elements. ``hint`` says why columns may be missing. Raises DataError for names that do
-    not exist or are used twice, and for a count that is not the model's.
+    Parameters
+    ----------
+    file
+        Name of the table, for messages.
+    names
+        Names of all its columns.
+    candidates
+        Names of the columns that may be counted as features, in order: all columns, except in a
+        ``.npz`` file with a 2-D array of features, where only that array's columns count.
+    request
+        The choice. The name of a column of lists stands for all its elements.
+    hint
+        Why columns may be missing, for the message.
+
+    Raises
+    ------
+    DataError
+        A name does not exist, a column is used twice, or the number of features is not that of the
+        model's inputs.
     """
     request = replace(
         request,
@@ -86,112 +120,124 @@ def choose(
         features=None if request.features is None else _with_elements(request.features, names),
     )
     for name in (*request.exclude, *(n for n in (request.label, request.weight) if n is not None)):
-        _exists(file, names, name)
+        _check_exists(file, names, name)
     if request.label is not None and request.label == request.weight:
-        raise DataError(f"{file}: column {quoted(request.label)} is both the label and the weight")
-    taken = {request.label: "the label", request.weight: "the weight"}
-    taken |= dict.fromkeys(request.exclude, "excluded")
-    taken.pop(None, None)
+        raise DataError(
+            f"column {quoted(request.label)} is both the label and the weight: choose another with"
+            " labels=… or weights=…"
+        ).located(file)
+    roles = {request.label: "the label", request.weight: "the weight"}
+    roles |= dict.fromkeys(request.exclude, "excluded")
+    roles.pop(None, None)
     if request.features is not None:
-        return Columns(_named(file, names, taken, request), request.label, request.weight)
+        return Columns(_named_features(file, names, roles, request), request.label, request.weight)
     offered = request.offered
-    if offered and _usable(offered, names, taken, request.n_features):
+    if offered and _is_usable(offered, names, roles, request.n_features):
         return Columns(tuple(offered), request.label, request.weight)
-    left = tuple(name for name in candidates if name not in taken and name not in request.held)
+    left = tuple(name for name in candidates if name not in roles and name not in request.held)
     if request.n_features is not None and len(left) != request.n_features:
-        raise DataError(_miscounted(file, left, request.n_features, hint))
+        raise DataError(_wrong_count(file, left, request.n_features, hint))
     if not left:
-        raise DataError(f"{file} has no column left for features: exclude fewer")
+        raise DataError(f"{file} has no column left for features: exclude fewer columns")
     return Columns(left, request.label, request.weight, counted=True)
 
 
-def locate(file: str, names: Sequence[str], columns: Columns) -> Places:
-    """The positions of the used columns. Raises DataError for a missing or ambiguous name."""
+def locate_columns(file: str, names: Sequence[str], columns: Columns) -> Places:
+    """Finds the positions of the used columns. Raises DataError for a missing or repeated name."""
     return Places(
-        tuple(_place(file, names, name) for name in columns.features),
-        None if columns.label is None else _place(file, names, columns.label),
-        None if columns.weight is None else _place(file, names, columns.weight),
+        tuple(_position(file, names, name) for name in columns.features),
+        None if columns.label is None else _position(file, names, columns.label),
+        None if columns.weight is None else _position(file, names, columns.weight),
     )
 
 
 def quoted(name: str) -> str:
-    """A column's name between quotes, fit for one line."""
+    """A column's name between quotation marks, fit for one line."""
     return f"'{printable(name, 60)}'"
 
 
-def option(name: str) -> str:
-    """A column's name as it is typed behind an option."""
-    return shlex.quote(printable(name, 60))
+def advise_exclusion(name: str) -> str:
+    """The option that leaves a column out, for advice in a message.
+
+    >>> advise_exclusion("event number")
+    'exclude=["event number"]'
+    """
+    # a name that would have to be escaped, or is cut, cannot be copied from the message
+    can_be_copied = printable(name, 60) == name and not {'"', "\\"} & set(name)
+    return f'exclude=["{name}"]' if can_be_copied else "exclude=…"
 
 
-def _named(
-    file: str, names: Sequence[str], taken: dict[str | None, str], request: ColumnRequest
+def _named_features(
+    file: str, names: Sequence[str], roles: dict[str | None, str], request: ColumnRequest
 ) -> tuple[str, ...]:
     features = request.features or ()
     for place, name in enumerate(features):
-        _exists(file, names, name)
+        _check_exists(file, names, name)
         if name in features[:place]:
-            raise DataError(f"feature {quoted(name)} is named twice")
-        if name in taken:
+            raise DataError(f"feature {quoted(name)} is named twice: name each column once")
+        if name in roles:
             raise DataError(
-                f"{file}: column {quoted(name)} is named as a feature and is {taken[name]}: "
+                f"column {quoted(name)} is named as a feature, but it is {roles[name]}: "
                 "it can be only one of them"
-            )
+            ).located(file)
     if request.n_features is not None and len(features) != request.n_features:
         raise DataError(
-            f"{_counted(len(features), 'feature')} named, the model has "
-            f"{_counted(request.n_features, 'input', '')}: name one column for each"
+            f"has {_counted(len(features), 'name')}, but the model has "
+            f"{_counted(request.n_features, 'input')}: name one column for each input",
+            option="feature_names",
         )
     return tuple(features)
 
 
-def _usable(
-    offered: Sequence[str], names: Sequence[str], taken: dict[str | None, str], n: int | None
+def _is_usable(
+    offered: Sequence[str], names: Sequence[str], roles: dict[str | None, str], n: int | None
 ) -> bool:
-    known = set(names)
+    """Whether names of the model's metadata are distinct columns, free, and as many as needed."""
+    existing = set(names)
     return len(set(offered)) == len(offered) == (n or len(offered)) and all(
-        name in known and name not in taken for name in offered
+        name in existing and name not in roles for name in offered
     )
 
 
-def _exists(file: str, names: Sequence[str], name: str) -> None:
+def _check_exists(file: str, names: Sequence[str], name: str) -> None:
     if name not in names:
         raise DataError(f"{file} has no column {quoted(name)}{nearest(name, names)}")
 
 
-def _place(file: str, names: Sequence[str], name: str) -> int:
-    _exists(file, names, name)
+def _position(file: str, names: Sequence[str], name: str) -> int:
+    _check_exists(file, names, name)
     places = [place for place, other in enumerate(names) if other == name]
     if len(places) > 1:
         raise DataError(
-            f"{file}: {len(places)} columns are named {quoted(name)} (columns "
+            f"{len(places)} columns are named {quoted(name)} (columns "
             + ", ".join(str(place + 1) for place in places[:4])
-            + "): rename them, or drop them with --exclude"
-        )
+            + f"): rename them, or leave them out with {advise_exclusion(name)}"
+        ).located(file)
     return places[0]
 
 
-def _with_elements(wanted: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """The names, with those of the elements in place of a column of lists."""
-    found: list[str] = []
-    for name in wanted:
+def _with_elements(requested: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """The requested names, with the elements' names in place of a column of lists."""
+    expanded: list[str] = []
+    for name in requested:
         elements = [] if name in names else [n for n in names if n.startswith(f"{name}[")]
-        found += [n for n in elements if n[len(name) + 1 : -1].isdecimal()] or [name]
-    return tuple(found)
+        expanded += [n for n in elements if n[len(name) + 1 : -1].isdecimal()] or [name]
+    return tuple(expanded)
 
 
-def _miscounted(file: str, left: Sequence[str], n_features: int, hint: str) -> str:
-    wanted = _counted(n_features, "input", "")
-    found = f"{len(left)} column{'s' * (len(left) != 1)} left for features"
+def _wrong_count(file: str, left: Sequence[str], n_features: int, hint: str) -> str:
     if len(left) > n_features:
-        out = "name them with --features or drop some with --exclude"
+        advice = "name the features with feature_names=…, or leave columns out with exclude=…"
     else:
-        out = hint or "is this the right file, or is a feature given as label, weight or excluded?"
-    return f"{file} has {found}, the model has {wanted}: {out}; columns: {listed(left) or 'none'}"
+        advice = hint or (
+            "is this the right file, or is a feature given as label or weight, or excluded?"
+        )
+    return (
+        f"{file} has {_counted(len(left), 'column')} left for features, but the model has"
+        f" {_counted(n_features, 'input')}: {advice}; columns left: {listed(left) or 'none'}"
+    )
 
 
-def _counted(count: int, noun: str, verb: str = "is") -> str:
-    """``1 feature is`` or ``3 features are``; without verb ``3 features``."""
-    one = count == 1
-    words = [str(count), noun if one else noun + "s", verb if one or not verb else "are"]
-    return " ".join(word for word in words if word)
+def _counted(count: int, noun: str) -> str:
+    """``1 column`` or ``3 columns``."""
+    return f"{count} {noun}{'s' * (count != 1)}"

@@ -1,18 +1,17 @@
-"""Text tables, streamed: what a column holds is known before the first block is read."""
+"""Text tables, streamed: the type of each column is decided before the first block is read."""
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.csv
 
 from onnxtaylor.data.arrow import arrow_piece
-from onnxtaylor.data.columns import Places, option, quoted
+from onnxtaylor.data.columns import Places, advise_exclusion, quoted
 from onnxtaylor.data.formats import Piece, one_line, reading
 from onnxtaylor.data.header import THOUSANDS, open_bytes, read_head
 from onnxtaylor.data.values import not_numbers, text_label
@@ -22,20 +21,19 @@ __all__ = ["CsvTable"]
 
 BLOCK = 1 << 20  # bytes of text in a block; a row must fit, and a few blocks are read ahead
 
-# pyarrow says where and what only in these sentences
-BAD_VALUE = re.compile(
+# pyarrow names the row and column of a cell that it cannot convert in these sentences alone
+BAD_NUMBER = re.compile(
     r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to \w+: "
     r"invalid value '(.*)'",
     re.DOTALL,
 )
 BAD_TEXT = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to string")
-RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 
 
 class CsvTable:
-    """A ``.csv``, ``.tsv`` or ``.txt`` file, perhaps compressed.
+    """A ``.csv``, ``.tsv`` or ``.txt`` file, which may be compressed: a ``Table``.
 
-    Raises DataError where its first lines are no table of text.
+    Raises DataError if its first lines are no table of text.
     """
 
     def __init__(self, path: Path, file: str) -> None:
@@ -45,17 +43,22 @@ class CsvTable:
         self.names = self.candidates = self.head.names
         self.hint = ""
         self.positional = not self.head.has_names
-        squeezed = self.head.delimiter == " "  # blank lines are left out there
-        self._skipped = self.head.comments + (0 if squeezed else self.head.blank)
+        spaced = self.head.delimiter == " "  # then blank lines are removed from the stream
+        self._skipped = self.head.comments + (0 if spaced else self.head.blank)
 
     def pieces(self, places: Places) -> Iterator[Piece]:
-        """Only the used columns are converted. Raises DataError naming the row and column."""
+        """Reads the used columns; the others are not converted.
+
+        Raises DataError, naming the row and the column, for a cell that is no number, for text
+        that is not UTF-8, and for a row with too many or too few fields.
+        """
         if self.head.first is None:
             return
         row = 0
+        ragged: list[pyarrow.csv.InvalidRow] = []
         with reading(self.file), open_bytes(self.path) as stream:
             try:
-                for batch in self._stream(stream, places):
+                for batch in self._batches(stream, places, ragged):
                     if not batch.num_rows:
                         continue
 
@@ -65,31 +68,38 @@ class CsvTable:
                     yield arrow_piece(self.file, self.names, places, column, row, text_label)
                     row += batch.num_rows
             except pa.ArrowInvalid as error:
-                raise self._fault(str(error), places) from None
+                raise self._fault(str(error), ragged, places).located(self.file) from None
 
-    def _stream(self, stream: Any, places: Places) -> Any:
-        # Columns are called by position, so that names may repeat or be empty. One thread: only
-        # then does pyarrow tell the row at fault.
-        spaced = self.head.delimiter == " "
-        source: Any = pa.PythonFile(_Squeezed(stream), "r") if spaced else stream
-        width = len(self.names)
-        columns = [str(place) for place in places.used]
+    def _batches(
+        self, stream: Any, places: Places, ragged: list[pyarrow.csv.InvalidRow]
+    ) -> pyarrow.csv.CSVStreamingReader:
+        """Batches of the used columns; a row of another width is put into ``ragged``."""
+
+        def refuse(row: pyarrow.csv.InvalidRow) -> Literal["error"]:
+            ragged.append(row)
+            return "error"
+
+        if self.head.delimiter == " ":
+            stream = pa.TransformInputStream(stream, _SpaceSqueezer())
         return pyarrow.csv.open_csv(
-            source,
+            stream,
             read_options=pyarrow.csv.ReadOptions(
-                use_threads=False,
+                use_threads=False,  # with threads pyarrow does not give the row at fault
                 block_size=BLOCK,
-                column_names=[str(place) for place in range(width)],
+                # by position, so that names may repeat or be empty
+                column_names=[str(place) for place in range(len(self.names))],
                 # else a blank line would be skipped in place of the names
                 skip_rows=self._skipped,
                 skip_rows_after_names=int(self.head.named_by_line),
             ),
             parse_options=pyarrow.csv.ParseOptions(
-                delimiter=self.head.delimiter, newlines_in_values=True
+                delimiter=self.head.delimiter,
+                newlines_in_values=True,
+                invalid_row_handler=refuse,
             ),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types={str(place): self._type(place, places) for place in places.used},
-                include_columns=columns,
+                include_columns=[str(place) for place in places.used],
                 strings_can_be_null=False,
                 decimal_point=self.head.decimal,
             ),
@@ -103,74 +113,71 @@ class CsvTable:
             return pa.bool_()
         return pa.float64()
 
-    def _fault(self, message: str, places: Places) -> DataError:
-        """The one line that names the place at fault."""
-        if found := BAD_VALUE.search(message):
-            place, value = int(found[1]), found[3]
-            row = self._row(found[2])
-            weight = place == places.weight
-            if THOUSANDS.fullmatch(value):
-                return DataError(
-                    f"{self.file}: column {quoted(self.names[place])}: {quoted(value)} in row"
-                    f" {row or 'unknown'} may be a decimal or thousands: write decimals with a"
-                    " point, and thousands without a comma"
-                )
-            if row == 1:  # the whole column is text
-                return not_numbers(self.file, self.names[place], value, row, weight=weight)
-            out = (
-                "" if weight else f" or drop the column with --exclude {option(self.names[place])}"
-            )
+    def _fault(
+        self, message: str, ragged: list[pyarrow.csv.InvalidRow], places: Places
+    ) -> DataError:
+        """The error that names the place at fault, by pyarrow's message and the rows refused."""
+        # cells first: a block with a ragged row may have been parsed ahead of one with a bad cell
+        if cell := BAD_NUMBER.search(message):
+            return self._bad_number(int(cell[1]), self._row(cell[2]), cell[3], places)
+        if cell := BAD_TEXT.search(message):
             return DataError(
-                f"{self.file}: column {quoted(self.names[place])}: {quoted(value)} in "
-                f"row {row or 'unknown'} is not a number: correct the cell{out}"
+                f"column {quoted(self.names[int(cell[1])])} in row {self._row(cell[2])} is not"
+                " UTF-8 text: save the file as UTF-8"
             )
-        if found := BAD_TEXT.search(message):
+        if ragged:
+            row = ragged[0]
+            fields = f"{row.actual_columns} field{'s' * (row.actual_columns != 1)}"
             return DataError(
-                f"{self.file}: column {quoted(self.names[int(found[1])])} in "
-                f"row {self._row(found[2]) or 'unknown'} is not UTF-8 text"
-            )
-        if found := RAGGED.search(message):
-            fields = f"{found[3]} field" + "s" * (found[3] != "1")
-            return DataError(
-                f"{self.file}: row {self._row(found[1]) or 'unknown'} has {fields}, the first line "
-                f"has {found[2]} (delimiter {printable(repr(self.head.delimiter))})"
+                f"row {self._row(row.number)} has {fields}, but the first line has"
+                f" {row.expected_columns} (delimiter {printable(repr(self.head.delimiter))}):"
+                " correct the row, or put text that holds the delimiter in quotation marks"
             )
         if "straddl" in message:
             return DataError(
-                f"{self.file} is no table of text: a row is longer than {BLOCK} bytes: is a "
-                "quotation mark left open?"
+                f"this is no table of text: a row is longer than {BLOCK} bytes; is a quotation"
+                " mark not closed?"
             )
-        return DataError(f"{self.file} cannot be read: {one_line(ValueError(message))}")
+        return DataError(f"cannot be read: {one_line(ValueError(message))}")
 
-    def _row(self, number: str | None) -> int | None:
-        """pyarrow counts skipped lines and the line of names, we do not."""
-        return (
-            None if number is None else int(number) - self._skipped - int(self.head.named_by_line)
+    def _bad_number(self, place: int, row: str, value: str, places: Places) -> DataError:
+        name, weight = self.names[place], place == places.weight
+        if THOUSANDS.fullmatch(value):
+            return DataError(
+                f"column {quoted(name)} in row {row} holds {quoted(value)}, which may have a"
+                " decimal comma or a comma between thousands: write decimals with a point, and"
+                " thousands without a comma"
+            )
+        if row == "1":  # then the whole column is text
+            example = f"{quoted(value)} in row 1"
+            return not_numbers(name, "text", weight=weight, example=example)
+        exclude = "" if weight else f", or leave the column out with {advise_exclusion(name)}"
+        return DataError(
+            f"column {quoted(name)} in row {row} holds {quoted(value)}, which is not a number:"
+            f" correct the cell{exclude}"
         )
 
+    def _row(self, line: str | int | None) -> str:
+        """The number of a row for a message; pyarrow counts skipped lines and the names as well."""
+        if line is None:
+            return "unknown"
+        return str(int(line) - self._skipped - int(self.head.named_by_line))
 
-class _Squeezed(io.RawIOBase):
-    """A byte stream whose runs of white space are read as single spaces, blank lines left out."""
 
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-        self.tail = b""  # what the white space at the end of the last chunk means: one byte
+class _SpaceSqueezer:
+    """Replaces each run of white space by one space and drops blank lines, chunk by chunk."""
+
+    def __init__(self) -> None:
+        self.tail = b""  # the white space at the end of the last chunk, as one byte
         self.started = False
 
-    def read(self, size: int = -1) -> bytes:
-        """At most ``size`` bytes; nothing only at the end."""
-        while chunk := self.stream.read(size - 1 if size > 1 else size):
-            text = self.tail + chunk
-            body = text.rstrip(b" \t\r\n")
-            rest = text[len(body) :]  # a run that may go on in the next chunk
-            self.tail = b"\n" if rest.strip(b" \t") else b" " if rest else b""
-            if not self.started:
-                body = body.lstrip()
-            if body:
-                self.started = True
-                body = re.sub(rb"[ \t]*[\r\n][ \t\r\n]*", b"\n", body)
-                return re.sub(rb"[ \t]+", b" ", body)
-        return b""
-
-    def readable(self) -> bool:
-        return True
+    def __call__(self, chunk: Any) -> bytes:
+        text = self.tail + bytes(chunk)
+        body = text.rstrip(b" \t\r\n")
+        rest = text[len(body) :]  # a run that may go on in the next chunk
+        self.tail = b"\n" if rest.strip(b" \t") else b" " if rest else b""
+        if not self.started:
+            body = body.lstrip()
+            self.started = bool(body)
+        body = re.sub(rb"[ \t]*[\r\n][ \t\r\n]*", b"\n", body)
+        return re.sub(rb"[ \t]+", b" ", body)

@@ -1,4 +1,4 @@
-"""What every file format offers: its columns' names, and pieces of the columns asked for."""
+"""The interface of a file format: names of its columns, and pieces of the columns asked for."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ from onnxtaylor.errors import DataError, OnnxTaylorError, printable
 
 __all__ = ["Piece", "Table", "one_line", "reading", "rows_per_piece"]
 
-CELLS = 1 << 18  # numbers per piece: 2 MiB, whatever the number of columns
+CELLS = 1 << 18  # numbers in a piece: 2 MiB, whatever the number of columns
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Consecutive rows of one file: x (B, n), weights (B,) or None, labels (B,) or None.
+    """Consecutive rows of one file.
 
-    Numbers may still be NaN or infinite; labels are complete.
+    Parameters
+    ----------
+    x
+        Features, shape (B, n); may still be NaN or infinite.
+    weights
+        Shape (B,), may still be NaN or infinite; None if no column is the weight.
+    labels
+        Class names, shape (B,), none missing; None if no column is the label.
     """
 
     x: Floats
@@ -29,15 +36,15 @@ class Piece:
 
 
 class Table(Protocol):
-    """One file."""
+    """One file, opened as a table of events."""
 
     @property
     def file(self) -> str:
-        """Its name, fit for messages."""
+        """Name of the file, fit for messages."""
 
     @property
     def names(self) -> Sequence[str]:
-        """Names of its columns, in the order of the file."""
+        """Names of all columns, in the order of the file."""
 
     @property
     def candidates(self) -> Sequence[str]:
@@ -45,43 +52,47 @@ class Table(Protocol):
 
     @property
     def hint(self) -> str:
-        """Why columns may be missing, for a message that counts them; mostly empty."""
+        """Why columns may be missing, for the message that there are too few; mostly empty."""
 
     @property
     def positional(self) -> bool:
-        """Whether the names are only positions, "0", "1", …: the file has no names."""
+        """Whether the file has no names, so that its columns are called "0", "1", …."""
 
     def pieces(self, places: Places) -> Iterator[Piece]:
-        """The used columns, from the first row to the last, in pieces of bounded size."""
+        """Reads the used columns, from the first row to the last, in pieces of bounded size.
+
+        Raises DataError, naming the file, the column and the row at fault.
+        """
 
 
 def rows_per_piece(columns: int) -> int:
-    """Rows that hold about a million numbers, and 256 at least."""
+    """Number of rows of so many columns that hold 2 MiB of numbers, at least 256."""
     return max(256, CELLS // max(columns, 1))
 
 
 @contextmanager
 def reading(file: str) -> Iterator[None]:
-    """Turns whatever a reader raises into one DataError that names the file."""
+    """Replaces whatever a reader raises by a DataError of one line that names the file."""
     try:
         yield
     except OnnxTaylorError:
         raise
     except FileNotFoundError:
-        raise DataError(f"{file}: no such file") from None
+        raise DataError("no such file").located(file) from None
     except IsADirectoryError:
         raise DataError(f"{file} is a directory: name the files in it") from None
     except EOFError:
-        raise DataError(f"{file} ends early: it is truncated or damaged") from None
+        raise DataError(f"{file} ends early: it is damaged or incomplete") from None
     except Exception as error:
         # A damaged file makes the libraries raise nearly anything: NumPy alone a TokenError, a
-        # SystemError and an OverflowError. The cause stays attached for whoever debugs a reader.
-        raise DataError(f"{file} cannot be read: {one_line(error)}") from error
+        # SystemError and an OverflowError. The cause stays attached, for debugging a reader.
+        hint = "" if getattr(error, "errno", None) else "; is the file damaged or incomplete?"
+        raise DataError(f"{file} cannot be read: {one_line(error)}{hint}") from error
 
 
 def one_line(error: BaseException) -> str:
-    """What a library says, as one line."""
+    """Message of a library's error, as one line."""
     text = getattr(error, "strerror", None) or str(error)
     if not text or not isinstance(error, (OSError, ValueError)):
         text = f"{type(error).__name__} {text}"
-    return printable(" ".join(str(text).split()), 200)
+    return printable(" ".join(str(text).split()).removesuffix("."), 200)

@@ -17,10 +17,10 @@ __all__ = ["IpcTable"]
 
 
 class IpcTable:
-    """An ``.arrow``, ``.feather`` or ``.ipc`` file, in the file or the stream format.
+    """An ``.arrow``, ``.feather`` or ``.ipc`` file, in the file or the stream format: a ``Table``.
 
-    An uncompressed file is read in place; of a compressed one a record batch is held at once.
-    Raises DataError where it cannot be opened.
+    An uncompressed file is read in place; of a compressed one, one record batch is held at a time.
+    Raises DataError if it cannot be opened.
     """
 
     positional = False
@@ -34,7 +34,7 @@ class IpcTable:
         self.hint = self._elements.hint
 
     def pieces(self, places: Places) -> Iterator[Piece]:
-        """The used columns, checked: a damaged file must not crash the run."""
+        """Reads the used columns. Raises DataError, naming the column and the row."""
         row, used = 0, self._elements.origins(places.used)
         rows = rows_per_piece(len(places.used))
         with reading(self.file), pa.memory_map(str(self.path)) as source:
@@ -42,6 +42,7 @@ class IpcTable:
             for batch in _batches(_reader(source)):
                 for start in range(0, batch.num_rows, rows):
                     part = batch.slice(start, rows).select(used)
+                    # a damaged file may point anywhere: reading it would crash the process
                     part.validate(full=True)
 
                     def column(origin: int, part: Any = part) -> Any:
@@ -61,7 +62,7 @@ def _reader(source: Any) -> Any:
 
 
 def _first(reader: Any, place: int) -> Any:
-    """The first event's value in a column."""
+    """Value of a column at the first event, None if there is no event."""
     for batch in _batches(reader):
         if batch.num_rows:
             batch.select([place]).validate(full=True)

@@ -17,17 +17,28 @@ from onnxtaylor.errors import DataError, printable
 
 __all__ = ["Elements"]
 
-MOST = 2**14  # elements of a list
+MOST = 2**14  # elements of a list; longer ones are no features
 
 Array = Any  # pyarrow.Array of any type: the stubs have one class for each
 
 
 class Elements:
-    """The columns of an Arrow schema, lists of numbers element by element.
+    """Columns of an Arrow schema, with one column for each element of a list of numbers.
 
-    ``first_list(place)`` reads the first event's list of a column of the file, None where there is
-    no event. ``names`` are those of the elements and of all other columns; ``hint`` says which
-    columns hold lists of something else.
+    Parameters
+    ----------
+    schema
+        Names and types of the file's columns.
+    first_list
+        ``first_list(place)`` reads the first event's list of the file's column at a position; it
+        gives None if there is no event.
+
+    Attributes
+    ----------
+    names
+        Names of the elements and of all other columns.
+    hint
+        Which columns hold lists of something else, for a message; empty if there are none.
     """
 
     def __init__(self, schema: pa.Schema, first_list: Callable[[int], Any]) -> None:
@@ -44,52 +55,61 @@ class Elements:
                 continue
             self.names += tuple(f"{name}[{k}]" for k in range(length))
             self._origins += [(place, k, length) for k in range(length)]
-        self.hint = f"{'; '.join(others[:3])}: write a column for each number" if others else ""
+        advice = "save a column for each number"
+        self.hint = f"{' and '.join(others[:3])}: {advice}" if others else ""
 
     def origins(self, places: Sequence[int]) -> list[int]:
-        """The columns of the file that these are read from, each once, in the file's order."""
+        """Positions of the file's columns that hold these columns, each once, in order."""
         return sorted({self._origins[place][0] for place in places})
 
     def reader(self, file: str, column: Callable[[int], Array], row: int) -> Callable[[int], Array]:
-        """A function of a place that gives its values in a batch behind ``row`` rows of the file.
+        """Returns a function that gives the values (B,) of a column of a batch by its position.
 
-        ``column`` gives the batch's columns by their places in the file. Raises DataError where
-        lists of a column are of different lengths.
+        Parameters
+        ----------
+        file
+            Name of the file, for messages.
+        column
+            ``column(origin)`` gives the batch's column at a position in the file.
+        row
+            Number of the file's rows before the batch.
+
+        The function raises DataError if lists of a column have different lengths.
         """
-        found: dict[int, Array] = {}
+        checked: dict[int, Array] = {}
 
         def values(place: int) -> Array:
             origin, element, length = self._origins[place]
-            if origin not in found:
-                found[origin] = column(origin)
+            if origin not in checked:
+                checked[origin] = column(origin)
                 if element is not None:
                     name = self.names[place].rpartition("[")[0]
-                    _check_lengths(file, name, found[origin], length, row)
-            whole = found[origin]
+                    _check_lengths(file, name, checked[origin], length, row)
+            whole = checked[origin]
             return whole if element is None else pc.list_element(whole, element)
 
         return values
 
 
 def _length(kind: Any, place: int, first_list: Callable[[int], Any]) -> int | None:
-    """The number of elements of a list column, None of another one."""
+    """Number of elements of a column of lists; None for another column."""
     fixed = types.is_fixed_size_list(kind)
     if not (fixed or types.is_list(kind) or types.is_large_list(kind)):
         return None
     inner = kind.value_type
     if not (types.is_floating(inner) or types.is_integer(inner) or types.is_boolean(inner)):
         return None
-    found = None if fixed else first_list(place)
-    length = int(kind.list_size) if fixed else 0 if found is None else len(found)
+    length = int(kind.list_size) if fixed else len(first_list(place) or ())
     return length if 0 < length <= MOST else None
 
 
 def _check_lengths(file: str, name: str, lists: Array, length: int, row: int) -> None:
     counts: Array = pc.list_value_length(lists)
-    others = set(counts.unique().to_pylist()) - {length, None}  # a missing list is missing values
-    if others:
-        k = next(k for k, count in enumerate(counts.to_pylist()) if count in others)
+    # null where the list is missing: its elements are missing values
+    different: Array = pc.not_equal(counts, pa.scalar(length))
+    k = pc.index(different, True).as_py()
+    if k >= 0:
         raise DataError(
-            f"{file}: column {quoted(name)} in row {row + k + 1} has {counts[k]} elements, the"
-            f" first row has {length}: write lists of one length"
-        )
+            f"column {quoted(name)} in row {row + k + 1} has {counts[k]} elements, but the first"
+            f" row has {length}: save lists of equal length"
+        ).located(file)

@@ -27,7 +27,17 @@ __all__ = ["FeatureMoments"]
 
 @dataclass(frozen=True, eq=False)
 class FeatureMoments:
-    """The sums of n features: all arrays of shape (n,); ``mass`` is Σ abs(w)."""
+    """Sums over the events of n features; all arrays have shape (n,).
+
+    Parameters
+    ----------
+    pivot
+        The point p that the sums are taken about.
+    mass
+        Σ abs(w).
+    s0, s1, s2
+        The sums S0, S1 and S2 of the module's formulas.
+    """
 
     pivot: Floats
     mass: Floats
@@ -37,7 +47,17 @@ class FeatureMoments:
 
     @classmethod
     def of(cls, x: Floats, w: Floats, valid: npt.NDArray[np.bool_] | None) -> FeatureMoments:
-        """The sums of one batch: x (B, n), w (B,), and which entries count (B, n), or all."""
+        """Returns the sums of one batch.
+
+        Parameters
+        ----------
+        x
+            Features, shape (B, n).
+        w
+            Weights, shape (B,).
+        valid
+            Mask of the entries that count, shape (B, n); None if all count.
+        """
         absolute = np.abs(w)
         if valid is None:
             kept = x
@@ -50,7 +70,7 @@ class FeatureMoments:
         centred = x - pivot
         if valid is not None:
             centred[~valid] = 0.0
-        # the sum of large numbers is rounded, the sum of what is left over it is not
+        # a second time: the mean of large numbers is rounded, the mean of the small rest is not
         shift = np.divide(absolute @ centred, mass, out=np.zeros_like(mass), where=mass > 0)
         moved = pivot + shift
         centred -= moved - pivot
@@ -59,7 +79,7 @@ class FeatureMoments:
         return cls(moved, mass, s0, w @ centred, w @ np.square(centred))
 
     def merge(self, other: FeatureMoments) -> FeatureMoments:
-        """The sums of both."""
+        """Returns the sums over the events of both."""
         mass = self.mass + other.mass
         share = np.divide(other.mass, mass, out=np.zeros_like(mass), where=mass > 0)
         pivot = self.pivot + (other.pivot - self.pivot) * share
@@ -67,11 +87,11 @@ class FeatureMoments:
         return FeatureMoments(pivot, mass, a.s0 + b.s0, a.s1 + b.s1, a.s2 + b.s2)
 
     def mean(self) -> Floats:
-        """μ, NaN where Σw ≤ 0."""
+        """Weighted mean μ (n,); NaN where Σw ≤ 0."""
         return self.pivot + self._ratio(self.s1)
 
     def variance(self) -> Floats:
-        """σ², NaN where Σw ≤ 0; negative weights can make it negative."""
+        """Weighted variance σ² (n,), NaN where Σw ≤ 0; negative if negative weights make it so."""
         return self._ratio(self.s2) - np.square(self._ratio(self.s1))
 
     def _ratio(self, s: Floats) -> Floats:

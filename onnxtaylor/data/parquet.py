@@ -19,7 +19,10 @@ BUFFER = 1 << 17  # bytes of compressed pages held per column
 
 
 class ParquetTable:
-    """A ``.parquet`` file, lists element by element. Raises DataError where it cannot be opened."""
+    """A ``.parquet`` file: a ``Table`` with a column for each element of a list.
+
+    Raises DataError if it cannot be opened.
+    """
 
     positional = False
 
@@ -33,7 +36,7 @@ class ParquetTable:
         self.hint = self._elements.hint
 
     def pieces(self, places: Places) -> Iterator[Piece]:
-        """Only the used columns are read."""
+        """Reads the used columns alone. Raises DataError, naming the column and the row."""
         row = 0
         with reading(self.file), self._open() as parquet:
             batches = parquet.iter_batches(
@@ -44,18 +47,18 @@ class ParquetTable:
             for batch in batches:
                 if not batch.num_rows:
                     continue
-                # by name: asking for 'a' also brings a column called 'a.b'
-                found = batch.schema.names
+                # by name: pyarrow reads a column 'a.b' as well where it is asked for 'a'
+                names = batch.schema.names
 
-                def column(origin: int, batch: Any = batch, found: Sequence[str] = found) -> Any:
-                    return batch.column(found.index(self._columns[origin]))
+                def column(origin: int, batch: Any = batch, names: Sequence[str] = names) -> Any:
+                    return batch.column(names.index(self._columns[origin]))
 
                 values = self._elements.reader(self.file, column, row)
                 yield arrow_piece(self.file, self.names, places, values, row)
                 row += batch.num_rows
 
     def _first(self, parquet: pq.ParquetFile, place: int) -> Any:
-        """The first event's value in a column."""
+        """Value of a column at the first event, None if there is no event."""
         name = self._columns[place]
         for batch in parquet.iter_batches(1, columns=[name], use_threads=False):
             if batch.num_rows:
@@ -63,5 +66,5 @@ class ParquetTable:
         return None
 
     def _open(self) -> pq.ParquetFile:
-        # pre_buffer would hold a row group's used columns at once
+        # pre_buffer would hold the used columns of a whole row group in memory
         return pq.ParquetFile(self.path, pre_buffer=False, buffer_size=BUFFER)

@@ -1,4 +1,4 @@
-"""Pieces of any size to batches of one size, so that nothing depends on how data is cut."""
+"""Pieces of any size to batches of one size, so that no result depends on how data are cut."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ import numpy as np
 from onnxtaylor.data.source import Batch
 from onnxtaylor.errors import OptionError
 
-__all__ = ["check_size", "rechunk"]
+__all__ = ["check_size", "cut", "rechunk"]
 
 
 def check_size(size: int) -> None:
-    """Raises OptionError unless a batch has one event at least."""
+    """Raises OptionError if a batch would have no event."""
     if size < 1:
-        raise OptionError(f"batch size {size}: a batch needs one event at least")
+        raise OptionError(f"must be at least 1, got {size}", option="batch_size")
 
 
 def rechunk(pieces: Iterable[Batch], size: int) -> Iterator[Batch]:
-    """The same events in the same order, exactly ``size`` a batch; the last may have fewer."""
+    """Joins and cuts batches so that each has exactly ``size`` events; the last may have fewer.
+
+    The events stay in order. Raises OptionError for a size below 1.
+    """
     check_size(size)
     pending: list[Batch] = []
-    held = 0
+    held = 0  # events in pending
     for piece in pieces:
         start = 0
         while start < len(piece):
@@ -31,20 +34,20 @@ def rechunk(pieces: Iterable[Batch], size: int) -> Iterator[Batch]:
             held += stop - start
             start = stop
             if held == size:
-                yield _joined(pending)
+                yield _join(pending)
                 pending, held = [], 0
     if pending:
-        yield _joined(pending)
+        yield _join(pending)
 
 
 def cut(batch: Batch, start: int, stop: int) -> Batch:
-    """Events start…stop−1 of a batch, as views."""
+    """Returns the events from ``start`` to before ``stop`` of a batch, as views."""
     part = slice(start, stop)
     labels = None if batch.labels is None else batch.labels[part]
     return Batch(batch.x[part], batch.weights[part], labels, batch.numbers[part])
 
 
-def _joined(parts: list[Batch]) -> Batch:
+def _join(parts: list[Batch]) -> Batch:
     if len(parts) == 1:
         return parts[0]
     labels = [part.labels for part in parts if part.labels is not None]

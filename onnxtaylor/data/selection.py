@@ -1,4 +1,4 @@
-"""A part of the events: the first, or a random sample. Events keep their numbers."""
+"""A part of the events: the first ones, or a random sample. Events keep their numbers."""
 
 from __future__ import annotations
 
@@ -11,42 +11,64 @@ from onnxtaylor.data.rechunk import check_size, cut, rechunk
 from onnxtaylor.data.source import Batch, DerivedSource, EventSource
 from onnxtaylor.errors import OptionError
 
-__all__ = ["FirstEvents", "SampledEvents", "first_events", "sampled"]
+__all__ = ["FirstEvents", "SampledEvents", "first_events", "sample_events"]
 
 BLOCK = 1 << 20  # event numbers drawn at a time: part of what a seed means
 LIMIT = 10**9  # NumPy's hypergeometric draws go no further
 
 
 def first_events(source: EventSource, count: int) -> FirstEvents:
-    """The first ``count`` events, or all if there are fewer. Raises OptionError for count < 1."""
+    """Returns a source of the first ``count`` events, or of all if there are fewer.
+
+    Raises OptionError for a count below 1.
+    """
     return FirstEvents(source, count)
 
 
-def sampled(source: EventSource, total: int, count: int, seed: int) -> SampledEvents:
-    """A random sample without replacement of ``count`` of the ``total`` events of a source.
+def sample_events(source: EventSource, total: int, count: int, seed: int) -> SampledEvents:
+    """Returns a source of a random sample, without replacement, of another source.
 
-    The events stay in order. A sample depends on (total, count, seed) alone, not on batch sizes
-    or files. All events are taken if count ≥ total. Raises OptionError for count < 1, a negative
-    seed, or a total from 10⁹ on.
+    The events stay in order. The sample depends on (total, count, seed) alone, not on batch sizes
+    or files.
+
+    Parameters
+    ----------
+    source
+        The data.
+    total
+        Number of the events in the data.
+    count
+        Number of events in the sample; all are taken if it is ``total`` or more.
+    seed
+        Random seed, 0 or larger.
+
+    Raises
+    ------
+    OptionError
+        The count is below 1, the seed is negative, or the total is 10⁹ or more.
     """
     return SampledEvents(source, total, count, seed)
 
 
 class _Part(DerivedSource):
-    """Some of a source's events."""
+    """A source of a number of events of another source; ``option`` names where it is asked for."""
+
+    option = ""
 
     def __init__(self, source: EventSource, count: int) -> None:
         if count < 1:
-            raise OptionError(f"{count} events: one at least is needed")
+            raise OptionError(f"must be at least 1, got {count}", option=self.option)
         super().__init__(source)
         self._count = count
 
 
 class FirstEvents(_Part):
-    """See ``first_events``."""
+    """Source of the first events: see ``first_events``."""
+
+    option = "events"
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """The events, ``size`` a batch; the source is not read further than they need."""
+        """Reads the events, ``size`` in a batch, and nothing of the source behind them."""
         check_size(size)
         return self._cut(size)
 
@@ -60,24 +82,31 @@ class FirstEvents(_Part):
 
 
 class SampledEvents(_Part):
-    """See ``sampled``."""
+    """Source of a random sample: see ``sample_events``."""
+
+    option = "sample"
 
     def __init__(self, source: EventSource, total: int, count: int, seed: int) -> None:
         super().__init__(source, count)
         if seed < 0:
-            raise OptionError(f"seed {seed}: a seed is 0 or larger")
+            raise OptionError(f"must be at least 0, got {seed}", option="seed")
         if total >= LIMIT:
-            raise OptionError(f"a sample of {total} events: samples end at {LIMIT}; take the first")
+            raise OptionError(
+                f"needs data of fewer than {LIMIT} events, got {total}: take the first ones with"
+                " events=…",
+                option=self.option,
+            )
         self._total, self._seed = total, seed
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """The sampled events, exactly ``size`` a batch, the last may have fewer."""
+        """Reads the sample, exactly ``size`` events in a batch; the last batch may have fewer."""
         check_size(size)
         if self._count >= self._total:
             return self._source.batches(size)
-        return rechunk(self._chosen(size), size)
+        return rechunk(self._select(size), size)
 
-    def _chosen(self, size: int) -> Iterator[Batch]:
+    def _select(self, size: int) -> Iterator[Batch]:
+        """The sampled events of each batch of the source."""
         drawn = sample_numbers(self._total, self._count, self._seed)
         pending, left = next(drawn), self._count
         for batch in self._source.batches(size):
@@ -86,7 +115,7 @@ class SampledEvents(_Part):
                 pending = np.concatenate([pending, block])
             stop = int(np.searchsorted(pending, last, side="right"))
             if stop:
-                yield _taken(batch, np.searchsorted(batch.numbers, pending[:stop]))
+                yield _at_places(batch, np.searchsorted(batch.numbers, pending[:stop]))
                 pending, left = pending[stop:], left - stop
             if not left:
                 return
@@ -95,10 +124,10 @@ class SampledEvents(_Part):
 
 
 def sample_numbers(total: int, count: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
-    """``count`` of the numbers 0…total−1 without replacement, ascending, in blocks.
+    """Draws ``count`` of the numbers 0…total−1 without replacement, ascending, in blocks.
 
-    How many fall into a block of b of the ``left`` numbers is hypergeometric, so the blocks can be
-    drawn one after the other, and no more than one is held.
+    The number of those that fall into a block of b of the ``left`` numbers is hypergeometric, so
+    the blocks can be drawn one after the other, and no more than one is held in memory.
     """
     random = np.random.default_rng(seed)
     for start in range(0, total, BLOCK):
@@ -112,6 +141,6 @@ def sample_numbers(total: int, count: int, seed: int) -> Iterator[npt.NDArray[np
             return
 
 
-def _taken(batch: Batch, places: npt.NDArray[np.int64]) -> Batch:
+def _at_places(batch: Batch, places: npt.NDArray[np.int64]) -> Batch:
     labels = None if batch.labels is None else batch.labels[places]
     return Batch(batch.x[places], batch.weights[places], labels, batch.numbers[places])

@@ -1,4 +1,4 @@
-"""What every kind of data looks like to the rest of the program: a stream of batches of events."""
+"""The interface of all data: a stream of batches of events."""
 
 from __future__ import annotations
 
@@ -14,11 +14,19 @@ __all__ = ["Batch", "DerivedSource", "EventSource"]
 
 @dataclass(frozen=True)
 class Batch:
-    """Consecutive or selected events.
+    """Some events, in the order of the data.
 
-    ``numbers`` are the events' numbers in the whole data set, counted from 0 in the order of the
-    files: they key the bootstrap, so that any cut of the data gives the same replicates.
-    Shapes: x (B, n) float64, weights (B,) float64, labels (B,) str or None, numbers (B,) int64.
+    Parameters
+    ----------
+    x
+        Features, shape (B, n).
+    weights
+        Event weights, shape (B,).
+    labels
+        Class names, shape (B,); None if the data have no labels.
+    numbers
+        Numbers of the events in the whole data set, shape (B,), counted from 0 in the order of the
+        files. They key the bootstrap, so that any cut of the data gives the same replicates.
     """
 
     x: npt.NDArray[np.float64]
@@ -35,31 +43,31 @@ class EventSource(Protocol):
 
     @property
     def feature_names(self) -> Sequence[str] | None:
-        """Names of the columns of x; None where the data has no names (a bare array)."""
+        """Names of the columns of x; None if the data have no names (a bare array)."""
 
     @property
     def origins(self) -> Sequence[str]:
-        """Where the data comes from: file names, or ``array``."""
+        """Origins of the data: file names, or ``array``."""
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """The events from the first to the last, at most ``size`` at a time.
+        """Reads the events from the first to the last, at most ``size`` in a batch.
 
         Raises DataError, naming the file, column and row, for what cannot be read as numbers.
         """
 
 
 class DerivedSource:
-    """What a source that reads another one has from it: names and origins."""
+    """A source that reads another source, and has its names and origins."""
 
     def __init__(self, source: EventSource) -> None:
         self._source = source
 
     @property
     def feature_names(self) -> Sequence[str] | None:
-        """Those of the source."""
+        """Names of the columns of x, as in the source that is read."""
         return self._source.feature_names
 
     @property
     def origins(self) -> Sequence[str]:
-        """Those of the source."""
+        """Origins of the data, as in the source that is read."""
         return self._source.origins

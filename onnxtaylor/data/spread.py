@@ -1,4 +1,4 @@
-"""The sums that a survey keeps of each feature."""
+"""Sums over the values of each feature, for its mean, standard deviation and range."""
 
 from __future__ import annotations
 
@@ -16,10 +16,19 @@ __all__ = ["FeatureSums"]
 
 @dataclass(frozen=True, eq=False)
 class FeatureSums:
-    """Of n features, arrays of shape (n,): the number of values, their range, their moments.
+    """Number of values, range and moments of n features; arrays have shape (n,).
 
-    ``low`` and ``high`` are ±Inf where a feature has no value yet. ``largest`` looks at missing
-    entries too, since they are fed to the model as they are.
+    Parameters
+    ----------
+    count
+        Number of values that are not missing.
+    low, high
+        Their range; +Inf and −Inf if a feature has no value yet.
+    largest
+        Largest abs(x) of all entries: missing ones too, since they are fed to the model as they
+        are, but not NaN.
+    weighted, plain
+        Weighted and unweighted moments of the values that are not missing.
     """
 
     count: npt.NDArray[np.int64]
@@ -31,7 +40,7 @@ class FeatureSums:
 
     @classmethod
     def of(cls, batch: Batch, missing: float | None) -> FeatureSums:
-        """The sums of one batch."""
+        """Returns the sums of one batch; ``missing`` is the value of missing entries."""
         x, w = batch.x, batch.weights
         absent = is_missing(x, missing)
         valid = ~absent if absent.any() else None
@@ -40,7 +49,7 @@ class FeatureSums:
         else:
             low = np.where(valid, x, np.inf).min(axis=0)
             high = np.where(valid, x, -np.inf).max(axis=0)
-        with np.errstate(over="ignore", invalid="ignore"):  # finalize's caller looks for Inf
+        with np.errstate(over="ignore", invalid="ignore"):  # the survey reports Inf at its end
             plain = FeatureMoments.of(x, np.ones_like(w), valid)
             weighted = plain if (w == 1.0).all() else FeatureMoments.of(x, w, valid)
         return cls(
@@ -53,7 +62,7 @@ class FeatureSums:
         )
 
     def merge(self, other: FeatureSums) -> FeatureSums:
-        """The sums of both."""
+        """Returns the sums over the events of both."""
         with np.errstate(over="ignore", invalid="ignore"):
             return FeatureSums(
                 self.count + other.count,
@@ -65,13 +74,16 @@ class FeatureSums:
             )
 
     def location(self) -> Floats:
-        """The weighted mean; unweighted where Σw ≤ 0, NaN without a value."""
+        """Weighted mean (n,); unweighted where Σw ≤ 0, NaN without a value."""
         with np.errstate(over="ignore", invalid="ignore"):
             mean, plain = self.weighted.mean(), self.plain.mean()
         return np.where(self._constant, self.low, np.where(np.isnan(mean), plain, mean))
 
     def deviation(self, *, negative: bool) -> Floats:
-        """The weighted std; unweighted where negative weights leave no positive σ²."""
+        """Weighted standard deviation (n,); unweighted where negative weights leave no positive σ².
+
+        ``negative`` says whether any weight is negative.
+        """
         with np.errstate(over="ignore", invalid="ignore"):
             variance = self.weighted.variance()
         unsound = np.isnan(variance) | ((variance <= 0) & negative)
@@ -79,7 +91,7 @@ class FeatureSums:
         return np.where(self._constant, 0.0, std)
 
     def spread(self) -> Floats:
-        """The unweighted std, else max abs(x), else 1: the size of a step, never 0."""
+        """Size of a step (n,), never 0: the unweighted σ, or max abs(x) if σ is 0, or 1."""
         size = np.where(self.count > 0, np.maximum(np.abs(self.low), np.abs(self.high)), 0.0)
         std = np.where(self.count > 1, self._plain_deviation(), 0.0)
         return np.where(std > 0, std, np.where(size > 0, size, 1.0))
@@ -87,7 +99,7 @@ class FeatureSums:
     def _plain_deviation(self) -> Floats:
         with np.errstate(over="ignore", invalid="ignore"):
             variance = self.plain.variance()
-        # a constant must give 0, whatever is left of rounding
+        # a constant must give 0, without what rounding leaves
         return np.where(self._constant, 0.0, np.sqrt(np.maximum(variance, 0.0)))
 
     @property

@@ -1,4 +1,4 @@
-"""One pass over the data before the work: every cell is checked, and what scales need is summed.
+"""One pass over the data before the work: checks every cell and sums what scales and steps need.
 
     μ_i = Σ w x_i / Σ w        σ_i² = Σ w (x_i − μ_i)² / Σ w
 
@@ -23,11 +23,11 @@ from onnxtaylor.errors import DataError
 
 __all__ = ["ClassSums", "Survey", "SurveyAccumulator", "survey"]
 
-CLASSES = 100  # more are hardly class labels
+CLASSES = 100  # with more classes the column is hardly a class label
 
 
 class ClassSums(NamedTuple):
-    """The events of one class: their number, Σw and Σw²."""
+    """Sums over the events of one class: their number, Σw and Σw²."""
 
     events: int
     sum_weight: float
@@ -36,16 +36,31 @@ class ClassSums(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """What the data is made of; arrays have shape (n,), one entry per feature.
+    """Summary of the data; arrays have shape (n,), one entry per feature, unless noted.
 
-    ``mean``, ``std``, ``min`` and ``max`` leave missing values out, ``missing`` counts them: a
-    feature that is missing in every event has NaN there. Where negative weights leave σ² ≤ 0 the
-    std is unweighted; where they leave Σw ≤ 0 of a feature's values, the mean too. ``spread`` is
-    the unweighted std, or max abs(x) where that is 0, or 1 where that is 0 too: never 0.
-    ``largest`` is max abs(x) over all entries, missing ones included unless they are NaN.
-    ``classes`` is sorted, by number where all names are numbers; empty without labels.
-    ``whole`` tells the features all of whose values are whole numbers, ``one_hot`` the groups of
-    columns of 0 and 1 that sum to 1 at every event; ``sample`` (S, n) are some events.
+    Parameters
+    ----------
+    events, sum_weight, sum_weight2
+        Number of the events, Σw and Σw².
+    mean, std, min, max
+        Statistics of the values that are not missing, in the feature's unit; NaN for a feature that
+        is missing at every event. If negative weights leave σ² ≤ 0, the std is unweighted; if they
+        leave Σw ≤ 0 of a feature's values, the mean is unweighted too.
+    missing
+        Number of the missing values.
+    spread
+        Size of a step in each feature, never 0: the unweighted std, or max abs(x) if that is 0, or
+        1 if that is 0 too.
+    largest
+        max abs(x) over all entries; missing ones are included, unless they are NaN.
+    classes
+        Sums for each class, sorted (by number if all names are numbers); empty without labels.
+    whole
+        Whether all values of a feature are whole numbers.
+    one_hot
+        Groups of columns of 0 and 1 that sum to 1 at every event, as positions.
+    sample
+        Some of the events, shape (S, n).
     """
 
     events: int
@@ -71,13 +86,24 @@ def survey(
     progress: Callable[[int], None] | None = None,
     batch: int = 65536,
 ) -> Survey:
-    """Reads all events once.
+    """Reads all events once, and summarizes them.
 
-    ``missing`` is the value that stands for a missing entry, perhaps NaN. ``progress`` is called
-    after each batch with the number of events read so far.
+    Parameters
+    ----------
+    source
+        The data.
+    missing
+        Value that stands for a missing entry; may be NaN.
+    progress
+        Called after each batch with the number of events read so far.
+    batch
+        Number of events that are read at a time.
 
-    Raises DataError for what the source cannot read, no events, Σw ≤ 0 of all events or of a
-    class, more than 100 classes, and values whose squares overflow.
+    Raises
+    ------
+    DataError
+        The source cannot be read, there are no events, Σw ≤ 0 of all events or of a class, there
+        are more than 100 classes, or squares of values overflow.
     """
     sums = SurveyAccumulator(missing)
     for part in source.batches(batch):
@@ -88,7 +114,10 @@ def survey(
 
 
 class SurveyAccumulator:
-    """A survey in the making: update with batches, merge with another, finalize."""
+    """Survey of a stream: update it with batches, merge it with another, finalize it.
+
+    ``missing`` is the value that stands for a missing entry.
+    """
 
     def __init__(self, missing: float | None = None) -> None:
         self.missing_value = missing
@@ -116,7 +145,7 @@ class SurveyAccumulator:
         self._traits.update(batch)
 
     def merge(self, other: SurveyAccumulator) -> None:
-        """Adds what the other has seen."""
+        """Adds the events of another. Raises DataError for the 101st class."""
         self.events += other.events
         self._total = _added(self._total, other._total)
         self._negative |= other._negative
@@ -132,9 +161,9 @@ class SurveyAccumulator:
             self._traits.merge(other._traits)
 
     def finalize(self, names: Sequence[str] | None = None) -> Survey:
-        """The survey of all events seen. Raises DataError as ``survey`` does."""
+        """Returns the survey of all events so far. Raises DataError as ``survey`` does."""
         if self._sums is None or self._traits is None:
-            raise DataError("there are no events in the data")
+            raise DataError("the data have no events: is this the right file or array?")
         _check_sum("", self._total.sum_weight)
         for name, sums in self.classes.items():
             _check_sum(f"class {quoted(name)}: ", sums.sum_weight)
@@ -163,8 +192,8 @@ class SurveyAccumulator:
         if len(self.classes) > CLASSES:
             some = ", ".join(quoted(label) for label in list(self.classes)[:3])
             raise DataError(
-                f"the label column has more than {CLASSES} distinct values ({some}, …): is it a "
-                "class label?"
+                f"the label has more than {CLASSES} distinct values ({some}, …): is it really a"
+                " class label? Choose another with labels=…"
             )
 
 
@@ -179,25 +208,28 @@ def _added(a: ClassSums, b: ClassSums) -> ClassSums:
 
 
 def _check_sum(what: str, total: float) -> None:
+    """Raises DataError unless a sum of weights is positive and finite; ``what`` names the class."""
     if not 0 < total < np.inf:
         raise DataError(
-            f"{what}the weights sum to {total:.6g}: ⟨t⟩ is a weighted mean and needs a positive sum"
+            f"{what}the weights sum to {total:.6g}, but ⟨t⟩ is a weighted mean and needs a positive"
+            " sum: check the weights, or use more events"
         )
 
 
 def _check_finite(sums: FeatureSums, result: Floats, names: Sequence[str] | None) -> None:
+    """Raises DataError for the first feature whose statistics (n,) overflow."""
     bad = (sums.count > 0) & ~np.isfinite(result)
     if bad.any():
         i = int(bad.argmax())
         name = f"number {i}" if names is None else quoted(names[i])
         raise DataError(
-            f"feature {name} has values up to {sums.largest[i]:.3g}: the sum of their squares "
-            "overflows, so no σ can be given: scale it down"
+            f"feature {name} has values up to {sums.largest[i]:.3g}: the sum of their squares"
+            " overflows, so that σ cannot be computed; divide the feature by a large number"
         )
 
 
 def _sorted(names: Iterable[str]) -> list[str]:
-    """By number where all names are numbers, else as text."""
+    """Class names in order: by number if all are numbers, else as text."""
     names = list(names)
     try:
         return sorted(names, key=lambda name: (float(name), name))

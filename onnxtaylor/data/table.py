@@ -1,4 +1,4 @@
-"""Files to one stream of events: the columns are chosen once, then found in every file by name."""
+"""Files to one stream of events: columns are chosen in the first file, and found by name in all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from onnxtaylor.data.columns import ColumnRequest, Columns, Places, choose, locate, quoted
+from onnxtaylor.data.columns import (
+    ColumnRequest,
+    Columns,
+    Places,
+    choose_columns,
+    locate_columns,
+    quoted,
+)
 from onnxtaylor.data.csv import CsvTable
 from onnxtaylor.data.formats import Piece, Table
 from onnxtaylor.data.ipc import IpcTable
@@ -33,40 +40,47 @@ FORMATS: dict[str, Callable[[Path, str], Table]] = {
     ".feather": IpcTable,
     ".ipc": IpcTable,
 }
-TABLES = ("ROOT", "HDF5", "SQLite", "JSON", "pickle", "Office")  # kinds that may hold one
+TABLES = ("ROOT", "HDF5", "SQLite", "JSON", "pickle", "Office")  # kinds that may hold a table
 COMPRESSED = (".gz", ".bz2", ".zst")
 
 
 class FileSource:
-    """The events of one or more files, in the order given: an ``EventSource``.
+    """Events of one or more files, in the order given: an ``EventSource``.
 
-    Every batch is made of fresh arrays. Weights are 1 where no weight is asked for.
+    Each batch has new arrays. Weights are 1 if no column is the weight.
+
+    Parameters
+    ----------
+    tables
+        The opened files, at least one.
+    request
+        Choice of columns: see ``open_source``.
     """
 
     def __init__(self, tables: Sequence[Table], request: ColumnRequest) -> None:
         first = tables[0]
-        self.columns: Columns = choose(
+        self.columns: Columns = choose_columns(
             first.file, first.names, first.candidates, request, first.hint
         )
-        self._parts = [(table, _found(table, self.columns, first)) for table in tables]
+        self._parts = [(table, _locate(table, self.columns, first)) for table in tables]
         self._missing = request.missing
         self._names = _feature_names(first, self.columns, request)
 
     @property
     def feature_names(self) -> Sequence[str] | None:
-        """Names of the columns of x; None where the files have no names and nobody named them."""
+        """Names of the columns of x; None if the files have no names and nobody named them."""
         return self._names
 
     @property
     def origins(self) -> Sequence[str]:
-        """The files' names, fit for printing."""
+        """Names of the files, fit for printing."""
         return tuple(table.file for table, _ in self._parts)
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Exactly ``size`` events a batch, the last may have fewer, however the files are cut.
+        """Reads the events, exactly ``size`` in a batch; the last batch may have fewer.
 
-        Raises DataError naming the file, column and row of the first cell at fault, and where
-        there is no event at all; OptionError for a size below 1.
+        Raises DataError, naming the file, column and row of the first cell at fault, or if there is
+        no event at all; OptionError for a size below 1.
         """
         check_size(size)
         return rechunk(self._pieces(), size)
@@ -80,10 +94,12 @@ class FileSource:
                 row += len(piece.x)
             number += row
         if not number:
-            raise DataError(f"{', '.join(self.origins)}: no events: there is not one row")
+            raise DataError("there are no events (no row of values)").located(
+                ", ".join(self.origins)
+            )
 
     def _checked(self, table: Table, places: Places, piece: Piece, row: int, number: int) -> Batch:
-        """A piece that starts behind ``row`` rows of its file and ``number`` events."""
+        """Checks a piece that comes after ``row`` rows of its file and ``number`` events."""
         features, weight = self.columns.features, self.columns.weight
 
         def entry(name: str, k: int) -> str:
@@ -103,21 +119,31 @@ def open_source(paths: Sequence[str | os.PathLike[str]], *, request: ColumnReque
     """Opens files as one stream of events.
 
     Known endings: .npy, .npz, .parquet, .arrow, .feather, .ipc, and .csv, .tsv, .txt which may be
-    compressed (.gz, .bz2, .zst). The columns are chosen in the first file (``ColumnRequest``) and
-    found by name in each. A text file whose first line holds only numbers has no names: its
-    columns are called "0", "1", …, like those of an ``.npy`` array. Of everything but ``.npz``
-    only a bounded part is held at a time.
+    compressed (.gz, .bz2, .zst). A text file whose first line holds only numbers has no names: its
+    columns are called "0", "1", …, like those of an ``.npy`` array. Of all formats but ``.npz``
+    only a bounded part is held in memory at a time.
 
-    Raises DataError for a file that cannot be opened, an unknown ending, a directory, and columns
-    that do not fit the request.
+    Parameters
+    ----------
+    paths
+        Names of the files, at least one.
+    request
+        Choice of columns, made in the first file; the columns are found by name in each file.
+
+    Raises
+    ------
+    DataError
+        A file cannot be opened, its ending is not known, or its columns do not fit the request.
+    OptionError
+        No file is named.
     """
     if not paths:
-        raise OptionError("no data: name one file at least")
+        raise OptionError("there are no data: name at least one file")
     return FileSource([_table(Path(path)) for path in paths], request)
 
 
 def file_names(x: object) -> list[str | os.PathLike[str]] | None:
-    """The names of files that x is, one or several, or None where it is data itself."""
+    """Returns x as a list if it is the name of a file or several names; None if it is data."""
     if isinstance(x, str | os.PathLike):
         return [x]
     if isinstance(x, list | tuple) and x and all(isinstance(p, str | os.PathLike) for p in x):
@@ -126,56 +152,62 @@ def file_names(x: object) -> list[str | os.PathLike[str]] | None:
 
 
 def _table(path: Path) -> Table:
+    """Opens a file by the ending of its name."""
     file = printable(path)
     if path.is_dir():
         raise DataError(f"{file} is a directory: name the files in it")
     if not path.exists():
-        raise DataError(f"{file}: no such file")
+        raise DataError("no such file").located(file)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     ending = suffixes[-1] if suffixes else ""
     if ending in COMPRESSED and len(suffixes) > 1 and FORMATS.get(suffixes[-2]) is CsvTable:
         ending = suffixes[-2]
     kind = kind_of(head_of(path))
     if ending not in FORMATS:
-        found = f" (it is {kind})" if kind else ""
-        raise DataError(
-            f"{file}: the ending {printable(ending) or '(none)'} is not known{found}: known are "
-            f"{', '.join(FORMATS)}, and text compressed as {', '.join(COMPRESSED)}"
+        content = f" (it is {kind})" if kind else ""
+        problem = (
+            f"the ending {printable(ending)} is not known" if ending else "the name has no ending"
         )
-    if kind is not None and not _serves(ending, suffixes[-1], kind):
-        raise DataError(f"{file} is {kind}{_way_out(ending, kind)}")
+        raise DataError(
+            f"{problem}{content}: use a file ending in {', '.join(FORMATS)}, or a text table"
+            f" compressed as {', '.join(COMPRESSED)}"
+        ).located(file)
+    if kind is not None and not _is_of_kind(ending, suffixes[-1], kind):
+        raise DataError(f"{file} is {kind}{_advice(ending, kind)}")
     return FORMATS[ending](path, file)
 
 
-def _serves(ending: str, last: str, kind: str) -> bool:
-    """Whether a file of this kind, by its first bytes, is what the name's ending says."""
+def _is_of_kind(ending: str, last: str, kind: str) -> bool:
+    """Whether the kind of a file, by its first bytes, is the one that its name's ending says."""
     if FORMATS[ending] is CsvTable:
         return last in COMPRESSED and f"({last})" in kind
     return f"({ending})" in kind or (FORMATS[ending] is IpcTable and "(.arrow)" in kind)
 
 
-def _way_out(ending: str, kind: str) -> str:
-    """What to do with a file of another kind than its name's ending says."""
+def _advice(ending: str, kind: str) -> str:
+    """Advice for a file of another kind than its name's ending says."""
     named = next((e for e in (*FORMATS, *COMPRESSED) if f"({e})" in kind), None)
     if named in COMPRESSED:
-        whole = f".csv{named}" if FORMATS[ending] is CsvTable else "what is inside"
-        return f", but is read as {ending}: decompress it, or name it {whole}"
+        table = "" if FORMATS[ending] is CsvTable else ", if it holds a text table,"
+        return f", but its name ends in {ending}: decompress it, or{table} name it .csv{named}"
     if named is not None:
-        return f", but is read as {ending}: let its name end in {named}"
+        return f", but its name ends in {ending}: rename it to end in {named}"
     if ": " in kind:
         return ""
-    write = ": write its columns as .parquet, .csv or .npy"
-    return write if any(word in kind for word in TABLES) else ": a table of events is needed"
+    if any(word in kind for word in TABLES):
+        return ": save its columns as .parquet, .csv or .npy"
+    return ": name a file with a table of events"
 
 
-def _found(table: Table, columns: Columns, first: Table) -> Places:
+def _locate(table: Table, columns: Columns, first: Table) -> Places:
+    """Positions of the columns, which were chosen in the first file, in another file."""
     try:
-        return locate(table.file, table.names, columns)
+        return locate_columns(table.file, table.names, columns)
     except DataError as error:
         if table.positional and not first.positional:
             raise DataError(
-                f"{error} (its columns have no names: is the line of names missing, which "
-                f"{first.file} has?)"
+                f"{error}; its columns have no names: is the line of names missing, which"
+                f" {first.file} has?"
             ) from None
         raise
 
@@ -183,7 +215,7 @@ def _found(table: Table, columns: Columns, first: Table) -> Places:
 def _feature_names(
     table: Table, columns: Columns, request: ColumnRequest
 ) -> tuple[str, ...] | None:
-    """Positions say nothing where all columns are used; the model's names are better anyway."""
+    """Names of the features; None if they are positions alone, and the model offers no names."""
     if table.positional and columns.counted:
         if request.offered and len(set(request.offered)) == len(columns.features):
             return request.offered

@@ -1,13 +1,13 @@
-"""What a survey learns of the kind of each feature, in memory that does not grow with the data.
+"""The kind of each feature (whole numbers, one-hot), and a sample of events, in bounded memory.
 
-Whole numbers and one-hot groups must hold at every event, so they are followed exactly. What is
-only estimated, such as how often a value occurs, is estimated on a sample: the k events whose
-numbers have the smallest hashes. All of it merges, and none of it depends on how the data are cut.
+Whole numbers and one-hot groups must hold at every event, so they are followed exactly. What can
+only be estimated, such as how often a value occurs, is estimated on a sample: the k events whose
+numbers have the smallest hashes. Both can be merged, and neither depends on how the data are cut.
 
 A one-hot group is a run of neighbouring columns of 0 and 1 that sum to 1 at every event. Each
 column has a fingerprint, the sum modulo 2⁶⁴ of random 64-bit words, one for each event where the
-column is 1; the columns of a group have fingerprints that sum to that of a column of ones. Columns
-that are no group pass with a probability of 2⁻⁶⁴ or so.
+column is 1; the fingerprints of a group's columns sum to that of a column of ones. Columns that are
+no group pass this test with a probability of about 2⁻⁶⁴.
 """
 
 from __future__ import annotations
@@ -22,15 +22,26 @@ __all__ = ["FeatureTraits"]
 
 Words = npt.NDArray[np.uint64]
 
-SAMPLE = 1024  # events
-CELLS = 2**22  # of the sample of wide data
+SAMPLE = 1024  # events in the sample
+CELLS = 2**22  # numbers in the sample, at most: of very many features fewer events are kept
 
 
 class FeatureTraits:
-    """Of n features: which are whole numbers, which form one-hot groups, and a sample of events.
+    """Traits of features, gathered batch by batch.
 
-    ``whole`` (n,) is true where all values are whole numbers, missing ones left out; ``sample``
-    (S, n) are events of the data, in an order that depends on nothing but their numbers.
+    Parameters
+    ----------
+    features
+        Their number n.
+    missing
+        Value that stands for a missing entry.
+
+    Attributes
+    ----------
+    whole
+        Shape (n,): whether all values of a feature are whole numbers, missing ones left out.
+    sample
+        Some events, shape (S, n), in an order that depends on their numbers alone.
     """
 
     def __init__(self, features: int, missing: float | None = None) -> None:
@@ -45,7 +56,7 @@ class FeatureTraits:
         self._size = int(np.clip(CELLS // max(features, 1), 16, SAMPLE))
 
     def update(self, batch: Batch) -> None:
-        """Adds B ≥ 1 events."""
+        """Adds a batch of at least one event."""
         x = batch.x
         absent = is_missing(x, self._missing) if self._missing is not None else None
         still = np.flatnonzero(self.whole)
@@ -70,7 +81,7 @@ class FeatureTraits:
         self._seen[:, still] |= np.stack((~one.all(axis=0), one.any(axis=0)))
 
     def merge(self, other: FeatureTraits) -> None:
-        """Adds what the other has seen."""
+        """Adds the events of another."""
         self._seen |= other._seen
         self.whole &= other.whole
         self._binary &= other._binary
@@ -79,7 +90,7 @@ class FeatureTraits:
         self._keep(other._keys, other.sample)
 
     def _keep(self, keys: Words, x: Floats) -> None:
-        """The events of the smallest keys, sorted by them."""
+        """Keeps the events with the smallest keys, sorted by their keys."""
         if len(keys) > self._size:
             few = np.argpartition(keys, self._size)[: self._size]
             keys, x = keys[few], x[few]
@@ -91,10 +102,14 @@ class FeatureTraits:
         self._keys = keys[order]
 
     def one_hot(self) -> tuple[tuple[int, ...], ...]:
-        """The groups of columns of which exactly one is 1 at every event, others 0.
+        """Finds the groups of columns of which, at every event, one is 1 and all others are 0.
 
-        A group has two columns that vary, at least; a column that is 0 everywhere belongs to it if
-        it lies between others of the group.
+        At least two columns of a group vary; a column that is 0 everywhere belongs to a group if it
+        lies between others of the group.
+
+        Returns
+        -------
+        Positions of the columns of each group.
         """
         groups: list[tuple[int, ...]] = []
         varies = self._seen[0] & self._seen[1]
@@ -111,13 +126,13 @@ class FeatureTraits:
                 groups.append(tuple(run))
                 seen, total = {0: i + 1}, 0
             else:
-                # of equal sums the last: columns of zeros before a group are none of it
+                # the last of equal sums, so that columns of zeros before a group stay outside
                 seen[total] = i + 1
         return tuple(groups)
 
 
 def scrambled(numbers: npt.NDArray[np.int64]) -> Words:
-    """A 64-bit word for each event number: the finalizer of SplitMix64.
+    """Hashes event numbers (B,) to 64-bit words (B,), by the finalizer of SplitMix64.
 
     Source: G. Steele, D. Lea, C. Flood, Fast Splittable Pseudorandom Number Generators, OOPSLA
     2014.

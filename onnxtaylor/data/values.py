@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.data.columns import option, quoted
+from onnxtaylor.data.columns import advise_exclusion, quoted
 from onnxtaylor.errors import DataError, printable
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "check_weights",
     "decode_labels",
     "is_missing",
+    "kind_name",
     "label_text",
     "not_numbers",
     "text_label",
@@ -34,9 +35,19 @@ Strings = npt.NDArray[np.str_]
 
 
 def is_missing(x: npt.NDArray[Any], missing: float | None) -> npt.NDArray[np.bool_]:
-    """Which entries stand for a missing value, as a mask of the shape of x; NaN equals NaN.
+    """Finds the entries that stand for a missing value.
 
-    A value that went through float32 (-999.1 → -999.0999755859375) is recognized too.
+    Parameters
+    ----------
+    x
+        Numbers of any shape.
+    missing
+        The value of missing entries, None if there is none. NaN equals NaN, and a value that went
+        through float32 (-999.1 → -999.0999755859375) is recognized too.
+
+    Returns
+    -------
+    Mask of the shape of x.
     """
     if missing is None:
         return np.zeros(x.shape, np.bool_)
@@ -48,7 +59,7 @@ def is_missing(x: npt.NDArray[Any], missing: float | None) -> npt.NDArray[np.boo
 
 
 def label_text(value: object) -> str | None:
-    """A class name from the value of a cell; None where it is missing.
+    """Returns the class name of a cell's value; None if the value is missing.
 
     >>> label_text(1.0), label_text(0.5), label_text("s"), label_text(float("nan"))
     ('1', '0.5', 's', None)
@@ -67,9 +78,9 @@ def label_text(value: object) -> str | None:
 
 
 def text_label(text: str) -> str | None:
-    """A class name from a cell of a text file, where a number is text too: ``1.0`` is ``1``."""
+    """Returns the class name of a cell of a text file, where a number is text: ``1.0`` is ``1``."""
     try:
-        # through float large numbers would fall together
+        # whole numbers not through float: above 2⁵³ different ones would become equal
         return str(int(text)) if text.lstrip("+-").isdecimal() else label_text(float(text))
     except ValueError:
         return label_text(text)
@@ -81,28 +92,56 @@ def decode_labels(
     where: Callable[[int], str],
     text_of: Callable[[Any], str | None] = label_text,
 ) -> Strings:
-    """Class names of events that carry ``values[code]``; code -1 is a missing label.
+    """Returns the class names of events that are stored as codes.
 
-    ``where(k)`` names event k in the error that a missing label raises.
+    Parameters
+    ----------
+    codes
+        Shape (B,): event k has the label ``values[codes[k]]``; the code -1 is a missing label.
+    values
+        The distinct labels.
+    where
+        ``where(k)`` names the label of event k in messages.
+    text_of
+        Makes a class name of a value, None if the value is missing.
+
+    Raises
+    ------
+    DataError
+        A label is missing.
     """
     names = [text_of(value) for value in values]
-    absent = np.array([name is None for name in names] + [True])  # code -1 finds the True
+    absent = np.array([name is None for name in names] + [True])  # code -1 picks the last: True
     if (bad := absent[codes]).any():
         raise DataError(
-            f"{where(int(bad.argmax()))}: the label is missing: every event needs a class, "
-            "or leave the label out"
+            f"{where(int(bad.argmax()))} is NaN or empty: every event needs a class label; fill"
+            " it in, or run without labels=…"
         )
     return np.array([name or "" for name in names] or [""], dtype=np.str_)[codes]
 
 
-def not_numbers(file: str, column: str, value: object, row: int, *, weight: bool) -> DataError:
-    """The error for text where numbers are needed; rows count from 1."""
-    found = f"({quoted(str(value))} in row {row}), not numbers"
+def not_numbers(column: str, kind: str, *, weight: bool, example: str = "") -> DataError:
+    """Makes the error for a column that holds no numbers.
+
+    Parameters
+    ----------
+    column
+        Name of the column.
+    kind
+        What it holds instead, such as ``text``.
+    weight
+        Whether the column is the weight; else it is a feature.
+    example
+        A value and its row, such as ``'abc' in row 1``.
+    """
+    holds = f"holds {kind}{f' ({example})' if example else ''}, not numbers"
     if weight:
-        return DataError(f"{file}: weight column {quoted(column)} holds text {found}")
+        return DataError(
+            f"weight column {quoted(column)} {holds}: choose another column with weights=…"
+        )
     return DataError(
-        f"{file}: column {quoted(column)} holds text {found}: "
-        f"drop it with --exclude {option(column)} or name the features with --features"
+        f"column {quoted(column)} {holds}: leave it out with {advise_exclusion(column)}, or name"
+        " the features with feature_names=…"
     )
 
 
@@ -112,35 +151,59 @@ def check_features(
     where: Callable[[int, int], str],
     names: Sequence[str] | None = None,
 ) -> None:
-    """Raises DataError for the first NaN (unless that means missing) or Inf in x, row by row.
+    """Checks that all features are finite.
 
-    ``where(k, i)`` names the entry; with the columns' ``names`` --exclude is one more way out.
+    Parameters
+    ----------
+    x
+        Features, shape (B, n).
+    missing
+        The value of missing entries: if it is NaN, NaN is allowed.
+    where
+        ``where(k, i)`` names the entry of event k and feature i in messages.
+    names
+        Names of the n columns, if a column can be left out: then the message advises that too.
+
+    Raises
+    ------
+    DataError
+        Names the first entry that is NaN (unless NaN means missing) or infinite, row by row.
     """
     allowed = missing is not None and isnan(missing)
     bad = np.isinf(x) if allowed else ~np.isfinite(x)
     if not bad.any():
         return
     k, i = (int(v) for v in np.argwhere(bad)[0])
-    exclude = "" if names is None else f"leave the column out with --exclude {option(names[i])}, "
+    exclude = ""
+    if names is not None:
+        exclude = f", or leave the column out with {advise_exclusion(names[i])}"
     if np.isinf(x[k, i]):
-        raise DataError(f"{where(k, i)} is {x[k, i]:+g}: {exclude}correct or drop the event")
+        raise DataError(
+            f"{where(k, i)} is {x[k, i]:+g}: correct the value or drop the event{exclude}"
+        )
     raise DataError(
-        f"{where(k, i)} is NaN or empty: impute it, drop the event, {exclude}or say that NaN "
-        "means missing, if the model takes it (missing=nan, --missing nan)"
+        f"{where(k, i)} is NaN or empty: fill in a value or drop the event{exclude}, or, if the"
+        " model accepts NaN as a missing value, use missing=nan"
     )
 
 
 def check_weights(weights: Floats, where: Callable[[int], str]) -> None:
-    """Raises DataError for the first weight that is not finite."""
+    """Checks that all weights (B,) are finite.
+
+    Raises DataError for the first that is not; ``where(k)`` names the weight of event k.
+    """
     if (bad := ~np.isfinite(weights)).any():
         k = int(bad.argmax())
         value = "NaN or empty" if np.isnan(weights[k]) else f"{weights[k]:+g}"
-        raise DataError(f"{where(k)} is {value}: every event needs a finite weight")
+        raise DataError(
+            f"{where(k)} is {value}: every event needs a finite weight; correct it or drop the"
+            " event"
+        )
 
 
 def kind_name(dtype: object) -> str:
-    """What a column holds, in words fit for a message."""
+    """Names what a column of a NumPy type holds, such as ``text``, for a message."""
     kind = getattr(dtype, "kind", "")
-    known = {"U": "text", "S": "text", "T": "text", "O": "Python objects", "c": "complex numbers"}
-    known |= {"M": "dates", "m": "durations", "V": "records"}
-    return known.get(kind) or printable(dtype, 40)
+    names = {"U": "text", "S": "text", "T": "text", "O": "Python objects", "c": "complex numbers"}
+    names |= {"M": "dates", "m": "durations", "V": "records"}
+    return names.get(kind) or printable(dtype, 40)

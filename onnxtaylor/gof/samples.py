@@ -13,9 +13,9 @@ import numpy.typing as npt
 from onnxtaylor.data import (
     ColumnRequest,
     EventSource,
+    column_names,
     file_names,
     in_memory,
-    names_of,
     open_source,
 )
 from onnxtaylor.data.values import check_features, check_weights
@@ -119,7 +119,7 @@ def _columns(events: Events) -> tuple[str, ...]:
     paths = file_names(events)
     if paths is not None:
         return open_source(paths, request=ColumnRequest(None)).columns.features
-    names = names_of(events)
+    names = column_names(events)
     return tuple(map(str, range(_width(events)))) if names is None else names
 
 
@@ -140,7 +140,7 @@ def _open(
     request = ColumnRequest(None, features=features, weight=named, missing=missing)
     paths = file_names(events)
     if paths is None:
-        columns = names_of(events)
+        columns = column_names(events)
         if columns is not None:  # here nothing is renamed
             for name in features:
                 if name not in columns:

@@ -80,7 +80,7 @@ def open_data(
         _refuse_arrays(weights, labels)
         source = data.open_source(paths, request=matched())
     else:
-        chosen = columns if data.names_of(x) is None else matched()
+        chosen = columns if data.column_names(x) is None else matched()
         source = data.in_memory(x, chosen, weights=weights, labels=labels)
     if wanted.events is not None:
         source = data.first_events(source, wanted.events)
@@ -90,7 +90,7 @@ def open_data(
         for batch in source.batches(2**16):
             total += len(batch)
             tell(progress, "counting", total, None)
-        source = data.sampled(source, total, wanted.sample, seed)
+        source = data.sample_events(source, total, wanted.sample, seed)
     return source
 
 

@@ -74,7 +74,7 @@ def test_a_file_that_is_no_model(place, refused, command, content, words):
         (
             "picture.csv",
             b"\x89PNG\r\n\x1a\n\x00\x00\x00",
-            "is a PNG image: a table of events is needed",
+            "is a PNG image: name a file with a table of events",
         ),
         ("model.onnx", None, ".onnx is not known"),
         ("cut.parquet", b"PAR1\x15\x04", "cut.parquet"),
@@ -131,9 +131,9 @@ def test_a_feature_that_does_not_exist(refused):
 def test_as_many_columns_as_the_model_has_inputs(place, refused):
     write_model(place / "five.onnx", features=5)
     message = refused("analyze", "five.onnx", "events.csv", *COLUMNS)
-    assert "3 columns left for features, the model has 5 inputs" in message
+    assert "3 columns left for features, but the model has 5 inputs" in message
     assert "5 columns left" in refused("analyze", "model.onnx", "events.csv")
-    assert "2 features are named" in refused(*ANALYZE, "--features", "a,b")
+    assert "--features has 2 names, but the model has" in refused(*ANALYZE, "--features", "a,b")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_two_results_in_one_file_are_refused(refused):
         ("--fix", "nope=1", "'nope'"),
         ("--features", ",", "no name"),
         ("--features", "a,b,b", "twice"),
-        ("--features", "a,b,w", "is the weight"),
+        ("--features", "a,b,w", "it is the weight"),
         ("--features", "@nope", "No such file"),
         ("--features", "@.", "Is a directory"),
         ("--features", "@events.csv", "no column"),

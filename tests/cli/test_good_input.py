@@ -242,7 +242,7 @@ def test_a_warning_of_the_library_is_one_line(place, cli):
     (place / "headless.csv").write_text("\n".join(rows[1:]) + "\n")
     _, out, err = cli("analyze", "model.onnx", "headless.csv", "--features", "0,1,2")
     first, last = err.splitlines()
-    assert first.startswith("warning: headless.csv: its first line is taken for names")
+    assert first.startswith("warning: headless.csv: the first line is read as column names")
     assert last.startswith("error: ")
     assert out == ""
 

@@ -360,7 +360,7 @@ def test_verdicts_at_events():
 
 @pytest.mark.parametrize(("ratio", "level"), [(5.0, 0.05), (11.0, 0.01), (1.1e3, 0.001)])
 def test_a_coefficient_differs_from_the_critical_number_of_events_on(ratio, level):
-    least = critical(64, level, 1e-6)[64]
+    least = critical(64, level, 1e-6)
     for count, expected in ((least - 1, AGREES), (least, DIFFERS)):
         values = np.zeros(64)
         values[:count] = ratio
@@ -378,9 +378,10 @@ def test_a_mean_that_would_be_wrong_differs_at_two_events():
 def test_the_critical_number_is_that_of_the_binomial_distribution():
     """By drawing: the share of draws with so many or more is below the chance, one fewer is not."""
     draws = np.random.default_rng(0).binomial(20, 0.3, 10**6)
-    least = critical(20, 0.3, 1e-2)[20]
+    least = critical(20, 0.3, 1e-2)
     assert (draws >= least).mean() < 1e-2 < (draws >= least - 1).mean()
-    assert critical(3, 0.3, 1e-2).tolist() == [1, 2, 3, 4]  # no number of three events is enough
+    # of three events or fewer no number is enough
+    assert critical(np.arange(4), 0.3, 1e-2).tolist() == [1, 2, 3, 4]
 
 
 def test_so_few_events_that_none_could_differ_are_undecided():

@@ -93,7 +93,7 @@ def test_labels_become_text(labels, expected):
     "labels", [[0, 1, np.nan, 1], ["a", "b", "", "c"], np.array(["a", "b", None, "c"], object)]
 )
 def test_a_missing_label_is_named(labels):
-    says(lambda: ArraySource(X, labels=labels), "labels[2]", "missing")
+    says(lambda: ArraySource(X, labels=labels), "labels[2] is NaN or empty")
 
 
 @pytest.mark.parametrize("labels", [np.zeros(4, "M8[s]"), np.array([[], {}, 1, 2], object)])
@@ -108,11 +108,11 @@ def test_labels_are_text_or_numbers(labels):
         (np.zeros((2, 2, 2)), ["(2, 2, 2)"]),
         (3.0, ["()"]),
         (np.zeros((4, 0)), ["(4, 0)", "no feature"]),
-        ([["a", "b"]], ["text", "numbers are needed"]),
+        ([["a", "b"]], ["x must hold numbers, got text"]),
         (np.zeros((2, 2), object), ["Python objects"]),
         ([[1, None]], ["Python objects"]),
         (np.zeros((2, 2), complex), ["complex"]),
-        ([[1, 2], [3]], ["x cannot be made an array"]),
+        ([[1, 2], [3]], ["x cannot be converted to an array"]),
     ],
 )
 def test_what_is_no_table_of_numbers(x, words):
@@ -127,11 +127,14 @@ def test_columns_fit_the_events(what, values):
 
 @pytest.mark.parametrize("weights", [["a"] * 4, np.ones(4, object)])
 def test_weights_are_numbers(weights):
-    says(lambda: ArraySource(X, weights=weights), "weights", "numbers are needed")
+    says(lambda: ArraySource(X, weights=weights), "weights must hold numbers, got")
 
 
 def test_names_are_as_many_as_columns_and_distinct():
-    says(lambda: ArraySource(X, feature_names=["a", "b"]), "2 feature names for 3 columns")
+    says(
+        lambda: ArraySource(X, feature_names=["a", "b"]),
+        "one name for each of the 3 columns of x, got 2",
+    )
     says(lambda: ArraySource(X, feature_names=["a", "b", "a"]), "'a' is named twice")
 
 
@@ -159,7 +162,7 @@ def test_masked_entries_are_nan():
 
 
 def test_a_batch_has_one_event_at_least():
-    with pytest.raises(OptionError, match="batch size 0"):
+    with pytest.raises(OptionError, match="batch_size must be at least 1, got 0"):
         ArraySource(X).batches(0)
 
 
@@ -190,7 +193,7 @@ def test_nullable_columns_of_a_frame(pandas):
     np.testing.assert_array_equal(batch.x, [[1, 1], [np.nan, 0]])
     says(lambda: read(ArraySource(frame)), "x[1, 0] (feature 'a') is NaN")
     says(lambda: read(ArraySource(X[:2], weights=frame["a"])), "weights[1]")
-    says(lambda: ArraySource(X[:2], labels=frame["a"]), "labels[1]", "missing")
+    says(lambda: ArraySource(X[:2], labels=frame["a"]), "labels[1] is NaN or empty")
 
 
 def test_text_in_a_frame_names_the_column(pandas):

@@ -22,8 +22,8 @@ def test_a_feature_that_is_not_finite(write, kind, value, word, fault, holds):
     columns = {"a": np.ones(50), "b c": np.ones(50)}
     columns["b c"][[16, 30]] = value
     message = fault(write(kind, columns), TWO)
-    holds(message, f"events.{kind}", "column 'b c' in row 17", word, "--exclude 'b c'")
-    assert ("--missing nan" in message) == bool(np.isnan(value))
+    holds(message, f"events.{kind}", "column 'b c' in row 17", word, 'exclude=["b c"]')
+    assert ("missing=nan" in message) == bool(np.isnan(value))
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -52,7 +52,7 @@ def test_a_weight_that_is_not_finite(write, kind, value, fault, holds):
 )
 def test_a_label_that_is_missing(write, kind, labels, fault, holds):
     path = write(kind, {"a": np.ones(4), "l": labels})
-    holds(fault(path, ColumnRequest(1, label="l")), "'l' in row 3", "label is missing")
+    holds(fault(path, ColumnRequest(1, label="l")), "'l' in row 3", "needs a class label")
 
 
 def test_rows_are_counted_in_each_file(write, fault, holds):
@@ -70,4 +70,4 @@ def test_nulls_are_nan_and_missing_labels(tmp_path, fault, holds):
     np.testing.assert_array_equal(batch.x, [[1, np.nan], [np.nan, np.nan]])
     holds(fault(path, ColumnRequest(1, features=("a",))), "'a' in row 2", "NaN or empty")
     request = ColumnRequest(2, label="l", missing=float("nan"))
-    holds(fault(path, request), "'l' in row 2", "label is missing")
+    holds(fault(path, request), "'l' in row 2", "needs a class label")

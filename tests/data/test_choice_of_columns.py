@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+
 import numpy as np
 import pytest
 
+from onnxtaylor.cli.flags import as_flags
 from onnxtaylor.data import ColumnRequest, open_source
+from onnxtaylor.data.columns import advise_exclusion
 from onnxtaylor.errors import DataError, OptionError
 
 NAMES = ("pt", "eta", "phi", "mass", "label", "weight")
@@ -37,9 +41,9 @@ def test_too_many_columns_say_the_way_out(path):
         request,
         "events.csv has 5 columns left",
         "the model has 2 inputs",
-        "--features",
-        "--exclude",
-        "columns: pt, eta, phi, mass, weight",
+        "feature_names=…",
+        "exclude=…",
+        "columns left: pt, eta, phi, mass, weight",
     )
 
 
@@ -97,7 +101,7 @@ def test_a_feature_is_named_once(path):
 
 
 def test_the_names_are_as_many_as_the_inputs(path):
-    says([path], ColumnRequest(2, features=("pt",)), "1 feature is named", "2 inputs")
+    says([path], ColumnRequest(2, features=("pt",)), "feature_names has 1 name", "2 inputs")
 
 
 def test_a_name_twice_in_the_file_is_an_error_only_if_needed(tmp_path):
@@ -163,3 +167,15 @@ def test_a_block_of_features_has_names_and_columns_beside_it(tmp_path, whole):
 def test_no_files_at_all():
     with pytest.raises(OptionError, match="one file"):
         open_source([], request=ColumnRequest(1))
+
+
+@pytest.mark.parametrize("name", ["b", "b c", "x[0]", "it's", "-1", "mass [GeV]", "µ=2, ν"])
+def test_advice_to_leave_a_column_out_can_be_copied(name):
+    advice = advise_exclusion(name)
+    assert advice == f'exclude=["{name}"]'
+    assert shlex.split(as_flags(advice)) == ["--exclude", name]
+
+
+@pytest.mark.parametrize("name", ['say "x"', "a\\b", "two\nlines", "x" * 99])
+def test_a_name_that_cannot_be_copied_is_left_to_the_user(name):
+    assert advise_exclusion(name) == "exclude=…"

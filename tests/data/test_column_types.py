@@ -61,4 +61,4 @@ def test_types_that_are_no_numbers_and_no_classes(tmp_path, values, role, fault,
 @pytest.mark.parametrize("kind", ["parquet", "npy", "npz"])
 def test_text_features_in_typed_files(write, kind, fault, holds):
     path = write(kind, {"a": np.ones(2), "set": np.array(["t", "v"])})
-    holds(fault(path, TWO), "'set' holds text", "'t' in row 1", "--exclude set")
+    holds(fault(path, TWO), "'set' holds text", "'t' in row 1", 'exclude=["set"]')

@@ -94,7 +94,7 @@ def test_features_come_in_the_order_named(events, write, ending, whole):
 @pytest.mark.parametrize("size", [0, -1])
 def test_a_batch_has_one_event_at_least(events, write, request_all, size):
     source = open_source([write("csv", events)], request=request_all)
-    with pytest.raises(OptionError, match="batch size"):
+    with pytest.raises(OptionError, match="batch_size must be at least 1"):
         source.batches(size)
 
 

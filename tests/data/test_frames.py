@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 import onnxtaylor as ot
-from onnxtaylor.data import ArraySource, ColumnRequest, in_memory, names_of
+from onnxtaylor.data import ArraySource, ColumnRequest, column_names, in_memory
 from onnxtaylor.errors import DataError, OnnxTaylorError, OptionError
 from onnxtaylor.tracking import LearningProgress
 from tests.engine.nets import Net
@@ -124,8 +124,8 @@ def test_missing_values_of_every_type(frame_of):
         ({"labels": "w", "weights": "w"}, "column 'w' is both the label and the weight"),
         (
             {"labels": "cls"},
-            "has 4 columns left for features, the model has 3 inputs: name them with feature_names"
-            " or drop some with exclude; columns: b, a, w, c",
+            "has 4 columns left for features, but the model has 3 inputs: name the features with"
+            " feature_names=…, or leave columns out with exclude=…; columns left: b, a, w, c",
         ),
         ({"feature_names": ["a", "b", "cls"]}, "'cls'"),
         ({"exclude": ["a", "w"], "labels": None}, "'cls'"),
@@ -160,13 +160,13 @@ def test_a_pandas_frame_that_is_used_whole_is_not_copied():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"labels": "cls"}, "labels='cls' names a column, but x is an array"),
-        ({"weights": "w"}, "weights='w' names a column, but x is an array"),
-        ({"exclude": ["a"]}, "exclude='a' names a column, but x is an array"),
+        ({"labels": "cls"}, "labels names the column 'cls', but x is an array"),
+        ({"weights": "w"}, "weights names the column 'w', but x is an array"),
+        ({"exclude": ["a"]}, "exclude names the column 'a', but x is an array"),
     ],
 )
 def test_an_array_has_no_columns(options, said):
-    assert names_of(X) is None
+    assert column_names(X) is None
     with pytest.raises(OptionError, match=said):
         ot.analyze(MODEL, X, **options, **OFF)
 

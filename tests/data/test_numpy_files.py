@@ -18,7 +18,7 @@ def test_objects_are_refused_in_numpy_files(tmp_path, fault, holds):
     np.save(tmp_path / "a.npy", poison, allow_pickle=True)
     np.savez(tmp_path / "a.npz", x=poison)
     for name in ("a.npy", "a.npz"):
-        holds(fault(tmp_path / name, TWO), name, "bject")
+        holds(fault(tmp_path / name, TWO), name, "holds Python objects, which are never loaded")
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (2, 2, 2)])
@@ -68,4 +68,4 @@ def test_an_archive_without_columns(tmp_path, fault, holds):
 
 def test_names_of_an_archive_that_do_not_fit(tmp_path, fault, holds):
     np.savez(tmp_path / "a.npz", x=np.zeros((3, 2)), feature_names=np.array(["a"]))
-    holds(fault(tmp_path / "a.npz", TWO), "'feature_names' must be 2 texts")
+    holds(fault(tmp_path / "a.npz", TWO), "'feature_names' must hold 2 texts")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxtaylor.data import ArraySource, ColumnRequest, first_events, open_source, sampled
+from onnxtaylor.data import ArraySource, ColumnRequest, first_events, open_source, sample_events
 from onnxtaylor.data import selection as selection_module
 from onnxtaylor.errors import DataError, OptionError
 
@@ -44,7 +44,7 @@ def test_nothing_is_read_behind_the_first_events(tmp_path):
 @pytest.mark.parametrize("size", [1, 64, 5000])
 @pytest.mark.parametrize("count", [1, 100, 999])
 def test_a_sample_is_in_order_without_repeats_and_whole(source, count, size, whole):
-    part = sampled(source, N, count, seed=3)
+    part = sample_events(source, N, count, seed=3)
     batches = list(part.batches(size))
     assert all(len(batch) == size for batch in batches[:-1])
     found = numbers(part, size)
@@ -57,14 +57,14 @@ def test_a_sample_is_in_order_without_repeats_and_whole(source, count, size, who
 
 
 def test_a_sample_depends_on_the_seed_alone(source):
-    first = numbers(sampled(source, N, 50, seed=1), 7)
-    np.testing.assert_array_equal(first, numbers(sampled(source, N, 50, seed=1), 900))
-    assert not np.array_equal(first, numbers(sampled(source, N, 50, seed=2)))
+    first = numbers(sample_events(source, N, 50, seed=1), 7)
+    np.testing.assert_array_equal(first, numbers(sample_events(source, N, 50, seed=1), 900))
+    assert not np.array_equal(first, numbers(sample_events(source, N, 50, seed=2)))
 
 
 def test_blocks_of_numbers_change_nothing_but_the_draw(source, monkeypatch):
     monkeypatch.setattr(selection_module, "BLOCK", 37)
-    found = numbers(sampled(source, N, 200, seed=1))
+    found = numbers(sample_events(source, N, 200, seed=1))
     assert len(found) == 200
     assert (np.diff(found) > 0).all()
     assert found[-1] < N
@@ -89,35 +89,35 @@ def test_every_event_is_as_likely(monkeypatch):
 
 @pytest.mark.parametrize("count", [N, N + 1])
 def test_a_sample_of_more_than_all_is_all(source, count):
-    np.testing.assert_array_equal(numbers(sampled(source, N, count, seed=0)), np.arange(N))
+    np.testing.assert_array_equal(numbers(sample_events(source, N, count, seed=0)), np.arange(N))
 
 
 def test_parts_show_names_and_origins(source):
-    for part in (first_events(source, 2), sampled(source, N, 2, seed=0)):
+    for part in (first_events(source, 2), sample_events(source, N, 2, seed=0)):
         assert part.feature_names == ("a", "b")
         assert part.origins == ("array",)
 
 
 def test_a_sample_of_the_first_events(source):
-    part = sampled(first_events(source, 100), 100, 10, seed=0)
+    part = sample_events(first_events(source, 100), 100, 10, seed=0)
     assert len(numbers(part)) == 10
     assert numbers(part).max() < 100
 
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_one_event_at_least(source, count):
-    with pytest.raises(OptionError, match="one at least"):
+    with pytest.raises(OptionError, match=f"events must be at least 1, got {count}"):
         first_events(source, count)
-    with pytest.raises(OptionError, match="one at least"):
-        sampled(source, N, count, seed=0)
+    with pytest.raises(OptionError, match=f"sample must be at least 1, got {count}"):
+        sample_events(source, N, count, seed=0)
 
 
 def test_a_seed_is_not_negative(source):
-    with pytest.raises(OptionError, match="seed -1"):
-        sampled(source, N, 1, seed=-1)
+    with pytest.raises(OptionError, match="seed must be at least 0, got -1"):
+        sample_events(source, N, 1, seed=-1)
 
 
 def test_a_batch_has_one_event_at_least(source):
-    for part in (first_events(source, 2), sampled(source, N, 2, seed=0)):
-        with pytest.raises(OptionError, match="batch size"):
+    for part in (first_events(source, 2), sample_events(source, N, 2, seed=0)):
+        with pytest.raises(OptionError, match="batch_size must be at least 1"):
             part.batches(0)

@@ -221,7 +221,7 @@ def test_no_events():
 
 @pytest.mark.parametrize("weights", [[1.0, -4.2], [1.0, -1.0], [0.0, 0.0]])
 def test_the_weights_sum_to_something_positive(weights):
-    with pytest.raises(DataError, match=rf"sum to {sum(weights):g}: .*needs a positive sum"):
+    with pytest.raises(DataError, match=rf"sum to {sum(weights):g}, but .*needs a positive sum"):
         survey(ArraySource(np.ones((2, 1)), weights=weights))
 
 

@@ -72,9 +72,10 @@ class Kinks(Check):
         kinds = ", ".join(f"{printable(k)} ×{v}" for k, v in dict(operators or {}).items())
         summary = f"{percent(share)} of the comparisons of the cross-check ({kinds})"
         subject = Subject("model", evidence.model.path)
+        if share <= self.max_share:
+            return Looked(total, "comparisons", summary=summary)
         finding = self._bent(evidence, subject, f" ({kinds})", share, total, "comparisons")
-        over = (finding,) if share > self.max_share else ()
-        return Looked(total, "comparisons", over, summary)
+        return Looked(total, "comparisons", (finding,), summary)
 
     def _bent(
         self, evidence: Evidence, subject: Subject, where: str, share: float, total: int, noun: str
