@@ -1,18 +1,17 @@
-"""Pass or fail for a pipeline: source → service → outcome → one file per format.
+"""Audits: pass or fail of a model for a pipeline.
 
 =================  ================================================================================
-``policy``         what is demanded, from TOML; ``schema``: its JSON Schema
-``base``           what a check is; ``checks``: one small file each
-``evidence``       what checks look at, made when first asked for
-``coefficients``   shares of ⟨t⟩; ``wording``: how numbers are told
-``spread``         how well the data know the features' σ, and what it does to ⟨t⟩
-``drift``          changes since a baseline; ``retraining``: since several trainings
-``mirrored``       p and 1 − p are told once; ``categories``: one-hot features
-``service``        ``audit``: the library call, which the package itself is, too: ``ot.audit(…)``
-``outcome``        ``AuditOutcome``; ``finding``: what, where, how much, how sure, what to do
-``notebook``       what a notebook shows
-``formats``        text, JSON and the others
-``suggestion``     a policy for a given model and data
+``policy``         the demands, read from TOML; ``schema``: the JSON Schema of a policy
+``suggestion``     a policy written for a given model and data
+``service``        ``audit``, the library call; the package itself is callable: ``ot.audit(…)``
+``evidence``       the model, data, coefficients and files that checks compare
+``check``          base class of checks; ``checks``: one small file each
+``coefficients``   shares of ⟨t⟩, for checks; ``phrases``: words that findings share
+``baselines``      whether baselines are comparable; ``drift``: changes since them
+``retraining``     the spread between trainings; ``spread``: uncertainty of the features' σ
+``mirrored``       p and 1 − p are reported once; ``categories``: one-hot features
+``outcome``        ``AuditOutcome``; ``check_outcome``: of one check; ``finding``: one unmet demand
+``formats``        the outcome as text, JSON, Markdown, JUnit, SARIF, GitHub annotations and HTML
 =================  ================================================================================
 """
 
@@ -22,9 +21,10 @@ import sys
 from inspect import signature
 from types import ModuleType
 
-from onnxtaylor.audit.check import Check, Looked, NotApplicableError, option
+from onnxtaylor.audit.check import Check, CheckReport, NotApplicableError, option
+from onnxtaylor.audit.check_outcome import CheckOutcome
 from onnxtaylor.audit.finding import Finding, Location, Subject
-from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, File
+from onnxtaylor.audit.outcome import AuditOutcome, File
 from onnxtaylor.audit.policy import Policy, read_policy
 from onnxtaylor.audit.service import audit
 
@@ -32,10 +32,10 @@ __all__ = [
     "AuditOutcome",
     "Check",
     "CheckOutcome",
+    "CheckReport",
     "File",
     "Finding",
     "Location",
-    "Looked",
     "NotApplicableError",
     "Policy",
     "Subject",
@@ -46,10 +46,10 @@ __all__ = [
 
 
 class _Callable(ModuleType):
-    """A package that is called like the function of its name.
+    """Package that can be called like the function of its name.
 
-    ``ot.audit(model, x)`` works, and so do ``import onnxtaylor.audit`` and imports from it: they
-    put the package in the place of the name.
+    ``import onnxtaylor.audit`` puts this package in the place of the function ``ot.audit``, and
+    ``ot.audit(model, x)`` has to work still.
     """
 
     __call__ = staticmethod(audit)

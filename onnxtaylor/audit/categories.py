@@ -1,9 +1,9 @@
-"""Features that code a category: columns of two values, of neighbours at most one of which is on.
+"""Features that encode a category: neighbouring columns of two values, at most one of them on.
 
 The columns of a one-hot group cannot move on their own: half a category is no input of the model,
-nor are two. So no event tells what a derivative along two of them says. A group is known by
-``onnxtaylor.data.traits`` (one column is 1 at every event), or by neighbours that are never on
-together although chance would have made that happen (one category has no column).
+nor are two categories. So no event shows what a derivative along two of these columns predicts. A
+group is recognized by ``onnxtaylor.data.traits`` (one column is 1 at every event), or as neighbours
+that are never on together, although independent ones would be (one category has no column).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from onnxtaylor.results.taylor import TaylorResult
 __all__ = ["one_hot_features"]
 
 BATCH = 2**16
-EXPECTED = 20.0  # events at which independent neighbours would both be on
+EXPECTED = 20.0  # fewest events at which independent neighbours would both be on
 
 
 def one_hot_features(
     source: EventSource, result: TaylorResult, missing: float | None
 ) -> frozenset[str]:
-    """Names of the features that belong to a one-hot group, scaled or not."""
+    """Finds the names of the features that belong to a one-hot group, scaled or not."""
     features = result.data.features
     low, high = (np.array([getattr(f, end) for f in features]) for end in ("min", "max"))
     two = low < high

@@ -1,8 +1,8 @@
-"""What a check is: options with limits, and a look at the evidence.
+"""Checks: options with limits, and a comparison of the evidence with these limits.
 
 A check is a frozen dataclass. Its fields are the options that a policy may set, written there with
 dashes (``max_share`` is ``max-share``); ``option`` gives them their default, range and meaning.
-``look`` does the work. A new one needs no more than this:
+``run`` does the work. A new check needs no more than this:
 
     @dataclass(frozen=True, kw_only=True)
     class FewFeatures(Check):
@@ -11,7 +11,7 @@ dashes (``max_share`` is ``max-share``); ``option`` gives them their default, ra
         id: ClassVar[str] = "few-features"
         most: int = option(50, "the largest number of features", minimum=1)
 
-        def look(self, evidence: Evidence) -> Looked:
+        def run(self, evidence: Evidence) -> CheckReport:
             count = len(evidence.result.features)
             too_many = self.finding(
                 Subject("model", evidence.model.path),
@@ -20,7 +20,8 @@ dashes (``max_share`` is ``max-share``); ``option`` gives them their default, ra
                 quantity="number of features", measured=count, relation="≤", limit=self.most,
                 certainty="counted", remedy="leave features out that carry little",
             )
-            return Looked(1, "model", (too_many,) if count > self.most else (), f"{count} features")
+            findings = (too_many,) if count > self.most else ()
+            return CheckReport(1, "model", findings, f"{count} features")
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Check",
+    "CheckReport",
     "CoefficientCheck",
     "FileCheck",
-    "Looked",
     "NotApplicableError",
     "ResponseCheck",
     "key_of",
@@ -58,15 +59,23 @@ class NotApplicableError(Exception):
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What came of a look: how many of which noun were compared with the limits, what was found.
+class CheckReport:
+    """Report of a check that ran.
 
-    ``notes`` are findings that no one needs to mend. ``summary`` says in a line how much room is
-    left.
+    Attributes
+    ----------
+    n_checked, unit
+        How many objects were compared with the limits, and the noun for them in the plural.
+    findings
+        Demands that are not met.
+    summary
+        One line on how much room is left.
+    notes
+        Findings that need no action.
     """
 
-    number: int
-    noun: str
+    n_checked: int
+    unit: str
     findings: tuple[Finding, ...] = ()
     summary: str = ""
     notes: tuple[Finding, ...] = ()
@@ -131,22 +140,22 @@ class Check(ABC):
                 if not re.fullmatch(pattern, text):
                     raise OptionError(f"{where}: '{printable(text)}' is not {words}")
 
-    def settled(self, evidence: Evidence) -> Check:
-        """This check as it runs: its usual level may depend on the files beside the model."""
+    def with_level_for(self, evidence: Evidence) -> Check:
+        """Returns this check; its usual level may depend on the files beside the model."""
         return self
 
-    def ready(self, evidence: Evidence) -> None:  # noqa: B027
-        """Finds out before the analysis whether the files beside it fit.
+    def validate_files(self, evidence: Evidence) -> None:  # noqa: B027
+        """Makes sure, before the analysis, that the files beside the model fit it.
 
         Raises OnnxTaylorError.
         """
 
     @abstractmethod
-    def look(self, evidence: Evidence) -> Looked:
-        """Compares what is there with the limits.
+    def run(self, evidence: Evidence) -> CheckReport:
+        """Compares the evidence with the limits.
 
         Raises NotApplicableError where that makes no sense, OptionError where the policy asks for
-        what does not exist.
+        something that does not exist.
         """
 
     @classmethod

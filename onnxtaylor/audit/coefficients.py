@@ -1,4 +1,4 @@
-"""⟨t⟩ of the responses and groups that a check looks at, and shares of them.
+"""⟨t⟩ of the responses and groups that a check compares, and shares of them.
 
     share of α = ⟨t_α⟩ / Σ ⟨t_β⟩      the sum over all coefficients β of the order of α
 
@@ -16,11 +16,19 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.audit.check import CoefficientCheck, NotApplicableError
+from onnxtaylor.audit.phrases import quote_name
 from onnxtaylor.errors import OptionError, nearest, printable
 from onnxtaylor.indices import label
 from onnxtaylor.results.taylor import TaylorResult
 
-__all__ = ["ORDERS", "Block", "blocks", "chosen", "matching", "quoted", "with_coefficients"]
+__all__ = [
+    "ORDERS",
+    "Block",
+    "blocks",
+    "indices_matching",
+    "require_coefficients",
+    "select_matching",
+]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -30,11 +38,24 @@ ORDERS = {1: "first", 2: "second", 3: "third"}
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """The coefficients of one response and group, K of them.
+    """The K coefficients of one response over one group of events.
 
-    ``names`` are the features of each, ``orders`` (K,) how many, ``table`` (K, order) their
-    numbers. ``score``, ``sem`` and ``share`` with ``share_error`` have shape (K,), and so have
-    ``rank`` and, of a bootstrap, ``low`` and ``high``.
+    Attributes
+    ----------
+    output, group
+        Names of the response and of the group.
+    names
+        Names of the features of each coefficient, one to three.
+    table
+        Indices of these features, (K, order); unused places hold −1.
+    orders
+        Order of each coefficient, (K,).
+    score, sem
+        ⟨t⟩ and its standard error, (K,), in the units of the result.
+    share, share_error
+        Share of ⟨t⟩ of the coefficient's order and its standard error, (K,): see above.
+    rank, low, high
+        Rank and the ends of its 68 % interval, (K,); no ends without a bootstrap.
     """
 
     output: str
@@ -50,28 +71,31 @@ class Block:
     low: Integers | None
     high: Integers | None
 
-    def having(self, feature: int) -> npt.NDArray[np.bool_]:
-        """The coefficients (K,) that derive by a feature, given by its number."""
+    def contains(self, feature: int) -> npt.NDArray[np.bool_]:
+        """Tells which coefficients, (K,), are derivatives along a feature, given by its index."""
         return np.asarray((self.table == feature).any(axis=1))
 
     def label(self, k: int) -> str:
-        """``a, b``: a coefficient's name in one line of a terminal."""
+        """Name of coefficient k, such as ``a, b``, fit for a line of prose."""
         return printable(label(self.names[k]))
 
     @property
-    def of(self) -> str:
-        """Behind a number: of which response, and over which events."""
-        over = "" if self.group == "all" else f" over the events of {quoted(self.group)}"
-        return f"of response {quoted(self.output)}{over}"
+    def location_phrase(self) -> str:
+        """Phrase that goes on behind a number: ``of response 'y' over the events of 'b'``."""
+        over = "" if self.group == "all" else f" over the events of {quote_name(self.group)}"
+        return f"of response {quote_name(self.output)}{over}"
 
 
 def blocks(result: TaylorResult, check: CoefficientCheck) -> Iterator[Block]:
-    """Those of the responses and groups that match the check's patterns.
+    """Yields the coefficients of the responses and groups that match the patterns of a check.
 
-    Raises OptionError where a pattern matches none.
+    Raises
+    ------
+    OptionError
+        Where a pattern matches no response or no group.
     """
-    outputs = chosen(check, "output", check.outputs, result.outputs)
-    groups = chosen(check, "group", check.groups, result.groups)
+    outputs = select_matching(check, "output", check.outputs, result.outputs)
+    groups = select_matching(check, "group", check.groups, result.groups)
     names = result.indices.names(result.features)
     orders = result.indices.orders
     for c in outputs:
@@ -98,8 +122,13 @@ def blocks(result: TaylorResult, check: CoefficientCheck) -> Iterator[Block]:
             )
 
 
-def matching(patterns: Sequence[str], names: Sequence[str]) -> list[int]:
-    """The places of the names that equal or match (``DER_*``) a pattern; cases differ."""
+def indices_matching(patterns: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Indices of the names that equal a pattern or match it (``DER_*``); letter case counts.
+
+    >>> indices_matching(["DER_*", "pt"], ["pt", "eta", "DER_mass", "der_x"])
+    [0, 2]
+    """
+    # equality, too: read as a pattern, a name such as "x[0]" would match "x0" and not itself
     return [
         k
         for k, name in enumerate(names)
@@ -107,30 +136,47 @@ def matching(patterns: Sequence[str], names: Sequence[str]) -> list[int]:
     ]
 
 
-def chosen(check: object, kind: str, patterns: Sequence[str], names: Sequence[str]) -> list[int]:
-    """The same, of a check. Raises OptionError for the first pattern that matches nothing."""
+def select_matching(
+    check: object, kind: str, patterns: Sequence[str], names: Sequence[str]
+) -> list[int]:
+    """Indices of the names that match the patterns of a check's option.
+
+    Parameters
+    ----------
+    check
+        The check, named in the error.
+    kind
+        Noun for one of the names in the error: output, group, feature.
+    patterns, names
+        Patterns of the option, and the names that they may match.
+
+    Raises
+    ------
+    OptionError
+        For the first pattern that matches no name.
+    """
     for pattern in patterns:
-        if not matching([pattern], names):
+        if not indices_matching([pattern], names):
             raise OptionError(
-                f"check {quoted(getattr(check, 'name', ''))}: no {kind} matches {quoted(pattern)}"
-                + nearest(pattern, names)
+                f"check {quote_name(getattr(check, 'name', ''))}: no {kind} matches"
+                f" {quote_name(pattern)}" + nearest(pattern, names)
             )
-    return matching(patterns, names)
+    return indices_matching(patterns, names)
 
 
-def with_coefficients(result: TaylorResult, features: Sequence[int]) -> None:
-    """Raises NotApplicableError for a feature that has no coefficient in the result.
+def require_coefficients(result: TaylorResult, features: Sequence[int]) -> None:
+    """Makes sure that every feature, given by its index, has a coefficient in the result.
 
-    Finite steps do not move every feature: of those that they do not, nothing is known.
+    Finite steps move only some of the features; nothing is known of the others.
+
+    Raises
+    ------
+    NotApplicableError
+        For the first feature without any.
     """
     for i in features:
         if not (result.indices.table == i).any():
             raise NotApplicableError(
-                f"feature {quoted(result.features[i])} has no coefficient: finite steps do not"
+                f"feature {quote_name(result.features[i])} has no coefficient: finite steps do not"
                 " move it, so nothing is known of its influence"
             )
-
-
-def quoted(name: str) -> str:
-    """A name of model or data in a line of prose."""
-    return f"'{printable(name)}'"

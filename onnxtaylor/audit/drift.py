@@ -1,20 +1,22 @@
-"""How scores and ranks changed since one baseline, or since several trainings of the same kind.
+"""Changes of scores and ranks since one baseline, or since several trainings of the same kind.
 
-One baseline knows what the events make of a score; what another training makes of it, it does not.
+One baseline gives the uncertainty that the events cause, but not the spread between trainings.
 
-Scores: Δ = ⟨t⟩ − ⟨t⟩_baseline against σ² = σ_new² + σ_baseline², as of different events; of the
-same events that is cautious. Either has its SEM. In units of the features' σ both are compared per
-σ of the baseline, whose error is then common to them (see ``onnxtaylor.comparison.moved``).
+Scores: Δ = ⟨t⟩ − ⟨t⟩_baseline is compared with σ² = σ_new² + σ_baseline², the squares of both SEM.
+This holds for independent events; for the same events it is cautious. In units of the features' σ
+both are compared per σ of the baseline, whose error is then common to both (see
+``onnxtaylor.comparison.moved``).
 
-Ranks: Δ against the widths of both: half the 68 % interval of the bootstrap, half the number of
-coefficients that are nearer than the features' σ tell them apart (``onnxtaylor.audit.spread``; the
-baseline's features are taken to have the shape of the new ones), and half a place at least.
+Ranks: Δ is compared with the widths of both: half the 68 % interval of the bootstrap, half the
+number of coefficients that cannot be told apart within the uncertainty of the features' σ
+(``onnxtaylor.audit.spread``; the baseline's features are taken to have the shape of the new ones),
+and at least half a place.
 
-Of several baselines, each of another training, the spread between them counts as well
-(``onnxtaylor.audit.retraining``): of √⟨t⟩, whose spread depends least on its size, and of ranks.
-Its trend has a constant for each order, and the logarithm of the mean; that of ranks the logarithm
-of the mean rank. Where all were made of the same events, to which no number is a stranger, the SEM
-stays out: what the events do is done to all of them.
+With several baselines, each of another training, the spread between them counts as well
+(``onnxtaylor.audit.retraining``): that of √⟨t⟩, which depends least on the size of ⟨t⟩, and that of
+the ranks. The trend of the former has a constant for each order and the logarithm of the mean; that
+of the latter has the logarithm of the mean rank. Where all results are of the same events, the SEM
+does not count: the events shift all of them alike.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ import numpy.typing as npt
 
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.retraining import Spread, spread_of
-from onnxtaylor.audit.spread import kurtosis, relative_errors
+from onnxtaylor.audit.spread import NORMAL, kurtosis, relative_errors
 from onnxtaylor.comparison import compare_results, two_sided
 from onnxtaylor.errors import OnnxTaylorError, ResultError, printable
 from onnxtaylor.results.taylor import DataSummary, TaylorResult
@@ -37,16 +39,16 @@ from onnxtaylor.results.taylor import DataSummary, TaylorResult
 __all__ = [
     "Changes",
     "Row",
-    "changed_ranks",
-    "changed_scores",
-    "of_the_same_events",
-    "with_errors",
-    "with_retrainings",
+    "add_baseline_values",
+    "add_rank_errors",
+    "have_same_events",
+    "rank_changes",
+    "score_changes",
 ]
 
 OLD, NEW = "a", "b"  # sides of a row of a comparison
-DAMPING = 0.02  # of the largest score: below it the spread does not depend on the mean
-NEAREST = 0.5  # places, by which any rank is uncertain
+DAMPING = 0.02  # share of the largest score; the spread of smaller scores is taken as constant
+NEAREST = 0.5  # places, the smallest uncertainty of a rank
 
 Floats = npt.NDArray[np.float64]
 Row = dict[str, Any]
@@ -54,9 +56,16 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """Of R numbers: before, with an error, the significance z of the change, and its p by itself.
+    """Changes of R numbers.
 
-    ``spread`` is that of several trainings; None of one.
+    Attributes
+    ----------
+    before, error
+        Values before the change and their errors, (R,).
+    z, p
+        Significance of each change in σ, and its two-sided p-value, not corrected, (R,).
+    spread
+        Spread between several trainings; None for one baseline.
     """
 
     before: Floats
@@ -66,10 +75,15 @@ class Changes:
     spread: Spread | None = field(default=None)
 
 
-def changed_scores(rows: Sequence[Row], same_events: bool = False) -> Changes:
-    """⟨t⟩ of the rows against one baseline, or against several where the rows have them.
+def score_changes(rows: Sequence[Row], same_events: bool = False) -> Changes:
+    """Compares ⟨t⟩ of R rows with one baseline, or with several.
 
-    ``same_events``: all results are of the same ones.
+    Parameters
+    ----------
+    rows
+        Rows of a comparison; for several baselines those of ``add_baseline_values``.
+    same_events
+        Whether all results are of the same events.
     """
     old, new = _column(rows, "score_a"), _column(rows, "score_b")
     sem_old, sem_new = _column(rows, "sem_a"), _column(rows, "sem_b")
@@ -89,13 +103,16 @@ def changed_scores(rows: Sequence[Row], same_events: bool = False) -> Changes:
     orders = np.array([row["order"] for row in rows])
     columns = [(orders == order).astype(float) for order in np.unique(orders)]
     spread = spread_of(np.sqrt(scores), np.stack([*columns, np.log(share + DAMPING)], axis=1))
-    errors = np.hypot(_of_the_root(mean, sem_old), _of_the_root(new, sem_new))
+    errors = np.hypot(_error_of_root(mean, sem_old), _error_of_root(new, sem_new))
     z, p = spread.chances(np.sqrt(new), errors * (not same_events))
     return Changes(mean, scores.std(axis=0, ddof=1), z, p, spread)
 
 
-def changed_ranks(rows: Sequence[Row]) -> Changes:
-    """Likewise the ranks of the rows; of one baseline both sides must have their intervals."""
+def rank_changes(rows: Sequence[Row]) -> Changes:
+    """Compares the ranks of R rows of ``add_rank_errors`` with one baseline, or with several.
+
+    With one baseline, every row must have rank intervals on both sides.
+    """
     new = _column(rows, "rank_b")
     events = np.hypot(_column(rows, "places_a"), _column(rows, "places_b"))
     if not rows or "ranks" not in rows[0]:
@@ -108,13 +125,16 @@ def changed_ranks(rows: Sequence[Row]) -> Changes:
     return Changes(spread.mean, ranks.std(axis=0, ddof=1), z, p, spread)
 
 
-def with_retrainings(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
-    """The rows with ``scores`` and ``ranks`` of all baselines, in the units of the first one.
+def add_baseline_values(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
+    """Adds ``scores`` and ``ranks`` of all baselines to the rows, in the units of the first one.
 
-    Raises ResultError where a baseline lacks one of the coefficients.
+    Raises
+    ------
+    ResultError
+        Where a baseline lacks one of the coefficients.
     """
     first, *others = evidence.baselines
-    known = []
+    values = []
     for path, other in zip(evidence.baseline_paths[1:], others, strict=True):
         try:
             theirs = {_key(row): row for row in compare_results(first, other).rows()}
@@ -123,23 +143,23 @@ def with_retrainings(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
         for row in rows:
             if _key(row) not in theirs:
                 raise ResultError(
-                    f"baseline {printable(path)}: has no coefficient of {printable(row['label'])},"
+                    f"baseline {printable(path)} has no coefficient of {printable(row['label'])},"
                     f" response '{printable(row['output'])}', group '{printable(row['group'])}',"
                     f" which {printable(evidence.baseline_paths[0])} has: make all baselines alike"
                 )
-        known.append(theirs)
+        values.append(theirs)
     return [
         {
             **row,
-            "scores": [row["score_a"], *(theirs[_key(row)]["score_b"] for theirs in known)],
-            "ranks": [row["rank_a"], *(theirs[_key(row)]["rank_b"] for theirs in known)],
+            "scores": [row["score_a"], *(theirs[_key(row)]["score_b"] for theirs in values)],
+            "ranks": [row["rank_a"], *(theirs[_key(row)]["rank_b"] for theirs in values)],
         }
         for row in rows
     ]
 
 
-def with_errors(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
-    """The rows with the errors of the ranks on both sides, as far as the events make them."""
+def add_rank_errors(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
+    """Adds the statistical errors of the ranks on both sides, in places, to the rows."""
     new, old = evidence.result, evidence.baseline
     kappa = dict(
         zip(
@@ -150,27 +170,27 @@ def with_errors(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
     )
     relative = {}
     for side, result in ((OLD, old), (NEW, new)):
-        known = np.array([kappa.get(name, 3.0) for name in result.features])
+        kappas = np.array([kappa.get(name, NORMAL) for name in result.features])
         keys = (tuple(sorted(names)) for names in result.indices.names(result.features))
-        relative[side] = dict(zip(keys, relative_errors(result, known), strict=True))
-    made = []
+        relative[side] = dict(zip(keys, relative_errors(result, kappas), strict=True))
+    completed = []
     for row in rows:
         more: Row = {}
         for side, result in ((OLD, old), (NEW, new)):
             share = float(relative[side][tuple(sorted(row["features"]))])
             more[f"places_{side}"] = _places(row, side, result, share)
-        made.append({**row, **more})
-    return made
+        completed.append({**row, **more})
+    return completed
 
 
 def _places(row: Row, side: str, result: TaylorResult, share: float) -> float:
-    """What stands for the standard error of a rank; 0 where there is no interval."""
+    """Standard error of a rank, in places; 0 where there is no interval."""
     if row[f"rank_low_{side}"] is None:
         return 0.0
     output = row["output"] if side == OLD else row["output_b"]
     c, g = result.position(output, row["group"])
     scores: Floats = result.score[c, g]
-    # in the result's own units, in which it was ranked: those of the row are the baseline's
+    # the score in the result's own units, in which it was ranked; the row has the baseline's units
     own = scores[result.rank[c, g] == row[f"rank_{side}"]][0]
     near = np.abs(scores - own) <= share * own
     return max(
@@ -179,7 +199,7 @@ def _places(row: Row, side: str, result: TaylorResult, share: float) -> float:
     )
 
 
-def of_the_same_events(evidence: Evidence) -> bool:
+def have_same_events(evidence: Evidence) -> bool:
     """Whether the result and all baselines are of the same events, by the moments of the data."""
     ours = evidence.result.data
     return all(
@@ -190,12 +210,12 @@ def of_the_same_events(evidence: Evidence) -> bool:
 
 
 def _moments(data: DataSummary) -> list[str]:
-    """Of every feature; as text, since a NaN is not equal to itself."""
+    """Moments of every feature, as text: a NaN would not be equal to itself."""
     return sorted(f"{f.name}: {f.mean:.12g} {f.std:.12g} {f.min} {f.max}" for f in data.features)
 
 
-def _of_the_root(score: Floats, sem: Floats) -> Floats:
-    """The standard error of √score, finite where the score is 0."""
+def _error_of_root(score: Floats, sem: Floats) -> Floats:
+    """Standard error of √score, finite where the score is 0."""
     return np.asarray(sem / np.maximum(np.sqrt(score) + np.sqrt(score + sem), 1e-300))
 
 

@@ -1,9 +1,9 @@
-"""What a check found: what, where, how much, against which limit, how sure, and what to do.
+"""Findings of checks: what, where, how much, against which limit, how sure, and what to do.
 
 Names in ``Subject`` and ``Location`` are those of the model and the data, to the letter: a format
 escapes them. ``message``, ``certainty`` and ``remedy`` are prose of one line, whose control
-characters are escaped already (``errors.printable``); what is special in HTML, XML or Markdown is
-not.
+characters are escaped already (``errors.printable``); characters that are special in HTML, XML or
+Markdown are not.
 """
 
 from __future__ import annotations
@@ -16,17 +16,23 @@ from typing import Any
 __all__ = ["LEVELS", "Finding", "Location", "Subject", "rounded"]
 
 LEVELS = ("error", "warning", "note")
-DIGITS = 9  # sums of another order, by other threads, are equal to so many
+DIGITS = 9  # sums in another order, by another number of threads, agree to so many digits
 ROLES = ("model", "data", "baseline", "reference", "gof")
 KINDS = ("model", "data", "output", "feature", "coefficient", "node", "operator", "event")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a finding is about: a model, an output, a feature, a coefficient (a pair), a node, …
+    """Subject of a finding: a model, an output, a feature, a coefficient (a pair), a node, …
 
-    ``features`` are those of a coefficient, one to three; ``output`` and ``group`` say of which
-    response and over which events, where that matters.
+    Attributes
+    ----------
+    kind, name
+        One of ``KINDS``, and the name of the subject.
+    features
+        Features of a coefficient, one to three.
+    output, group
+        Response and group of events that the finding is about; None where that does not matter.
     """
 
     kind: str
@@ -38,7 +44,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Location:
-    """The file that a finding points at, and what it is to the audit: see ``ROLES``."""
+    """File that a finding points at, and its role in the audit: one of ``ROLES``."""
 
     role: str
     path: str
@@ -46,11 +52,23 @@ class Location:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not hold.
+    """One demand of a check that is not met.
 
-    ``measured`` is the value of ``quantity``, which ought to be ``relation`` (≤, ≥, = or "one of")
-    to the ``limit``. ``certainty`` says how sure that is: an uncertainty, a significance, or why
-    there is none. ``remedy`` says what to do. Both numbers are finite, or text.
+    Attributes
+    ----------
+    check, level
+        Id of the check, and how grave the finding is: one of ``LEVELS``.
+    subject, location
+        Subject of the finding, and the file to look at.
+    message
+        The finding, in one line.
+    quantity, measured, relation, limit
+        ``measured`` is the value of ``quantity``, which ought to be ``relation`` (≤, ≥, <, >, = or
+        "one of") to the ``limit``. Numbers are finite, or text.
+    certainty
+        How sure that is: an uncertainty, a significance, or why there is none.
+    remedy
+        Advice: the next thing to do.
     """
 
     check: str
@@ -66,7 +84,7 @@ class Finding:
     remedy: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Numbers and texts, as they stand in the JSON document."""
+        """Returns numbers and texts, as they stand in the JSON document."""
         document = asdict(self)
         document["subject"]["features"] = list(self.subject.features)
         document["measured"], document["limit"] = rounded(self.measured), rounded(self.limit)
@@ -74,20 +92,23 @@ class Finding:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Finding:
-        """The inverse of ``to_dict``. Raises TypeError, KeyError or ValueError."""
+        """Reads the document of ``to_dict``. Raises TypeError, KeyError or ValueError."""
         subject = dict(document["subject"])
         subject["features"] = tuple(subject["features"])
         parts = {"subject": Subject(**subject), "location": Location(**document["location"])}
         finding = cls(**{**document, **parts})
-        known = ((finding.level, LEVELS), (finding.subject.kind, KINDS))
-        for value, names in (*known, (finding.location.role, ROLES)):
+        for value, names in (
+            (finding.level, LEVELS),
+            (finding.subject.kind, KINDS),
+            (finding.location.role, ROLES),
+        ):
             if value not in names:
                 raise ValueError(f"{value!r} is none of {', '.join(names)}")
         return finding
 
 
 def rounded(value: float | str) -> float | str:
-    """A number to nine digits, the same on every machine; what is not finite becomes text."""
+    """Rounds a number to nine digits, the same on every machine; NaN and ∞ become text."""
     if isinstance(value, str | bool | int):
         return value
     return float(f"{value:.{DIGITS}g}") if isfinite(value) else str(value)

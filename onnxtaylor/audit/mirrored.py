@@ -1,7 +1,7 @@
 """Responses that are one another's mirror image: p and 1 − p of a binary classifier.
 
-Their coefficients differ by the sign alone, so what is found of one is found of the other: it is
-told once.
+Their coefficients differ by the sign alone, so a finding on one is a finding on the other, too: it
+is reported once.
 """
 
 from __future__ import annotations
@@ -14,59 +14,64 @@ from typing import Any
 import numpy as np
 
 from onnxtaylor.audit.finding import Finding
-from onnxtaylor.errors import printable
+from onnxtaylor.audit.phrases import quote_name
 from onnxtaylor.results.taylor import TaylorResult
 
-__all__ = ["distinct", "merged", "mirror_images"]
+__all__ = ["merge_mirrored", "mirror_images", "without_mirror_images"]
 
-ROUNDING = 1e-4  # of the largest coefficient of an order: more than float32 makes of 1 − p
-SAME = 1e-3  # of two measured values
+ROUNDING = 1e-4  # relative to the largest coefficient of an order: above that of 1 − p in float32
+SAME = 1e-3  # relative difference of two measured values that count as equal
 
 
 def mirror_images(result: TaylorResult) -> dict[str, str]:
-    """Responses whose coefficients are minus those of an earlier one, with its name.
+    """Finds the responses whose coefficients are minus those of an earlier one; gives its name.
 
-    Of every group and coefficient scores and RMS are equal, and signed means opposite.
+    Scores and RMS of every group and coefficient are equal, and the signed means opposite.
 
     >>> mirror_images(result)                     # doctest: +SKIP
     {'probabilities[1]': 'probabilities[0]'}
     """
-    found: dict[str, str] = {}
+    images: dict[str, str] = {}
     for c, name in enumerate(result.outputs):
         for earlier in range(c):
-            if result.outputs[earlier] not in found and _mirrored(result, earlier, c):
-                found[name] = result.outputs[earlier]
+            if result.outputs[earlier] not in images and _mirrored(result, earlier, c):
+                images[name] = result.outputs[earlier]
                 break
-    return found
+    return images
 
 
-def distinct(names: Iterable[str], images: Mapping[str, str]) -> list[str]:
-    """The names without those whose mirror image is among them."""
+def without_mirror_images(names: Iterable[str], images: Mapping[str, str]) -> list[str]:
+    """Removes the names whose mirror image is among them."""
     kept = list(names)
     return [name for name in kept if images.get(name) not in kept]
 
 
-def merged(findings: Sequence[Finding], images: Mapping[str, str]) -> tuple[Finding, ...]:
-    """The findings, without those that repeat one of the mirror image.
+def merge_mirrored(findings: Sequence[Finding], images: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Removes the findings that repeat one of the mirror image; the message that stays names both.
 
-    The message of the one that stays names both.
+    Parameters
+    ----------
+    findings
+        Findings of one check.
+    images
+        Mirror images by the names of the responses: see ``mirror_images``.
     """
     if not images:
         return tuple(findings)
-    of = {_key(finding): k for k, finding in enumerate(findings)}
+    places = {_key(finding): k for k, finding in enumerate(findings)}
     dropped: set[int] = set()
-    told: dict[int, list[str]] = {}
+    repeated: dict[int, list[str]] = {}
     for k, finding in enumerate(findings):
         image = images.get(finding.subject.output or "")
         if image is None:
             continue
-        place = of.get(_key(_renamed(finding, image)))
+        place = places.get(_key(_renamed(finding, image)))
         if place is None or not _equal(findings[place].measured, finding.measured):
             continue
         dropped.add(k)
-        told.setdefault(place, []).append(str(finding.subject.output))
+        repeated.setdefault(place, []).append(str(finding.subject.output))
     return tuple(
-        _with_images(finding, told.get(k, []))
+        _with_images(finding, repeated.get(k, []))
         for k, finding in enumerate(findings)
         if k not in dropped
     )
@@ -105,5 +110,6 @@ def _equal(a: float | str, b: float | str) -> bool:
 def _with_images(finding: Finding, names: Sequence[str]) -> Finding:
     if not names:
         return finding
-    whose = ", ".join(f"'{printable(name)}'" for name in names)
-    return replace(finding, message=f"{finding.message}; the same of its mirror image {whose}")
+    quoted = ", ".join(map(quote_name, names))
+    message = f"{finding.message}; the same holds for its mirror image {quoted}"
+    return replace(finding, message=message)

@@ -1,4 +1,4 @@
-"""What an audit found: frozen, versioned, JSON of the schema ``onnxtaylor.audit/1``."""
+"""Outcome of an audit: frozen, versioned, JSON of the schema ``onnxtaylor.audit/1``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from onnxtaylor.audit.finding import LEVELS, Finding, Location, Subject, rounded
+from onnxtaylor.audit.check_outcome import STATUSES, CheckOutcome
+from onnxtaylor.audit.finding import LEVELS, Finding, rounded
 from onnxtaylor.errors import printable
 from onnxtaylor.results.documents import Format
 from onnxtaylor.results.summaries import Notice
@@ -16,89 +18,16 @@ from onnxtaylor.results.summaries import Notice
 if TYPE_CHECKING:
     from onnxtaylor.results.taylor import TaylorResult
 
-__all__ = [
-    "SCHEMA",
-    "STATUSES",
-    "AuditOutcome",
-    "CheckOutcome",
-    "File",
-    "Finding",
-    "Location",
-    "Notice",
-    "Subject",
-]
+__all__ = ["MARKS", "SCHEMA", "AuditOutcome", "File"]
 
 SCHEMA = "onnxtaylor.audit/1"
 FORMAT = Format(SCHEMA, "onnxtaylor audit", "audit")
-STATUSES = ("pass", "fail", "error", "skipped")
-
-
-@dataclass(frozen=True)
-class CheckOutcome:
-    """One check of the policy.
-
-    ==========  ==================================================================================
-    ``pass``    it ran, and found nothing but notes
-    ``fail``    it has findings of its ``level`` (of level note it fails, too, and harms nobody)
-    ``error``   the policy asks for it, and it could not run: ``reason``; no pass
-    ``skipped`` it does not apply: ``reason``; a default check, or one that is hidden or excused
-    ==========  ==================================================================================
-
-    ``name`` is its own among the checks of an audit: the id, or what the policy calls it. ``title``
-    is what it demands, ``options`` the limits by the policy's keys, ``looked_at`` how many
-    ``noun`` it compared with them, ``summary`` how much room was left, in a line.
-    """
-
-    id: str
-    name: str
-    title: str
-    level: str
-    status: str
-    reason: str | None = None
-    findings: tuple[Finding, ...] = ()
-    looked_at: int = 0
-    noun: str = ""
-    summary: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def ran(self) -> bool:
-        """Whether anything was looked at."""
-        return self.status in ("pass", "fail")
-
-    @property
-    def passed(self) -> bool:
-        """Whether it ran and found nothing."""
-        return self.status == "pass"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Numbers and texts, as they stand in the JSON document."""
-        document = {f.name: getattr(self, f.name) for f in fields(self)}
-        document["findings"] = [finding.to_dict() for finding in self.findings]
-        document["options"] = {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in self.options.items()
-        }
-        return document
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> CheckOutcome:
-        """The inverse of ``to_dict``. Raises TypeError, KeyError or ValueError."""
-        check = cls(
-            **{
-                **document,
-                "findings": tuple(Finding.from_dict(row) for row in document["findings"]),
-                "options": dict(document["options"]),
-            }
-        )
-        if check.level not in LEVELS or check.status not in STATUSES:
-            raise ValueError(f"check {check.name!r} has level {check.level!r}, {check.status!r}")
-        return check
+MARKS = ("fail", "warning", "note", "pass", "skipped")  # the gravest first
 
 
 @dataclass(frozen=True)
 class File:
-    """A file that went into an audit; its SHA-256, or None of stdin."""
+    """File that went into an audit, with its SHA-256; None for what is no regular file."""
 
     path: str
     sha256: str | None
@@ -106,13 +35,27 @@ class File:
 
 @dataclass(frozen=True)
 class AuditOutcome:
-    """The whole audit. ``result`` is the analysis behind it, where one was made: not saved here.
+    """Outcome of a whole audit.
 
-    ``policy`` is where the checks were read from, or ``defaults``; ``strict`` makes warnings count.
-    ``analysis`` says how the coefficients were computed: engine, precision, scale, link, order,
-    events, n_eff, features, outputs, groups. ``timestamp`` is UTC, ISO 8601. ``warnings`` are those
-    of the analysis about data and responses, which no check judges. ``baseline`` are several of as
-    many trainings.
+    Attributes
+    ----------
+    model, data
+        The files that were audited.
+    policy, strict
+        Where the checks were read from, or ``defaults``; and whether warnings count as errors.
+    baseline, reference, gof
+        Files that checks compared with. Several baselines are results of as many trainings.
+    analysis
+        How the coefficients were computed: engine, precision, scale, link, order, events, n_eff,
+        features, outputs, groups.
+    checks
+        Outcome of every check, in the order of the policy.
+    timestamp, version
+        Time in UTC, as ISO 8601 has it; version of onnxtaylor.
+    warnings
+        Notices of the analysis about data and responses, which no check judges.
+    result
+        The analysis behind the audit, where it succeeded. It is not saved with the outcome.
     """
 
     model: File
@@ -130,18 +73,18 @@ class AuditOutcome:
     result: TaylorResult | None = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
-        """The verdict, and what made it."""
-        made = ", ".join(printable(check.name, 40) for check in self.failed)
+        """The verdict, and the checks that failed."""
+        names = ", ".join(printable(check.name, 40) for check in self.failed)
         return f"AuditOutcome of {printable(self.model.path)}: {self.verdict}" + (
-            f"; failed: {made}" if made else ""
+            f"; failed: {names}" if names else ""
         )
 
     @property
     def exit_status(self) -> int:
-        """0 where all is well, 1 where it is not.
+        """Exit status of the command: 0 for a pass, 1 for a failure.
 
-        A check of level error that failed or could not run, or under ``strict`` one of level
-        warning; and an audit in which no check ran.
+        An audit fails by a check of level error that failed or could not run (under ``strict``
+        also of level warning), and where no check ran.
         """
         return 1 if self.failed or not any(check.ran for check in self.checks) else 0
 
@@ -152,23 +95,36 @@ class AuditOutcome:
 
     @property
     def failed(self) -> tuple[CheckOutcome, ...]:
-        """The checks that make it fail."""
+        """The checks that make the audit fail."""
         grave = ("error", "warning") if self.strict else ("error",)
         return tuple(c for c in self.checks if c.status in ("fail", "error") and c.level in grave)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Those of all checks, errors first, else in the order of the policy."""
-        found = [finding for check in self.checks for finding in check.findings]
-        return tuple(sorted(found, key=lambda finding: LEVELS.index(finding.level)))
+        """Findings of all checks, errors first, else in the order of the policy."""
+        findings = [finding for check in self.checks for finding in check.findings]
+        return tuple(sorted(findings, key=lambda finding: LEVELS.index(finding.level)))
+
+    @property
+    def gravest_first(self) -> tuple[CheckOutcome, ...]:
+        """The checks in the order of their marks; those of one mark in the order of the policy."""
+        return tuple(sorted(self.checks, key=lambda check: MARKS.index(self.mark(check))))
+
+    def mark(self, check: CheckOutcome) -> str:
+        """Mark of a check in reports, one of ``MARKS``; ``fail`` makes the audit fail."""
+        if check.status in ("pass", "skipped"):
+            return check.status
+        if any(one.name == check.name for one in self.failed):
+            return "fail"
+        return "note" if check.level == "note" else "warning"
 
     def counts(self) -> dict[str, int]:
-        """How many checks have each status."""
+        """Counts the checks of each status."""
         return {name: sum(c.status == name for c in self.checks) for name in STATUSES}
 
     @property
     def verdict(self) -> str:
-        """The whole in one line.
+        """Verdict on the model, in one line.
 
         >>> AuditOutcome(File("m.onnx", None), (), "defaults", False, (), None, None, {}, (),
         ...              "1970-01-01T00:00:00Z", "0").verdict
@@ -186,7 +142,7 @@ class AuditOutcome:
         return f"PASS: {count['pass']} of {total} checks{mild}{rest}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Numbers and texts, as they stand in the JSON document."""
+        """Returns numbers and texts, as they stand in the JSON document."""
 
         def file(one: File | None) -> dict[str, Any] | None:
             return None if one is None else {"path": one.path, "sha256": one.sha256}
@@ -213,20 +169,25 @@ class AuditOutcome:
         }
 
     def to_json(self) -> str:
-        """One JSON document of the schema ``onnxtaylor.audit/1``."""
+        """Returns a JSON document of the schema ``onnxtaylor.audit/1``."""
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
         # a path that is no Unicode has lone surrogates: JSON can say them, as escapes
         return text.encode(errors="backslashreplace").decode() + "\n"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: see ``audit.notebook``."""
-        from onnxtaylor.audit.notebook import fragment  # templates: only when asked for
+        """HTML for notebooks: the verdict, and every check with its first findings; no scripts."""
+        from onnxtaylor.views.report.page import environment  # Jinja2 loads only when it is needed
 
-        return fragment(self)
+        template = environment().get_template("audit_notebook.html")
+        return template.render(
+            outcome=self,
+            file=PurePath(self.model.path).name or "model",
+            rows=[(self.mark(c), c, c.result_line) for c in self.gravest_first],
+        )
 
     @classmethod
     def from_json(cls, text: str, where: str = "audit") -> AuditOutcome:
-        """The inverse of ``to_json``; ``where`` names the source. Raises ResultError."""
+        """Reads a JSON document; ``where`` names it in errors. Raises ResultError."""
         return FORMAT.parse(text, where, cls._from_document)
 
     @classmethod

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy.typing as npt
 
-from onnxtaylor.audit.check import Check, FileCheck, Looked, NotApplicableError
+from onnxtaylor.audit.check import Check, CheckReport, FileCheck, NotApplicableError
+from onnxtaylor.audit.check_outcome import CheckOutcome
 from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.evidence import Evidence, sha256_of
-from onnxtaylor.audit.mirrored import merged
-from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, File
+from onnxtaylor.audit.mirrored import merge_mirrored
+from onnxtaylor.audit.outcome import AuditOutcome, File
 from onnxtaylor.audit.policy import Policy, find_policy, read_policy
 from onnxtaylor.data import EventSource, file_names
 from onnxtaylor.errors import (
@@ -89,10 +90,10 @@ def audit(
     with showing(progress) as told:
         evidence = gather(model, x, policy, beside, told, options)
         evidence.open()
-        checks = [c if _lacking(c, evidence) else c.settled(evidence) for c in policy.checks]
+        checks = [c if _lacking(c, evidence) else c.with_level_for(evidence) for c in policy.checks]
         for check in checks:
             if not _lacking(check, evidence):
-                check.ready(evidence)
+                check.validate_files(evidence)
         outcomes: dict[str, CheckOutcome] = {}
         # why a model has no coefficients one check can say, and no other
         disagree = isinstance(evidence.failure, DisagreementError)
@@ -209,14 +210,14 @@ def _outcome(
     check: Check, evidence: Evidence, policy: Policy, before: Mapping[str, CheckOutcome]
 ) -> CheckOutcome:
     """What came of one check."""
-    looked, reason, hidden = Looked(0, ""), None, False
+    looked, reason, hidden = CheckReport(0, ""), None, False
     lacking = _lacking(check, evidence)
     try:
         if lacking:
             raise NotApplicableError(f"no {lacking[0]} was given (--{lacking[0]})")
-        looked = check.look(evidence)
-        looked = replace(looked, findings=merged(looked.findings, evidence.mirror_images))
-        if not looked.number and not looked.findings:
+        looked = check.run(evidence)
+        looked = replace(looked, findings=merge_mirrored(looked.findings, evidence.mirror_images))
+        if not looked.n_checked and not looked.findings:
             raise NotApplicableError("there was nothing to look at")
     except NotApplicableError as error:
         reason = printable(error, 400)
@@ -243,8 +244,8 @@ def _outcome(
         status=status,
         reason=reason,
         findings=(*looked.findings, *looked.notes) if reason is None else (),
-        looked_at=looked.number if reason is None else 0,
-        noun=looked.noun if reason is None else "",
+        looked_at=looked.n_checked if reason is None else 0,
+        noun=looked.unit if reason is None else "",
         summary=looked.summary if reason is None else "",
         options=check.options(),
     )

@@ -1,8 +1,9 @@
-"""How well σ of a feature is known, which coefficients per σ inherit.
+"""Uncertainty of the features' σ, which coefficients per σ inherit.
 
-Of N events the estimated σ has the relative variance (κ − 1) / (4 N), κ = ⟨(x − μ)⁴⟩ / σ⁴ being 3
-for a normal distribution. A coefficient in units of Π σ_i^m_i has Σ m_i² (κ_i − 1) / (4 N) beside
-its SEM, which takes every σ as given. N is the effective number of events, (Σw)²/Σw².
+The σ estimated from N events has the relative variance (κ − 1) / (4 N), with κ = ⟨(x − μ)⁴⟩ / σ⁴,
+which is 3 for a normal distribution. A coefficient in units of Π σ_i^m_i has the relative variance
+Σ m_i² (κ_i − 1) / (4 N) beside its SEM, which takes every σ as given. N is the effective number of
+events, (Σw)²/Σw².
 
 Source: M. G. Kendall, A. Stuart, The Advanced Theory of Statistics, vol. 1, ch. 10.
 """
@@ -15,18 +16,31 @@ import numpy.typing as npt
 from onnxtaylor.data import EventSource, is_missing
 from onnxtaylor.results.taylor import TaylorResult
 
-__all__ = ["kurtosis", "relative_errors"]
+__all__ = ["NORMAL", "kurtosis", "relative_errors"]
 
 Floats = npt.NDArray[np.float64]
 
 BATCH = 2**16
-NORMAL = 3.0
+NORMAL = 3.0  # kurtosis of a normal distribution
 
 
 def kurtosis(source: EventSource, result: TaylorResult, missing: float | None) -> Floats:
-    """κ of every feature, shape (n,), about the mean and σ of the result; 3 where σ is 0.
+    """κ = ⟨(x − μ)⁴⟩ / σ⁴ of every feature, with the μ and σ of the result.
 
-    Where negative weights leave less than 1, the least that there is, it is 1.
+    Parameters
+    ----------
+    source
+        The events.
+    result
+        The analysis of these events.
+    missing
+        Value of missing entries, which do not count.
+
+    Returns
+    -------
+    (n,)
+        At least 1, the smallest kurtosis there is, which negative weights may go below; 3 for a
+        feature that does not vary.
     """
     features = result.data.features
     mean = np.array([f.mean for f in features])
@@ -45,7 +59,7 @@ def kurtosis(source: EventSource, result: TaylorResult, missing: float | None) -
 def relative_errors(result: TaylorResult, kappa: Floats) -> Floats:
     """√(Σ m_i² (κ_i − 1) / (4 N)) of every coefficient, (K,); 0 in other units than σ.
 
-    All groups are in units of the same σ: that of all events.
+    N is that of all events for every group: all groups are in units of the same σ.
     """
     if result.options.get("scale") != "sigma":
         return np.zeros(len(result.indices))

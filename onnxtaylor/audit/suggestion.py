@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxtaylor.audit.check import Check, Looked, NotApplicableError
+from onnxtaylor.audit.check import Check, CheckReport, NotApplicableError
 from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.checks.baseline_drift import BaselineDrift
 from onnxtaylor.audit.checks.dominance import Dominance
@@ -115,7 +115,7 @@ def _block(check: Check, evidence: Evidence, limits: Limits) -> str:
     """One check with what was measured; commented out where it does not apply."""
     head = f"# {type(check).title()}"
     try:
-        looked = check.look(evidence)
+        looked = check.run(evidence)
     except NotApplicableError as error:
         lines = _lines(check, {key: (value, "") for key, (value, _) in limits.items()})
         reason = f"# Not here: {printable(error, 200)}"
@@ -124,7 +124,7 @@ def _block(check: Check, evidence: Evidence, limits: Limits) -> str:
     return "\n".join([head, measured, *_failing(check, looked, limits), *_lines(check, limits)])
 
 
-def _failing(check: Check, looked: Looked, limits: Limits) -> list[str]:
+def _failing(check: Check, looked: CheckReport, limits: Limits) -> list[str]:
     """What the model does not pass at present, and no limit was found for."""
     if limits or not looked.findings:
         return []
@@ -144,7 +144,7 @@ def _lines(check: Check, limits: Limits) -> Iterator[str]:
 def _roomy(strictest: Check, evidence: Evidence, least: float = 0.0) -> Limits:
     """A ``max-share`` with room over the largest share, which the strictest limit brings out."""
     try:
-        found = strictest.look(evidence).findings
+        found = strictest.run(evidence).findings
     except NotApplicableError:
         return {}
     worst = max((f.measured for f in found if isinstance(f.measured, float)), default=0.0)
@@ -159,7 +159,7 @@ def _statistics(evidence: Evidence) -> Limits:
     }
     if evidence.result.rank_low is None:
         return limits
-    widths = [f.measured for f in strictest.look(evidence).findings]
+    widths = [f.measured for f in strictest.run(evidence).findings]
     widest = max((int(width) for width in widths if not isinstance(width, str)), default=0)
     return limits | {
         "max-rank-interval": (max(5, 2 * widest), f"places, in 68 %; measured {widest} at most"),

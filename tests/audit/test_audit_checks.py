@@ -284,7 +284,7 @@ def test_provenance(other):
     ]
     (finding,) = only(other(tail=tail).audit(), "provenance")
     assert (finding.subject.kind, finding.subject.name) == ("operator", "Neg")
-    assert "has 2 of it" in finding.message
+    assert "uses it 2 times" in finding.message
 
 
 def provenance(sound, text):
@@ -343,7 +343,7 @@ def test_provenance_without_demands_could_not_run(sound):
     outcome = provenance(sound, "")
     assert [check.status for check in outcome.checks] == ["error"]
     assert outcome.exit_status == 1
-    assert "it demands nothing" in outcome.checks[0].reason
+    assert "none of its limits is set" in outcome.checks[0].reason
 
 
 def test_shares_are_those_of_the_scores(sound):

@@ -87,7 +87,7 @@ def test_another_seed_passes_against_several_retrainings(drift):
     outcome = drift(4, 0, 1, 2)
     (check,) = outcome.checks
     assert (check.level, check.status, outcome.exit_status) == ("error", "pass", 0)
-    assert "σ of 3 retrainings and the events, found from" in check.summary
+    assert "σ of 3 retrainings and the events, significant from" in check.summary
     assert check.looked_at == 4 + 3 + 10 + 4 * 3  # of one response, and no pair of colours
     assert "6 coefficients within one-hot groups were left out" in check.summary
     assert [file.path.rpartition("/")[2] for file in outcome.baseline] == [
@@ -106,8 +106,8 @@ def test_a_feature_whose_weights_are_nought_fails(drift, nets, tmp_path, seeds, 
     outcome = drift(broken, *seeds)
     assert outcome.exit_status == 1
     assert outcome.checks[0].level == "error"
-    told = {finding.subject.features for finding in outcome.findings}
-    assert (NAMES[feature],) in told
+    subjects = {finding.subject.features for finding in outcome.findings}
+    assert (NAMES[feature],) in subjects
     first = next(f for f in outcome.findings if f.subject.features == (NAMES[feature],))
     assert f"(over {len(seeds)} retrainings) to 0 ± 0" in first.message
     assert f"σ of {len(seeds)} retrainings and the events" in first.certainty
@@ -119,7 +119,7 @@ def test_noise_that_knew_the_truth_fails(drift, tmp_path):
     assert outcome.exit_status == 1
     assert ("noise",) in {finding.subject.features for finding in outcome.findings}
     few = drift(tmp_path / "leaked.onnx", 0, 1, 2)
-    assert few.exit_status or "name more of them" in few.findings[-1].message
+    assert few.exit_status or "give more of them" in few.findings[-1].message
 
 
 def test_one_baseline_warns_and_says_what_its_sigma_includes(drift):
@@ -127,10 +127,11 @@ def test_one_baseline_warns_and_says_what_its_sigma_includes(drift):
     (check,) = outcome.checks
     assert (check.level, check.status, outcome.exit_status) == ("warning", "fail", 0)
     assert all(
-        "σ of event statistics only, not of retraining" in f.certainty for f in outcome.findings
+        "σ of the event statistics alone, without retraining" in f.certainty
+        for f in outcome.findings
     )
     assert all("results of three retrainings" in f.remedy for f in outcome.findings)
-    assert "one baseline does not know" in check.summary
+    assert "one baseline does not give the spread between trainings" in check.summary
     assert drift(4, 0, policy="strict.toml").exit_status == 1
     assert drift(4, 0, strict=True).exit_status == 1
 
@@ -147,7 +148,7 @@ def test_of_the_same_file_the_events_are_all_that_varies(drift, place):
     assert not any("retraining" in f.certainty + f.remedy for f in outcome.findings)
 
 
-def test_findings_of_mirror_images_are_told_once(drift, place):
+def test_findings_of_mirror_images_are_merged(drift, place):
     result = ot.TaylorResult.load(place / "0.json")
     assert result.outputs == ("both[0]", "both[1]")
     assert mirror_images(result) == {"both[1]": "both[0]"}
@@ -162,7 +163,8 @@ def test_findings_of_mirror_images_are_told_once(drift, place):
     assert outcome.checks[0].looked_at == 2 * 35
     assert len(outcome.findings) == 35
     assert all(
-        f.message.endswith("the same of its mirror image 'both[1]'") for f in outcome.findings
+        f.message.endswith("the same holds for its mirror image 'both[1]'")
+        for f in outcome.findings
     )
 
 
@@ -174,19 +176,17 @@ def test_responses_that_are_not_opposite_are_no_mirror_images(place):
     assert mirror_images(equal) == {}
 
 
-def test_baselines_that_tell_no_spread_are_refused(drift, place):
-    with pytest.raises(ResultError, match="2 baselines: they tell next to nothing of the spread"):
+def test_baselines_that_give_no_spread_are_refused(drift, place):
+    with pytest.raises(ResultError, match="2 baselines say too little about the spread"):
         drift(4, 0, 1)
-    with pytest.raises(ResultError, match=r"0\.json and .*0\.json: are of the same model file"):
+    with pytest.raises(ResultError, match=r"0\.json and .*0\.json are of the same model file"):
         drift(4, 0, 1, 0)
 
 
 def test_baselines_of_different_kinds_are_refused(drift, place):
     events = place / "events.csv"
     ot.analyze(place / "3.onnx", events, scale="sigma", check=0, order=1).save(place / "7.json")
-    with pytest.raises(
-        ResultError, match=r"7\.json: has no coefficient of .*, which .*0\.json has"
-    ):
+    with pytest.raises(ResultError, match=r"7\.json has no coefficient of .*, which .*0\.json has"):
         drift(4, 0, 1, 7)
     ot.analyze(place / "3.onnx", events, scale="unit", check=0).save(place / "8.json")
     with pytest.raises(ResultError, match=r"baseline .*8\.json: it holds coefficients per unit"):

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from onnxtaylor.audit import Check, Looked, Subject, option
+from onnxtaylor.audit import Check, CheckReport, Subject, option
 from onnxtaylor.audit.evidence import Evidence
 
 
@@ -35,8 +35,8 @@ class Nameless(Check):
 
     id: ClassVar[str] = "other"
 
-    def look(self, evidence: Evidence) -> Looked:
-        return Looked(1, "thing")
+    def run(self, evidence: Evidence) -> CheckReport:
+        return CheckReport(1, "thing")
 """
 
 ENTRY_POINTS = """

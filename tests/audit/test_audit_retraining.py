@@ -82,7 +82,7 @@ def test_a_change_of_many_sigma_is_found(trainings):
     z, p = spread.chances(values[-1], np.zeros(NUMBERS))
     assert p.argmin() == 7
     assert p[7] * NUMBERS < 0.005
-    assert abs(z[7]) > spread.least(0.005 / NUMBERS)
+    assert abs(z[7]) > spread.significant_from(0.005 / NUMBERS)
     assert spread.freedom <= LONGEST_TAIL
 
 

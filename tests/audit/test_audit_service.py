@@ -94,7 +94,7 @@ def test_what_a_check_raises_is_raised_with_its_name(listing):
     class Broken(Dominance):
         """Breaks."""
 
-        def look(self, evidence):
+        def run(self, evidence):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError) as error:
@@ -163,10 +163,10 @@ def test_a_baseline_of_other_units_is_refused_before_the_analysis(sound, monkeyp
 
     monkeypatch.setattr("onnxtaylor.audit.evidence.analyze", begun)
     for baseline, options, words in (
-        (unit, {}, r"unit.json: .* per unit, .* per sigma: make it with .* --scale sigma`"),
-        (steps, {}, "it holds responses to finite steps, and the audit computes coefficients"),
-        (sound.baseline, {"finite_step": "1"}, "it holds coefficients, and the audit computes"),
-        (sound.baseline, {"link": "log"}, "of the link identity, and the audit's is log"),
+        (unit, {}, r"unit.json: .* per unit, .* per sigma: make the baseline with scale=.sigma."),
+        (steps, {}, "it holds responses to finite steps, but the audit computes coefficients"),
+        (sound.baseline, {"finite_step": "1"}, "it holds coefficients, but the audit computes"),
+        (sound.baseline, {"link": "log"}, "of the link identity, but the link of the audit is log"),
     ):
         with pytest.raises(ResultError, match=words):
             audit(
@@ -237,7 +237,7 @@ def test_the_call_goes_before_the_policy(sound):
 
 
 def test_a_baseline_in_other_units_is_a_wrong_call(sound):
-    what = r"baseline .*per sigma, .* per unit: make it with `onnxtaylor audit … -o`"
+    what = r"baseline .*per sigma, .* per unit: make the baseline with scale=.unit."
     with pytest.raises(ResultError, match=what):
         sound.audit(scale="unit")
 

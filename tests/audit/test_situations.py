@@ -133,7 +133,7 @@ def test_an_export_with_a_wrong_scale_does_not(deployed, tmp_path, tensor):
     assert "reference-agreement" in told(report)
     findings = report.check("reference-agreement")["findings"]
     assert {one["subject"]["kind"] for one in findings} == {"output", "coefficient"}
-    assert "of the reference 'model.onnx'" in findings[0]["message"]
+    assert "in the reference 'model.onnx'" in findings[0]["message"]
     assert ("angle",) in report.about("reference-agreement")
 
 
@@ -195,8 +195,8 @@ def test_an_export_that_is_another_function(deployed, tmp_path, fault):
     report = deployed.audit(faulty, "--reference", str(reference), policy=REFERENCE)
     assert told(report) == {"reference-agreement"}
     check = report.check("reference-agreement")
-    assert "of the reference 'reference.onnx'" in check["findings"][0]["message"]
-    assert "a matrix that is transposed, a scaler left out" in check["findings"][0]["remedy"]
+    assert "in the reference 'reference.onnx'" in check["findings"][0]["message"]
+    assert "a transposed matrix, a missing scaler" in check["findings"][0]["remedy"]
     assert "baseline-drift" in told(deployed.audit(faulty))
     sound = deployed.audit(reference, "--reference", str(faulty), policy=REFERENCE)
     assert told(sound) == {"reference-agreement"}  # which of the two is wrong, it cannot know

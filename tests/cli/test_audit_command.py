@@ -60,7 +60,7 @@ def test_a_fault_is_status_3_and_writes_nothing(cli, policy, monkeypatch):
     def broken(self, evidence):
         raise KeyError("fault")
 
-    monkeypatch.setattr(Dominance, "look", broken)
+    monkeypatch.setattr(Dominance, "run", broken)
     policy('[[checks]]\nid = "finite"\n[[checks]]\nid = "dominance"')
     status, out, err = cli("audit", "model.onnx", *DATA, "--report", "json:a.json", "-o", "r.json")
     assert (status, out) == (3, "")

@@ -1,22 +1,22 @@
-"""The checks, one small file each, and those that users bring.
+"""Checks: one small file each, and those of other distributions.
 
 ===================  ==============================================================================
 ``primal_agreement``, ``derivative_agreement``, ``finite``   whether the coefficients can be trusted
-``dead_feature``, ``forbidden_feature``, ``dominance``, ``expected_top``   what the model leans on
+``dead_feature``, ``forbidden_feature``, ``dominance``, ``expected_top``   what the model depends on
 ``baseline_drift``, ``out_of_range``   against an earlier result
 ``reference_agreement``   against another file of the same model
 ``mismodelled``      against the goodness of fit of its inputs
-``constant_response``, ``kinks``, ``saturation``, ``statistics``   how far the method reaches
+``constant_response``, ``kinks``, ``saturation``, ``statistics``   whether the method applies
 ``provenance``       whether these are the files that were approved
 ===================  ==============================================================================
 
-Another distribution adds checks by entry points of the group ``onnxtaylor.checks``, whose names are
-the ids and whose objects are ``Check`` classes:
+Another distribution adds checks by entry points of the group ``onnxtaylor.checks``: their names are
+the ids of the checks, their objects the ``Check`` classes:
 
     [project.entry-points."onnxtaylor.checks"]
     few-features = "my_package.checks:FewFeatures"
 
-They run where a policy lists them.
+They run only where a policy lists them.
 """
 
 from __future__ import annotations
@@ -71,27 +71,28 @@ BUILT_IN: dict[str, type[Check]] = {
 
 
 def find_check(id: str) -> type[Check]:
-    """The check of an id, built in or another distribution's.
+    """Finds the check of an id, among the built-in ones and those of other distributions.
 
-    Raises OptionError for one that does not exist, cannot be loaded, or is no check.
+    Raises
+    ------
+    OptionError
+        Where the check does not exist, cannot be loaded, or is not a ``Check`` class.
     """
     if id in BUILT_IN:
         return BUILT_IN[id]
     points = {point.name: point for point in _points()}
     if id not in points:
         raise OptionError(f"there is no check '{printable(id)}'{nearest(id, known_ids())}")
-    found = _loaded(points[id])
-    if not (isinstance(found, type) and issubclass(found, Check)) or inspect.isabstract(found):
-        raise OptionError(f"{_whose(points[id])} is no subclass of onnxtaylor.audit.Check")
-    if getattr(found, "id", None) != id:
-        raise OptionError(
-            f"{_whose(points[id])} has the id {printable(getattr(found, 'id', None))}"
-        )
-    return found
+    kind = _load(points[id])
+    if not (isinstance(kind, type) and issubclass(kind, Check)) or inspect.isabstract(kind):
+        raise OptionError(f"{_title(points[id])} is no subclass of onnxtaylor.audit.Check")
+    if getattr(kind, "id", None) != id:
+        raise OptionError(f"{_title(points[id])} has the id {printable(getattr(kind, 'id', None))}")
+    return kind
 
 
 def known_ids() -> list[str]:
-    """The ids of all checks, the built-in ones first."""
+    """Returns the ids of all checks, the built-in ones first."""
     return [*BUILT_IN, *sorted(point.name for point in _points() if point.name not in BUILT_IN)]
 
 
@@ -99,15 +100,15 @@ def _points() -> list[EntryPoint]:
     return list(entry_points(group=GROUP))
 
 
-def _loaded(point: EntryPoint) -> object:
+def _load(point: EntryPoint) -> object:
     try:
         return point.load()
     except Exception as error:  # whatever another distribution's import may raise
         raise OptionError(
-            f"{_whose(point)} cannot be loaded: {type(error).__name__}: {printable(error)}"
+            f"{_title(point)} cannot be loaded: {type(error).__name__}: {printable(error)}"
         ) from error
 
 
-def _whose(point: EntryPoint) -> str:
+def _title(point: EntryPoint) -> str:
     source = f" of {printable(point.dist.name)}" if point.dist else ""
     return f"check '{printable(point.name)}'{source} ({printable(point.value)})"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from onnxtaylor.audit.check import CoefficientCheck, Looked, option
-from onnxtaylor.audit.coefficients import Block, blocks, chosen, quoted
+from onnxtaylor.audit.check import CheckReport, CoefficientCheck, option
+from onnxtaylor.audit.coefficients import Block, blocks, select_matching
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
-from onnxtaylor.audit.wording import beyond, percent
+from onnxtaylor.audit.phrases import percent, quote_name, sigmas_beyond
 
 __all__ = ["DeadFeature"]
 
@@ -28,16 +28,16 @@ class DeadFeature(CoefficientCheck):
         maximum=1.0,
     )
 
-    def look(self, evidence: Evidence) -> Looked:
-        """The largest share of each feature, among its coefficients of all orders."""
+    def run(self, evidence: Evidence) -> CheckReport:
+        """Compares the largest share of each feature, among its coefficients of all orders."""
         result = evidence.result
-        features = chosen(self, "feature", self.features, result.features)
+        features = select_matching(self, "feature", self.features, result.features)
         findings: list[Finding] = []
         least: tuple[float, str] = (float("inf"), "")
         number = 0
         for block in blocks(result, self):
             for i in features:
-                mine = block.having(i).nonzero()[0]
+                mine = block.contains(i).nonzero()[0]
                 if not len(mine):
                     continue  # finite steps do not move every feature
                 k = int(mine[block.share[mine].argmax()])
@@ -45,8 +45,8 @@ class DeadFeature(CoefficientCheck):
                 number += 1
                 if block.share[k] < self.min_share:
                     findings.append(self._dead(evidence, block, i, k))
-        summary = f"least used: {quoted(least[1])}, {percent(least[0])}" if number else ""
-        return Looked(number, "features", tuple(findings), summary)
+        summary = f"least used: {quote_name(least[1])}, {percent(least[0])}" if number else ""
+        return CheckReport(number, "features", tuple(findings), summary)
 
     def _dead(self, evidence: Evidence, block: Block, i: int, k: int) -> Finding:
         feature = evidence.result.data.features[i]
@@ -55,15 +55,15 @@ class DeadFeature(CoefficientCheck):
         return self.finding(
             Subject("feature", feature.name, output=block.output, group=block.group),
             evidence.data_file if constant else evidence.model_file,
-            f"feature {quoted(feature.name)} is dead{why}: none of its coefficients {block.of} has"
-            f" more than {percent(share)} of ⟨t⟩ of its order",
+            f"feature {quote_name(feature.name)} is dead{why}: none of its coefficients"
+            f" {block.location_phrase} has more than {percent(share)} of ⟨t⟩ of its order",
             quantity="largest share of ⟨t⟩ of its order",
             measured=share,
             relation="≥",
             limit=self.min_share,
-            certainty=beyond(share, self.min_share, float(block.share_error[k])),
-            remedy="feed it with data that vary"
+            certainty=sigmas_beyond(share, self.min_share, float(block.share_error[k])),
+            remedy="use data in which it varies"
             if constant
-            else "see whether its column, its scaling and its row of the first weights arrived; or"
-            " train without it",
+            else "check its column, its scaling and its row of the first weight matrix; or train"
+            " without it",
         )

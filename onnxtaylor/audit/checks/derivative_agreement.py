@@ -1,7 +1,7 @@
 """``derivative-agreement``: two engines that share no derivative code find the same coefficients.
 
-Criterion: ``onnxtaylor.crosscheck.verdicts``. Only agreement is a pass: what is undecided,
-or hidden by kinks, is a finding, too.
+Criterion: ``onnxtaylor.crosscheck.verdicts``. Only agreement passes: undecided coefficients, and
+those hidden by kinks, are findings, too.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from onnxtaylor.audit.check import Check, Looked
+from onnxtaylor.audit.check import Check, CheckReport
 from onnxtaylor.audit.checks.primal_agreement import cross_check_of
-from onnxtaylor.audit.coefficients import quoted
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
+from onnxtaylor.audit.phrases import quote_name
 from onnxtaylor.crosscheck.verdicts import OFTEN
 from onnxtaylor.errors import printable
 
 __all__ = ["DerivativeAgreement"]
 
-LISTED = 10
+LISTED = 10  # coefficients that get a finding of their own
 REASONS = {
-    "undecided": "error estimates exceed the coefficients: a steep or noisy response, or one that"
-    " does not vary: see constant-response",
+    "undecided": "the error estimates are larger than the coefficients: the response is steep or"
+    " noisy, or does not vary (see constant-response)",
     "kink": "kinks of the response lie within reach of the stencil",
 }
 
@@ -34,23 +34,24 @@ class DerivativeAgreement(Check):
 
     id: ClassVar[str] = "derivative-agreement"
 
-    def look(self, evidence: Evidence) -> Looked:
-        """The verdict of the cross-check, and the coefficients that differ."""
+    def run(self, evidence: Evidence) -> CheckReport:
+        """Compares the coefficients that agree, differ, or lie on kinks in the cross-check."""
         check = cross_check_of(evidence)
         if check.get("reason"):
-            return Looked(1, "graph", (self._not_compared(evidence, str(check["reason"])),))
+            return CheckReport(1, "graph", (self._not_compared(evidence, str(check["reason"])),))
         counts = check["coefficients"]
         total, events = sum(counts.values()), len(check["events"])
         summary = f"{counts['agrees']} of {total} coefficients agree at {events} events"
         differing = check["differing"]
-        # not the verdict of the whole: that speaks of the responses, too, which are another check
+        # the verdict of the cross-check is not used: it covers the responses, too, which have a
+        # check of their own (primal-agreement)
         findings = [self._differs(evidence, row, counts) for row in differing[:LISTED]]
         joints = check.get("joints", [])
         findings += [self._on_joint(evidence, row, events) for row in joints[:LISTED]]
         if not findings and 2 * counts["agrees"] < total:
             hidden = "kink" if counts["kink"] > counts["undecided"] else "undecided"
             findings = [self._unknown(evidence, hidden, counts, total)]
-        return Looked(total, "coefficients", tuple(findings), summary)
+        return CheckReport(total, "coefficients", tuple(findings), summary)
 
     def _not_compared(self, evidence: Evidence, reason: str) -> Finding:
         return self.finding(
@@ -61,7 +62,7 @@ class DerivativeAgreement(Check):
             measured=0.0,
             relation="≥",
             limit=0.5,
-            certainty="nothing was shown to be right",
+            certainty="agreement was not shown",
             remedy="run `onnxtaylor check` on the model; trust none of its coefficients until then",
         )
 
@@ -70,16 +71,16 @@ class DerivativeAgreement(Check):
         return self.finding(
             Subject("coefficient", row["label"], tuple(row["features"]), row["output"]),
             evidence.model_file,
-            f"the coefficient of {name} of response {quoted(row['output'])} does not exist at"
-            f" {row['events']} of {events} events: they lie exactly where the response has a kink,"
-            " or jumps",
+            f"the coefficient of {name} of response {quote_name(row['output'])} does not exist at"
+            f" {row['events']} of {events} events, which lie exactly on a kink or a jump of the"
+            " response",
             quantity="share of the events on a kink",
             measured=share,
             relation="<",
             limit=OFTEN,
-            certainty="the derivative of one side is taken there, by convention",
-            remedy="leave these events out (zero padding, sentinels), use --finite-step, or train"
-            " with a smooth activation",
+            certainty="by convention the derivative of one side is used there",
+            remedy="leave these events out (zero padding, sentinels), use"
+            ' finite_step="0.5sigma", or train with a smooth activation',
         )
 
     def _differs(
@@ -89,9 +90,9 @@ class DerivativeAgreement(Check):
         return self.finding(
             Subject("coefficient", row["label"], tuple(row["features"]), row["output"]),
             evidence.model_file,
-            f"the engines differ in the coefficient of {name} of response {quoted(row['output'])}"
-            f" at {row['beyond']} of {row['events']} events ({counts['differs']} coefficients"
-            " differ)",
+            f"the engines differ in the coefficient of {name} of response"
+            f" {quote_name(row['output'])} at {row['beyond']} of {row['events']} events"
+            f" ({counts['differs']} coefficients differ)",
             quantity="events beyond the error budget",
             measured=row["beyond"],
             relation="≤",
@@ -112,7 +113,7 @@ class DerivativeAgreement(Check):
             measured=counts["agrees"] / max(total, 1),
             relation="≥",
             limit=0.5,
-            certainty="nothing was found wrong; nothing was shown to be right",
-            remedy="use --check 512 for more events, --precision float64, or leave this check out"
-            " of the policy with a word why",
+            certainty="neither an error nor agreement was shown",
+            remedy='compare more events (check=512), compute with precision="float64", or remove'
+            " this check from the policy and say why",
         )

@@ -1,6 +1,7 @@
-"""``dominance``: one coefficient carries too large a part of its order.
+"""``dominance``: one coefficient has too large a share of its order.
 
-What a response of many inputs owes to a single one of them is often a leak of the truth.
+A response of many inputs that depends mostly on one of them often has a leak: that input knows the
+truth.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from onnxtaylor.audit.check import CoefficientCheck, Looked, NotApplicableError, option
-from onnxtaylor.audit.coefficients import ORDERS, Block, blocks, chosen
+from onnxtaylor.audit.check import CheckReport, CoefficientCheck, NotApplicableError, option
+from onnxtaylor.audit.coefficients import ORDERS, Block, blocks, select_matching
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
-from onnxtaylor.audit.wording import beyond, percent
+from onnxtaylor.audit.phrases import percent, sigmas_beyond
 
 __all__ = ["Dominance"]
 
-FEWEST = 3  # features: of two, one has half anyway
+FEWEST = 3  # features; of two features one has at least half of ⟨t⟩ anyway
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +36,12 @@ class Dominance(CoefficientCheck):
         maximum=1.0,
     )
 
-    def look(self, evidence: Evidence) -> Looked:
-        """The largest share in every order."""
+    def run(self, evidence: Evidence) -> CheckReport:
+        """Compares the share of every coefficient of the chosen features."""
         result = evidence.result
         if len(result.features) < FEWEST:
             raise NotApplicableError(f"fewer than {FEWEST} features: one of them dominates anyway")
-        wanted = set(chosen(self, "feature", self.features, result.features))
+        wanted = set(select_matching(self, "feature", self.features, result.features))
         listed = np.array([not wanted.isdisjoint(row) for row in result.indices.table.tolist()])
         findings: list[Finding] = []
         largest, number = (0.0, ""), 0
@@ -51,7 +52,7 @@ class Dominance(CoefficientCheck):
             for k in np.flatnonzero(listed & (block.share > self.max_share)).tolist():
                 findings.append(self._dominates(evidence, block, k))
         summary = f"largest share: {percent(largest[0])}, of {largest[1]}" if largest[1] else ""
-        return Looked(number, "coefficients", tuple(findings), summary)
+        return CheckReport(number, "coefficients", tuple(findings), summary)
 
     def _dominates(self, evidence: Evidence, block: Block, k: int) -> Finding:
         names, share = block.names[k], float(block.share[k])
@@ -59,12 +60,12 @@ class Dominance(CoefficientCheck):
         return self.finding(
             Subject("coefficient", ", ".join(names), names, block.output, block.group),
             evidence.model_file,
-            f"{block.label(k)} has {percent(share)} of {order}-order ⟨t⟩ {block.of}",
+            f"{block.label(k)} has {percent(share)} of {order}-order ⟨t⟩ {block.location_phrase}",
             quantity=f"share of {order}-order ⟨t⟩",
             measured=share,
             relation="≤",
             limit=self.max_share,
-            certainty=beyond(share, self.max_share, float(block.share_error[k])),
-            remedy="see whether it holds what the model shall predict (a leak), or was not scaled"
-            " as in training",
+            certainty=sigmas_beyond(share, self.max_share, float(block.share_error[k])),
+            remedy="check whether it reveals what the model is to predict (a leak), or is scaled"
+            " otherwise than in training",
         )

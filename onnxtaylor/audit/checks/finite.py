@@ -1,7 +1,7 @@
 """``finite``: every response and every coefficient is a number, at every event.
 
-An analysis stops at the first one that is not. This check then goes through all events, and counts
-where responses, or else coefficients, are infinite or no number.
+An analysis stops at the first one that is not finite. This check then goes through all events, and
+counts those at which responses, or else coefficients, are infinite or NaN.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.audit.check import Check, Looked
-from onnxtaylor.audit.coefficients import quoted
+from onnxtaylor.audit.check import Check, CheckReport
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
-from onnxtaylor.audit.wording import interval, percent
+from onnxtaylor.audit.phrases import interval, percent, quote_name
 from onnxtaylor.errors import ModelError, OnnxTaylorError
 from onnxtaylor.graph import build_function, choose
 from onnxtaylor.options.analysis import AnalysisOptions
@@ -38,12 +37,14 @@ class Finite(Check):
 
     id: ClassVar[str] = "finite"
 
-    def look(self, evidence: Evidence) -> Looked:
-        """What the analysis has seen; where it failed, all events once more."""
+    def run(self, evidence: Evidence) -> CheckReport:
+        """Trusts an analysis that succeeded; where it failed, evaluates all events once more."""
         failure = evidence.failure
         if failure is None:
             events = evidence.result.data.events
-            return Looked(events, "events", summary="all responses and coefficients are finite")
+            return CheckReport(
+                events, "events", summary="all responses and coefficients are finite"
+            )
         if not isinstance(failure, ModelError):
             raise failure
         try:
@@ -57,17 +58,17 @@ class Finite(Check):
         except OnnxTaylorError:
             raise failure from None
         if not counts.bad:
-            raise failure  # it failed for another reason
+            raise failure  # everything is finite: the analysis failed for another reason
         findings = [self._bad(evidence, counts, name) for name in counts.bad]
         summary = f"{percent(counts.share)} of the events"
-        return Looked(counts.events, "events", tuple(findings), summary)
+        return CheckReport(counts.events, "events", tuple(findings), summary)
 
     def _bad(self, evidence: Evidence, counts: _Counts, name: str) -> Finding:
         bad, first = counts.bad[name]
         low, high = interval(bad, counts.events)
-        what = f"response {quoted(name)} is"
+        what = f"response {quote_name(name)} is"
         if counts.kind == "coefficient":
-            what = f"coefficients of response {quoted(name)} are"
+            what = f"coefficients of response {quote_name(name)} are"
         return self.finding(
             Subject("output", name, output=name),
             evidence.model_file,
@@ -77,15 +78,15 @@ class Finite(Check):
             measured=bad / counts.events,
             relation="≤",
             limit=0.0,
-            certainty=f"all were counted; of events like these {percent(low)} to {percent(high)},"
-            " with 95 %",
-            remedy="see what the features of that event do to the model: a logarithm, a division"
-            " or an exponential, or a missing value that has no number",
+            certainty=f"all were counted; for events of this kind {percent(low)} to"
+            f" {percent(high)} (95 %)",
+            remedy="look at the features of that event: a logarithm, a division or an exponential"
+            " of the model fails there, or a missing value is NaN",
         )
 
 
 class _Counts:
-    """At how many events something is not finite, by response, and at which first."""
+    """Counter of the events that are not finite, with the first of them, by response."""
 
     def __init__(self, kind: str) -> None:
         self.kind, self.events = kind, 0
@@ -100,14 +101,14 @@ class _Counts:
 
     @property
     def share(self) -> float:
-        """Of the events, at the response where it is largest."""
+        """Largest share of the events, over the responses."""
         return max(count for count, _ in self.bad.values()) / self.events
 
 
 def _responses(
     evidence: Evidence,
 ) -> Iterator[tuple[tuple[str, ...], Flags, npt.NDArray[np.int64]]]:
-    """Names, whether each response is finite, and the numbers, batch by batch."""
+    """Yields response names, whether each response is finite, (B, C), and event numbers, (B,)."""
     choice = choose(evidence.model, evidence.request)
     names: tuple[str, ...] = ()
     session = None
@@ -121,7 +122,9 @@ def _responses(
         if not names:
             names = tuple(f"{function.response}[{c}]" for c in range(responses.shape[1]))
             good = np.isfinite(responses).all(axis=1)
-            if good.any():  # the function can be opened there, and its responses have names
+            # opening probes the model, which fails where a response is not finite; until there is
+            # a good event, responses are called by their places
+            if good.any():
                 opened = open_model(evidence.model, evidence.request, batch.x[good])
                 session, names = Session(opened.function), opened.response_names
                 responses = session(batch.x)
@@ -131,7 +134,7 @@ def _responses(
 def _coefficients(
     evidence: Evidence,
 ) -> Iterator[tuple[tuple[str, ...], Flags, npt.NDArray[np.int64]]]:
-    """The same of all coefficients of each response."""
+    """Yields response names, whether all coefficients of each are finite, and event numbers."""
     known = AnalysisOptions.__dataclass_fields__
     options = {k: v for k, v in evidence.options.items() if k in known}
     made = prepare(

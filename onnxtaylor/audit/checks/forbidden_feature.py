@@ -1,7 +1,7 @@
-"""``forbidden-feature``: a protected or unphysical input that the response must not lean on.
+"""``forbidden-feature``: a protected or unphysical input that the response must not depend on.
 
-Its share of ⟨t⟩ in first order, its share in every pair, and that of all its pairs together: an
-influence that is spread over many pairs is one, too.
+Compared are its share of ⟨t⟩ in first order, the share of each of its pairs, and that of all its
+pairs together: an influence that is spread over many pairs counts, too.
 """
 
 from __future__ import annotations
@@ -12,25 +12,24 @@ from typing import ClassVar
 
 import numpy as np
 
-from onnxtaylor.audit.check import CoefficientCheck, Looked, option
+from onnxtaylor.audit.check import CheckReport, CoefficientCheck, option
 from onnxtaylor.audit.coefficients import (
     ORDERS,
     Block,
     blocks,
-    chosen,
-    matching,
-    quoted,
-    with_coefficients,
+    indices_matching,
+    require_coefficients,
+    select_matching,
 )
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
-from onnxtaylor.audit.wording import beyond, percent
+from onnxtaylor.audit.phrases import percent, quote_name, sigmas_beyond
 from onnxtaylor.errors import OptionError, nearest
 
 __all__ = ["ForbiddenFeature"]
 
-LISTED = 3  # pairs of a feature, the largest ones
-ABSENT = " (a policy that is meant for models without it says may-be-absent = true)"
+LISTED = 3  # pairs of a feature that are compared one by one: the largest ones
+ABSENT = " (if models may lack it, write may-be-absent = true in the policy)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,36 +49,36 @@ class ForbiddenFeature(CoefficientCheck):
     )
     may_be_absent: bool = option(
         False,
-        "true: a model may be without a forbidden feature, as where several models share a policy;"
-        " else a name or pattern that matches nothing is a wrong call",
+        "true: a model may lack a forbidden feature, for instance where several models share a"
+        " policy; false: a name or pattern that matches nothing is a wrong call",
     )
 
-    def look(self, evidence: Evidence) -> Looked:
-        """The shares of every feature that matches.
+    def run(self, evidence: Evidence) -> CheckReport:
+        """Compares the shares of every feature that matches.
 
-        With ``may-be-absent`` a model without it passes, with a note. Raises OptionError else.
+        A pattern that matches nothing is noted with ``may-be-absent``; else it raises OptionError.
         """
         names = evidence.result.features
         findings: list[Finding] = []
         most, number = (0.0, ""), 0
         if not self.may_be_absent:
             try:
-                chosen(self, "feature", self.features, names)
-            except OptionError as slip:
-                raise OptionError(f"{slip}{ABSENT}") from None
-        places = matching(self.features, names)
-        with_coefficients(evidence.result, places)
+                select_matching(self, "feature", self.features, names)
+            except OptionError as error:
+                raise OptionError(f"{error}{ABSENT}") from None
+        places = indices_matching(self.features, names)
+        require_coefficients(evidence.result, places)
         for block in blocks(evidence.result, self):
             for i in places:
-                number += int(block.having(i).sum())
-                for share, error, what, ks in _influences(block, i):
-                    most = max(most, (share, f"{quoted(names[i])} {what}"))
-                    if share > self.max_share:
-                        findings.append(self._leans(evidence, block, i, (share, error, what), ks))
+                number += int(block.contains(i).sum())
+                for influence in _influences(block, i):
+                    most = max(most, (influence.share, f"{quote_name(names[i])} {influence.where}"))
+                    if influence.share > self.max_share:
+                        findings.append(self._depends(evidence, block, i, influence))
         findings.sort(key=lambda finding: -float(finding.measured))
         notes = tuple(self._absent(evidence))
         summary = f"largest: {most[1]}, {percent(most[0])}" if number else "the model has none"
-        return Looked(
+        return CheckReport(
             number or len(names),
             "shares" if number else "features",
             tuple(findings),
@@ -87,15 +86,8 @@ class ForbiddenFeature(CoefficientCheck):
             notes,
         )
 
-    def _leans(
-        self,
-        evidence: Evidence,
-        block: Block,
-        i: int,
-        influence: tuple[float, float, str],
-        ks: tuple[int, ...],
-    ) -> Finding:
-        share, error, what = influence
+    def _depends(self, evidence: Evidence, block: Block, i: int, influence: _Influence) -> Finding:
+        share, ks = influence.share, influence.coefficients
         name = evidence.result.features[i]
         subject = Subject("feature", name, output=block.output, group=block.group)
         if len(ks) == 1 and len(block.names[ks[0]]) > 1:
@@ -105,48 +97,52 @@ class ForbiddenFeature(CoefficientCheck):
         return self.finding(
             subject,
             evidence.model_file,
-            f"forbidden feature {quoted(name)} has {percent(share)} of {order}-order ⟨t⟩ {what},"
-            f" {block.of}",
+            f"forbidden feature {quote_name(name)} has {percent(share)} of {order}-order ⟨t⟩"
+            f" {influence.where}, {block.location_phrase}",
             quantity=f"share of {order}-order ⟨t⟩",
             measured=share,
             relation="≤",
             limit=self.max_share,
-            certainty=beyond(share, self.max_share, error),
-            remedy="train without it, and look among what is correlated with it: see"
-            " `onnxtaylor rank --feature`",
+            certainty=sigmas_beyond(share, self.max_share, influence.error),
+            remedy="train without it, and look at its pairs (`onnxtaylor rank`): a feature that is"
+            " correlated with it may take its place",
         )
 
     def _absent(self, evidence: Evidence) -> Iterator[Finding]:
-        """Notes on the patterns that match nothing, where a model may be without."""
+        """Yields a note for every pattern that matches no feature."""
         names = evidence.result.features
         for pattern in self.features:
-            if not matching([pattern], names):
+            if not indices_matching([pattern], names):
                 yield self.note(
                     Subject("feature", pattern),
                     evidence.model_file,
-                    f"the model has no feature {quoted(pattern)}{nearest(pattern, names)}",
+                    f"the model has no feature {quote_name(pattern)}{nearest(pattern, names)}",
                     "no feature matches",
                     "absent or harmless",
                 )
 
 
-def _influences(block: Block, i: int) -> Iterator[tuple[float, float, str, tuple[int, ...]]]:
-    """Share, its error, what it is of, and the coefficients: of each, and of all of an order.
+@dataclass(frozen=True)
+class _Influence:
+    """Share of ⟨t⟩ with its standard error, where it is, and the coefficients that have it."""
 
-    The error of a sum adds those of its parts: they vary together.
-    """
-    mine = block.having(i)
+    share: float
+    error: float
+    where: str
+    coefficients: tuple[int, ...]
+
+
+def _influences(block: Block, i: int) -> Iterator[_Influence]:
+    """Yields the influences of feature i in every order: the largest ones, and all together."""
+    mine = block.contains(i)
     for order in np.unique(block.orders[mine]).tolist():
         ks = np.flatnonzero(mine & (block.orders == order))
         ranked = ks[np.argsort(-block.share[ks], kind="stable")]
         for k in ranked[:LISTED].tolist():
             share, error = float(block.share[k]), float(block.share_error[k])
-            yield share, error, f"in {block.label(k)}" if order > 1 else "alone", (k,)
+            yield _Influence(share, error, f"in {block.label(k)}" if order > 1 else "alone", (k,))
         if len(ks) > 1:
+            # errors are added, not in quadrature: the coefficients of one feature vary together
             total, error = float(block.share[ks].sum()), float(block.share_error[ks].sum())
-            yield (
-                min(total, 1.0),
-                error,
-                f"in all {len(ks)} coefficients together",
-                tuple(ks.tolist()),
-            )
+            where = f"in all {len(ks)} coefficients together"
+            yield _Influence(min(total, 1.0), error, where, tuple(ks.tolist()))

@@ -1,8 +1,8 @@
-"""``kinks``: second order is blind to kinks (of ReLU, Where, MaxPool …) that events sit on.
+"""``kinks``: second-order coefficients do not see the kinks of ReLU, Where, MaxPool, …
 
-Of a response that is linear between kinks the exact second derivatives vanish, whatever bends it.
-How many events have a kink within reach of a stencil, the differences engine counts: for the
-cross-check at its events, or where it made the analysis, along each feature.
+The exact second derivatives of a response that is linear between its kinks vanish, however strongly
+the kinks bend it. The differences engine counts the events that have a kink within reach of a
+stencil: at the events of the cross-check, or along each feature where it made the analysis.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from onnxtaylor.audit.check import Check, Looked, NotApplicableError, option
-from onnxtaylor.audit.coefficients import quoted
+from onnxtaylor.audit.check import Check, CheckReport, NotApplicableError, option
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
-from onnxtaylor.audit.wording import interval, percent
+from onnxtaylor.audit.phrases import interval, percent, quote_name
 from onnxtaylor.errors import printable
 
 __all__ = ["Kinks"]
 
 REMEDY = (
-    "read second order with care; train with a smooth activation, or leave pairs out (--order 1)"
+    "read second-order coefficients with care; train with a smooth activation, or analyze the first"
+    " order alone (order=1)"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kinks(Check):
-    """Kinks of the response are few enough for second order to see what bends it."""
+    """Few events lie near kinks of the response, which second order does not see."""
 
     id: ClassVar[str] = "kinks"
     usual_level: ClassVar[str] = "warning"
@@ -39,8 +39,8 @@ class Kinks(Check):
         maximum=1.0,
     )
 
-    def look(self, evidence: Evidence) -> Looked:
-        """Of each feature, or of all comparisons of the cross-check."""
+    def run(self, evidence: Evidence) -> CheckReport:
+        """Compares the share of events or comparisons with a kink within reach."""
         result = evidence.result
         counted = [f for f in result.data.features if f.kinks is not None]
         if counted:
@@ -48,7 +48,7 @@ class Kinks(Check):
                 self._bent(
                     evidence,
                     Subject("feature", f.name),
-                    f" along {quoted(f.name)}",
+                    f" along {quote_name(f.name)}",
                     f.kinks,
                     result.data.events,
                     "events",
@@ -57,25 +57,28 @@ class Kinks(Check):
                 if f.kinks is not None and f.kinks > self.max_share
             ]
             most = max(counted, key=lambda f: f.kinks or 0.0)
-            summary = f"most along {quoted(most.name)}: {percent(most.kinks or 0.0)} of the events"
-            return Looked(len(counted), "features", tuple(findings), summary)
+            summary = (
+                f"most along {quote_name(most.name)}: {percent(most.kinks or 0.0)} of the events"
+            )
+            return CheckReport(len(counted), "features", tuple(findings), summary)
         operators = result.options.get("piecewise_linear")
         if operators == {}:
-            return Looked(1, "graph", summary="no operator with a kink is on the way")
+            return CheckReport(1, "graph", summary="no operator on the way has a kink")
         if result.check is None or not result.check["events"]:
             raise NotApplicableError(
-                "kinks were not counted: --check 0, or the engines were not compared"
+                "kinks were not counted, because the engines were not compared (check=0, or the"
+                " cross-check could not run)"
             )
-        found = result.check["comparisons"]
-        total = sum(found.values())
-        share = found["kink"] / total if total else 0.0
+        verdicts = result.check["comparisons"]
+        total = sum(verdicts.values())
+        share = verdicts["kink"] / total if total else 0.0
         kinds = ", ".join(f"{printable(k)} ×{v}" for k, v in dict(operators or {}).items())
         summary = f"{percent(share)} of the comparisons of the cross-check ({kinds})"
         subject = Subject("model", evidence.model.path)
         if share <= self.max_share:
-            return Looked(total, "comparisons", summary=summary)
+            return CheckReport(total, "comparisons", summary=summary)
         finding = self._bent(evidence, subject, f" ({kinds})", share, total, "comparisons")
-        return Looked(total, "comparisons", (finding,), summary)
+        return CheckReport(total, "comparisons", (finding,), summary)
 
     def _bent(
         self, evidence: Evidence, subject: Subject, where: str, share: float, total: int, noun: str

@@ -1,10 +1,10 @@
 """``out-of-range``: features take values that the baseline's data never took.
 
-Of several baselines the range is that of all their data together.
+At such values the model extrapolates, beyond the data that it was validated on. Several baselines
+have the range of all their data together.
 
-There the model extrapolates, and the ranking says nothing of what it was validated on. A range
-that was made with missing entries taken for values (−999) ends there, and nothing lies outside of
-it: that is a finding of its own.
+A range in which missing entries were counted as values (−999) ends at such an entry, and nothing
+lies outside of it: this is a finding of its own.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from onnxtaylor.audit.check import FileCheck, Looked, NotApplicableError, option
-from onnxtaylor.audit.coefficients import chosen, quoted
+from onnxtaylor.audit.check import CheckReport, FileCheck, NotApplicableError, option
+from onnxtaylor.audit.coefficients import select_matching
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Location, Subject
-from onnxtaylor.audit.wording import interval, percent
+from onnxtaylor.audit.phrases import interval, percent, quote_name
 from onnxtaylor.data import is_missing
 from onnxtaylor.results.taylor import FeatureSummary, TaylorResult
 
@@ -37,17 +37,20 @@ class OutOfRange(FileCheck):
 
     features: tuple[str, ...] = option(("*",), "names or patterns of the features to look at")
     max_share: float = option(
-        0.001, "largest share of the events that may lie outside", minimum=0.0, maximum=1.0
+        0.001,
+        "largest share of the events that may lie outside of the range",
+        minimum=0.0,
+        maximum=1.0,
     )
     margin: float = option(
-        0.05, "how far the range is widened at both ends, in units of its width", minimum=0.0
+        0.05, "widening of the range at both ends, in units of its width", minimum=0.0
     )
 
-    def look(self, evidence: Evidence) -> Looked:
-        """All events, along every feature that the baseline has."""
+    def run(self, evidence: Evidence) -> CheckReport:
+        """Compares all events, along every feature that the baseline has."""
         ours, names = evidence.result.data, evidence.result.features
         known = _ranges(evidence.baselines)
-        wanted = chosen(self, "feature", self.features, names)
+        wanted = select_matching(self, "feature", self.features, names)
         shared = [i for i in wanted if names[i] in known and not np.isnan(known[names[i]].min)]
         if not shared:
             raise NotApplicableError("the baseline has none of these features")
@@ -79,21 +82,21 @@ class OutOfRange(FileCheck):
             self.note(
                 Subject("feature", names[i]),
                 evidence.baseline_file,
-                f"the baseline has no range of feature {quoted(names[i])}",
-                "not looked at",
-                "looked at",
+                f"the baseline has no range of feature {quote_name(names[i])}",
+                "not compared",
+                "compared",
             )
             for i in wanted
             if i not in shared
         )
         most = int(share.argmax())
-        summary = f"most: {percent(share[most])} of the events, {quoted(names[shared[most]])}"
-        return Looked(len(shared), "features", tuple(findings), summary, notes)
+        summary = f"most: {percent(share[most])} of the events, {quote_name(names[shared[most]])}"
+        return CheckReport(len(shared), "features", tuple(findings), summary, notes)
 
     def _blind(
         self, evidence: Evidence, baseline: TaylorResult, where: Location, names: Sequence[str]
     ) -> Iterator[tuple[str, Finding]]:
-        """Features whose range in a baseline ends at what stands for a missing entry."""
+        """Yields the features whose range in a baseline ends at a value for missing entries."""
         missing, before = evidence.options.get("missing"), baseline.options.get("missing")
         suspected = {w.feature for w in baseline.warnings if w.code == "sentinel"}
         for known in baseline.data.features:
@@ -101,10 +104,11 @@ class OutOfRange(FileCheck):
                 continue
             ends = [known.min, known.max]
             if missing is not None and missing != before and np.isclose(ends, missing).any():
-                why, sure = f"{missing:g} stands for a missing entry", "by the audit's --missing"
+                why = f"{missing:g} stands for a missing entry"
+                certainty = f"by missing={missing:g} of the audit"
             elif known.name in suspected:
                 why = "one end seems to stand for a missing entry"
-                sure = "it comes often, and far from all other values"
+                certainty = "this value is frequent, and far from all others"
             else:
                 continue
             yield (
@@ -112,16 +116,16 @@ class OutOfRange(FileCheck):
                 self.finding(
                     Subject("feature", known.name),
                     where,
-                    f"the baseline's range of feature {quoted(known.name)} ({known.min:.6g} …"
-                    f" {known.max:.6g}) tells nothing: {why}",
+                    f"the baseline's range of feature {quote_name(known.name)} ({known.min:.6g} …"
+                    f" {known.max:.6g}) is of no use: {why}",
                     quantity="end of the baseline's range",
                     measured="a missing entry",
                     relation="=",
                     limit="a value",
-                    certainty=sure,
-                    remedy="make the baseline again with --missing, which the policy may hold as"
-                    " well ([analysis] missing = …); if it is a value after all, leave the feature"
-                    " out of this check (features = […])",
+                    certainty=certainty,
+                    remedy="make the baseline again with missing=…, which the policy can hold, too"
+                    " ([analysis] missing = …); if it is a true value, leave the feature out of"
+                    " this check (features = […])",
                 ),
             )
 
@@ -137,7 +141,7 @@ class OutOfRange(FileCheck):
         return self.finding(
             Subject("feature", ours.name),
             evidence.data_file,
-            f"feature {quoted(ours.name)} is out of the baseline's range ({known.min:.6g} …"
+            f"feature {quote_name(ours.name)} is out of the baseline's range ({known.min:.6g} …"
             f" {known.max:.6g}) at {outside} of {present} events: it goes from {ours.min:.6g} to"
             f" {ours.max:.6g}",
             quantity="share of the events outside",
@@ -145,13 +149,13 @@ class OutOfRange(FileCheck):
             relation="≤",
             limit=self.max_share,
             certainty=f"{percent(low)} to {percent(high)} (95 %)",
-            remedy="see whether units, scaling and missing values (--missing) are those of the"
-            " baseline; else validate the model on such data",
+            remedy="check that units, scaling and missing values (missing=…) are those of the"
+            " baseline; if they are, validate the model on such data",
         )
 
 
 def _ranges(baselines: Sequence[TaylorResult]) -> dict[str, FeatureSummary]:
-    """The features of the baselines by name, with the range that all their data have."""
+    """Features of the baselines by name, with the range of all their data together."""
     known: dict[str, FeatureSummary] = {}
     for baseline in baselines:
         for feature in baseline.data.features:

@@ -1,4 +1,4 @@
-"""``primal-agreement``: what the derivative graph computes on its way is the model's response."""
+"""``primal-agreement``: the derivative graph computes the model's responses on its way."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from onnxtaylor.audit.check import Check, Looked, NotApplicableError
+from onnxtaylor.audit.check import Check, CheckReport, NotApplicableError
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.errors import DisagreementError, printable
@@ -15,12 +15,14 @@ __all__ = ["PrimalAgreement", "cross_check_of"]
 
 
 def cross_check_of(evidence: Evidence) -> Mapping[str, Any]:
-    """The cross-check of the analysis. Raises NotApplicableError where none was made."""
+    """Cross-check of the analysis. Raises NotApplicableError where there is none."""
     check = evidence.result.check
     if check is None and evidence.result.method != "derivative":
-        raise NotApplicableError("responses to finite steps are no derivatives: nothing to check")
+        raise NotApplicableError(
+            "responses to finite steps are no derivatives: the engines cannot be compared"
+        )
     if check is None:
-        raise NotApplicableError("the engines were not compared: --check 0 asks for none")
+        raise NotApplicableError("the engines were not compared (check=0)")
     if check["verdict"] == "not run":
         raise NotApplicableError(
             f"the engines were not compared: {printable(check['reason'], 400)}"
@@ -34,31 +36,35 @@ class PrimalAgreement(Check):
 
     id: ClassVar[str] = "primal-agreement"
 
-    def look(self, evidence: Evidence) -> Looked:
-        """The responses of both graphs, at the events of the cross-check or where they differ."""
+    def run(self, evidence: Evidence) -> CheckReport:
+        """Compares the responses of both graphs at the events of the cross-check."""
         if isinstance(evidence.failure, DisagreementError):
-            finding = self._apart(evidence, float("inf"), str(evidence.failure), "found at once")
-            return Looked(1, "graph", (finding,))
+            finding = self._apart(
+                evidence, float("inf"), str(evidence.failure), "found before any coefficient"
+            )
+            return CheckReport(1, "graph", (finding,))
         check = cross_check_of(evidence)
-        found, events = check["responses"], len(check["events"])
-        if found is None:  # an engine failed: derivative-agreement is no pass either
+        responses, events = check["responses"], len(check["events"])
+        if responses is None:  # an engine failed: derivative-agreement is no pass either
             reason = printable(check["reason"], 400)
-            return Looked(1, "graph", (self._apart(evidence, "unknown", reason, "not compared"),))
-        ratio = float("inf") if found["ratio"] is None else float(found["ratio"])
-        apart = f"{found['deviation'] or 0:.3g}"
-        summary = f"at most {apart} apart, {ratio:.2g} of the rounding allowed"
-        if found["agree"]:
-            return Looked(events, "events", summary=summary)
+            return CheckReport(
+                1, "graph", (self._apart(evidence, "unknown", reason, "not compared"),)
+            )
+        ratio = float("inf") if responses["ratio"] is None else float(responses["ratio"])
+        apart = f"{responses['deviation'] or 0:.3g}"
+        summary = f"at most {apart} apart, {ratio:.2g} of the allowed rounding"
+        if responses["agree"]:
+            return CheckReport(events, "events", summary=summary)
         finding = self._apart(
             evidence,
             ratio,
-            f"responses of derivative graph and model are up to {apart} apart, at event"
-            f" {found['event']}",
+            f"responses of the derivative graph and of the model differ by up to {apart}, at event"
+            f" {responses['event']}",
             f"compared at {events} events; rounding was measured at each"
             if events
             else "found before the coefficients were compared",
         )
-        return Looked(max(1, events), "events", (finding,), summary)
+        return CheckReport(max(1, events), "events", (finding,), summary)
 
     def _apart(
         self, evidence: Evidence, measured: float | str, message: str, certainty: str

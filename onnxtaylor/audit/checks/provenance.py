@@ -1,6 +1,6 @@
-"""``provenance``: the files are those that were approved, made as agreed.
+"""``provenance``: the files are those that were approved, and were made as agreed.
 
-Without any of its options there is nothing to compare with.
+Without any of its options the check does not apply.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import ClassVar
 
 import onnx
 
-from onnxtaylor.audit.check import Check, Looked, NotApplicableError, option
-from onnxtaylor.audit.coefficients import quoted
+from onnxtaylor.audit.check import Check, CheckReport, NotApplicableError, option
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Location, Subject
+from onnxtaylor.audit.phrases import quote_name
 from onnxtaylor.errors import OptionError, listed, printable
 from onnxtaylor.graph.walk import nodes_of_model
 
 __all__ = ["Provenance", "operators_of"]
 
-HASH = "a SHA-256 in hexadecimal digits, or its beginning, 12 of them at least"
+HASH = "a SHA-256 in hexadecimal digits, or at least its first 12 digits"
 FORM = ("[0-9a-fA-F]{12,64}", HASH)
 
 
@@ -34,15 +34,15 @@ class Provenance(Check):
     by_default: ClassVar[bool] = False
 
     model_sha256: tuple[str, ...] = option(
-        (), f"approved models, and files of their weights: {HASH}", form=FORM
+        (), f"approved model files and weight files: {HASH}", form=FORM
     )
     data_sha256: tuple[str, ...] = option((), f"approved data files: {HASH}", form=FORM)
     producers: tuple[str, ...] = option((), "patterns of approved exporters, such as pytorch*")
     operators: tuple[str, ...] = option(
         (), "patterns of allowed operators: Gemm, ai.onnx.ml.*, com.microsoft.*"
     )
-    min_opset: int | None = option(None, "least version of the operator set ai.onnx", minimum=1)
-    max_opset: int | None = option(None, "largest version of the operator set", minimum=1)
+    min_opset: int | None = option(None, "smallest version of the operator set ai.onnx", minimum=1)
+    max_opset: int | None = option(None, "largest version of the operator set ai.onnx", minimum=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,8 +52,8 @@ class Provenance(Check):
                 f" {self.max_opset}: no model passes"
             )
 
-    def look(self, evidence: Evidence) -> Looked:
-        """Every demand that is made."""
+    def run(self, evidence: Evidence) -> CheckReport:
+        """Compares hashes, producer, operators and operator set with those approved."""
         demands = [
             self._hashes("model", "model-sha256", self.model_sha256, evidence.model_hashes),
             self._hashes("data", "data-sha256", self.data_sha256, evidence.data_hashes),
@@ -61,16 +61,16 @@ class Provenance(Check):
             self._operators(evidence),
             self._opset(evidence),
         ]
-        made = [found for found in demands if found is not None]
-        if not made:
+        given = [findings for findings in demands if findings is not None]
+        if not given:
             raise NotApplicableError(
-                "it demands nothing: give model-sha256, data-sha256, producers,"
-                " operators, min-opset or max-opset"
+                "none of its limits is set: give model-sha256, data-sha256, producers, operators,"
+                " min-opset or max-opset"
             )
-        findings = tuple(finding for found in made for finding in found)
+        findings = tuple(finding for demand in given for finding in demand)
         opset = evidence.model.opset.get("ai.onnx", 0)
-        return Looked(
-            len(made),
+        return CheckReport(
+            len(given),
             "demands",
             findings,
             f"opset {opset}, {len(evidence.files)} data"
@@ -86,13 +86,13 @@ class Provenance(Check):
     ) -> list[Finding] | None:
         if not approved:
             return None
-        known = tuple(text.lower() for text in approved)
+        beginnings = tuple(text.lower() for text in approved)
         return [
             self.finding(
                 Subject(role, where.path),
                 where,
-                f"{role} {quoted(where.path)} is not approved: its SHA-256 is"
-                f" {digest or 'unknown, as it is no file'}",
+                f"{role} {quote_name(where.path)} is not approved: its SHA-256 is"
+                f" {digest or 'unknown, as it is no regular file'}",
                 quantity="SHA-256",
                 measured=digest or "unknown",
                 relation="one of",
@@ -101,7 +101,7 @@ class Provenance(Check):
                 remedy=f"audit the approved file, or add the hash to {key} once it is approved",
             )
             for where, digest in files
-            if digest is None or not digest.startswith(known)
+            if digest is None or not digest.startswith(beginnings)
         ]
 
     def _producer(self, evidence: Evidence) -> list[Finding] | None:
@@ -114,7 +114,7 @@ class Provenance(Check):
             self._of_model(
                 evidence,
                 Subject("model", evidence.model.path),
-                f"the model was exported by {quoted(producer or 'an unknown program')}",
+                f"the model was exported by {quote_name(producer or 'an unknown program')}",
                 ("producer", producer, "one of", ", ".join(self.producers)),
                 "export it again with an approved program",
             )
@@ -127,7 +127,7 @@ class Provenance(Check):
             self._of_model(
                 evidence,
                 Subject("operator", name),
-                f"operator {quoted(name)} is not allowed; the model has {count} of it",
+                f"operator {quote_name(name)} is not allowed; the model uses it {count} times",
                 ("operator", name, "one of", listed(self.operators, 20)),
                 "export the model without it, or allow it in the policy",
             )
@@ -175,7 +175,7 @@ class Provenance(Check):
 
 
 def operators_of(proto: onnx.ModelProto) -> Counter[str]:
-    """How often every operator occurs, subgraphs and functions of the model included."""
+    """Counts the operators of a model, those of its subgraphs and functions included."""
     functions = {(f.domain, f.name) for f in proto.functions}
     return Counter(
         node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"

@@ -1,7 +1,7 @@
 """``reference-agreement``: another file of the same model gives the same responses and ⟨t⟩.
 
-Float against quantized, one framework's export against another's. Both see the same events, so
-that there is nothing statistical about a difference: what is left is rounding, or a fault.
+For instance float against quantized, or one framework's export against another's. Both see the same
+events, so a difference has no statistical part: it is rounding, or a fault.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from typing import ClassVar
 
 import numpy as np
 
-from onnxtaylor.audit.check import CoefficientCheck, FileCheck, Looked, option
-from onnxtaylor.audit.coefficients import ORDERS, chosen, matching, quoted
+from onnxtaylor.audit.check import CheckReport, CoefficientCheck, FileCheck, option
+from onnxtaylor.audit.coefficients import ORDERS, indices_matching, select_matching
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
-from onnxtaylor.audit.wording import percent
+from onnxtaylor.audit.phrases import percent, quote_name
 from onnxtaylor.comparison.match import Match, match
 from onnxtaylor.errors import printable
 from onnxtaylor.indices import label
 
 __all__ = ["ReferenceAgreement"]
 
-LISTED = 5  # coefficients of a response, those furthest apart
+LISTED = 5  # coefficients of a response that get a finding: those furthest apart
 REMEDY = (
-    "compare the two files layer by layer (--output takes inner tensors): a matrix that is"
-    " transposed, a scaler left out, or too few bits"
+    "compare the two files layer by layer (output=… takes inner tensors): look for a transposed"
+    " matrix, a missing scaler, or too few bits"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceAgreement(FileCheck, CoefficientCheck):
-    """Responses and coefficients are those of the reference model."""
+    """Responses and coefficients agree with those of the reference model."""
 
     id: ClassVar[str] = "reference-agreement"
     needs: ClassVar[tuple[str, ...]] = ("reference",)
@@ -46,21 +46,21 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
         0.02, "largest difference of ⟨t⟩, in units of the largest ⟨t⟩ of that order", minimum=0.0
     )
 
-    def look(self, evidence: Evidence) -> Looked:
-        """All responses at up to 4096 events, and all coefficients that both have."""
+    def run(self, evidence: Evidence) -> CheckReport:
+        """Compares the responses at up to 4096 events, and all coefficients that both have."""
         ours, theirs = evidence.result, evidence.reference.result
         shared = match(ours, theirs)
         names = shared.indices.names(shared.features)
         present = [name for name in shared.features if any(name in row for row in names)]
-        chosen(self, "output", self.outputs, [name for name, _ in shared.outputs])
-        chosen(self, "group", self.groups, shared.groups)
-        chosen(self, "feature", self.features, present)
-        kept = sum(bool(matching(self.features, row)) for row in names)
+        select_matching(self, "output", self.outputs, [name for name, _ in shared.outputs])
+        select_matching(self, "group", self.groups, shared.groups)
+        select_matching(self, "feature", self.features, present)
+        kept = sum(bool(indices_matching(self.features, row)) for row in names)
         findings: list[Finding] = []
         worst = [0.0, 0.0]
         number = 0
         for o, (name, _) in enumerate(shared.outputs):
-            if not matching(self.outputs, [name]):
+            if not indices_matching(self.outputs, [name]):
                 continue
             finding, largest = self._responses(evidence, shared, o)
             findings += finding
@@ -70,9 +70,9 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
                 findings += finding_
                 worst[1] = max(worst[1], largest)
                 number += kept
-        summary = f"responses {worst[0]:.2g} σ apart at most, ⟨t⟩ {percent(worst[1])}"
+        summary = f"largest differences: response {worst[0]:.2g} σ, ⟨t⟩ {percent(worst[1])}"
         notes = tuple(self._in_part(evidence, text) for text in shared.notes)
-        return Looked(number, "responses and coefficients", tuple(findings), summary, notes)
+        return CheckReport(number, "responses and coefficients", tuple(findings), summary, notes)
 
     def _in_part(self, evidence: Evidence, text: str) -> Finding:
         subject = Subject("model", evidence.model.path)
@@ -94,8 +94,8 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
             self.finding(
                 Subject("output", name, output=name),
                 evidence.model_file,
-                f"response {quoted(name)} is {f[k]:.6g} at event {event}, and {g[k]:.6g} of the"
-                f" reference {quoted(evidence.reference.path.name)}",
+                f"response {quote_name(name)} is {f[k]:.6g} at event {event}, but {g[k]:.6g} in the"
+                f" reference {quote_name(evidence.reference.path.name)}",
                 quantity="largest difference in units of the response's σ",
                 measured=largest,
                 relation="≤",
@@ -111,7 +111,7 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
         ours, theirs = evidence.result, evidence.reference.result
         names = shared.indices.names(shared.features)
         for g, group in enumerate(shared.groups):
-            if not matching(self.groups, [group]):
+            if not indices_matching(self.groups, [group]):
                 continue
             a = ours.score[shared.a[0][o], shared.a[1][g], shared.a[2]]
             b = theirs.score[shared.b[0][o], shared.b[1][g], shared.b[2]]
@@ -119,9 +119,9 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
             for order in np.unique(shared.indices.orders):
                 mine = shared.indices.orders == order
                 apart[mine] = np.abs(a - b)[mine] / (max(a[mine].max(), b[mine].max()) or 1.0)
-            apart[[not matching(self.features, row) for row in names]] = 0.0
+            apart[[not indices_matching(self.features, row) for row in names]] = 0.0
             over = [k for k in np.argsort(-apart, kind="stable") if apart[k] > self.max_score]
-            found = [
+            findings = [
                 self._apart(
                     evidence,
                     names[k],
@@ -132,7 +132,7 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
                 )
                 for k in over[:LISTED]
             ]
-            yield found, float(apart.max(initial=0.0))
+            yield findings, float(apart.max(initial=0.0))
 
     def _apart(
         self,
@@ -147,8 +147,8 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
         return self.finding(
             Subject("coefficient", label(names), names, *of),
             evidence.model_file,
-            f"⟨t⟩ of {printable(label(names))} of response {quoted(of[0])} is {ours:.4g}, and"
-            f" {theirs:.4g} of the reference{more}",
+            f"⟨t⟩ of {printable(label(names))} of response {quote_name(of[0])} is {ours:.4g}, but"
+            f" {theirs:.4g} in the reference{more}",
             quantity=f"difference in units of the largest {ORDERS[len(names)]}-order ⟨t⟩",
             measured=apart[0],
             relation="≤",

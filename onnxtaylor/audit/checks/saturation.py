@@ -1,9 +1,10 @@
-"""``saturation``: a response that sits at the end of its range, where it hardly varies.
+"""``saturation``: responses at an end of their range, where they hardly vary.
 
-Of probabilities (all responses between 0 and 1) the ends are 0 and 1, and an event is saturated
-within ``margin`` of them; of others they are the least and largest response that occurs, and it is
-saturated within ``margin`` of the range (a clipped response, a dead ReLU). There the one event
-that makes the end does not count. A response that is the same at every event is saturated at all.
+A response whose values lie between 0 and 1 is taken for a probability: its range is 0 to 1, and an
+event within ``margin`` of an end is saturated. The range of any other response goes from its
+smallest to its largest value, and an event within ``margin`` times the range of an end is saturated
+(a clipped response, a dead ReLU); the one event that makes the end does not count. A response that
+is the same at every event is saturated at all of them.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.audit.check import Looked, ResponseCheck, option
-from onnxtaylor.audit.coefficients import chosen, quoted
+from onnxtaylor.audit.check import CheckReport, ResponseCheck, option
+from onnxtaylor.audit.coefficients import select_matching
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
-from onnxtaylor.audit.wording import interval, percent
+from onnxtaylor.audit.phrases import interval, percent, quote_name
 
 __all__ = ["Saturation"]
 
@@ -34,15 +35,18 @@ class Saturation(ResponseCheck):
         0.1, "largest share of the events that may be saturated", minimum=0.0, maximum=1.0
     )
     margin: float = option(
-        1e-6, "how near to an end is saturated, in units of the range", minimum=0.0, maximum=0.5
+        1e-6,
+        "distance from an end within which a response is saturated, in units of the range",
+        minimum=0.0,
+        maximum=0.5,
     )
 
-    def look(self, evidence: Evidence) -> Looked:
-        """The share of saturated events, of every response."""
+    def run(self, evidence: Evidence) -> CheckReport:
+        """Compares the share of saturated events of every response."""
         outputs = evidence.result.outputs
         findings: list[Finding] = []
         most = (0.0, "")
-        places = chosen(self, "output", self.outputs, outputs)
+        places = select_matching(self, "output", self.outputs, outputs)
         total = len(evidence.responses)
         for c in places:
             f = evidence.responses[:, c]
@@ -51,9 +55,9 @@ class Saturation(ResponseCheck):
             if count > self.max_share * total:
                 findings.append(self._saturated(evidence, outputs[c], count, ends))
         summary = f"most: {percent(most[0])} of the events" + (
-            f", {quoted(most[1])}" if most[1] else ""
+            f", {quote_name(most[1])}" if most[1] else ""
         )
-        return Looked(total * len(places), "responses", tuple(findings), summary)
+        return CheckReport(total * len(places), "responses", tuple(findings), summary)
 
     def _saturated(
         self, evidence: Evidence, output: str, count: int, ends: tuple[float, float]
@@ -64,23 +68,23 @@ class Saturation(ResponseCheck):
         return self.finding(
             Subject("output", output, output=output),
             evidence.model_file,
-            f"response {quoted(output)} is saturated {where} at {count} of {total} events",
+            f"response {quote_name(output)} is saturated {where} at {count} of {total} events",
             quantity="share of the events that are saturated",
             measured=count / total,
             relation="≤",
             limit=self.max_share,
             certainty=f"{percent(low)} to {percent(high)} (95 %)"
             + ("" if total == evidence.result.data.events else ", at events drawn at random"),
-            remedy="look at the logit (--link logit) or at what comes before (--output); see"
-            " whether the features are scaled as in training",
+            remedy='analyze the logit (link="logit") or a tensor before it (output=…); check that'
+            " the features are scaled as in training",
         )
 
 
 def _saturated(f: npt.NDArray[np.float64], margin: float) -> tuple[int, tuple[float, float]]:
-    """How many of the responses (E,) are saturated, and the ends of their range."""
+    """Counts the saturated ones of the responses f, (E,), and returns the ends of their range."""
     ends = float(f.min()), float(f.max())
     if ends[0] == ends[1]:
-        return (len(f) if len(f) > 1 else 0), ends  # of one event nothing can be said
+        return (len(f) if len(f) > 1 else 0), ends  # one event is always at both ends
     probability = ends[0] >= 0 and ends[1] <= 1
     low, high = (0.0, 1.0) if probability else ends
     within = margin * (high - low)

@@ -1,8 +1,8 @@
 """Formats of a report, one file each: ``AuditOutcome`` → text.
 
-A format is a function of the outcome alone. It escapes what its syntax takes for its own: names in
-``Subject`` and ``Location`` are the model's and the data's, to the letter, control characters
-included; messages have lost their control characters and nothing else.
+A format is a function of the outcome alone, and escapes the characters that its syntax reserves:
+names in ``Subject`` and ``Location`` are the model's and the data's, to the letter, control
+characters included. In messages only the control characters are escaped already.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Annotations of GitHub Actions: workflow commands, one line for what a check found of a feature.
+"""Annotations for GitHub Actions: workflow commands, one line for each feature with findings.
 
-A line ``::error file=…,title=…::message`` is a command, so what stands in it must begin no second
-one. Control characters are visible escapes already; the signs that commands are made of are
-escaped as the runner undoes it (%25 for %, in properties also %3A and %2C for colon and comma),
-and ``##[``, which older runners and other services obey anywhere in a line, is broken.
+A line ``::error file=…,title=…::message`` is a command, so no text in it may begin another one.
+Control characters are visible escapes already; the characters that commands are made of are
+escaped in the way that the runner undoes (%25 for %, in properties also %3A and %2C for colon and
+comma), and ``##[``, which older runners and other services obey anywhere in a line, is broken.
 
 Syntax: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
@@ -14,68 +14,59 @@ import re
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from onnxtaylor.audit.finding import Finding
-from onnxtaylor.audit.formats.grouping import grouped
-from onnxtaylor.audit.formats.telling import (
-    demanded,
-    gravest_first,
-    mark,
-    result,
-    shown,
-    value,
-    warned,
-)
-from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome
+from onnxtaylor.audit.check_outcome import CheckOutcome
+from onnxtaylor.audit.formats.fragments import finding_text, warning_lines
+from onnxtaylor.audit.formats.grouping import group_by_feature
+from onnxtaylor.audit.outcome import AuditOutcome
+from onnxtaylor.audit.phrases import one_line
 
 __all__ = ["write_github"]
 
-LISTED = 3  # warnings of a kind
-ANNOTATED = 5  # features of a check's findings
+LISTED = 3  # warnings of one kind that are shown
+ANNOTATED = 5  # features of a check that get a line
 COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
 def write_github(outcome: AuditOutcome) -> str:
-    """The verdict as a notice, then a line for each check that could not be run, and for each
-    feature or other thing that a check found something of, five of a check at most.
+    """Writes workflow commands: the verdict, then the findings, then the warnings.
 
-    The warnings of the analysis, which no check judges, come last.
+    The verdict is a notice. A check that could not be run has one line; every other check has one
+    for each feature (or other subject) with findings, five at most. The warnings of the analysis,
+    which no check judges, come last.
 
-    GitHub shows the first ten of each kind in a step: the verdict comes first for that, then the
+    GitHub shows the first ten lines of each kind in a step. So the verdict comes first, then the
     first finding of every check, the gravest check first, then the second ones. All findings are in
     the JSON report.
     """
     lines = [_command("notice", outcome.model.path, "onnxtaylor audit", outcome.verdict)]
-    for place in zip_longest(*(_lines(check, outcome) for check in gravest_first(outcome))):
-        lines += [line for line in place if line is not None]
+    # in turn, one line of each check: else the first check would use up GitHub's ten lines
+    for turn in zip_longest(*(_lines(check, outcome) for check in outcome.gravest_first)):
+        lines += [line for line in turn if line is not None]
     at = outcome.data[0].path if outcome.data else outcome.model.path
-    lines += [_command("warning", at, "onnxtaylor audit", text) for text in warned(outcome, LISTED)]
+    lines += [
+        _command("warning", at, "onnxtaylor audit", text) for text in warning_lines(outcome, LISTED)
+    ]
     return "\n".join(lines) + "\n"
 
 
 def _lines(check: CheckOutcome, outcome: AuditOutcome) -> Iterator[str]:
-    # what makes the audit fail is an error: under --strict a warning is, too
-    fails = mark(check, outcome) == "fail"
+    # a check that makes the audit fail is shown as an error: in a strict audit a warning, too
+    fails = outcome.mark(check) == "fail"
     title = f"{check.name}: {check.title.rstrip('.')}"
     if check.status == "error":
         command = "error" if fails else COMMANDS[check.level]
-        yield _command(command, outcome.model.path, title, result(check))
-    groups = grouped(check.findings)
+        yield _command(command, outcome.model.path, title, check.result_line)
+    groups = group_by_feature(check.findings)
     rest = sum(1 + len(group.others) for group in groups[ANNOTATED:])
     for k, group in enumerate(groups[:ANNOTATED]):
         finding = group.first
         grave = fails and finding.level == check.level
         command = "error" if grave else COMMANDS[finding.level]
-        more = f" {group.more[:1].upper()}{group.more[1:]}." if group.others else ""
+        others = group.others_phrase
+        more = f" {others[:1].upper()}{others[1:]}." if others else ""
         if rest and k == ANNOTATED - 1:
             more += f" And {rest} more of this check: all are in the JSON report."
-        yield _command(command, finding.location.path, title, _message(finding, more))
-
-
-def _message(finding: Finding, more: str) -> str:
-    return (
-        f"{finding.message.rstrip('.')}. {finding.quantity}: {value(finding.measured)}, must be"
-        f" {demanded(finding)} ({finding.certainty}).{more} What to do: {finding.remedy}"
-    )
+        yield _command(command, finding.location.path, title, finding_text(finding, more))
 
 
 def _command(name: str, path: str, title: str, message: str) -> str:
@@ -83,7 +74,7 @@ def _command(name: str, path: str, title: str, message: str) -> str:
 
 
 def _data(text: str) -> str:
-    inert = re.sub(r"##(?=\w*\[)", r"#\\#", shown(text))
+    inert = re.sub(r"##(?=\w*\[)", r"#\\#", one_line(text))
     return inert.replace("%", "%25")
 
 

@@ -1,4 +1,4 @@
-"""Findings of a check by the feature that they are about: a log and a pipeline show a few of each.
+"""Findings of a check, grouped by feature: logs and pipelines show a few of each group.
 
 A feature that changed changes its pairs as well: that is one thing to look at, not fifty.
 """
@@ -11,35 +11,35 @@ from dataclasses import dataclass
 from onnxtaylor.audit.finding import Finding
 from onnxtaylor.errors import listed, printable
 
-__all__ = ["Group", "grouped"]
+__all__ = ["Group", "group_by_feature"]
 
-NAMED = 4  # further features of a group
+NAMED = 4  # further features of a group that are named
 
 
 @dataclass(frozen=True)
 class Group:
-    """The first finding of a feature, and further ones that have it, too."""
+    """Findings about one feature: the first one, and the others."""
 
     first: Finding
     others: tuple[Finding, ...] = ()
     feature: str = ""
 
     @property
-    def more(self) -> str:
-        """How many others there are, and about which features; empty without any."""
+    def others_phrase(self) -> str:
+        """Phrase with the number of the others and their features; empty without others."""
         if not self.others:
             return ""
         names = [n for f in (self.first, *self.others) for n in _features(f) if n != self.feature]
         distinct = list(dict.fromkeys(names))
-        whom = f", with {listed(distinct, NAMED)}" if distinct else ""
-        return f"and {len(self.others)} more about '{printable(self.feature, 60)}'{whom}"
+        partners = f", with {listed(distinct, NAMED)}" if distinct else ""
+        return f"and {len(self.others)} more about '{printable(self.feature, 60)}'{partners}"
 
 
-def grouped(findings: Sequence[Finding]) -> list[Group]:
-    """The findings, each in one group, in the order of the first ones.
+def group_by_feature(findings: Sequence[Finding]) -> list[Group]:
+    """Puts every finding in one group; groups come in the order of their first findings.
 
-    A group is opened by the first finding that is in none. It takes all others of the same level
-    that have the one of its features which most of them have.
+    The first finding that is in no group opens a new one. Of its features, the one that most of the
+    remaining findings of its level have becomes the group's: they all join it.
     """
     left = list(findings)
     groups: list[Group] = []
@@ -51,10 +51,10 @@ def grouped(findings: Sequence[Finding]) -> list[Group]:
             groups.append(Group(first))
             left = left[1:]
             continue
-        having = {name: [f for f in level if name in _features(f)] for name in names}
-        feature = max(names, key=lambda name: len(having[name]))
-        taken = {id(finding) for finding in having[feature]}
-        groups.append(Group(first, tuple(having[feature][1:]), feature))
+        findings_of = {name: [f for f in level if name in _features(f)] for name in names}
+        feature = max(names, key=lambda name: len(findings_of[name]))
+        taken = {id(finding) for finding in findings_of[feature]}
+        groups.append(Group(first, tuple(findings_of[feature][1:]), feature))
         left = [finding for finding in left if id(finding) not in taken]
     return groups
 

@@ -1,4 +1,4 @@
-"""One page that loads nothing, on the skeleton of the report: no script runs in it."""
+"""HTML page of an audit, in the layout of the report: no scripts, and nothing is loaded."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from onnxtaylor.audit.check_outcome import CheckOutcome
 from onnxtaylor.audit.finding import Finding
-from onnxtaylor.audit.formats.telling import (
-    demanded,
-    files,
-    gravest_first,
-    mark,
-    result,
-    value,
-    warned,
+from onnxtaylor.audit.formats.fragments import (
+    audited_files,
+    format_value,
+    requirement,
+    warning_lines,
 )
-from onnxtaylor.audit.formats.telling import shown as line
-from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome
+from onnxtaylor.audit.outcome import AuditOutcome
+from onnxtaylor.audit.phrases import one_line
 
 if TYPE_CHECKING:
     from onnxtaylor.results.taylor import TaylorResult
@@ -26,14 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["write_html"]
 
-OPEN = 10  # findings of a check in sight; the others are folded
+VISIBLE = 10  # findings of a check that are shown; the others are folded
 TOP = 20  # rows of the ranking
 BADGES = {"fail": "error", "warning": "warning", "note": "note", "pass": "pass", "skipped": "none"}
 
 
 @dataclass(frozen=True)
 class Detail:
-    """What a check found: ``seen`` and ``folded`` are rows (finding, how much, must be)."""
+    """Findings of one check; ``seen`` and ``folded`` are rows (finding, how much, must be)."""
 
     status: str
     check: CheckOutcome
@@ -44,43 +42,43 @@ class Detail:
 
 
 def write_html(outcome: AuditOutcome) -> str:
-    """Verdict, checks, findings with what to do, limits, ranking where there is one, files."""
+    """Writes the page: verdict, checks, findings with advice, ranking if any, limits, files."""
     from onnxtaylor.views.report.facts import Check as Row
     from onnxtaylor.views.report.page import name, render
 
-    checks = gravest_first(outcome)
+    checks = outcome.gravest_first
     ranking = None if outcome.result is None else _ranking(outcome.result)
     return render(
         "audit.html",
         data={},
         file=PurePath(outcome.model.path).name or "model",
         outcome=outcome,
-        line=line,
+        line=one_line,
         moment=outcome.timestamp.replace("T", " ").replace("Z", " UTC"),
         count=outcome.counts(),
-        rows=[Row(BADGES[mark(c, outcome)], name(c.name), result(c), _beside(c)) for c in checks],
+        rows=[Row(BADGES[outcome.mark(c)], name(c.name), c.result_line, _id(c)) for c in checks],
         details=[_detail(check, outcome) for check in checks if check.findings],
         limits=[(c.name, list(_options(c))) for c in outcome.checks if c.options],
         ranking=ranking,
-        warnings=warned(outcome),
-        files=files(outcome),
-        how=list(_how(outcome)),
+        warnings=warning_lines(outcome),
+        files=audited_files(outcome),
+        how=list(_provenance(outcome)),
     )
 
 
-def _beside(check: CheckOutcome) -> str | None:
-    """What the name of a check does not say: its id, where the policy calls it otherwise."""
+def _id(check: CheckOutcome) -> str | None:
+    """Id of a check that the policy gave another name; else None."""
     return check.id if check.name != check.id else None
 
 
 def _detail(check: CheckOutcome, outcome: AuditOutcome) -> Detail:
-    rows = tuple((f, value(f.measured), demanded(f)) for f in check.findings)
-    # said once, however many findings it is true of; notes ask for nothing
+    rows = tuple((f, format_value(f.measured), requirement(f)) for f in check.findings)
+    # advice that findings share appears once; notes ask for nothing
     grave = [finding for finding in check.findings if finding.level == check.level]
     places = dict.fromkeys((f.location.role, f.location.path) for f in grave)
     remedies = dict.fromkeys(finding.remedy for finding in grave)
-    status = BADGES[mark(check, outcome)]
-    return Detail(status, check, rows[:OPEN], rows[OPEN:], tuple(places), tuple(remedies))
+    status = BADGES[outcome.mark(check)]
+    return Detail(status, check, rows[:VISIBLE], rows[VISIBLE:], tuple(places), tuple(remedies))
 
 
 def _options(check: CheckOutcome) -> Iterator[tuple[str, str]]:
@@ -95,11 +93,11 @@ def _ranking(result: TaylorResult) -> tuple[str, Table]:
     return result.outputs[0], listing(result.top(TOP))
 
 
-def _how(outcome: AuditOutcome) -> Iterator[tuple[str, Any]]:
+def _provenance(outcome: AuditOutcome) -> Iterator[tuple[str, Any]]:
     yield "Policy", outcome.policy + (", strict: warnings count" if outcome.strict else "")
     names = {"engine": "Engine", "precision": "Precision", "order": "Order", "scale": "Scale"}
     names |= {"link": "Link", "events": "Events", "n_eff": "N_eff", "failed": "No coefficients"}
     for key, words in names.items():
-        if (known := outcome.analysis.get(key)) is not None:
-            yield words, value(known)
+        if (setting := outcome.analysis.get(key)) is not None:
+            yield words, format_value(setting)
     yield "onnxtaylor", outcome.version

@@ -1,4 +1,4 @@
-"""The outcome as a JSON document of the schema ``onnxtaylor.audit/1``."""
+"""JSON document of an audit, of the schema ``onnxtaylor.audit/1``."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["write_json"]
 
 
 def write_json(outcome: AuditOutcome) -> str:
-    """The document, with a line end behind it."""
+    """Writes the document, with a line end at its end."""
     return outcome.to_json()

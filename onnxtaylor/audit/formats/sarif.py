@@ -1,10 +1,10 @@
 """SARIF 2.1.0, for code scanning: rules are the checks, results the findings.
 
-What a check that could not be run hides is unknown, and a reader of results alone must not take
-its silence for a pass: it is a result, too, besides the notification that the standard has for it.
+A check that could not be run is a result, too, besides the notification that the standard has for
+it: who reads results alone must not take its silence for a pass.
 
-A finding is known again in the next run by ``partialFingerprints``, which hold what it is about
-and not how large it is. In a message, ``{0}`` and ``[text](target)`` have a meaning (sections
+A finding is recognized in the next run by its ``partialFingerprints``: they depend on its subject,
+not on its value. In a message, ``{0}`` and ``[text](target)`` have a meaning (sections
 3.11.5 and 3.11.6 of the standard): braces are doubled, as it says, and ``](`` is broken.
 
 Standard: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
@@ -22,10 +22,18 @@ from typing import Any
 from urllib.parse import quote
 
 from onnxtaylor.audit.check import key_of
+from onnxtaylor.audit.check_outcome import CheckOutcome
 from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.finding import Finding, Subject
-from onnxtaylor.audit.formats.telling import demanded, files, mark, result, shown, value, warned
-from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome
+from onnxtaylor.audit.formats.fragments import (
+    audited_files,
+    finding_text,
+    format_value,
+    requirement,
+    warning_lines,
+)
+from onnxtaylor.audit.outcome import AuditOutcome
+from onnxtaylor.audit.phrases import one_line
 
 __all__ = ["write_sarif"]
 
@@ -37,20 +45,20 @@ Json = dict[str, Any]
 
 
 def write_sarif(outcome: AuditOutcome) -> str:
-    """A log of one run."""
-    paths = list(dict.fromkeys(file.path for _, file in files(outcome)))
+    """Writes a log of one run."""
+    paths = list(dict.fromkeys(file.path for _, file in audited_files(outcome)))
     run = {
         "tool": {"driver": _driver(outcome)},
         "invocations": [_invocation(outcome)],
         "artifacts": _artifacts(outcome, paths),
         "results": [
-            made for k, check in enumerate(outcome.checks) for made in _results(check, k, outcome)
+            row for k, check in enumerate(outcome.checks) for row in _results(check, k, outcome)
         ],
         "columnKind": "unicodeCodePoints",
         "properties": {
-            "policy": shown(outcome.policy),
+            "policy": one_line(outcome.policy),
             "strict": outcome.strict,
-            "verdict": shown(outcome.verdict),
+            "verdict": one_line(outcome.verdict),
         },
     }
     if any(not path.startswith("/") for path in paths):
@@ -61,40 +69,40 @@ def write_sarif(outcome: AuditOutcome) -> str:
 
 
 def _driver(outcome: AuditOutcome) -> Json:
-    version = shown(outcome.version)
+    version = one_line(outcome.version)
     rules = [_rule(check) for check in outcome.checks]
     return {"name": "onnxtaylor", "version": version, "rules": rules}
 
 
 def _rule(check: CheckOutcome) -> Json:
-    options = {shown(key): _told(given) for key, given in check.options.items()}
+    options = {one_line(key): _joined(given) for key, given in check.options.items()}
     meanings = _meanings(check.id)
     lines = [
         f"{key} = {given}" + (f": {meanings[key]}" if key in meanings else "")
         for key, given in options.items()
     ]
-    title = shown(check.title)
+    title = one_line(check.title)
     text = "\n".join([title, *(["", "Limits of the policy:", *lines] if lines else [])])
     return {
-        "id": shown(check.name),
+        "id": one_line(check.name),
         "shortDescription": _message(title),
         "fullDescription": _message(title),
         "help": _message(text),
         "defaultConfiguration": {"level": check.level},
-        "properties": {"check": shown(check.id), "limits": options},
+        "properties": {"check": one_line(check.id), "limits": options},
     }
 
 
 def _meanings(id: str) -> dict[str, str]:
-    """What the options of a built-in check mean, by the policy's keys."""
-    known = BUILT_IN.get(id)
-    return {} if known is None else {key_of(f.name): f.metadata["meaning"] for f in fields(known)}
+    """Meanings of the options of a built-in check, by the policy's keys."""
+    kind = BUILT_IN.get(id)
+    return {} if kind is None else {key_of(f.name): f.metadata["meaning"] for f in fields(kind)}
 
 
-def _told(given: object) -> str:
+def _joined(given: object) -> str:
     if isinstance(given, list | tuple):
-        return ", ".join(shown(one) for one in given)
-    return shown(given)
+        return ", ".join(one_line(one) for one in given)
+    return one_line(given)
 
 
 def _invocation(outcome: AuditOutcome) -> Json:
@@ -102,17 +110,17 @@ def _invocation(outcome: AuditOutcome) -> Json:
     for k, check in enumerate(outcome.checks):
         if check.status in ("error", "skipped"):
             level = check.level if check.status == "error" else "note"
-            rule = {"id": shown(check.name), "index": k}
-            told = _message(f"{shown(check.name)}: {result(check)}")
-            notes.append({"level": level, "message": told, "associatedRule": rule})
-    notes += [{"level": "warning", "message": _message(text)} for text in warned(outcome)]
+            rule = {"id": one_line(check.name), "index": k}
+            message = _message(f"{one_line(check.name)}: {check.result_line}")
+            notes.append({"level": level, "message": message, "associatedRule": rule})
+    notes += [{"level": "warning", "message": _message(text)} for text in warning_lines(outcome)]
     if not outcome.passed and not outcome.failed:  # no check was run
-        notes.append({"level": "error", "message": _message(shown(outcome.verdict))})
+        notes.append({"level": "error", "message": _message(one_line(outcome.verdict))})
     return {
         "executionSuccessful": all(note["level"] != "error" for note in notes),
         "exitCode": outcome.exit_status,
-        "exitCodeDescription": shown(outcome.verdict),
-        "endTimeUtc": shown(outcome.timestamp),
+        "exitCodeDescription": one_line(outcome.verdict),
+        "endTimeUtc": one_line(outcome.timestamp),
         "toolExecutionNotifications": notes,
     }
 
@@ -120,87 +128,83 @@ def _invocation(outcome: AuditOutcome) -> Json:
 def _artifacts(outcome: AuditOutcome, paths: Sequence[str]) -> list[Json]:
     artifacts = []
     for path in paths:
-        same = [(role, file) for role, file in files(outcome) if file.path == path]
+        same = [(role, file) for role, file in audited_files(outcome) if file.path == path]
         roles = ", ".join(dict.fromkeys(role for role, _ in same))
-        made: Json = {"location": _place(path), "description": {"text": roles}}
-        made["roles"] = [
+        artifact: Json = {"location": _place(path), "description": {"text": roles}}
+        artifact["roles"] = [
             "analysisTarget" if roles[:5] in ("model", "data") else "referencedOnCommandLine"
         ]
         if (digest := same[0][1].sha256) is not None:
-            made["hashes"] = {"sha-256": shown(digest)}
-        artifacts.append(made)
+            artifact["hashes"] = {"sha-256": one_line(digest)}
+        artifacts.append(artifact)
     return artifacts
 
 
 def _results(check: CheckOutcome, k: int, outcome: AuditOutcome) -> list[Json]:
-    common = {"ruleId": shown(check.name), "ruleIndex": k}
-    fails = mark(check, outcome) == "fail"
+    common = {"ruleId": one_line(check.name), "ruleIndex": k}
+    fails = outcome.mark(check) == "fail"
     if check.status == "error":
         subject = Subject("model", outcome.model.path)
-        print_ = _fingerprint(check, subject, "model", "could not be run", 1)
+        prints = _fingerprint(check, subject, "model", "could not be run", 1)
         return [
             {
                 **common,
                 "level": check.level,
-                "message": _message(f"{shown(check.title).rstrip('.')}: {result(check)}"),
+                "message": _message(f"{one_line(check.title).rstrip('.')}: {check.result_line}"),
                 "locations": [
                     {"physicalLocation": {"artifactLocation": _place(outcome.model.path)}}
                 ],
-                "partialFingerprints": print_,
+                "partialFingerprints": prints,
                 "properties": {"fails": fails},
             }
         ]
-    made, seen = [], Counter[tuple[object, ...]]()
+    results, seen = [], Counter[tuple[object, ...]]()
     for finding in check.findings:
         seen[key := (finding.subject, finding.location.role, finding.quantity)] += 1
         prints = _fingerprint(check, *key, seen[key])
         grave = fails and finding.level == check.level
-        made.append({**common, **_result(finding, prints, grave)})
-    return made
+        results.append({**common, **_result(finding, prints, grave)})
+    return results
 
 
 def _result(finding: Finding, prints: dict[str, str], fails: bool) -> Json:
-    text = (
-        f"{shown(finding.message).rstrip('.')}. {shown(finding.quantity)}:"
-        f" {value(finding.measured)}, must be {demanded(finding)} ({shown(finding.certainty)})."
-        f" What to do: {shown(finding.remedy)}"
-    )
     location = _location(finding.location.path)
     if logical := _logical(finding.subject):
         location["logicalLocations"] = logical
-    numbers = {"measured": value(finding.measured), "demanded": demanded(finding)}
+    numbers = {"measured": format_value(finding.measured), "demanded": requirement(finding)}
     return {
         "level": finding.level,
-        "message": _message(text),
+        "message": _message(finding_text(finding)),
         "locations": [location],
         "partialFingerprints": prints,
         "properties": {
             "fails": fails,
             "role": finding.location.role,
-            "quantity": shown(finding.quantity),
+            "quantity": one_line(finding.quantity),
             **numbers,
-            "certainty": shown(finding.certainty),
-            "remedy": shown(finding.remedy),
+            "certainty": one_line(finding.certainty),
+            "remedy": one_line(finding.remedy),
         },
     }
 
 
 def _logical(subject: Subject) -> list[Json]:
-    """What in a file it is about, then the response and the events of which that is said."""
+    """Subject of a finding within its file, then its response and its group of events."""
     parts = [(subject.kind, subject.name)] if subject.kind not in ("model", "data") else []
     if subject.kind == "coefficient":
         parts = [("feature", name) for name in subject.features] or parts
     parts += [("output", subject.output)] if subject.output is not None else []
     parts += [("group", subject.group)] if subject.group is not None else []
-    return [{"name": shown(name), "kind": kind} for kind, name in dict.fromkeys(parts)]
+    return [{"name": one_line(name), "kind": kind} for kind, name in dict.fromkeys(parts)]
 
 
 def _fingerprint(
     check: CheckOutcome, subject: Subject, role: str, quantity: str, count: int
 ) -> dict[str, str]:
-    """What makes a finding the same one in another run: not its value, nor where the files lie.
+    """Fingerprints by which a finding is recognized in another run.
 
-    GitHub knows results again by a fingerprint of the name ``primaryLocationLineHash`` alone.
+    They depend neither on its value nor on the folder of the files. GitHub compares the fingerprint
+    ``primaryLocationLineHash`` alone, so that it is given under this name, too.
     """
     name = "" if subject.kind in ("model", "data") else subject.name  # else the name is a path
     about = [subject.kind, name, *subject.features, subject.output, subject.group]
@@ -210,17 +214,18 @@ def _fingerprint(
 
 
 def _location(path: str) -> Json:
-    """The whole file: what is found is found of no one line of it."""
+    """Location of a whole file: a finding belongs to no single line."""
     return {"physicalLocation": {"artifactLocation": _place(path)}}
 
 
 def _place(path: str) -> dict[str, str]:
-    """A URI of a path: every byte that is no letter, digit or one of ``/-._~`` is escaped."""
+    """URI of a path: every byte but letters, digits and ``/-._~`` is escaped."""
     uri = quote(path.encode("utf-8", "surrogateescape"), safe="/")
     return {"uri": f"file://{uri}"} if path.startswith("/") else {"uri": uri, "uriBaseId": BASE}
 
 
 def _message(text: str) -> dict[str, str]:
     doubled = text.replace("{", "{{").replace("}", "}}")
-    # an escaped bracket ends no link's text; behind an odd number of backslashes it is one already
+    # an escaped bracket does not end the text of a link; after an odd number of backslashes it is
+    # escaped already
     return {"text": re.sub(r"(?<!\\)((?:\\\\)*)\]\(", r"\1\\](", doubled)}

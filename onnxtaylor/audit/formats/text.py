@@ -1,32 +1,34 @@
-"""The outcome for a terminal or a log: what failed and why first, what passed in a line each."""
+"""Text of an audit for a terminal or a log: failed checks and reasons first, then the others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from textwrap import fill
 
-from onnxtaylor.audit.finding import LEVELS
-from onnxtaylor.audit.formats.grouping import grouped
-from onnxtaylor.audit.formats.telling import LIMIT, demanded, mark, result, value, warned
-from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome, Finding
+from onnxtaylor.audit.check_outcome import CheckOutcome
+from onnxtaylor.audit.finding import LEVELS, Finding
+from onnxtaylor.audit.formats.fragments import format_value, requirement, warning_lines
+from onnxtaylor.audit.formats.grouping import group_by_feature
+from onnxtaylor.audit.outcome import AuditOutcome
+from onnxtaylor.audit.phrases import SENTENCE
 from onnxtaylor.errors import printable
 
 __all__ = ["write_text"]
 
 WIDTH = 100
-LISTED = 5  # features of a check's findings; the others are counted
+LISTED = 5  # features of a check whose findings are shown; the others are counted
 SIGNS = {"fail": "FAIL", "warning": "warn", "note": "note", "pass": "pass", "skipped": "skip"}
 
 
 def write_text(outcome: AuditOutcome) -> str:
-    """The verdict, what was audited, the findings, then one line for every other check."""
-    told = [check for check in outcome.checks if check.findings or check.status == "error"]
-    quiet = [check for check in outcome.checks if check not in told]
+    """Writes the verdict, the audited files, the findings, and one line for every other check."""
+    loud = [check for check in outcome.checks if check.findings or check.status == "error"]
+    quiet = [check for check in outcome.checks if check not in loud]
     parts = [outcome.verdict, "\n".join(_head(outcome))]
-    parts += ["\n".join(_findings(check, outcome)) for check in sorted(told, key=_gravity)]
+    parts += ["\n".join(_findings(check, outcome)) for check in sorted(loud, key=_gravity)]
     passed = [check for check in quiet if check.status != "skipped"]
     wide = max((len(printable(check.name, 40)) for check in passed), default=0)
-    lines = [f"pass  {printable(c.name, 40):<{wide}}  {result(c)}" for c in passed]
+    lines = [f"pass  {printable(c.name, 40):<{wide}}  {c.result_line}" for c in passed]
     parts += ["\n".join(lines)] if passed else []
     reasons: dict[str, list[str]] = {}
     for check in quiet:
@@ -34,8 +36,8 @@ def write_text(outcome: AuditOutcome) -> str:
             reasons.setdefault(check.reason or "", []).append(printable(check.name, 60))
     skipped = [_filled(f"skip  {', '.join(names)}: {why}", 0, 6) for why, names in reasons.items()]
     parts += ["\n".join(skipped)] if skipped else []
-    told_beside = [_filled(f"warning: {text}", 0, 9) for text in warned(outcome, LISTED)]
-    parts += ["\n".join(told_beside)] if told_beside else []
+    warnings = [_filled(f"warning: {text}", 0, 9) for text in warning_lines(outcome, LISTED)]
+    parts += ["\n".join(warnings)] if warnings else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -59,9 +61,9 @@ def _head(outcome: AuditOutcome) -> Iterator[str]:
     analysis = outcome.analysis
     if "engine" in analysis:
         per = {"sigma": "per σ of each feature", "unit": "per unit", "step": "per step"}
-        shown = per.get(str(analysis.get("scale")), "")
+        scale = per.get(str(analysis.get("scale")), "")
         precision = printable(analysis.get("precision"))
-        yield f"⟨t⟩       {printable(analysis['engine'])} in {precision}, {shown}"
+        yield f"⟨t⟩       {printable(analysis['engine'])} in {precision}, {scale}"
 
 
 def _events(outcome: AuditOutcome) -> str:
@@ -71,22 +73,22 @@ def _events(outcome: AuditOutcome) -> str:
 
 def _findings(check: CheckOutcome, outcome: AuditOutcome) -> Iterator[str]:
     name = printable(check.name)
-    yield f"{SIGNS[mark(check, outcome)]}  {name}: {printable(check.title, 200)}"
+    yield f"{SIGNS[outcome.mark(check)]}  {name}: {printable(check.title, 200)}"
     if check.status == "error":
-        yield _filled(result(check), 6)
+        yield _filled(check.result_line, 6)
         return
     if check.passed and check.summary:
         yield _filled(check.summary, 6)
-    groups = grouped(check.findings)
+    groups = group_by_feature(check.findings)
     shown = [group.first for group in groups[:LISTED]]
     for group in groups[:LISTED]:
         yield from _finding(group.first)
         if group.others:
-            yield _filled(group.more, 10)
+            yield _filled(group.others_phrase, 10)
     if len(groups) > LISTED:
         more = sum(1 + len(group.others) for group in groups[LISTED:])
         yield f"      … {more} more finding{'s' * (more > 1)}: all are in the JSON report"
-    # said once, however many findings it is true of
+    # advice that findings share appears once
     grave = [finding for finding in shown if finding.level == check.level]
     for place in dict.fromkeys(finding.location for finding in grave):
         yield _filled(f"where     {place.role} {printable(place.path)}", 6, 16)
@@ -98,13 +100,13 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield _filled(f"- {finding.message}", 6, 8)
     if finding.level == "note":
         return
-    how_much = f"{finding.quantity}: {value(finding.measured)}, must be {demanded(finding)}"
-    yield _filled(f"{how_much} ({finding.certainty})", 10)
+    how_much = f"{finding.quantity}: {format_value(finding.measured)}"
+    yield _filled(f"{how_much}, must be {requirement(finding)} ({finding.certainty})", 10)
 
 
 def _filled(text: str, first: int, rest: int | None = None) -> str:
     return fill(
-        printable(text, LIMIT),
+        printable(text, SENTENCE),
         WIDTH,
         initial_indent=" " * first,
         subsequent_indent=" " * (first if rest is None else rest),

@@ -1,12 +1,16 @@
-"""How numbers are told in findings."""
+"""Phrases that the findings of several checks share: names, shares, distances from a limit."""
 
 from __future__ import annotations
 
-__all__ = ["beyond", "interval", "percent"]
+from onnxtaylor.errors import printable
+
+__all__ = ["SENTENCE", "interval", "one_line", "percent", "quote_name", "sigmas_beyond"]
+
+SENTENCE = 2000  # characters of a sentence, at most
 
 
 def percent(share: float) -> str:
-    """A share in per cent, to three digits.
+    """Formats a share in per cent, to three digits.
 
     >>> percent(0.12345), percent(0.0), percent(1.0)
     ('12.3 %', '0 %', '100 %')
@@ -14,10 +18,10 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def beyond(measured: float, limit: float, error: float) -> str:
-    """How far a value with a standard error is beyond its limit.
+def sigmas_beyond(measured: float, limit: float, error: float) -> str:
+    """Says how many standard errors a measured value is beyond its limit.
 
-    >>> beyond(0.5, 0.2, 0.1)
+    >>> sigmas_beyond(0.5, 0.2, 0.1)
     '± 0.1: 3.0 σ beyond the limit'
     """
     if not error > 0:
@@ -37,3 +41,17 @@ def interval(count: int, total: int) -> tuple[float, float]:
 
     ends = binomtest(count, total).proportion_ci(0.95, method="wilson")
     return float(ends.low), float(ends.high)
+
+
+def quote_name(name: str) -> str:
+    """Puts a name of the model or the data in quotes, fit for a line of prose.
+
+    >>> quote_name("pt\\n")
+    "'pt\\\\n'"
+    """
+    return f"'{printable(name)}'"
+
+
+def one_line(text: object) -> str:
+    """Makes a sentence or a name fit for one line: its control characters become escapes."""
+    return printable(text, SENTENCE)
