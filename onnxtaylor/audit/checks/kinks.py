@@ -45,7 +45,7 @@ class Kinks(Check):
         counted = [f for f in result.data.features if f.kinks is not None]
         if counted:
             findings = [
-                self._bent(
+                self._kinked(
                     evidence,
                     Subject("feature", f.name),
                     f" along {quote_name(f.name)}",
@@ -75,11 +75,11 @@ class Kinks(Check):
         kinds = ", ".join(f"{printable(k)} ×{v}" for k, v in dict(operators or {}).items())
         summary = f"{percent(share)} of the comparisons of the cross-check ({kinds})"
         subject = Subject("model", evidence.model.path)
-        finding = self._bent(evidence, subject, f" ({kinds})", share, total, "comparisons")
+        finding = self._kinked(evidence, subject, f" ({kinds})", share, total, "comparisons")
         over = (finding,) if share > self.max_share else ()
         return CheckReport(total, "comparisons", over, summary)
 
-    def _bent(
+    def _kinked(
         self, evidence: Evidence, subject: Subject, where: str, share: float, total: int, noun: str
     ) -> Finding:
         low, high = interval(round(share * total), total)
