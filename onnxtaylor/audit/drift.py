@@ -30,8 +30,8 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.audit.evidence import Evidence
-from onnxtaylor.audit.retraining import Spread, spread_of
-from onnxtaylor.audit.spread import NORMAL, kurtosis, relative_errors
+from onnxtaylor.audit.retraining import Spread, estimate_spread
+from onnxtaylor.audit.spread import NORMAL, kurtosis, relative_uncertainties
 from onnxtaylor.comparison import compare_results, two_sided
 from onnxtaylor.errors import OnnxTaylorError, ResultError, printable
 from onnxtaylor.results.taylor import DataSummary, TaylorResult
@@ -40,7 +40,7 @@ __all__ = [
     "Changes",
     "Row",
     "add_baseline_values",
-    "add_rank_errors",
+    "add_rank_uncertainties",
     "have_same_events",
     "rank_changes",
     "score_changes",
@@ -102,14 +102,14 @@ def score_changes(rows: Sequence[Row], same_events: bool = False) -> Changes:
     share = mean / np.maximum(largest, 1e-300)
     orders = np.array([row["order"] for row in rows])
     columns = [(orders == order).astype(float) for order in np.unique(orders)]
-    spread = spread_of(np.sqrt(scores), np.stack([*columns, np.log(share + DAMPING)], axis=1))
-    errors = np.hypot(_error_of_root(mean, sem_old), _error_of_root(new, sem_new))
-    z, p = spread.chances(np.sqrt(new), errors * (not same_events))
+    spread = estimate_spread(np.sqrt(scores), np.stack([*columns, np.log(share + DAMPING)], axis=1))
+    sem = np.hypot(_error_of_root(mean, sem_old), _error_of_root(new, sem_new))
+    z, p = spread.significance(np.sqrt(new), sem * (not same_events))
     return Changes(mean, scores.std(axis=0, ddof=1), z, p, spread)
 
 
 def rank_changes(rows: Sequence[Row]) -> Changes:
-    """Compares the ranks of R rows of ``add_rank_errors`` with one baseline, or with several.
+    """Compares the ranks of R rows of ``add_rank_uncertainties`` with one or several baselines.
 
     With one baseline, every row must have rank intervals on both sides.
     """
@@ -120,8 +120,10 @@ def rank_changes(rows: Sequence[Row]) -> Changes:
         z = (new - old) / np.where(events > 0, events, 1.0)
         return Changes(old, _column(rows, "places_a"), z, two_sided(new - old, events))
     ranks = np.array([row["ranks"] for row in rows], np.float64).T
-    spread = spread_of(ranks, np.stack([np.ones(len(rows)), np.log(ranks.mean(axis=0))], axis=1))
-    z, p = spread.chances(new, np.maximum(events, hypot(NEAREST, NEAREST)))
+    spread = estimate_spread(
+        ranks, np.stack([np.ones(len(rows)), np.log(ranks.mean(axis=0))], axis=1)
+    )
+    z, p = spread.significance(new, np.maximum(events, hypot(NEAREST, NEAREST)))
     return Changes(spread.mean, ranks.std(axis=0, ddof=1), z, p, spread)
 
 
@@ -158,7 +160,7 @@ def add_baseline_values(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
     ]
 
 
-def add_rank_errors(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
+def add_rank_uncertainties(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
     """Adds the statistical errors of the ranks on both sides, in places, to the rows."""
     new, old = evidence.result, evidence.baseline
     kappa = dict(
@@ -172,7 +174,7 @@ def add_rank_errors(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
     for side, result in ((OLD, old), (NEW, new)):
         kappas = np.array([kappa.get(name, NORMAL) for name in result.features])
         keys = (tuple(sorted(names)) for names in result.indices.names(result.features))
-        relative[side] = dict(zip(keys, relative_errors(result, kappas), strict=True))
+        relative[side] = dict(zip(keys, relative_uncertainties(result, kappas), strict=True))
     completed = []
     for row in rows:
         more: Row = {}

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
-__all__ = ["LEVELS", "Finding", "Location", "Subject", "rounded"]
+__all__ = ["LEVELS", "Finding", "Location", "Subject", "round_number"]
 
 LEVELS = ("error", "warning", "note")
 DIGITS = 9  # sums in another order, by another number of threads, agree to so many digits
@@ -87,7 +87,10 @@ class Finding:
         """Returns numbers and texts, as they stand in the JSON document."""
         document = asdict(self)
         document["subject"]["features"] = list(self.subject.features)
-        document["measured"], document["limit"] = rounded(self.measured), rounded(self.limit)
+        document["measured"], document["limit"] = (
+            round_number(self.measured),
+            round_number(self.limit),
+        )
         return document
 
     @classmethod
@@ -107,7 +110,7 @@ class Finding:
         return finding
 
 
-def rounded(value: float | str) -> float | str:
+def round_number(value: float | str) -> float | str:
     """Rounds a number to nine digits, the same on every machine; NaN and ∞ become text."""
     if isinstance(value, str | bool | int):
         return value

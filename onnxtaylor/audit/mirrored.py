@@ -78,6 +78,7 @@ def merge_mirrored(findings: Sequence[Finding], images: Mapping[str, str]) -> tu
 
 
 def _mirrored(result: TaylorResult, a: int, b: int) -> bool:
+    """Whether responses a and b are mirror images, but for rounding."""
     for order in np.unique(result.indices.orders):
         mine = result.indices.orders == order
         room = ROUNDING * np.abs(result.score[a][:, mine]).max(initial=0.0)
@@ -92,6 +93,7 @@ def _mirrored(result: TaylorResult, a: int, b: int) -> bool:
 
 
 def _renamed(finding: Finding, output: str) -> Finding:
+    """Returns the finding as it would be about another response."""
     subject = finding.subject
     name = output if subject.name == subject.output else subject.name
     return replace(finding, subject=replace(subject, name=name, output=output))

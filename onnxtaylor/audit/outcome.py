@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.audit.check_outcome import STATUSES, CheckOutcome
-from onnxtaylor.audit.finding import LEVELS, Finding, rounded
+from onnxtaylor.audit.finding import LEVELS, Finding, round_number
 from onnxtaylor.errors import printable
 from onnxtaylor.results.documents import Format
 from onnxtaylor.results.summaries import Notice
@@ -161,7 +161,7 @@ class AuditOutcome:
             "reference": file(self.reference),
             "gof": file(self.gof),
             "analysis": {
-                key: rounded(value) if isinstance(value, float) else value
+                key: round_number(value) if isinstance(value, float) else value
                 for key, value in self.analysis.items()
             },
             "checks": [check.to_dict() for check in self.checks],

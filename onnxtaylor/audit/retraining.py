@@ -36,7 +36,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FEWEST", "Spread", "spread_of"]
+__all__ = ["FEWEST", "Spread", "estimate_spread"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -67,7 +67,7 @@ class Spread:
     sigma: Floats
     freedom: float
 
-    def chances(self, values: Floats, errors: Floats) -> tuple[Floats, Floats]:
+    def significance(self, values: Floats, errors: Floats) -> tuple[Floats, Floats]:
         """Significance z = (y − ȳ) / √(σ² (1 + 1/m) + e²) of one more training.
 
         Parameters
@@ -98,7 +98,7 @@ class Spread:
         return float(-stdtrit(self.freedom, p / 2))
 
 
-def spread_of(values: Floats, trend: Floats) -> Spread:
+def estimate_spread(values: Floats, trend: Floats) -> Spread:
     """Estimates the spread between trainings: the formulas are above.
 
     Parameters

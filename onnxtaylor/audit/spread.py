@@ -16,7 +16,7 @@ import numpy.typing as npt
 from onnxtaylor.data import EventSource, is_missing
 from onnxtaylor.results.taylor import TaylorResult
 
-__all__ = ["NORMAL", "kurtosis", "relative_errors"]
+__all__ = ["NORMAL", "kurtosis", "relative_uncertainties"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,7 +56,7 @@ def kurtosis(source: EventSource, result: TaylorResult, missing: float | None) -
         return np.where(total > 0, np.maximum(sums / total, 1.0), NORMAL)
 
 
-def relative_errors(result: TaylorResult, kappa: Floats) -> Floats:
+def relative_uncertainties(result: TaylorResult, kappa: Floats) -> Floats:
     """√(Σ m_i² (κ_i − 1) / (4 N)) of every coefficient, (K,); 0 in other units than σ.
 
     N is that of all events for every group: all groups are in units of the same σ.

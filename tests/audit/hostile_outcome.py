@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from onnxtaylor.audit import AuditOutcome, File, Location, Subject
-from onnxtaylor.audit.outcome import Notice
+from onnxtaylor.results.summaries import Notice
 from tests.audit.test_audit_outcome import check, finding, outcome
 
 # a name, and how it is to be read; by hand, not by the code that is tested

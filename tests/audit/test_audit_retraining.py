@@ -7,7 +7,7 @@ import pytest
 from scipy import special, stats
 
 import onnxtaylor as ot
-from onnxtaylor.audit.retraining import LONGEST_TAIL, spread_of
+from onnxtaylor.audit.retraining import LONGEST_TAIL, estimate_spread
 from tests.audit.training import export, train
 
 NUMBERS, TRIALS = 40, 400
@@ -23,7 +23,9 @@ def alarms(draw, trainings, nominal, trend=FLAT):
     found = 0
     for _ in range(TRIALS):
         values = draw(random, trainings + 1)
-        _, p = spread_of(values[:-1], trend).chances(values[-1], np.zeros(values.shape[1]))
+        _, p = estimate_spread(values[:-1], trend).significance(
+            values[-1], np.zeros(values.shape[1])
+        )
         found += p.min() * len(p) < nominal  # of one alarm Holm's method is Bonferroni's
     return found / TRIALS
 
@@ -78,8 +80,8 @@ def test_a_change_of_many_sigma_is_found(trainings):
     random = np.random.default_rng(1)
     values = alike(random, trainings + 1)
     values[-1, 7] += 40
-    spread = spread_of(values[:-1], FLAT)
-    z, p = spread.chances(values[-1], np.zeros(NUMBERS))
+    spread = estimate_spread(values[:-1], FLAT)
+    z, p = spread.significance(values[-1], np.zeros(NUMBERS))
     assert p.argmin() == 7
     assert p[7] * NUMBERS < 0.005
     assert abs(z[7]) > spread.significant_from(0.005 / NUMBERS)
@@ -90,7 +92,7 @@ def test_variances_follow_the_trend_where_all_do():
     """log σ is linear in u: 12 trainings find σ of each number within 20 %."""
     u = np.linspace(-2, 2, NUMBERS)
     values = np.random.default_rng(3).normal(size=(12, NUMBERS)) * np.exp(0.7 * u)
-    spread = spread_of(values, np.stack([np.ones(NUMBERS), u], axis=1))
+    spread = estimate_spread(values, np.stack([np.ones(NUMBERS), u], axis=1))
     np.testing.assert_allclose(spread.sigma, np.exp(0.7 * u), rtol=0.3)
     alone = values.std(axis=0, ddof=1)
     truth = np.exp(0.7 * u)
@@ -100,7 +102,7 @@ def test_variances_follow_the_trend_where_all_do():
 def test_t_of_one_number_is_students():
     """Nothing to borrow from: the prediction interval of a textbook."""
     values = np.array([[1.0], [2.0], [4.0]])
-    z, p = spread_of(values, np.ones((1, 1))).chances(np.array([9.0]), np.zeros(1))
+    z, p = estimate_spread(values, np.ones((1, 1))).significance(np.array([9.0]), np.zeros(1))
     expected = (9 - 7 / 3) / (np.std([1, 2, 4], ddof=1) * np.sqrt(4 / 3))
     assert z[0] == pytest.approx(expected)
     assert p[0] == pytest.approx(2 * stats.t(2).sf(expected))
@@ -108,11 +110,11 @@ def test_t_of_one_number_is_students():
 
 def test_numbers_that_never_vary():
     values = np.zeros((3, NUMBERS))
-    spread = spread_of(values, FLAT)
-    z, p = spread.chances(np.eye(NUMBERS)[0], np.zeros(NUMBERS))
+    spread = estimate_spread(values, FLAT)
+    z, p = spread.significance(np.eye(NUMBERS)[0], np.zeros(NUMBERS))
     assert (p[0], p[1], z[1]) == (0, 1, 0)
     values[:, 1:] = np.random.default_rng(0).normal(size=(3, NUMBERS - 1))
-    assert np.isfinite(spread_of(values, FLAT).sigma).all()
+    assert np.isfinite(estimate_spread(values, FLAT).sigma).all()
 
 
 @pytest.mark.parametrize("x", [0.2, 1.0, 7.5, 400.0])
@@ -154,8 +156,8 @@ def test_networks_of_other_seeds_are_rarely_accused(tmp_path):
             mean = before.mean(axis=0)
             largest = np.array([mean[orders == order].max() for order in orders])
             columns = [orders == 1, orders == 2, np.log(mean / largest + 0.02)]
-            spread = spread_of(np.sqrt(before), np.stack(columns, axis=1).astype(float))
-            _, p = spread.chances(np.sqrt(after), np.zeros(len(mean)))
+            spread = estimate_spread(np.sqrt(before), np.stack(columns, axis=1).astype(float))
+            _, p = spread.significance(np.sqrt(after), np.zeros(len(mean)))
             for nominal in found:
                 found[nominal] += p.min() * len(p) < nominal
         assert found[0.2] / 1000 <= 0.2

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from onnxtaylor.audit.spread import kurtosis, relative_errors
+from onnxtaylor.audit.spread import kurtosis, relative_uncertainties
 from onnxtaylor.data import ArraySource
 from onnxtaylor.results.taylor import FeatureSummary
 
@@ -56,7 +56,7 @@ def test_relative_errors_are_those_of_many_samples(make_result, power):
     product = (sigma ** np.array(power)).prod(axis=1)
     result = make_result(3, scale="sigma")
     result = replace(result, data=replace(result.data, n_eff=float(events)))
-    errors = relative_errors(result, np.array([3, 1.8, 9]))
+    errors = relative_uncertainties(result, np.array([3, 1.8, 9]))
     place = [sorted(alpha) for alpha in map(list, result.indices.tuples())].index(
         [i for i, m in enumerate(power) for _ in range(m)]
     )
@@ -64,4 +64,4 @@ def test_relative_errors_are_those_of_many_samples(make_result, power):
 
 
 def test_in_units_of_the_input_there_is_no_sigma_to_know(make_result):
-    assert not relative_errors(make_result(3, scale="unit"), np.array([3.0, 3, 3])).any()
+    assert not relative_uncertainties(make_result(3, scale="unit"), np.array([3.0, 3, 3])).any()

@@ -8,7 +8,7 @@ import pytest
 
 from onnxtaylor.audit import AuditOutcome
 from onnxtaylor.audit.formats import FORMATS
-from onnxtaylor.audit.outcome import Notice
+from onnxtaylor.results.summaries import Notice
 from tests.audit.hostile_outcome import made
 from tests.audit.test_audit_outcome import check, outcome
 

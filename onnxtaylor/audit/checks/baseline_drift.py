@@ -38,7 +38,7 @@ from onnxtaylor.audit.drift import (
     Changes,
     Row,
     add_baseline_values,
-    add_rank_errors,
+    add_rank_uncertainties,
     have_same_events,
     rank_changes,
     score_changes,
@@ -112,7 +112,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
         n_one_hot = len(wanted) - len(rows)
         if len(evidence.baselines) > 1:
             rows = add_baseline_values(rows, evidence)
-        rows = add_rank_errors(rows, evidence)
+        rows = add_rank_uncertainties(rows, evidence)
         summary = "nothing to compare"
         notes: tuple[Finding, ...] = ()
         if rows:
@@ -128,6 +128,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
         return CheckReport(len(rows), "coefficients", tuple(findings), summary, notes)
 
     def _summary(self, evidence: Evidence, scores: Changes) -> str:
+        """Largest change of ⟨t⟩, and the chances that its σ contains."""
         largest = float(np.abs(scores.z[np.isfinite(scores.z)]).max(initial=0.0))
         change = f"largest change of ⟨t⟩ {largest:.1f} σ"
         if scores.spread is not None:
@@ -141,6 +142,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
         return f"{change} of the events; one baseline does not give the spread between trainings"
 
     def _wanted(self, row: Row, outputs: Sequence[str]) -> bool:
+        """Whether a row is of one of the responses, and of the chosen groups and features."""
         return bool(
             row["output_b"] in outputs
             and indices_matching(self.groups, [row["group"]])
@@ -169,6 +171,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
     def _scores(
         self, evidence: Evidence, rows: Sequence[Row], changes: Changes
     ) -> Iterator[Finding]:
+        """Yields a finding for every score whose change is significant and large."""
         largest: dict[tuple[str, str, int], float] = {}
         keys = [(row["output"], row["group"], row["order"]) for row in rows]
         for key, row, before in zip(keys, rows, changes.before, strict=True):
@@ -223,6 +226,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
         )
 
     def _ranks(self, evidence: Evidence, rows: Sequence[Row]) -> Iterator[Finding]:
+        """Yields a finding for every rank whose change is significant and large."""
         several = len(evidence.baselines) > 1
         if not several:  # without a spread, only the bootstrap gives the uncertainty of a rank
             rows = [row for row in rows if row["rank_low_a"] and row["rank_low_b"]]

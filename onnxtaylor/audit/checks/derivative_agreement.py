@@ -30,7 +30,7 @@ REASONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class DerivativeAgreement(Check):
-    """Exact and finite differences find the same coefficients."""
+    """Exact derivatives and finite differences give the same coefficients."""
 
     id: ClassVar[str] = "derivative-agreement"
 
@@ -46,8 +46,8 @@ class DerivativeAgreement(Check):
         # the verdict of the cross-check is not used: it covers the responses, too, which have a
         # check of their own (primal-agreement)
         findings = [self._differs(evidence, row, counts) for row in differing[:LISTED]]
-        joints = check.get("joints", [])
-        findings += [self._on_joint(evidence, row, events) for row in joints[:LISTED]]
+        kinked = check.get("joints", [])  # coefficients at events that lie exactly on a kink
+        findings += [self._on_kink(evidence, row, events) for row in kinked[:LISTED]]
         if not findings and 2 * counts["agrees"] < total:
             hidden = "kink" if counts["kink"] > counts["undecided"] else "undecided"
             findings = [self._unknown(evidence, hidden, counts, total)]
@@ -66,7 +66,7 @@ class DerivativeAgreement(Check):
             remedy="run `onnxtaylor check` on the model; trust none of its coefficients until then",
         )
 
-    def _on_joint(self, evidence: Evidence, row: Mapping[str, Any], events: int) -> Finding:
+    def _on_kink(self, evidence: Evidence, row: Mapping[str, Any], events: int) -> Finding:
         name, share = printable(row["label"]), row["events"] / events
         return self.finding(
             Subject("coefficient", row["label"], tuple(row["features"]), row["output"]),

@@ -45,7 +45,7 @@ class Kinks(Check):
         counted = [f for f in result.data.features if f.kinks is not None]
         if counted:
             findings = [
-                self._bent(
+                self._kinked(
                     evidence,
                     Subject("feature", f.name),
                     f" along {quote_name(f.name)}",
@@ -77,10 +77,10 @@ class Kinks(Check):
         subject = Subject("model", evidence.model.path)
         if share <= self.max_share:
             return CheckReport(total, "comparisons", summary=summary)
-        finding = self._bent(evidence, subject, f" ({kinds})", share, total, "comparisons")
+        finding = self._kinked(evidence, subject, f" ({kinds})", share, total, "comparisons")
         return CheckReport(total, "comparisons", (finding,), summary)
 
-    def _bent(
+    def _kinked(
         self, evidence: Evidence, subject: Subject, where: str, share: float, total: int, noun: str
     ) -> Finding:
         low, high = interval(round(share * total), total)

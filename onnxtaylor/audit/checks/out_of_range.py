@@ -60,10 +60,10 @@ class OutOfRange(FileCheck):
         low, high = low - margin, high + margin
         outside, present = np.zeros(len(shared), np.int64), np.zeros(len(shared), np.int64)
         missing = evidence.options.get("missing")
-        blind: dict[str, Finding] = {}
+        unusable: dict[str, Finding] = {}
         for path, baseline in zip(evidence.baseline_paths, evidence.baselines, strict=True):
             where = Location("baseline", str(path))
-            blind |= self._blind(evidence, baseline, where, [names[i] for i in shared])
+            unusable |= self._ends_at_missing(evidence, baseline, where, [names[i] for i in shared])
         for batch in evidence.source.batches(BATCH):
             x = batch.x[:, shared]
             there = ~is_missing(x, missing)
@@ -77,7 +77,7 @@ class OutOfRange(FileCheck):
             for j, i in enumerate(shared)
             if share[j] > self.max_share
         ]
-        findings += blind.values()
+        findings += unusable.values()
         notes = tuple(
             self.note(
                 Subject("feature", names[i]),
@@ -93,7 +93,7 @@ class OutOfRange(FileCheck):
         summary = f"most: {percent(share[most])} of the events, {quote_name(names[shared[most]])}"
         return CheckReport(len(shared), "features", tuple(findings), summary, notes)
 
-    def _blind(
+    def _ends_at_missing(
         self, evidence: Evidence, baseline: TaylorResult, where: Location, names: Sequence[str]
     ) -> Iterator[tuple[str, Finding]]:
         """Yields the features whose range in a baseline ends at a value for missing entries."""

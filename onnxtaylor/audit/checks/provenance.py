@@ -84,6 +84,7 @@ class Provenance(Check):
         approved: Sequence[str],
         files: Iterable[tuple[Location, str | None]],
     ) -> list[Finding] | None:
+        """Finds files that are not approved; None if the policy approves none."""
         if not approved:
             return None
         beginnings = tuple(text.lower() for text in approved)

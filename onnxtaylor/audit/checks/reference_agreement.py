@@ -80,6 +80,7 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
         return self.note(subject, evidence.reference.model_file, message, "in part", "all")
 
     def _responses(self, evidence: Evidence, shared: Match, o: int) -> tuple[list[Finding], float]:
+        """Finding on a response that differs too much, if any, and its largest difference."""
         f = evidence.responses[:, shared.a[0][o]]
         g = evidence.reference.responses[:, shared.b[0][o]]
         spread = float(max(f.std(), g.std())) or 1.0
@@ -108,6 +109,7 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
     def _scores(
         self, evidence: Evidence, shared: Match, o: int
     ) -> Iterator[tuple[list[Finding], float]]:
+        """Yields findings on scores and their largest difference, group by group."""
         ours, theirs = evidence.result, evidence.reference.result
         names = shared.indices.names(shared.features)
         for g, group in enumerate(shared.groups):

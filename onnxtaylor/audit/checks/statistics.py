@@ -106,6 +106,7 @@ class EnoughStatistics(ResponseCheck):
     def _widths(
         self, evidence: Evidence, outputs: Sequence[int]
     ) -> Iterator[tuple[int, Finding | None]]:
+        """Yields the widths of the rank intervals, each with its finding, if it is too wide."""
         result = evidence.result
         assert result.rank_low is not None
         assert result.rank_high is not None
