@@ -76,7 +76,7 @@ class HessianBuilder:
         self._halves: list[str] = []  # (N or 1, C·n, n), to be added to their transposes
         self._dense_varies = self._halves_vary = False  # from event to event
 
-    def diagonal(self, rows: Bundle, weights: Bundle) -> None:
+    def add_diagonal(self, rows: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd r_d r_dᵀ."""
         e, width = self._c.e, prod(abs(d) for d in rows.shape)
         matrix = "" if rows.varies else self._by_event(rows)
@@ -88,14 +88,14 @@ class HessianBuilder:
             self._dense.append(part)
             self._dense_varies |= weights.varies
             return
-        row, weight = (self._by_event(self._c.repeated(b)) for b in (rows, weights))
+        row, weight = (self._by_event(self._c.repeat_events(b)) for b in (rows, weights))
         for k, other in enumerate(self._stacks):
             if other.rows == row:  # the same rows once more: their weights add
                 self._stacks[k] = _Stack(row, e.op("Add", other.weights, weight), width)
                 return
         self._stacks.append(_Stack(row, weight, width))
 
-    def product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
+    def add_product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd (l_d r_dᵀ + r_d l_dᵀ)."""
         e = self._c.e
         weighted = self._weighted(self._by_event(left), self._by_event(weights), self._n)
@@ -103,7 +103,7 @@ class HessianBuilder:
         self._halves.append(e.op("MatMul", weighted, turned))
         self._halves_vary |= left.varies or right.varies or weights.varies
 
-    def halves(self, left: Bundle, right: Bundle) -> None:
+    def add_weighted(self, left: Bundle, right: Bundle) -> None:
         """H_c,ij += Σ_d (l_id u_cjd + l_jd u_cid): ``right`` has a lead of C·n, response major."""
         e = self._c.e
         turned = e.op("Transpose", self._by_event(left), perm=[0, 2, 1])

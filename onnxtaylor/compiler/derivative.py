@@ -21,14 +21,14 @@ from onnxtaylor.compiler.curvature import HessianBuilder
 from onnxtaylor.compiler.facts import GraphFacts, Observation
 from onnxtaylor.compiler.joints import JOINT_EVENTS, joint_events
 from onnxtaylor.compiler.local import local
-from onnxtaylor.compiler.pieces import Cover, Piece, gathered, runs
+from onnxtaylor.compiler.pieces import Cover, Piece, gather_pieces, runs
 from onnxtaylor.compiler.singular import has_singular_slopes
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.prune import prune, read_names
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES, Rule
-from onnxtaylor.rules.bundle import Bundle, added
+from onnxtaylor.rules.bundle import Bundle, add
 from onnxtaylor.rules.rule import Node
 from onnxtaylor.rules.versions import operator_set, rule_for, since_version
 
@@ -146,7 +146,7 @@ def compile_terms(
         slots = np.flatnonzero(indices.orders == order)
         if covers:
             factor = e.constant(indices.inverse_factorials[slots])
-            whole = gathered(e, covers, slots, sweep.responses)
+            whole = gather_pieces(e, covers, slots, sweep.responses)
             if order == 2:
                 whole = e.op("Mul", whole, factor)
             varies = any(p.varies for cover in covers for p in cover)
@@ -276,7 +276,7 @@ class _Sweeps:
             found = rule.vjp(self._facts, node, outputs, wanted)
             for name, want, a in zip(node.inputs, wanted, found, strict=True):
                 if want and a is not None:
-                    total = added(e, self._adjoints.get(name), a)
+                    total = add(e, self._adjoints.get(name), a)
                     assert total is not None
                     self._adjoints[name] = total
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from onnxtaylor.compiler.order import outside_events
+from onnxtaylor.compiler.order import event_blocks
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.prune import read_names
@@ -118,7 +118,7 @@ class GraphFacts:
             for name, value in values.items()
             if value.dtype.kind == "f"
         }
-        self.outside = outside_events([node for node, _ in views], self._shapes)
+        self.event_blocks = event_blocks([node for node, _ in views], self._shapes)
 
     def _adopt_fixed(self, views: list[tuple[Node, onnx.NodeProto]], seen: Observation) -> None:
         """Makes constants of what no feature's value reaches; a shape is no value."""
@@ -146,7 +146,7 @@ class GraphFacts:
         if own == to:
             return bundle
         kind = helper.np_dtype_to_tensor_dtype(to)
-        return bundle.renamed(self.e.op("Cast", bundle.name, to=kind))
+        return bundle.with_tensor(self.e.op("Cast", bundle.name, to=kind))
 
     def shape(self, name: str) -> Shape:
         """The shape of a tensor; raises ModelError where it is not known."""
@@ -166,7 +166,7 @@ class GraphFacts:
         value: npt.NDArray[Any] | None = self.e.constants.get(name)
         return value
 
-    def repeated(self, bundle: Bundle) -> Bundle:
+    def repeat_events(self, bundle: Bundle) -> Bundle:
         """Tiles a bundle along its events."""
         if bundle.varies:
             return bundle

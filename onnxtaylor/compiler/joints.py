@@ -64,7 +64,9 @@ def _flagged(facts: GraphFacts, node: Node, test: JointTest) -> tuple[str, bool]
         return _all_events(facts), False
     if flags is None or batch_axis(flags.shape) is None:
         return "", False
-    found = {facts.outside[n] for n in (*node.inputs, *node.outputs) if n in facts.outside}
+    found = {
+        facts.event_blocks[n] for n in (*node.inputs, *node.outputs) if n in facts.event_blocks
+    }
     if len(found) > 1 or UNKNOWN in found:
         return _all_events(facts), False
     return _by_event(facts, flags, found.pop() if found else 1), flags.distance

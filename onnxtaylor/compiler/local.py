@@ -20,8 +20,7 @@ from onnxtaylor.compiler.facts import GraphFacts
 from onnxtaylor.compiler.order import UNKNOWN
 from onnxtaylor.rules.bundle import Bundle, batch_axis
 from onnxtaylor.rules.emit import Emitter
-from onnxtaylor.rules.places import refused
-from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, Rule
+from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, Rule, refusal
 
 __all__ = ["Local", "local"]
 
@@ -35,7 +34,9 @@ def local(facts: GraphFacts, node: Node, rule: Rule, reached: set[str]) -> Rule:
     """
     names = [*(n for n in node.inputs if n in reached), *filter(None, node.outputs)]
     formats = {facts.format(name) for name in names} - {None}
-    others = [facts.outside[n] for n in (*node.inputs, *node.outputs) if n in facts.outside]
+    others = [
+        facts.event_blocks[n] for n in (*node.inputs, *node.outputs) if n in facts.event_blocks
+    ]
     if formats <= {facts.e.dtype} and not others:
         return rule
     own = facts.format(node.outputs[0]) or facts.e.dtype
@@ -62,11 +63,11 @@ class Local:
         with c.e.computing_in(self.own):
             return self.rule.jvp(c, node, tangents)
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
         """Those of the rule."""
         self._require_one_format(node)
         with c.e.computing_in(self.own):
-            return self.rule.vjp(c, node, adjoints, wanted)
+            return self.rule.vjp(c, node, adjoints, needed)
 
     def curvature(
         self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
@@ -77,7 +78,7 @@ class Local:
 
     def _require_one_format(self, node: Node) -> None:
         if self.mixed:
-            raise refused(node, "it computes with several number formats")
+            raise refusal(node, "it computes with several number formats")
 
 
 @dataclass(frozen=True)
@@ -89,20 +90,20 @@ class _Fitted:
     own: np.dtype[Any]
     h: Curvature
 
-    def diagonal(self, rows: Bundle, weights: Bundle) -> None:
+    def add_diagonal(self, rows: Bundle, weights: Bundle) -> None:
         """As the collector has it."""
         with self._e.computing_in(self._whole):
-            self.h.diagonal(self._fitted(rows), self._fitted(weights))
+            self.h.add_diagonal(self._fitted(rows), self._fitted(weights))
 
-    def product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
+    def add_product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
         """As the collector has it."""
         with self._e.computing_in(self._whole):
-            self.h.product(self._fitted(left), self._fitted(right), self._fitted(weights))
+            self.h.add_product(self._fitted(left), self._fitted(right), self._fitted(weights))
 
-    def halves(self, left: Bundle, right: Bundle) -> None:
+    def add_weighted(self, left: Bundle, right: Bundle) -> None:
         """As the collector has it."""
         with self._e.computing_in(self._whole):
-            self.h.halves(self._fitted(left), self._fitted(right))
+            self.h.add_weighted(self._fitted(left), self._fitted(right))
 
     @property
     def _e(self) -> Emitter:
@@ -118,13 +119,15 @@ class _Fitted:
     def _ordered(self, b: Bundle) -> Bundle:
         """(before, m·N, behind) as (before, q, N·m/q, behind)."""
         names = [*self.node.inputs, *self.node.outputs]
-        found = {self.facts.outside[n] for n in names if n in self.facts.outside}
+        found = {self.facts.event_blocks[n] for n in names if n in self.facts.event_blocks}
         axis = batch_axis(b.shape)
         if not found or axis is None or b.shape[axis] == -1:
             return b
         q = found.pop()
         if found or q == UNKNOWN or -b.shape[axis] % q:
-            raise refused(self.node, "the order in which it holds events is not known")
+            raise refusal(self.node, "the order in which it holds events is not known")
         shape = (*b.shape[:axis], q, b.shape[axis] // q, *b.shape[axis + 1 :])
-        turned = b.renamed("", shape)
-        return turned.renamed(self._e.op("Reshape", b.name, self._e.constant(turned.target)))
+        turned = b.with_tensor("", shape)
+        return turned.with_tensor(
+            self._e.op("Reshape", b.name, self._e.constant(turned.reshape_target))
+        )

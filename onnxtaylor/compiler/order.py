@@ -13,13 +13,13 @@ from math import prod
 from onnxtaylor.rules.bundle import Shape, batch_axis
 from onnxtaylor.rules.rule import Node
 
-__all__ = ["UNKNOWN", "outside_events"]
+__all__ = ["UNKNOWN", "event_blocks"]
 
 SAME_ORDER = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 UNKNOWN = 0
 
 
-def outside_events(nodes: Sequence[Node], shapes: Mapping[str, Shape]) -> dict[str, int]:
+def event_blocks(nodes: Sequence[Node], shapes: Mapping[str, Shape]) -> dict[str, int]:
     """For tensors whose axis m·N is (q, N, m/q) with q > 1: this q, or 0 where it is not known."""
     found: dict[str, int] = {}
     for node in nodes:

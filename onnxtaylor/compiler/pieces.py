@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from onnxtaylor.rules.emit import Emitter
 
-__all__ = ["Cover", "Piece", "gathered", "runs"]
+__all__ = ["Cover", "Piece", "gather_pieces", "runs"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -58,7 +58,7 @@ def runs(slots: Integers, places: Integers, step: int = 1) -> Integers:
     return np.stack(table, axis=1).astype(np.int64)
 
 
-def gathered(e: Emitter, covers: Sequence[Cover], slots: Integers, responses: int) -> str:
+def gather_pieces(e: Emitter, covers: Sequence[Cover], slots: Integers, responses: int) -> str:
     """The sum of covers as one tensor (N or 1, C, K) with the coefficients of K ``slots``."""
     total = ""
     for cover in covers:

@@ -23,7 +23,7 @@ from onnx import TensorProto, helper
 
 from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph
 from onnxtaylor.compiler.joints import JOINT_EVENTS
-from onnxtaylor.compiler.pieces import Cover, Piece, gathered, runs
+from onnxtaylor.compiler.pieces import Cover, Piece, gather_pieces, runs
 from onnxtaylor.rules.emit import Emitter
 from onnxtaylor.rules.versions import operator_set
 
@@ -34,7 +34,7 @@ __all__ = [
     "MOMENTS",
     "REPLICATES",
     "WEIGHTS",
-    "is_own",
+    "is_reserved",
     "loose_pieces",
     "sums_graph",
 ]
@@ -49,7 +49,7 @@ DOUBLE = TensorProto.DOUBLE
 OWN = frozenset({TERMS, WEIGHTS, GROUPS, FIRST, COUNTS, MOMENTS, REPLICATES, JOINT_EVENTS})
 
 
-def is_own(name: str) -> bool:
+def is_reserved(name: str) -> bool:
     """Whether a derivative graph, or one of sums, has a tensor of this name for itself."""
     return name in OWN or name.startswith(f"{SUMS}/")
 
@@ -118,7 +118,7 @@ def _terms(e: Emitter, graph: DerivativeGraph, response: onnx.ValueInfoProto, ou
     orders, parts = graph.indices.orders, []
     for order in np.unique(orders):
         own = [p for p in pieces if len(p.runs) and orders[p.runs[0, 0]] == order]
-        parts.append(gathered(e, _covers(own), np.flatnonzero(orders == order), outputs))
+        parts.append(gather_pieces(e, _covers(own), np.flatnonzero(orders == order), outputs))
     terms = e.op("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
     return terms if (factors == 1.0).all() else e.op("Mul", terms, e.constant(factors))
 
