@@ -1,11 +1,11 @@
-"""A node among others of another number format, or whose elements lie in another order.
+"""Rules for nodes whose number format, or order of events, differs from the graph's.
 
-A tangent or adjoint of a tensor has the tensor's format: so double precision inside a graph of
-single precision is double precision on the way of the derivatives, too. What a node curves is
-collected in the graph's own format.
+A tangent or adjoint of a tensor has the tensor's format. So a part of a single-precision graph that
+computes in double precision has derivatives in double precision, too. Their contributions to the
+Hessian are cast to the graph's format.
 
-Rules need not know in which order an axis m·N holds the events (see ``order``), as they act along
-other axes. The collector of what is curved puts an event's elements in one row: it is told.
+Rules act along other axes than the one of events, so the order of events along it does not matter
+to them (see ``order``). The Hessian does need it, since it puts an event's elements in one row.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from onnxtaylor.rules.bundle import Bundle, batch_axis
 from onnxtaylor.rules.emit import Emitter
 from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, Rule, refusal
 
-__all__ = ["Local", "local"]
+__all__ = ["FittedRule", "fit_rule"]
 
 CASTS = frozenset({"Cast", "CastLike"})
 
 
-def local(facts: GraphFacts, node: Node, rule: Rule, reached: set[str]) -> Rule:
-    """The rule as it is, or for a node that needs it in its format and order.
+def fit_rule(facts: GraphFacts, node: Node, rule: Rule, reached: set[str]) -> Rule:
+    """The rule itself, or a ``FittedRule`` for a node of another format or order of events.
 
     ``reached`` are the tensors that vary with the features.
     """
@@ -40,12 +40,12 @@ def local(facts: GraphFacts, node: Node, rule: Rule, reached: set[str]) -> Rule:
     if formats <= {facts.e.dtype} and not others:
         return rule
     own = facts.format(node.outputs[0]) or facts.e.dtype
-    return Local(rule, own, len(formats) > 1 and node.kind not in CASTS, facts)
+    return FittedRule(rule, own, len(formats) > 1 and node.kind not in CASTS, facts)
 
 
 @dataclass(frozen=True)
-class Local:
-    """A rule that writes in the format ``own``; ``mixed`` nodes have several."""
+class FittedRule:
+    """A rule that writes in the format ``own``; a ``mixed`` node computes with several formats."""
 
     rule: Rule
     own: np.dtype[Any]
@@ -54,17 +54,17 @@ class Local:
 
     @property
     def kind(self) -> str:
-        """The verb."""
+        """The kind of the rule."""
         return self.rule.kind
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
-        """Those of the rule."""
+        """ẏ = φ′(x) ẋ, by the rule."""
         self._require_one_format(node)
         with c.e.computing_in(self.own):
             return self.rule.jvp(c, node, tangents)
 
     def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
-        """Those of the rule."""
+        """x̄ = φ′(x)ᵀ ȳ, by the rule."""
         self._require_one_format(node)
         with c.e.computing_in(self.own):
             return self.rule.vjp(c, node, adjoints, needed)
@@ -72,9 +72,10 @@ class Local:
     def curvature(
         self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
     ) -> None:
-        """That of the rule, in the format and order of what is collected."""
+        """H += ẋᵀ (ȳ · D²φ) ẋ by the rule, in the format and order of the Hessian."""
+        fitted = _FittedCurvature(self.facts, node, self.own, h)
         with c.e.computing_in(self.own):
-            self.rule.curvature(c, node, tangents, adjoints, _Fitted(self.facts, node, self.own, h))
+            self.rule.curvature(c, node, tangents, adjoints, fitted)
 
     def _require_one_format(self, node: Node) -> None:
         if self.mixed:
@@ -82,8 +83,8 @@ class Local:
 
 
 @dataclass(frozen=True)
-class _Fitted:
-    """Hands on bundles in the graph's format, events in front of their elements."""
+class _FittedCurvature:
+    """Passes bundles on to ``h`` in the graph's format, the elements of an event together."""
 
     facts: GraphFacts
     node: Node
@@ -91,17 +92,17 @@ class _Fitted:
     h: Curvature
 
     def add_diagonal(self, rows: Bundle, weights: Bundle) -> None:
-        """As the collector has it."""
+        """H_c += Σ_d w_cd r_d r_dᵀ."""
         with self._e.computing_in(self._whole):
             self.h.add_diagonal(self._fitted(rows), self._fitted(weights))
 
     def add_product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
-        """As the collector has it."""
+        """H_c += Σ_d w_cd (l_d r_dᵀ + r_d l_dᵀ)."""
         with self._e.computing_in(self._whole):
             self.h.add_product(self._fitted(left), self._fitted(right), self._fitted(weights))
 
     def add_weighted(self, left: Bundle, right: Bundle) -> None:
-        """As the collector has it."""
+        """H_c,ij += Σ_d (l_id r_cjd + l_jd r_cid)."""
         with self._e.computing_in(self._whole):
             self.h.add_weighted(self._fitted(left), self._fitted(right))
 
@@ -117,7 +118,7 @@ class _Fitted:
         return self._ordered(self.facts.cast(b, self.own, self._whole))
 
     def _ordered(self, b: Bundle) -> Bundle:
-        """(before, m·N, behind) as (before, q, N·m/q, behind)."""
+        """Reshapes (before, m·N, behind) to (before, q, N·m/q, behind), see ``order``."""
         names = [*self.node.inputs, *self.node.outputs]
         found = {self.facts.event_blocks[n] for n in names if n in self.facts.event_blocks}
         axis = batch_axis(b.shape)
@@ -125,7 +126,7 @@ class _Fitted:
             return b
         q = found.pop()
         if found or q == UNKNOWN or -b.shape[axis] % q:
-            raise refusal(self.node, "the order in which it holds events is not known")
+            raise refusal(self.node, "the order of the events in its tensors is not known")
         shape = (*b.shape[:axis], q, b.shape[axis] // q, *b.shape[axis + 1 :])
         turned = b.with_tensor("", shape)
         return turned.with_tensor(
