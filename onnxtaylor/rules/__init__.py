@@ -1,4 +1,4 @@
-"""What each operator's derivative is: mathematics only.
+"""Derivatives of the operators: mathematics only.
 
 To write a rule:
 
