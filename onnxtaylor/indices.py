@@ -1,12 +1,12 @@
-"""The convention, once: which Taylor coefficients there are, in which order, and their 1/α!.
+"""The convention: the list of Taylor coefficients, their order, and 1/α!.
 
 For a multi-index α over n features the Taylor coefficient is
 
     t_α = (1/α!) ∂^|α| f / ∂x^α        so  t_i = ∂f/∂x_i,  t_ii = ½ ∂²f/∂x_i²,  t_ij = ∂²f/∂x_i∂x_j.
 
-A multi-index is written as the sorted tuple of the features it derives by: ``(i,)``, ``(i, i)``,
-``(i, j)`` with i ≤ j. The order is all t_i first, then the upper triangle row by row, then the
-third order likewise: n(n+3)/2 coefficients up to second order, 495 for n = 30.
+A multi-index is written as the sorted tuple of the features by which f is differentiated: ``(i,)``,
+``(i, i)``, ``(i, j)`` with i ≤ j. All t_i come first, then the upper triangle row by row, then the
+third order in the same way: n(n+3)/2 coefficients up to second order, 495 for n = 30.
 Source: Wunsch, Friese, Wolf, Quast, Comput. Softw. Big Sci. 2 (2018) 5, arXiv:1803.08782.
 """
 
@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError
 
-__all__ = ["MultiIndices", "count"]
+__all__ = ["MultiIndices", "check_order", "count", "label"]
 
 MAX_ORDER = 3
 
@@ -43,10 +43,15 @@ def count(n: int, order: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class MultiIndices:
-    """An ordered list of multi-indices over ``n_features`` features.
+    """An ordered list of multi-indices.
 
-    ``table`` has one row per coefficient and one column per derivative, filled with -1 behind the
-    end of a lower order: shape (K, order), int32.
+    Attributes
+    ----------
+    n_features
+        Number n of features.
+    table
+        (K, order) int32: one row per coefficient, one column per derivative. A row of lower order
+        is filled up with -1.
 
     >>> MultiIndices.full(2, order=2).tuples()
     [(0,), (1,), (0, 0), (0, 1), (1, 1)]
@@ -57,7 +62,20 @@ class MultiIndices:
 
     @classmethod
     def full(cls, n_features: int, order: int = 2) -> MultiIndices:
-        """All multi-indices up to ``order``, in the order of the convention."""
+        """All multi-indices up to an order, in the order of the convention.
+
+        Parameters
+        ----------
+        n_features
+            Number of features.
+        order
+            Highest order: 1, 2 or 3.
+
+        Raises
+        ------
+        OptionError
+            Another order.
+        """
         check_order(order)
         blocks = []
         for k in range(1, order + 1):
@@ -73,20 +91,32 @@ class MultiIndices:
 
     @classmethod
     def of(cls, n_features: int, alphas: Iterable[Sequence[int]]) -> MultiIndices:
-        """Chosen multi-indices, put into the order of the convention; duplicates collapse.
+        """Chosen multi-indices, sorted into the order of the convention, without duplicates.
 
-        Raises OptionError for a feature number outside 0…n−1.
+        Parameters
+        ----------
+        n_features
+            Number n of features.
+        alphas
+            Multi-indices as feature numbers, in any order.
+
+        Raises
+        ------
+        OptionError
+            No multi-index, one of order 0 or above 3, or a feature number outside 0…n−1.
 
         >>> MultiIndices.of(3, [(2, 0), (1,)]).tuples()
         [(1,), (0, 2)]
         """
         rows = sorted({tuple(sorted(alpha)) for alpha in alphas}, key=lambda a: (len(a), a))
         if not rows:
-            raise OptionError("no Taylor coefficient was asked for")
+            raise OptionError("the list of multi-indices is empty: ask for at least one")
         for row in rows:
             check_order(len(row))
             if row[0] < 0 or row[-1] >= n_features:
-                raise OptionError(f"multi-index {row} names a feature outside 0…{n_features - 1}")
+                raise OptionError(
+                    f"multi-index {row} has a feature number outside 0…{n_features - 1}"
+                )
         order = max(len(row) for row in rows)
         table = np.full((len(rows), order), -1, np.int32)
         for k, row in enumerate(rows):
@@ -103,7 +133,7 @@ class MultiIndices:
 
     @cached_property
     def orders(self) -> npt.NDArray[np.int64]:
-        """abs(α) of each coefficient, shape (K,)."""
+        """Order abs(α) of each coefficient, shape (K,)."""
         return np.asarray(np.count_nonzero(self.table >= 0, axis=1), dtype=np.int64)
 
     @cached_property
@@ -118,30 +148,36 @@ class MultiIndices:
         return values
 
     def scale(self, sigma: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Π σ_i over the features of each multi-index, shape (K,): what scale ``sigma`` means."""
-        padded = np.append(sigma, 1.0)  # index -1 finds the 1
+        """Π σ_i over the features of each multi-index, (K,): factors of the scale ``sigma``.
+
+        Parameters
+        ----------
+        sigma
+            (n,) standard deviations, in the features' units.
+        """
+        padded = np.append(sigma, 1.0)  # index -1, which fills up the table, reads the 1
         return np.asarray(padded[self.table].prod(axis=1), dtype=np.float64)
 
     def having(self, features: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Which coefficients derive by a flagged feature: flags (…, n) to flags (…, K).
+        """Flags the coefficients that differentiate by a flagged feature: (…, n) to (…, K).
 
         >>> MultiIndices.full(2, order=2).having(np.array([True, False])).tolist()
         [True, False, True, True, False]
         """
         padded = np.concatenate((features, np.zeros((*features.shape[:-1], 1), np.bool_)), axis=-1)
-        return np.asarray(padded[..., self.table].any(axis=-1))  # index -1 finds the False
+        return np.asarray(padded[..., self.table].any(axis=-1))  # index -1 reads the False
 
     def tuples(self) -> list[tuple[int, ...]]:
-        """The multi-indices as tuples of feature numbers."""
+        """Multi-indices as tuples of feature numbers."""
         return [tuple(int(i) for i in row if i >= 0) for row in self.table]
 
     def names(self, features: Sequence[str]) -> list[tuple[str, ...]]:
-        """The multi-indices as tuples of feature names."""
+        """Multi-indices as tuples of feature names."""
         return [tuple(features[i] for i in row) for row in self.tuples()]
 
 
 def label(features: Sequence[str]) -> str:
-    """How a coefficient is written in tables and figures.
+    """The name of a coefficient in tables and figures, from the names of its features.
 
     >>> label(("m_vis",)), label(("m_vis", "pt"))
     ('m_vis', 'm_vis, pt')
@@ -152,4 +188,4 @@ def label(features: Sequence[str]) -> str:
 def check_order(order: int) -> None:
     """Raises OptionError unless order is 1, 2 or 3."""
     if order not in range(1, MAX_ORDER + 1):
-        raise OptionError(f"order {order} is not offered: choose 1, 2 or 3")
+        raise OptionError(f"must be 1, 2 or 3, got {order}", option="order")

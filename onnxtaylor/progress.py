@@ -1,7 +1,7 @@
-"""A bar that shows how far a run is: in a terminal by rich, in a notebook below its cell.
+"""Reports the progress of long work, and draws a bar: in a terminal, or below a notebook's cell.
 
-Rich draws in notebooks only where ipywidgets is installed; a cell of ours is one line of HTML that
-IPython replaces, which every notebook shows.
+In a terminal, rich draws the bar. In a notebook rich needs ipywidgets, so the bar there is one line
+of HTML that IPython replaces, which every notebook shows.
 """
 
 from __future__ import annotations
@@ -18,79 +18,101 @@ __all__ = ["Progress", "in_notebook", "notebook_bar", "showing", "tell", "termin
 
 Progress = Callable[[str, int, int | None], None]  # stage, events done, events in all
 
-EVERY = 0.2  # seconds between two updates of a cell
-BAR = 14  # letters: millions of evaluations fit a terminal of 80
-# what stages count that do not count what the job does
+EVERY = 0.2  # seconds between two updates in a notebook
+BAR = 14  # letters; so millions of evaluations fit a terminal of 80 letters
+# units of the stages that do not count in the unit of the job
 UNITS = {"cross-check": "evaluations", "step sizes": "trials"}
 
 
 def tell(progress: Progress | None, stage: str, done: int, total: int | None) -> None:
-    """Reports progress to whoever looks."""
+    """Reports progress to a callback, if there is one.
+
+    Parameters
+    ----------
+    progress
+        The callback, or None.
+    stage
+        Name of the stage of work, such as ``coefficients``.
+    done, total
+        Events, or other units, done and in all; None if the total is not known.
+    """
     if progress is not None:
         progress(stage, done, total)
 
 
 @contextmanager
 def showing(progress: Progress | bool | None, unit: str = "events") -> Iterator[Progress | None]:
-    """The function that is told of progress: the caller's own, none, or for True that of a bar."""
+    """Gives the callback that ``progress`` stands for, and removes its bar at the end.
+
+    Parameters
+    ----------
+    progress
+        A callback, True for a bar, None or False for nothing.
+    unit
+        Unit of the numbers beside the bar.
+
+    Yields
+    ------
+    The callback, or None.
+    """
     if progress is None or progress is False:
         yield None
     elif progress is not True:
         yield progress
     else:
-        with notebook_bar(unit) if in_notebook() else terminal_bar(unit) as tell:
-            yield tell
+        with notebook_bar(unit) if in_notebook() else terminal_bar(unit) as update:
+            yield update
 
 
 def in_notebook() -> bool:
-    """Whether the program runs behind a notebook's cells."""
-    module = sys.modules.get("IPython")  # where it is not imported, no notebook runs us
+    """Whether the program runs in a notebook."""
+    module = sys.modules.get("IPython")  # a notebook has always imported it
     shell = None if module is None else module.get_ipython()
     return hasattr(shell, "kernel")
 
 
 @contextmanager
 def notebook_bar(unit: str) -> Iterator[Progress]:
-    """A line below the cell, empty at the end."""
+    """Draws a bar below the notebook's cell, and removes it at the end; yields its callback."""
     shown: Any = import_module("IPython.display")
 
     handle = shown.display(shown.HTML(""), display_id=True)
-    last: list[Any] = ["", 0.0]  # the stage, and when it was last drawn
+    last: list[Any] = ["", 0.0]  # the stage, and the time at which it was last drawn
 
-    def tell(stage: str, done: int, total: int | None) -> None:
+    def update(stage: str, done: int, total: int | None) -> None:
         now = monotonic()
         if stage == last[0] and done != total and now - last[1] < EVERY:
             return
         last[:] = stage, now
         end = "" if total is None else f' value="{done}" max="{total}"'
-        of = "" if total is None else f" of {total}"
-        counted = f": {done}{of} {UNITS.get(stage, unit)}" if done or total else ""
-        words = escape(f"{stage}{counted}")
+        in_all = "" if total is None else f" of {total}"
+        counts = f": {done}{in_all} {UNITS.get(stage, unit)}" if done or total else ""
+        words = escape(f"{stage}{counts}")
         handle.update(
             shown.HTML(f'<progress{end} aria-label="{escape(stage)}"></progress> {words}')
         )
 
     try:
-        yield tell
+        yield update
     finally:
         handle.update(shown.HTML(""))
 
 
 @contextmanager
 def terminal_bar(unit: str) -> Iterator[Progress]:
-    """A bar on stderr for the stage that runs, gone at the end."""
+    """Draws a bar on stderr for the running stage, removes it at the end; yields its callback."""
     from rich import progress
     from rich.console import Console
     from rich.text import Text
 
     class Left(progress.TimeRemainingColumn):
-        """Nothing where the end is unknown."""
+        """The remaining time; empty where the total is unknown."""
 
         def render(self, task: progress.Task) -> Text:
             return Text("") if task.total is None else super().render(task).append(" left")
 
     class Count(progress.MofNCompleteColumn):
-        """Nothing where nothing is counted."""
+        """Numbers done and in all, with their unit; empty for a stage that counts nothing."""
 
         def render(self, task: progress.Task) -> Text:
             counts = task.completed or task.total
@@ -106,11 +128,11 @@ def terminal_bar(unit: str) -> Iterator[Progress]:
         console=Console(stderr=True),
         transient=True,
     )
-    shown: dict[str, progress.TaskID] = {}  # the stage that runs, alone
+    shown: dict[str, progress.TaskID] = {}  # only the running stage
 
-    def tell(stage: str, done: int, total: int | None) -> None:
+    def update(stage: str, done: int, total: int | None) -> None:
         if stage not in shown:
-            bars.refresh()  # how a stage ended is seen, however short it was
+            bars.refresh()  # draws the end of the last stage, however short it was
             for earlier in shown.values():
                 bars.remove_task(earlier)
             shown.clear()
@@ -118,4 +140,4 @@ def terminal_bar(unit: str) -> Iterator[Progress]:
         bars.update(shown[stage], completed=done, total=total)
 
     with bars:
-        yield tell
+        yield update

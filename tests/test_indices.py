@@ -108,11 +108,11 @@ def test_choosing_everything_gives_the_full_list():
 @pytest.mark.parametrize(
     ("alphas", "message"),
     [
-        ([], "no Taylor coefficient"),
+        ([], "list of multi-indices is empty"),
         ([(0, 3)], "outside 0…2"),
         ([(0,), (-1,)], "outside 0…2"),
-        ([(0, 1, 2, 2)], "order 4"),
-        ([()], "order 0"),
+        ([(0, 1, 2, 2)], "order must be .* got 4"),
+        ([()], "order must be .* got 0"),
     ],
 )
 def test_impossible_choices_are_refused(alphas, message):
@@ -122,7 +122,7 @@ def test_impossible_choices_are_refused(alphas, message):
 
 @pytest.mark.parametrize("order", [0, -1, 4])
 def test_other_orders_are_refused(order):
-    with pytest.raises(OptionError, match=f"order {order} is not offered"):
+    with pytest.raises(OptionError, match=f"order must be 1, 2 or 3, got {order}"):
         check_order(order)
     with pytest.raises(OptionError):
         MultiIndices.full(3, order)

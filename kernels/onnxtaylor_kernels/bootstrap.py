@@ -1,8 +1,8 @@
-"""Poisson-bootstrap weights that depend on nothing but (seed, replicate, event number).
+"""Poisson-bootstrap weights that depend only on seed, replicate and event number.
 
-The generator is Philox4x32 with ten rounds, a keyed permutation of a 128-bit counter: every word
-is computed from its counter alone, in any order and on any machine, so however the events are cut
-into files, batches and shards, an event has the same weight in the same replicate.
+The generator is Philox4x32 with ten rounds, a keyed permutation of a 128-bit counter. Every word is
+computed from its counter alone, in any order and on any machine. So an event has the same weight in
+the same replicate however the events are split into files, batches and shards.
 Source: J. Salmon, M. Moraes, R. Dror, D. Shaw, Parallel Random Numbers: As Easy as 1, 2, 3, SC11.
 """
 
@@ -34,7 +34,10 @@ _CUMULATIVE = np.ceil(
 def philox(
     c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
-    """Four random 32-bit words of a counter (c0…c3) and a key (k0, k1), held in 64-bit integers."""
+    """Four random 32-bit words from a counter (c0…c3) and a key (k0, k1).
+
+    All are held in 64-bit integers, in which the product of two words does not overflow.
+    """
     for _ in range(10):
         product_0 = _MULTIPLIER_0 * c0
         product_1 = _MULTIPLIER_1 * c2
@@ -53,10 +56,16 @@ def philox(
 def poisson_weights(
     seed: int, numbers: npt.NDArray[np.int64], out: npt.NDArray[np.float64]
 ) -> None:
-    """Counts from Poisson(1) for every event and replicate: out (E, R), float64.
+    """n_er ~ Poisson(1) for every event e and replicate r.
 
-    ``numbers`` (E,) are the events' numbers in the whole data set; the key is the 64-bit seed.
-    One call of the generator serves four replicates.
+    Parameters
+    ----------
+    seed
+        64-bit seed, the key of the generator.
+    numbers
+        (E,) numbers of the events in the whole data set.
+    out
+        (E, R) receives the counts.
     """
     events, replicates = out.shape
     k0 = np.uint64(seed) & _LOW
@@ -65,7 +74,7 @@ def poisson_weights(
     for e in numba.prange(events):
         low = np.uint64(numbers[e]) & _LOW
         high = np.uint64(numbers[e]) >> _HALF
-        for block in range((replicates + 3) // 4):
+        for block in range((replicates + 3) // 4):  # four words, so four replicates, per call
             words = philox(low, high, np.uint64(block), zero, k0, k1)
             for lane in range(4):
                 r = 4 * block + lane

@@ -1,4 +1,4 @@
-"""Tensors as matrix products leave them → coefficients in their order."""
+"""Results of matrix products → coefficients in the order of their multi-indices."""
 
 from __future__ import annotations
 
@@ -20,8 +20,16 @@ _LARGEST = np.finfo(np.float64).max
 def collect(piece: npt.NDArray[np.floating], runs: Integers, first: bool, out: Floats) -> None:
     """out[e, c, slot + k] += piece[e, c, place + step·k], k < length, for every run.
 
-    piece (E, C, L), runs (R, 4) with (slot, place, step, length), out (E, C, K). The ``first``
-    piece of its slots overwrites what is there.
+    Parameters
+    ----------
+    piece
+        (E, C, L) numbers of one tensor.
+    runs
+        (R, 4) rows (slot, place, step, length).
+    first
+        Whether to overwrite ``out`` instead of adding to it: for the first piece of its slots.
+    out
+        (E, C, K) coefficients.
     """
     events, outputs, _ = piece.shape
     for job in numba.prange(events * outputs):
@@ -29,7 +37,7 @@ def collect(piece: npt.NDArray[np.floating], runs: Integers, first: bool, out: F
         source, target = piece[e, job - e * outputs], out[e, job - e * outputs]
         for r in range(len(runs)):
             slot, place, step, length = runs[r, 0], runs[r, 1], runs[r, 2], runs[r, 3]
-            # counted from 0, so that Numba need not think of negative places
+            # slices, counted from 0, so that Numba need not handle negative indices
             to = target[slot : slot + length]
             side_by_side = source[place : place + length]
             if first and step == 1:
@@ -48,7 +56,7 @@ def collect(piece: npt.NDArray[np.floating], runs: Integers, first: bool, out: F
 
 @kernel
 def multiply(slots: Integers, factors: Floats, out: Floats) -> None:
-    """out[e, c, slots[k]] *= factors[k]: out (E, C, K), slots and factors (M,)."""
+    """out[e, c, slots[k]] *= factors[k], with slots (M,), factors (M,) and out (E, C, K)."""
     events, outputs, _ = out.shape
     for job in numba.prange(events * outputs):
         e = job // outputs
@@ -59,12 +67,13 @@ def multiply(slots: Integers, factors: Floats, out: Floats) -> None:
 
 @kernel
 def flag_not_finite(terms: Floats, flags: npt.NDArray[np.bool_]) -> None:
-    """flags[e] = whether any of terms[e] is infinite or NaN: terms (E, C, K), flags (E,)."""
+    """flags[e] = whether any of terms[e] is infinite or NaN, with terms (E, C, K), flags (E,)."""
     events, outputs, count = terms.shape
     for e in numba.prange(events):
         strange = 0
         for c in range(outputs):
             row = terms[e, c]
             for k in range(count):
-                strange |= 1 - int(abs(row[k]) <= _LARGEST)  # so written, it runs in vectors
+                # without a branch, so that the loop is vectorized
+                strange |= 1 - int(abs(row[k]) <= _LARGEST)
         flags[e] = strange != 0

@@ -30,16 +30,29 @@ def contract(
     slots_pairs: Integers,
     out: Floats,
 ) -> None:
-    """The sums of ``points``: t_i, t_ii and t_ij of every event and response.
+    """t_i, t_ii and t_ij of every event and response, by the sums of ``points``.
 
-    responses (E, P, C) at the points in their order; steps (G, n), G = 2 where first and second
-    order have steps and points of their own, else 1; features (A,) the active features; pairs
-    (Q, 2) feature numbers, axes_of_pairs (Q, 2) their places in ``features``; weights as in
-    ``points``; slots_first (A,) and slots_second (A,) the places of t_i and t_ii among the K
-    coefficients, -1 where not asked for, slots_pairs (Q,) those of t_ij. out (E, C, K), in float64.
+    The response at the centre is subtracted first: where the two are close, that subtraction is
+    exact (Sterbenz), and the sums lose no digits to the size of f itself.
 
-    All differences are taken from the centre's response first: where the two are close, that
-    subtraction is exact (Sterbenz), and the sums lose nothing to the size of f itself.
+    Parameters
+    ----------
+    responses
+        (E, P, C) at the points in their order.
+    steps
+        (G, n) steps h_i; G = 2 where first and second order have their own steps and points, else
+        1.
+    features
+        (A,) numbers of the active features.
+    pairs, axes_of_pairs
+        (Q, 2) numbers of the features of each pair, and their positions in ``features``.
+    first, second, corner, ridge
+        Weights of the stencil, see ``points``.
+    slots_first, slots_second, slots_pairs
+        (A,), (A,), (Q,) positions of t_i, t_ii and t_ij among the K coefficients; -1 for a t_i or
+        t_ii that is not asked for.
+    out
+        (E, C, K) receives the coefficients.
     """
     events, _, outputs = responses.shape
     active, axis_points, corner_points = len(features), len(first), len(corner)

@@ -1,4 +1,4 @@
-"""Events → the rows at which the model is evaluated."""
+"""Events → rows of displaced events, at which the model is evaluated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 @inlined
 def spacing(magnitude: float, digits: int) -> float:
-    """Distance of neighbouring floating-point numbers of ``digits`` bits at a magnitude."""
+    """Distance between floating-point numbers with ``digits`` bits of mantissa at a magnitude."""
     _, exponent = math.frexp(magnitude)
     return math.ldexp(1.0, exponent - digits)
 
@@ -28,10 +28,22 @@ def round_to_grid(
 ) -> None:
     """Moves each x to the nearest multiple of the spacing of numbers around abs(x) + reach·h.
 
-    Then x + a·h is exact in a floating-point format of ``digits`` bits for every abs(a) ≤ reach,
-    if h is a power of two not below that spacing: the step that the model sees is the step that
-    the coefficient is divided by. x moves by half a unit in its last place or so.
-    x (E, n), steps (n,), out (E, n) in the format of the model.
+    If h is a power of two and not smaller than that spacing, x + a·h is then exact for every
+    abs(a) ≤ reach: the step that the model sees is the step by which the difference is divided.
+    x moves by about half a unit in its last place.
+
+    Parameters
+    ----------
+    x
+        (E, n) events.
+    steps
+        (n,) steps h.
+    reach
+        Largest displacement, in steps.
+    digits
+        Bits of the mantissa in the model's format.
+    out
+        (E, n) receives the moved events, in the model's format.
     """
     for e in numba.prange(x.shape[0]):
         for i in range(x.shape[1]):
@@ -50,11 +62,24 @@ def displace(
     first: int,
     out: npt.NDArray[np.floating],
 ) -> None:
-    """Writes the rows x + p·h of the stencil points p = first … first + P − 1, event by event.
+    """out[e, k] = x_e + p·h for the stencil points number first … first + P − 1.
 
-    centres (E, n) from ``round_to_grid``, steps (G, n), G = 2 where first and second order have
-    steps of their own, features (A,) and pairs (Q, 2) the active ones, multiples (M,), corners
-    (C, 2), out (E, P, n). The order of the points is that of ``points``: centre, axes, corners.
+    The points are in the order of ``points``: centre, axes, corners.
+
+    Parameters
+    ----------
+    centres
+        (E, n) events x from ``round_to_grid``.
+    steps
+        (G, n) steps h; G = 2 where first and second order have their own steps, else 1.
+    features, pairs
+        (A,) active features, (Q, 2) active pairs of features.
+    multiples, corners
+        (M,) and (C, 2) displacements in steps, see ``points``.
+    first
+        Number of the first point.
+    out
+        (E, P, n) receives the rows.
     """
     events, count, n = out.shape
     groups = len(steps)

@@ -1,35 +1,38 @@
-"""Responses at the stencil points → how wrong each Taylor coefficient may be, and where kinks are.
+"""Responses at the stencil points → bounds of the errors of Taylor coefficients, and kinks.
 
-The stencil must reach to three steps. Seven responses lie then on every axis, and on the diagonal
+The stencil must reach to three steps, so that seven responses lie on every axis and on the diagonal
 of every pair, at −3h, −2h, … 3h. With F as in ``points``, δ²ᵏ the central differences of even
-order and µδ²ᵏ⁺¹ the mean central ones of odd order, the error of a coefficient is at most about
+order and µδ²ᵏ⁺¹ the mean central differences of odd order, the error of a coefficient is at most
+about the sum of
 
-    truncation   max(abs(t − t′), ½ q abs(t′ − t″))    t of sixth order of accuracy, t′ and t″ of
-                                                       fourth and second on the same points
+    truncation   max(abs(t − t′), ½ q abs(t′ − t″))    t of sixth order of accuracy, t′ of fourth,
+                                                       t″ of second, from the same points
     round-off    K σ √(Σ w²) / h^m      σ the noise of the response, w all weights, K = 4
     roughness    κ R / h^m              κ = 0.3 for t_i, ½ for t_ii, ½ for each line of t_ij
 
     R = max(0, H − ½ L − 2 σ_H)    H = abs(δ⁶) + 2 abs(µδ⁵)    L = abs(δ⁴) + 2 abs(µδ³).
 
-q = Σ abs(t − t′) h^m / Σ abs(t′ − t″) h^m, over all axes of an event, is how fast the orders
-converge: q abs(t′ − t″) is what is to be expected of t − t′ where that is small by accident. Of
-values of second and fourth order, t′ is that of sixth, and q = 0.
+**q** = Σ abs(t − t′) h^m / Σ abs(t′ − t″) h^m, over all axes of an event, measures how fast the
+orders of accuracy converge: q abs(t′ − t″) is the size expected of t − t′, which may be small by
+accident. If the coefficient itself has second or fourth order of accuracy, t′ is that of sixth, and
+q = 0.
 
-σ is the larger of two: what was measured before the run in this region of the response, and what
-the event itself shows, √(mean over axes of min(abs(δ⁶) / √924, 4 σ)²), where 924 = Σ w² of δ⁶.
+**σ** is the larger of two numbers: the noise measured before the run in this region of the
+response, and that of the event itself, √(mean over axes of min(abs(δ⁶) / √924, 4 σ)²), where
+924 = Σ w² of δ⁶.
 
-A smooth function's differences fall from order to order by (h/L)², so that the difference of two
-orders of accuracy bounds the truncation of the better one, and R vanishes. Across a jump of f, of
-its slope or of its curvature they do not fall; the orders of accuracy may then agree by accident,
-and R is what is left. σ_H is the noise of H. The κ follow from jumps of f, f′ and f″ at all places
-between −3h and 3h, where R alone covers the error next to the centre.
+**R** is 0 for a smooth function: its differences decrease from order to order by (h/L)², so that
+the difference of two orders of accuracy bounds the truncation error of the better one. Across a
+jump of f, of its slope or of its curvature the differences do not decrease. The orders of accuracy
+may then agree by accident, and R bounds the error. σ_H is the noise of H. The κ follow from jumps
+of f, f′ and f″ at all positions between −3h and 3h; next to the centre, R alone covers the error.
 
-A response that is the same at all points of a line does not depend on that feature there, and
-neither does its noise: then only its rounding can hide anything.
+A response that is equal at all points of a line does not depend on that feature there, and neither
+does its noise: only its rounding can then hide a dependence.
 
-A **kink** is seen where H > 0.8 L + S + 8 σ_H, with S the largest second difference of neighbours:
-one-sided slopes jump by more than curvature times step explains. Jumps of the slope or of f itself
-have H ≥ 2 S wherever they show on the inner points; smooth functions have (h/L)³ S.
+A **kink** is reported where H > 0.8 L + S + 8 σ_H, with S the largest second difference of
+neighbours: one-sided slopes differ by more than curvature times step. A jump of the slope or of f
+itself has H ≥ 2 S wherever it lies between the inner points; a smooth function has (h/L)³ S.
 Sources: B. Fornberg, Math. Comp. 51 (1988) 699; J. Lyness, C. Moler, Van der Monde Systems and
 Numerical Differentiation, Numer. Math. 8 (1966) 458, for errors from nested formulas.
 """
@@ -50,10 +53,10 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 SAFETY = 4.0  # K
-_FALL, _KINK_FALL = 0.5, 0.8
-_ROUGH_FIRST, _ROUGH_SECOND = 0.3, 0.5
-_ROUGH_NOISE, _KINK_NOISE, _MORE_NOISE = 2.0, 8.0, 4.0
-# √Σw² of δ⁶ and of 2 µδ⁵
+_FALL, _KINK_FALL = 0.5, 0.8  # factors of L in R and for a kink
+_ROUGH_FIRST, _ROUGH_SECOND = 0.3, 0.5  # κ
+_ROUGH_NOISE, _KINK_NOISE, _MORE_NOISE = 2.0, 8.0, 4.0  # factors of σ_H in R, for a kink; of σ
+# √Σw² of δ⁶ and 2 µδ⁵ together, and of δ⁶ alone
 _NOISE, _SIXTH = math.sqrt(924.0 + 84.0), math.sqrt(924.0)
 
 
@@ -61,7 +64,7 @@ _NOISE, _SIXTH = math.sqrt(924.0 + 84.0), math.sqrt(924.0)
 def _rough(
     a: float, b: float, c: float, d: float, e: float, f: float, noise: float
 ) -> tuple[float, bool, float]:
-    """R, whether it is a kink, and abs(δ⁶), of F at −3h, −2h, −h, h, 2h, 3h."""
+    """R, whether there is a kink, and abs(δ⁶), from F at −3h, −2h, −h, h, 2h, 3h."""
     sixth = abs(a + f - 6.0 * (b + e) + 15.0 * (c + d))
     high = sixth + abs(f - a - 4.0 * (e - b) + 5.0 * (d - c))
     low = abs(b + e - 4.0 * (c + d)) + abs(e - b - 2.0 * (d - c))
@@ -75,7 +78,7 @@ def _rough(
 
 @inlined
 def _truncation(gap: float, lower: float, decay: float) -> float:
-    """The larger of abs(t − t′) h^m and half of what is to be expected of it."""
+    """max(abs(t − t′), ½ q abs(t′ − t″)) h^m, from both differences times h^m, and q."""
     return max(abs(gap), 0.5 * decay * abs(lower))
 
 
@@ -101,21 +104,37 @@ def bound_errors(
     errors: Floats,
     kinks: npt.NDArray[np.bool_],
 ) -> None:
-    """Bounds of the errors of all coefficients, and which features have a kink within reach.
+    """Bounds of the errors of all coefficients, and the features that have a kink within reach.
 
-    As in ``contract``, but ``first`` (2, 6), ``second`` (2, 6), ``corner`` (2, Q) and ``ridge``
-    (2, 6) are differences of weights: of the value's order of accuracy and its neighbour's, and of
-    the two orders below. noise (E, C) is σ of the responses, ``rounding`` what it is at least as a
-    part of them, amplified (3,) is √(Σ w²) of t_i, t_ii and t_ij. Not ``pooled``, q is 0 and σ what
-    was measured, so that no axis tells of another. errors (E, C, K), kinks (E, n).
-    Requires: multiples −1, 1, −2, 2, −3, 3, and the corners of ``points`` with them.
+    Requires the multiples −1, 1, −2, 2, −3, 3, and the corners of ``points`` that belong to them.
+    Parameters that are not listed are those of ``contract``.
+
+    Parameters
+    ----------
+    noise
+        (E, C) σ of the responses.
+    rounding
+        Rounding of a response relative to its size: the noise where it is constant along a line.
+    first, second, corner, ridge
+        (2, 6), (2, 6), (2, 6 or 12), (2, 6) differences of weights: row 0 for t − t′, row 1 for
+        t′ − t″.
+    corners
+        (6 or 12, 2) displacements of the corners, in steps.
+    amplified
+        (3,) √(Σ w²) of t_i, t_ii and t_ij.
+    pooled
+        Whether all axes of an event contribute to q and σ. If not, q = 0 and σ is the measured one.
+    errors
+        (E, C, K) receives the bounds.
+    kinks
+        (E, n) receives the flags.
     """
     events, _, outputs = responses.shape
     active, axis_points, corner_points = len(features), first.shape[1], corner.shape[1]
     groups, diagonals = len(steps), corner_points // 6
     on_axes = 1 + groups * active * axis_points
     for e in numba.prange(events):
-        # rows: t_i and t_ii; columns: of the neighbour, of the orders below
+        # gaps[order, 0 or 1]: t − t′ and t′ − t″, times h^m, of t_i and t_ii on every axis
         gaps, roughness = np.zeros((2, 2, active)), np.zeros((2, active))
         ridges, flat = np.zeros((2, active)), np.zeros((2, active), dtype=np.bool_)
         kinks[e] = False
@@ -214,7 +233,7 @@ def bound_errors(
                     bound += 0.5 * _ROUGH_SECOND * (rough + across)
                 same = False
                 if flat[1, i] or flat[1, j]:
-                    # does the response depend on the other feature alone?
+                    # constant along one axis: does the response depend on the other feature alone?
                     side = 1 if flat[1, i] else 0
                     axis = 1 + ((groups - 1) * active + (j if side else i)) * axis_points
                     same = True

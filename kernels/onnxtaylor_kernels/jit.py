@@ -1,4 +1,4 @@
-"""The one way in which kernels are compiled."""
+"""Compiles kernels: all in the same way."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _ENTERED = Lock()
 
 
 class Kernel(Generic[P, R]):
-    """A function compiled twice: its ``prange`` loops over all of Numba's threads, or alone.
+    """A function compiled twice: with ``prange`` loops in parallel, and for one thread.
 
-    Calling it runs the parallel version. ``alone`` is the same on the calling thread only, for
-    callers that bring threads of their own: it may run in many at once. Both release the GIL, are
-    cached on disk where that is allowed, and divide by zero as IEEE 754 says instead of raising,
-    so that a kernel never stops half way.
+    Calling it runs the parallel version, on all of Numba's threads. ``alone`` runs on the calling
+    thread only, for callers that have threads of their own; many may run it at once. Both release
+    the GIL and are cached on disk where that is possible. Division by zero follows IEEE 754 instead
+    of raising an exception, so that a kernel never stops half-way.
     """
 
     def __init__(self, function: Callable[P, R]) -> None:
@@ -34,7 +34,7 @@ class Kernel(Generic[P, R]):
         self.alone = _compiled(_renamed(function, "_alone"), parallel=False)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """The parallel version."""
+        """Runs the parallel version."""
         with _ENTERED:
             return self._parallel(*args, **kwargs)
 
@@ -51,6 +51,8 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _compiled(function: Callable[P, R], *, parallel: bool) -> Callable[P, R]:
+    """Compiles a function, with a cache on disk where there is a place for it."""
+
     def compile_it(cache: bool) -> Callable[P, R]:
         decorate = numba.njit(parallel=parallel, nogil=True, error_model="numpy", cache=cache)
         compiled: Callable[P, R] = decorate(function)
@@ -63,7 +65,7 @@ def _compiled(function: Callable[P, R], *, parallel: bool) -> Callable[P, R]:
 
 
 def _renamed(function: Callable[P, R], ending: str) -> Callable[P, R]:
-    """A copy under another name: Numba's cache tells functions apart by name, not by options."""
+    """Copies a function under another name: Numba's cache distinguishes names, not options."""
     original = cast(Any, function)
     copy = FunctionType(original.__code__, original.__globals__, original.__name__ + ending)
     copy.__qualname__ = original.__qualname__ + ending

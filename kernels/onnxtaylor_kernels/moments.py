@@ -1,4 +1,4 @@
-"""Weighted sums over events, for many quantities at once, in one pass through the memory."""
+"""Weighted sums over events, for many quantities at once, in one pass over the memory."""
 
 from __future__ import annotations
 
@@ -13,18 +13,29 @@ __all__ = ["moments"]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-BLOCK = 256  # quantities whose sums stay in the first-level cache
+BLOCK = 256  # quantities per block: their sums fit the first-level cache
 
 
 @kernel
 def moments(values: Floats, weights: Floats, events: Integers, out: Floats) -> None:
-    """Sums over the chosen rows of values t (B, D) with weights w (B,), the rows of out (5, D):
+    """Five weighted sums over events, the rows of ``out``:
 
         Σ w abs(t)    Σ w t    Σ w t²    m = Σ w² abs(t) / Σ w²    Σ w² (abs(t) − m)²
 
-    events (M ≥ 1,) are the rows' numbers. The squares are taken about the first event's abs(t), a,
-    and moved: Σ w² (abs(t) − m)² = Σ w² (abs(t) − a)² − (m − a)² Σ w², so that nearly constant
-    values lose no digits.
+    The squares are taken about the first event's abs(t) = a, and then shifted,
+    Σ w² (abs(t) − m)² = Σ w² (abs(t) − a)² − (m − a)² Σ w², so that nearly constant values lose no
+    digits.
+
+    Parameters
+    ----------
+    values
+        (B, D) values t.
+    weights
+        (B,) weights w.
+    events
+        (M,) numbers of the rows to sum over, M ≥ 1.
+    out
+        (5, D) receives the sums.
     """
     size = values.shape[1]
     sum_w2 = 0.0
@@ -48,7 +59,7 @@ def moments(values: Floats, weights: Floats, events: Integers, out: Floats) -> N
                 sums[3, d] += w2 * gap
                 sums[4, d] += w2 * gap * gap
         for d in range(stop - start):
-            # events of weight zero count, but their w² must not divide
+            # all weights may be 0: then m has no meaning, and must not be NaN
             shift = sums[3, d] / sum_w2 if sum_w2 > 0.0 else 0.0
             out[:3, start + d] = sums[:3, d]
             out[3, start + d] = about[d] + shift if sum_w2 > 0.0 else 0.0

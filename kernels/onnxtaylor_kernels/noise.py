@@ -1,12 +1,12 @@
-"""The noise of computed responses: what a function's value jumps by when its input hardly moves.
+"""The noise of computed responses: random jumps of a value when its input hardly changes.
 
-Of M + 1 values at equal, small distances along a line, the differences Δᵏ of a smooth function
-vanish with rising order, those of the noise do not: with γ_k = (k!)² / (2k)!,
+Take M + 1 values at equal, small distances along a line. The differences Δᵏ of a smooth function
+vanish with rising order k, those of noise do not: with γ_k = (k!)² / (2k)!,
 
     σ_k = √( γ_k · mean_i (Δᵏ_i)² )
 
-estimates the noise σ for every k, once the differences are noise. ECnoise takes the first k whose
-σ_k, σ_(k+1) and σ_(k+2) agree within a factor of four, and whose Δᵏ have both signs.
+estimates the noise σ for every k at which the differences are mere noise. ECnoise takes the first k
+whose σ_k, σ_(k+1) and σ_(k+2) agree within a factor of four, and whose Δᵏ have both signs.
 Source: J. Moré, S. Wild, Estimating Computational Noise, SIAM J. Sci. Comput. 33 (2011) 1292,
 doi:10.1137/100786125.
 """
@@ -26,17 +26,22 @@ __all__ = ["FLAT", "NOT_FOUND", "computational_noise", "look_up_noise"]
 Floats = npt.NDArray[np.float64]
 
 NOT_FOUND, FLAT = -1.0, -2.0  # in place of σ
-_AGREE = 4.0
-_NEIGHBOURS = 5
+_AGREE = 4.0  # factor within which three σ_k agree
+_NEIGHBOURS = 5  # measured responses that are averaged
 
 
 @kernel
 def computational_noise(values: Floats, out: Floats) -> None:
-    """σ of each line: values (L, M + 1), out (L,).
+    """σ of the values along each line.
 
-    NOT_FOUND where the differences never become noise: the points lie too far apart, or the
-    function has none. FLAT where more than half of the neighbouring values are equal: the points
-    lie too close together, or the response is saturated or constant.
+    Parameters
+    ----------
+    values
+        (L, M + 1) values at equal, small distances.
+    out
+        (L,) receives σ. NOT_FOUND where the differences never become noise: the points are too far
+        apart, or the function has no noise. FLAT where more than half of the neighbouring values
+        are equal: the points are too close together, or the response is saturated or constant.
     """
     lines, count = values.shape
     for line in numba.prange(lines):
@@ -75,11 +80,21 @@ def look_up_noise(
     relative: float,
     out: Floats,
 ) -> None:
-    """σ of responses (E, C) from those of measured events; out (E, C).
+    """σ of responses, interpolated from events whose noise was measured.
 
-    places (C, S) are the responses of the measured events in ascending order, levels (C, S) their
-    noise. A response has the geometric mean of the noise of the five measured ones around it, each
-    of them at least ``relative`` times its response: the rounding of the response itself.
+    A response gets the geometric mean of the noise of the five nearest measured responses. Each
+    noise counts at least ``relative`` times its response, for the rounding of the response itself.
+
+    Parameters
+    ----------
+    responses
+        (E, C) responses.
+    places, levels
+        (C, S) responses of the measured events, ascending, and their noise.
+    relative
+        Relative rounding of a response.
+    out
+        (E, C) receives σ.
     """
     events, outputs = responses.shape
     count = places.shape[1]

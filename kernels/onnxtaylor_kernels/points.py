@@ -1,4 +1,4 @@
-"""A stencil: the points at which a function is evaluated, and the weights of what is found there.
+"""A stencil: the points at which a function is evaluated, and the weights of the values there.
 
 In units of the steps h_i the points are
 
@@ -12,13 +12,13 @@ in this order, and with F(p) = f(x + p·h) − f(x) the coefficients are
     t_ii = Σ_a second_a F(a e_i) / h_i²
     t_ij = [Σ_(a,b) corner_ab F(a e_i + b e_j) + Σ_a ridge_a (F(a e_i) + F(a e_j))] / (h_i h_j).
 
-Where first and second order have steps of their own, the points on the axes come twice: with the
-steps of the first order, then with those of the second; the corners have the latter.
+If first and second order have their own steps, the points on the axes come twice: first with the
+steps of the first order, then with those of the second. The corners use the latter.
 
-Two mixed formulas are offered. ``four`` takes the four corners (±1, ±1) and no ridge, 2n² + 1
-points in all. ``two`` takes the corners (1, 1) and (−1, −1) and finds the rest on the axes,
-n² + n + 1 points for three times the round-off noise. Both are even in h, so Richardson's
-extrapolation lifts them from second order of accuracy to fourth and sixth:
+There are two mixed formulas. ``four`` uses the four corners (±1, ±1) and no ridge: 2n² + 1 points
+in all. ``two`` uses the corners (1, 1) and (−1, −1) and takes the rest from the axes: n² + n + 1
+points, at three times the round-off noise. Both are even in h, so Richardson's extrapolation lifts
+them from second order of accuracy to fourth and sixth:
 
     (4 D(h) − D(2h)) / 3        (15 D(h) − 6 D(2h) + D(3h)) / 10.
 
@@ -42,10 +42,16 @@ EXTRAPOLATION = {2: (1.0,), 4: (4 / 3, -1 / 3), 6: (3 / 2, -3 / 5, 1 / 10)}
 
 
 class Formula(NamedTuple):
-    """Multiples and weights of a stencil.
+    """Displacements and weights of a stencil.
 
-    ``multiples`` (M,), ``first`` (M,), ``second`` (M,), ``corners`` (Q, 2), ``corner`` (Q,),
-    ``ridge`` (M,); ``accuracy`` is the power of h in the truncation error.
+    Attributes
+    ----------
+    accuracy
+        Power of h in the truncation error.
+    multiples, first, second, ridge
+        (M,) displacements a along an axis, in steps, and their weights for t_i, t_ii and t_ij.
+    corners, corner
+        (Q, 2) displacements (a, b) of a pair, in steps, and (Q,) their weights.
     """
 
     accuracy: int
@@ -63,18 +69,34 @@ class Formula(NamedTuple):
 
 
 def formula(accuracy: int, mixed: str, reach: int = 0) -> Formula:
-    """The stencil of the given order of accuracy (2, 4 or 6) and mixed formula (``two``, ``four``).
+    """The stencil of an order of accuracy and a mixed formula.
 
-    ``second`` includes the ½ of t_ii. ``reach`` asks for the points of a wider stencil, those that
-    the formula does not need with weight zero. Raises ValueError for anything else.
+    Parameters
+    ----------
+    accuracy
+        Power of h in the truncation error: 2, 4 or 6.
+    mixed
+        The mixed formula: ``two`` or ``four`` corners.
+    reach
+        Least displacement that the stencil must reach, in steps. Points that the formula does not
+        need get the weight 0.
+
+    Returns
+    -------
+    The stencil; its ``second`` includes the ½ of t_ii.
+
+    Raises
+    ------
+    ValueError
+        Another accuracy or mixed formula.
 
     >>> formula(2, "four").second.tolist(), formula(2, "four").corner.tolist()
     ([0.5, 0.5], [0.25, -0.25, -0.25, 0.25])
     """
     if accuracy not in EXTRAPOLATION:
-        raise ValueError(f"accuracy {accuracy}: 2, 4 and 6 are offered")
+        raise ValueError(f"accuracy must be 2, 4 or 6, got {accuracy}")
     if mixed not in ("two", "four"):
-        raise ValueError(f"mixed formula {mixed!r}: 'two' and 'four' are offered")
+        raise ValueError(f"mixed must be 'two' or 'four', got {mixed!r}")
     needed = accuracy // 2
     scales = np.arange(1, max(reach, needed) + 1, dtype=np.float64)
     near = np.array([-1.0, 1.0])
@@ -102,9 +124,16 @@ def formula(accuracy: int, mixed: str, reach: int = 0) -> Formula:
 
 
 def point_count(formula: Formula, features: int, pairs: int, groups: int = 1) -> int:
-    """Number of points with this many active features and pairs, the centre included.
+    """Number of points, the centre included.
 
-    ``groups`` is 2 where first and second order have steps of their own.
+    Parameters
+    ----------
+    formula
+        The stencil.
+    features, pairs
+        Numbers of active features and pairs.
+    groups
+        2 if first and second order have their own steps, else 1.
 
     >>> point_count(formula(2, "two"), 30, 435), point_count(formula(2, "four"), 30, 435)
     (931, 1801)

@@ -1,4 +1,4 @@
-"""Finite-difference weights on any nodes.
+"""Finite-difference weights on arbitrary nodes.
 
 Source: B. Fornberg, Generation of Finite Difference Formulas on Arbitrarily Spaced Grids,
 Math. Comp. 51 (1988) 699-706.
@@ -13,10 +13,23 @@ __all__ = ["fornberg"]
 
 
 def fornberg(nodes: npt.ArrayLike, derivative: int) -> npt.NDArray[np.float64]:
-    """Weights w with Σ_p w_p f(a_p) ≈ f⁽ᵐ⁾(0), exact for polynomials of degree < len(nodes).
+    """Weights w with Σ_p w_p f(a_p) ≈ f⁽ᵐ⁾(0), exact for polynomials of degree < P.
 
-    ``nodes`` are distinct places a_p, ``derivative`` is m < len(nodes). Returns shape (P,).
-    Raises ValueError for repeated nodes or too few of them.
+    Parameters
+    ----------
+    nodes
+        (P,) distinct positions a_p.
+    derivative
+        Order m < P of the derivative.
+
+    Returns
+    -------
+    Weights (P,).
+
+    Raises
+    ------
+    ValueError
+        Repeated nodes, or too few of them.
 
     >>> fornberg([-1, 0, 1], 2).tolist()
     [1.0, -2.0, 1.0]

@@ -1,26 +1,24 @@
 """Graph → derivative graph: forward Jacobians, reverse adjoints, curvature.
 
-``facts``       shapes, values, what depends on the features
-``order``       in which order an axis holds events
-``local``       rules in the format and order of their node
-``curvature``   Σ_k Jᵀ (ā · D²φ) J as matrix products
-``derivative``  the sweeps, and the graph that they write
-``joints``      which events lie where pieces of an operator meet
-``singular``    whether slopes may be infinite
-``pieces``      where coefficients lie in what the products leave
+``derivative``  the graph of all Taylor coefficients up to second order
+``path``        the nodes between features and responses; operators without a rule
+``facts``       shapes, values, formats of the graph's tensors
+``order``       the order of the events along an axis
+``fitted``      rules for nodes of another number format or order of events
+``sweeps``      forward: tangents; reverse: adjoints; first and second order
+``curvature``   Σ_k Jᵀ (ā_k · D²φ_k) J as a few matrix products
+``pieces``      the places of coefficients in the results of these products
+``singular``    whether a slope may be infinite
+``joints``      the events that lie where pieces of an operator meet
+``assembly``    the model: original nodes, nodes of the derivative, constants
 ``third``       third order: the derivative graph, differentiated again
 ``export``      value, Jacobian and Hessian as outputs of one file
-``sums``        the same graph with sums over the batch in place of coefficients
+``sums``        a derivative graph whose outputs are sums over the batch
 """
 
-from onnxtaylor.compiler.derivative import (
-    TERMS,
-    DerivativeGraph,
-    MissingRuleError,
-    compile_terms,
-    missing_rules,
-)
+from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph, compile_terms
 from onnxtaylor.compiler.facts import Observation
+from onnxtaylor.compiler.path import MissingRuleError, missing_rules
 
 __all__ = [
     "TERMS",

@@ -1,18 +1,19 @@
-"""Collects Σ_k Jᵀ (ā · D²φ) J and writes it as a few matrix products per event.
+"""Collects H = Σ_k Jᵀ (ā_k · D²φ_k) J and writes it as a few matrix products per event.
 
-Every curved node brings rows r (one per feature) and weights w (one per response) over the D
+Every node with curvature adds rows r (one per feature) and weights w (one per response) over the D
 elements that an event has there:
 
-    H_c,ij += Σ_d w_cd r_id r_jd                       (diagonal)
-    H_c,ij += Σ_d w_cd (l_id r_jd + r_id l_jd)         (product)
-    H_c,ij += Σ_d (l_id u_cjd + l_jd u_cid)            (halves)
+    H_c,ij += Σ_d w_cd r_id r_jd                       add_diagonal
+    H_c,ij += Σ_d w_cd (l_id r_jd + r_id l_jd)         add_product
+    H_c,ij += Σ_d (l_id u_cjd + l_jd u_cid)            add_weighted, with u = w · r
 
-Where the rows do not depend on the event, before the first nonlinearity, the products r_id r_jd are
-constants, and the sum over d is one plain matrix product with the weights of all events (they are
-written as operators, since the graph's weights may be fed). Elsewhere
-it is a product of (C·b, D) by (D, m) for every event and every block of b features, with the m
-features from there on: what lies below the blocks' diagonal is not computed. Rows of small nodes
-are stacked along d and share a product.
+Before the first nonlinearity the rows are the same for all events. Then the products r_id r_jd are
+constants, and the sum over d is a single matrix product with the weights of all events. (The
+products are written as nodes all the same, since weights of the model may be fed.)
+
+Elsewhere it is a product of (C·b, D) by (D, m) for every event and every block of b features, with
+the m features from there on, so that little below the diagonal is computed. Rows of small nodes are
+stacked along d and share a product.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ __all__ = ["HessianBuilder", "blocks"]
 Integers = npt.NDArray[np.int64]
 
 PAIR_LIMIT = 2**21  # numbers in a constant matrix of products of rows: it should fit a cache
-LANES = 16  # single-precision numbers of a vector register: a product's columns come in such groups
-BLOCKS = 8  # more would save little
+LANES = 16  # numbers of a vector register in float32: a product's columns come in such groups
+BLOCKS = 8  # more blocks would save little
 
 
 def blocks(features: int) -> list[tuple[int, int]]:
-    """Cuts features into blocks of whole groups of ``LANES``, counted from the last.
+    """Cuts features into blocks (start, stop) of whole groups of ``LANES``, from the last one.
 
     >>> blocks(30), blocks(40), blocks(8)
     ([(0, 14), (14, 30)], [(0, 8), (8, 24), (24, 40)], [(0, 8)])
@@ -52,7 +53,7 @@ def blocks(features: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class _Stack:
-    """Rows (N, n, D) and weights (N, C, D) of one or several nodes, names of tensors."""
+    """Names of rows (N, n, D) and weights (N, C, D) of one or several nodes."""
 
     rows: str
     weights: str
@@ -62,8 +63,16 @@ class _Stack:
 class HessianBuilder:
     """Adds up the second derivatives ∂²f_c/∂x_i∂x_j of chosen pairs (i, j), i ≤ j.
 
-    ``features`` is the number of tangents; ``pairs`` (K, 2) counts among them. ``slots`` (K,) are
-    the places of the pairs among the coefficients.
+    Parameters
+    ----------
+    c
+        The graph.
+    features, responses
+        Numbers n of tangents and C of adjoints.
+    pairs
+        (K, 2) numbers i, j of tangents.
+    slots
+        (K,) positions of the pairs among the coefficients.
     """
 
     def __init__(
@@ -74,9 +83,9 @@ class HessianBuilder:
         self._dense: list[str] = []  # (N or 1, C, K)
         self._stacks: list[_Stack] = []
         self._halves: list[str] = []  # (N or 1, C·n, n), to be added to their transposes
-        self._dense_varies = self._halves_vary = False  # from event to event
+        self._dense_varies = self._halves_vary = False  # whether they differ from event to event
 
-    def diagonal(self, rows: Bundle, weights: Bundle) -> None:
+    def add_diagonal(self, rows: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd r_d r_dᵀ."""
         e, width = self._c.e, prod(abs(d) for d in rows.shape)
         matrix = "" if rows.varies else self._by_event(rows)
@@ -88,14 +97,14 @@ class HessianBuilder:
             self._dense.append(part)
             self._dense_varies |= weights.varies
             return
-        row, weight = (self._by_event(self._c.repeated(b)) for b in (rows, weights))
+        row, weight = (self._by_event(self._c.repeat_events(b)) for b in (rows, weights))
         for k, other in enumerate(self._stacks):
-            if other.rows == row:  # the same rows once more: their weights add
+            if other.rows == row:  # the weights of equal rows add up, which saves a product
                 self._stacks[k] = _Stack(row, e.op("Add", other.weights, weight), width)
                 return
         self._stacks.append(_Stack(row, weight, width))
 
-    def product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
+    def add_product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd (l_d r_dᵀ + r_d l_dᵀ)."""
         e = self._c.e
         weighted = self._weighted(self._by_event(left), self._by_event(weights), self._n)
@@ -103,15 +112,15 @@ class HessianBuilder:
         self._halves.append(e.op("MatMul", weighted, turned))
         self._halves_vary |= left.varies or right.varies or weights.varies
 
-    def halves(self, left: Bundle, right: Bundle) -> None:
-        """H_c,ij += Σ_d (l_id u_cjd + l_jd u_cid): ``right`` has a lead of C·n, response major."""
+    def add_weighted(self, left: Bundle, right: Bundle) -> None:
+        """H_c,ij += Σ_d (l_id u_cjd + l_jd u_cid) with u = ``right``, C·n rows, response major."""
         e = self._c.e
         turned = e.op("Transpose", self._by_event(left), perm=[0, 2, 1])
         self._halves.append(e.op("MatMul", self._by_event(right), turned))
         self._halves_vary |= left.varies or right.varies
 
     def finish(self) -> list[Cover]:
-        """The second derivatives as covers of the pairs; none where nothing is curved."""
+        """Writes the second derivatives; returns covers of the pairs, none if all are 0."""
         covers: list[Cover] = []
         slots = self._slots
         if self._dense:
@@ -128,7 +137,7 @@ class HessianBuilder:
         return covers
 
     def _stacked(self) -> list[_Stack]:
-        """Small stacks joined into one: its rows are copied, but many products become one."""
+        """Joins small stacks into one: that copies their rows, but many products become one."""
         joined: list[_Stack] = []
         others: list[_Stack] = []
         for s in sorted(self._stacks, key=lambda s: s.width):
@@ -142,7 +151,7 @@ class HessianBuilder:
         return joined + others
 
     def _symmetric(self, stacks: list[_Stack]) -> Cover:
-        """Σ_d w_cd r_id r_jd block by block, as pieces (N, C, b·m)."""
+        """Σ_d w_cd r_id r_jd of all stacks, one piece (N, C, b·m) for each block of features."""
         cover = []
         for start, stop in blocks(self._n):
             first, second = self._pairs[:, 0], self._pairs[:, 1]
@@ -157,21 +166,21 @@ class HessianBuilder:
         return tuple(cover)
 
     def _block(self, s: _Stack, rows: tuple[int, int], columns: tuple[int, int]) -> str:
-        """(N, C·b, m) of one block of features and those that it meets."""
+        """Σ_d w_cd r_id r_jd, (N, C·b, m), for a block of b features i and m features j."""
         left = self._features(s.rows, rows)
         weighted = self._weighted(left, s.weights, rows[1] - rows[0])
         right = self._features(s.rows, columns)
         return self._c.e.op("MatMul", weighted, self._c.e.op("Transpose", right, perm=[0, 2, 1]))
 
     def _features(self, rows: str, part: tuple[int, int]) -> str:
-        """Rows (N, n, D) of some of the features."""
+        """Rows (N, b, D) of some of the features, cut out of (N, n, D)."""
         if part == (0, self._n):
             return rows
         e = self._c.e
         return e.op("Slice", rows, e.constant([part[0]]), e.constant([part[1]]), e.constant([1]))
 
     def _weighted(self, rows: str, weights: str, count: int) -> str:
-        """w_cd r_id as (N, C·b, D) from r (N or 1, b, D) and w (N or 1, C, D)."""
+        """w_cd r_id, (N, C·b, D), from r (N or 1, b, D) and w (N or 1, C, D)."""
         e = self._c.e
         if self._responses == 1:
             return e.op("Mul", rows, weights)
@@ -189,7 +198,7 @@ class HessianBuilder:
         return total
 
     def _by_event(self, bundle: Bundle) -> str:
-        """(L, *shape) as (N, L, D), or (1, L, D) where it does not vary."""
+        """Reshapes a bundle (L, *shape) to (N, L, D), or to (1, L, D) if it does not vary."""
         e, axis = self._c.e, batch_axis(bundle.shape)
         assert axis is not None
         front = prod(abs(d) for d in bundle.shape[:axis])

@@ -1,4 +1,4 @@
-"""The derivative graph as others want it: value and derivatives as outputs of one file."""
+"""The derivative graph for use by others: value, Jacobian and Hessian as outputs of one file."""
 
 from __future__ import annotations
 
@@ -15,18 +15,28 @@ from onnxtaylor.graph.prune import prune
 from onnxtaylor.graph.rename import rename_reserved, unused_stem
 from onnxtaylor.indices import MultiIndices
 
-__all__ = ["export"]
+__all__ = ["arrays_of", "export", "terms_of"]
 
 OUTPUTS = ("value", "jacobian", "hessian", "third")
 
 
 def export(graph: DerivativeGraph, *, flagged: bool = False) -> onnx.ModelProto:
-    """A model with the outputs ``value`` (N, C), ``jacobian`` (N, C, n), ``hessian`` (N, C, n, n)
-    and ``third`` (N, C, n, n, n): ∂^|α|f/∂x^α = α! t_α.
+    """A model whose outputs are the derivatives, ∂^|α|f/∂x^α = α! t_α.
 
-    Requires all coefficients up to the graph's order, which says how many of them there are.
-    Standard operators only. Tensors of the model that have these names get others. ``flagged``
-    leaves ``JOINT_EVENTS`` of a graph that has it among the outputs.
+    It consists of standard operators. Tensors of the original model that have the name of an output
+    are renamed.
+
+    Parameters
+    ----------
+    graph
+        A graph with all coefficients up to its order.
+    flagged
+        Whether ``JOINT_EVENTS`` remains an output, if the graph has it.
+
+    Returns
+    -------
+    A model with the outputs ``value`` (N, C), ``jacobian`` (N, C, n), from second order on
+    ``hessian`` (N, C, n, n), and for third order ``third`` (N, C, n, n, n).
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(rename_reserved(graph.proto, lambda name: name in OUTPUTS))
@@ -75,7 +85,7 @@ def export(graph: DerivativeGraph, *, flagged: bool = False) -> onnx.ModelProto:
 
 
 def terms_of(arrays: Sequence[np.ndarray], indices: MultiIndices) -> np.ndarray:
-    """t_α = (1/α!) ∂^|α|f/∂x^α (N, C, K) of Jacobian (N, C, n), Hessian and so on."""
+    """t_α = (1/α!) ∂^|α|f/∂x^α, (N, C, K), from Jacobian (N, C, n), Hessian (N, C, n, n), …."""
     whole = [array.reshape(*array.shape[:2], -1) for array in arrays]
     places = [np.ravel_multi_index(a, (indices.n_features,) * len(a)) for a in indices.tuples()]
     terms = [
@@ -85,18 +95,18 @@ def terms_of(arrays: Sequence[np.ndarray], indices: MultiIndices) -> np.ndarray:
 
 
 def arrays_of(terms: np.ndarray, indices: MultiIndices) -> list[np.ndarray]:
-    """Jacobian (N, C, n), Hessian and so on of t_α (N, C, K): ``terms_of`` undone."""
-    found = [_symmetric(indices, order) for order in range(1, indices.order + 1)]
-    return [terms[..., places] * factors for places, factors in found]
+    """Jacobian (N, C, n), Hessian (N, C, n, n), … from t_α (N, C, K): inverse of ``terms_of``."""
+    tables = [_symmetric(indices, order) for order in range(1, indices.order + 1)]
+    return [terms[..., places] * factors for places, factors in tables]
 
 
 def _symmetric(indices: MultiIndices, order: int) -> tuple[np.ndarray, np.ndarray]:
-    """The number of t_α, and α!, for every α of an order in every order of its features."""
+    """The position of t_α in the list, and α!, as symmetric tensors (n, …, n) of an order."""
     shape = (indices.n_features,) * order
     places, factors = np.zeros(shape, dtype=np.int64), np.ones(shape)
     for k, alpha in enumerate(indices.tuples()):
         if len(alpha) == order:
-            for turned in permutations(alpha):
-                places[turned] = k
-                factors[turned] = 1 / indices.inverse_factorials[k]
+            for permuted in permutations(alpha):
+                places[permuted] = k
+                factors[permuted] = 1 / indices.inverse_factorials[k]
     return places, factors

@@ -1,4 +1,4 @@
-"""What is known of a graph before it is differentiated: shapes, values, what depends on what."""
+"""Facts about a graph before it is differentiated: shapes, constants, formats, dependences."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from onnxtaylor.compiler.order import outside_events
-from onnxtaylor.errors import ModelError
+from onnxtaylor.compiler.order import event_blocks
+from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.moving import MOVING
 from onnxtaylor.graph.prune import read_names
@@ -24,8 +24,9 @@ from onnxtaylor.rules.strong import StrongZeros
 
 __all__ = ["GraphFacts", "Observation", "shapes_from"]
 
-FIXED_LIMIT = 2**24  # numbers in a tensor that is made a constant
+FIXED_LIMIT = 2**24  # numbers that a tensor may have to be made a constant
 
+# operators whose elements are elements of their input, so that the input's floor is theirs
 CARRYING = MOVING | {"MaxPool", "ReduceMax"}
 FLAT_AT_ZERO = frozenset({"Relu", "ThresholdedRelu", "HardSigmoid"})
 
@@ -34,16 +35,16 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Observation:
-    """All tensors of a graph, seen at two batch sizes: two and three events."""
+    """All tensors of a graph for batches of two and of three events, by name."""
 
     two: Arrays
     three: Arrays
 
 
 def shapes_from(seen: Observation) -> dict[str, Shape]:
-    """Every tensor's shape with its dependence on the number of events N: −m for m·N.
+    """The shape of every tensor, where −m stands for m·N with the number of events N.
 
-    A dimension that is neither the same in both nor a multiple of N is left out with its tensor.
+    A tensor is left out if a dimension is neither the same for both batches nor a multiple of N.
     """
     shapes: dict[str, Shape] = {}
     for name, a in seen.two.items():
@@ -64,14 +65,25 @@ def shapes_from(seen: Observation) -> dict[str, Shape]:
 
 
 class GraphFacts:
-    """The context in which rules write: implements ``rules.base.Context``.
+    """Facts about a graph for the rules: implements ``rules.rule.Context``.
 
-    Tensors that are the same for all data and any number of events are constants from here on,
-    and the nodes that compute them are left out. ``weights`` are constants of the graph that are
-    to be fed: what depends on them is computed when the graph runs. ``strong`` zeros make products
-    0 whatever the other factor is: see ``rules.strong``.
+    Tensors that are the same for all data and any number of events become constants, and the nodes
+    that compute them are left out. ``event_blocks`` has the order of the events in tensors that do
+    not hold them one after another, see ``order``.
 
-    ``outside`` says of tensors whose events do not lie in their order how they do (see ``order``).
+    Parameters
+    ----------
+    function
+        The graph.
+    seen
+        Its tensors for batches of two and three events.
+    opset
+        Operator set in which nodes are written.
+    weights
+        Constants of the graph that will be fed: tensors that depend on them are computed when the
+        graph runs.
+    strong
+        Whether products have strong zeros, 0 · ∞ = 0, see ``rules.strong``.
     """
 
     def __init__(
@@ -95,6 +107,7 @@ class GraphFacts:
             self._shapes[tensor.name] = tuple(value.shape)
         views = [(Node.of(proto), proto) for proto in graph.node]
         self._adopt_fixed(views, seen)
+        # a constant that depends on fed weights must be computed in each run: its node stays
         known = self.e.constants.keys() - self.e.constants.weights.keys()
         live = [(n, p) for n, p in views if not known.issuperset(filter(None, n.outputs))]
         self.nodes = [node for node, _ in live]
@@ -106,14 +119,18 @@ class GraphFacts:
             for name, value in values.items()
             if value.dtype.kind == "f"
         }
-        self.outside = outside_events([node for node, _ in views], self._shapes)
+        self.event_blocks = event_blocks([node for node, _ in views], self._shapes)
 
     def _adopt_fixed(self, views: list[tuple[Node, onnx.NodeProto]], seen: Observation) -> None:
-        """Makes constants of what no feature's value reaches; a shape is no value."""
+        """Makes constants of the tensors that do not depend on the values of the features.
+
+        A shape depends on the number of events, not on values.
+        """
         varying, weights = {self.function.feed}, dict(self.e.constants.weights)
         for node, proto in views:
             if node.kind in ("Shape", "Size"):
                 continue
+            # CastLike reads only the format of its second input
             read = node.inputs[:1] if node.kind == "CastLike" else tuple(read_names(proto))
             outputs = [name for name in node.outputs if name]
             if varying.intersection(read):
@@ -126,20 +143,22 @@ class GraphFacts:
                 self.e.adopt(name, value, weights.get(name, frozenset()))
 
     def format(self, name: str) -> np.dtype[Any] | None:
-        """The number format of a tensor; None for one of whole numbers or truth values."""
+        """The floating-point format of a tensor; None for whole numbers and truth values."""
         return self._formats.get(name)
 
     def cast(self, bundle: Bundle, own: np.dtype[np.floating], to: np.dtype[np.floating]) -> Bundle:
-        """A bundle of one format in another."""
+        """Casts a bundle from the format ``own`` to the format ``to``."""
         if own == to:
             return bundle
         kind = helper.np_dtype_to_tensor_dtype(to)
-        return bundle.renamed(self.e.op("Cast", bundle.name, to=kind))
+        return bundle.with_tensor(self.e.op("Cast", bundle.name, to=kind))
 
     def shape(self, name: str) -> Shape:
-        """The shape of a tensor; raises ModelError where it is not known."""
+        """The shape of a tensor; raises ModelError where it is unknown."""
         if name not in self._shapes:
-            raise ModelError(f"the shape of tensor '{name}' changes in an unknown way")
+            raise ModelError(
+                f"the shape of tensor '{printable(name)}' depends on the events in an unknown way"
+            )
         return self._shapes[name]
 
     def floor(self, name: str) -> float | None:
@@ -150,12 +169,12 @@ class GraphFacts:
         return 0.0 if node is not None and node.kind in FLAT_AT_ZERO else None
 
     def value(self, name: str) -> npt.NDArray[Any] | None:
-        """The value of a tensor that is the same for all data, None for others."""
+        """The value of a tensor that is the same for all data; None for any other tensor."""
         value: npt.NDArray[Any] | None = self.e.constants.get(name)
         return value
 
-    def repeated(self, bundle: Bundle) -> Bundle:
-        """Tiles a bundle along its events."""
+    def repeat_events(self, bundle: Bundle) -> Bundle:
+        """Repeats a bundle that is the same for all events, once for each of them."""
         if bundle.varies:
             return bundle
         e = self.e

@@ -1,7 +1,7 @@
-"""Which events lie on a joint: where the pieces of an operator meet, exactly.
+"""Marks the events that lie on a joint: exactly where two pieces of an operator meet.
 
-Operators that only choose between branches are looked at, too: an Equal in front of a Where is
-where the pieces meet.
+Operators that only choose between branches count, too: the pieces of a Where meet where its
+condition, an Equal or Less, changes.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ JOINT_EVENTS = "onnxtaylor/joints"
 
 
 def joint_events(facts: GraphFacts) -> bool:
-    """Writes ``JOINT_EVENTS`` (N, 1), float32 and more than 0 for events on a joint.
+    """Writes ``JOINT_EVENTS`` (N, 1), float32, greater than 0 for events on a joint.
 
-    Returns False, and writes nothing, where no operator between features and responses has one.
+    Returns False, and writes nothing, if no operator that depends on the features has a joint.
     """
     e = facts.e
     parts: list[str] = []  # (N, 1), float32
@@ -38,10 +38,10 @@ def joint_events(facts: GraphFacts) -> bool:
         reached.update(node.outputs)
         kind = facts.format(node.inputs[0])
         if node.kind not in JOINTS or kind is None:
-            continue  # whole numbers and truth values are pieces already
-        found, distance = _flagged(facts, node, JOINTS[node.kind])
-        if found:
-            (distances.setdefault(kind, []) if distance else parts).append(found)
+            continue  # whole numbers and truth values never lie on the border of a piece
+        name, distance = _flag_events(facts, node, JOINTS[node.kind])
+        if name:
+            (distances.setdefault(kind, []) if distance else parts).append(name)
     for kind, names in distances.items():
         least = e.op("Min", *names) if len(names) > 1 else names[0]
         parts.append(
@@ -53,10 +53,12 @@ def joint_events(facts: GraphFacts) -> bool:
     return bool(parts)
 
 
-def _flagged(facts: GraphFacts, node: Node, test: JointTest) -> tuple[str, bool]:
-    """Which events a test flags, (N, 1), or how far they are from a joint, and which of the two;
-    "" for none. All events are flagged where the node's form is unknown to the test: to look at
-    both sides is right at any event.
+def _flag_events(facts: GraphFacts, node: Node, test: JointTest) -> tuple[str, bool]:
+    """Writes a node's test for each event; returns its name, and whether it is a distance.
+
+    The tensor (N, 1) holds flags, or distances from a joint; the name is "" if the node has no
+    joint. Where the test does not know the form of the node, all events are flagged: to evaluate
+    both sides is right at any event, it only takes longer.
     """
     try:
         flags = test(facts, node)
@@ -64,14 +66,15 @@ def _flagged(facts: GraphFacts, node: Node, test: JointTest) -> tuple[str, bool]
         return _all_events(facts), False
     if flags is None or batch_axis(flags.shape) is None:
         return "", False
-    found = {facts.outside[n] for n in (*node.inputs, *node.outputs) if n in facts.outside}
-    if len(found) > 1 or UNKNOWN in found:
+    names = (*node.inputs, *node.outputs)
+    blocks = {facts.event_blocks[n] for n in names if n in facts.event_blocks}
+    if len(blocks) > 1 or UNKNOWN in blocks:
         return _all_events(facts), False
-    return _by_event(facts, flags, found.pop() if found else 1), flags.distance
+    return _by_event(facts, flags, blocks.pop() if blocks else 1), flags.distance
 
 
 def _all_events(facts: GraphFacts) -> str:
-    """A flag for every event, (N, 1): which ones lie on a joint cannot be told."""
+    """Flags all events, (N, 1)."""
     e = facts.e
     shape = e.op("Concat", _count(facts), e.constant([1]), axis=0)
     return e.op("Expand", e.constant(1.0, "f4"), shape)
@@ -83,11 +86,10 @@ def _count(facts: GraphFacts) -> str:
     return e.op("Gather", e.op("Shape", facts.function.feed), e.constant([0]), axis=0)
 
 
-def _by_event(facts: GraphFacts, flags: Flags, outside: int) -> str:
-    """The largest flag of each event, or the smallest distance, (N, 1).
+def _by_event(facts: GraphFacts, flags: Flags, blocks: int) -> str:
+    """The largest flag of each event, or its smallest distance, (N, 1).
 
-    Of an axis m·N, the m rows of an event lie together, or ``outside`` parts of them do, each with
-    all events (see ``order``).
+    An axis m·N consists of ``blocks`` blocks, each with all events (see ``order``).
     """
     e, axis, rank = facts.e, batch_axis(flags.shape), len(flags.shape)
     assert axis is not None
@@ -98,6 +100,6 @@ def _by_event(facts: GraphFacts, flags: Flags, outside: int) -> str:
     if axis:
         order = [axis, *(k for k in range(rank) if k != axis)]
         name = e.op("Transpose", name, perm=order)
-    shape = e.op("Concat", e.constant([outside]), _count(facts), e.constant([-1]), axis=0)
+    shape = e.op("Concat", e.constant([blocks]), _count(facts), e.constant([-1]), axis=0)
     most = e.op(kind, e.op("Reshape", name, shape), e.constant([0, 2]), keepdims=0)
     return e.op("Unsqueeze", most, e.constant([1]))

@@ -1,9 +1,9 @@
-"""Where coefficients lie in the tensors that a derivative graph computes.
+"""Pieces: tensors of a derivative graph, and the places of the coefficients in them.
 
-Matrix products leave coefficients in another order than ``MultiIndices`` has, and the second
-derivatives in several summands. A piece is one such tensor, with the runs by which it is read:
+Matrix products yield coefficients in another order than ``MultiIndices`` has, and second
+derivatives in several summands. A piece is one such tensor with the runs by which it is read: a run
 (slot, place, step, length) adds the numbers at place, place + step, … to the coefficients slot,
-slot + 1, …. Pieces that together give every coefficient once form a cover; covers are added.
+slot + 1, …. Pieces that together have every coefficient once form a cover; covers are added.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import numpy.typing as npt
 
 from onnxtaylor.rules.emit import Emitter
 
-__all__ = ["Cover", "Piece", "gathered", "runs"]
+__all__ = ["Cover", "Piece", "gather_pieces", "runs"]
 
 Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """The tensor ``name`` with ``size`` numbers per response, and its ``runs`` (R, 4) as above.
+    """A tensor with ``size`` numbers per response, and the ``runs`` (R, 4) by which it is read.
 
-    Its shape is (N, C, size) or (N, C·b, m) with b·m the size; 1 for N where it does not vary from
+    Its shape is (N, C, size), or (N, C·b, m) with b·m = size. N is 1 unless it ``varies`` from
     event to event.
     """
 
@@ -36,7 +36,7 @@ class Piece:
 
     @property
     def slots(self) -> set[int]:
-        """The coefficients that it has a part of."""
+        """The coefficients to which the piece contributes."""
         return {slot + k for slot, _, _, length in self.runs.tolist() for k in range(length)}
 
 
@@ -44,7 +44,7 @@ Cover = tuple[Piece, ...]
 
 
 def runs(slots: Integers, places: Integers, step: int = 1) -> Integers:
-    """The fewest runs of one step that read ``places`` into ``slots``, shape (R, 4).
+    """The fewest runs (R, 4) with a given step that read ``places`` (K,) into ``slots`` (K,).
 
     >>> runs(np.array([4, 5, 6]), np.array([0, 1, 5])).tolist()
     [[4, 0, 1, 2], [6, 5, 1, 1]]
@@ -58,22 +58,23 @@ def runs(slots: Integers, places: Integers, step: int = 1) -> Integers:
     return np.stack(table, axis=1).astype(np.int64)
 
 
-def gathered(e: Emitter, covers: Sequence[Cover], slots: Integers, responses: int) -> str:
-    """The sum of covers as one tensor (N or 1, C, K) with the coefficients of K ``slots``."""
+def gather_pieces(e: Emitter, covers: Sequence[Cover], slots: Integers, responses: int) -> str:
+    """Adds covers; returns the name of a tensor (N or 1, C, K) with the coefficients ``slots``."""
     total = ""
     for cover in covers:
-        whole = _gathered(e, cover, slots, responses)
+        whole = _gather_cover(e, cover, slots, responses)
         total = e.op("Add", total, whole) if total else whole
     return total
 
 
-def _gathered(e: Emitter, cover: Cover, slots: Integers, responses: int) -> str:
+def _gather_cover(e: Emitter, cover: Cover, slots: Integers, responses: int) -> str:
+    """Joins the pieces of a cover and gathers the coefficients in their order."""
     place_of = dict.fromkeys(slots.tolist(), 0)
     names, start = [], 0
     for piece in cover:
         for slot, place, step, length in piece.runs.tolist():
-            found = range(start + place, start + place + step * length, step)
-            place_of.update(zip(range(slot, slot + length), found, strict=True))
+            numbers = range(start + place, start + place + step * length, step)
+            place_of.update(zip(range(slot, slot + length), numbers, strict=True))
         names.append(e.op("Reshape", piece.name, e.constant([0, responses, piece.size])))
         start += piece.size
     name = e.op("Concat", *names, axis=2) if len(names) > 1 else names[0]

@@ -1,7 +1,7 @@
-"""Whether the slope of an operator may be infinite, or no number, on the way to a response.
+"""Decides whether the slope of an operator may be infinite or NaN between features and responses.
 
-Then products of derivatives need strong zeros (``rules.strong``), which cost time: x/√(σ² + ε) of a
-layer normalization has a root, but of a number that is never 0.
+Then products of derivatives need strong zeros (``rules.strong``), which take time. They are not
+needed for a layer normalization, x/√(σ² + ε): it has a root, but of a number that is never 0.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from onnxtaylor.rules.rule import Node
 
 __all__ = ["has_singular_slopes"]
 
-BOUNDED = frozenset({"Asin", "Acos", "Acosh", "Atanh"})  # their slopes are infinite at an end
-UNDERFLOWING = frozenset({"Exp", "Sigmoid", "Softmax", "Softplus"})  # positive, and 0 far away
+BOUNDED = frozenset({"Asin", "Acos", "Acosh", "Atanh"})  # slopes infinite at an end of the domain
+UNDERFLOWING = frozenset({"Exp", "Sigmoid", "Softmax", "Softplus"})  # positive, but 0 far away
 CHOOSING = frozenset({"Where", "Max", "Min", "Clip"})
+# operators that preserve a sign that all elements of their input share
 KEEPING = MOVING | {
     *("Expand", "Tile", "Cast", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin")
 }
-DEPTH = 64  # nodes that are followed back
+DEPTH = 64  # nodes that are followed back to determine a sign
 
 
 def has_singular_slopes(facts: GraphFacts) -> bool:
-    """Whether any node has a slope that no look at its inputs shows to be finite."""
+    """Whether any node has a slope that is not proved to be finite by the signs of its inputs."""
     makers = {name: node for node in facts.nodes for name in node.outputs if name}
     choosing = any(node.kind in CHOOSING for node in facts.nodes)
     signs = _Signs(facts, makers, choosing)
@@ -33,9 +34,10 @@ def has_singular_slopes(facts: GraphFacts) -> bool:
 
 
 def _is_singular(facts: GraphFacts, node: Node, signs: _Signs, choosing: bool) -> bool:
+    """Whether the slope of one node may be infinite or NaN."""
     if node.kind in BOUNDED:
         return True
-    if node.kind == "Exp":  # where it overflows another branch may be taken
+    if node.kind == "Exp":  # it may overflow in a branch that is not chosen
         return choosing
     if node.kind in ("Sqrt", "Log", "Reciprocal"):
         return not signs.positive(node.inputs[0])
@@ -49,10 +51,11 @@ def _is_singular(facts: GraphFacts, node: Node, signs: _Signs, choosing: bool) -
 
 
 class _Signs:
-    """Which tensors are above 0, or not below it, by the operators that make them.
+    """Signs of tensors, from the operators that compute them.
 
-    In a graph that chooses between branches a number may be far from all that training knows, such
-    as the sentinel −999, where an exponential or sigmoid is exactly 0.
+    A graph that chooses between branches may be fed numbers far from the training data, such as
+    −999 for a missing value, where an exponential or a sigmoid is exactly 0. There, these do not
+    count as positive.
     """
 
     def __init__(self, facts: GraphFacts, makers: Mapping[str, Node], choosing: bool) -> None:
@@ -70,7 +73,7 @@ class _Signs:
         if node.kind in self._above:
             return True
         if node.kind == "Cast" and self._facts.format(name) is None:
-            return False  # cut to a whole number it may be 0
+            return False  # cutting to a whole number may give 0
         if node.kind in ("Add", "Max", "Sum"):
             some = any(self.positive(i, depth - 1) for i in node.inputs)
             return some and (node.kind == "Max" or self._all_not_below(node.inputs, depth))

@@ -1,14 +1,15 @@
-"""A derivative graph that keeps its coefficients: only sums over the batch leave it.
+"""A derivative graph whose outputs are sums over the batch, not the coefficients themselves.
 
-With the weights W (G, N) of G groups, zero for events of other groups, all sums over a batch are
-matrix products with the coefficients T (N, D):
+Let W (G, N) be the weights of the events in G groups, 0 for events of other groups. All sums over
+a batch are matrix products with the coefficients T (N, D):
 
     W·abs(T)    W·T    W·T²    m = W²·abs(T) / Σw²    M = Σ w² (abs(t) − m)²
 
-and with Poisson counts n (N, R) those of the bootstrap's replicates, Σ w n abs(t), shape (G, R, D).
-The squares are taken about abs(t) of the group's first event, as the kernel ``moments`` does, so
-that nearly constant coefficients lose no digits. T is in float64 before anything is added, so the
-sums are those of the kernels to round-off.
+With Poisson counts n (N, R), the sums of the bootstrap's replicates are Σ w n abs(t), (G, R, D).
+
+The squares are taken about abs(t) of the group's first event, as in the kernel ``moments``, so that
+nearly constant coefficients lose no digits. T is cast to float64 before anything is added, so the
+sums agree with those of the kernels up to round-off.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from onnx import TensorProto, helper
 
 from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph
 from onnxtaylor.compiler.joints import JOINT_EVENTS
-from onnxtaylor.compiler.pieces import Cover, Piece, gathered, runs
+from onnxtaylor.compiler.pieces import Cover, Piece, gather_pieces, runs
 from onnxtaylor.rules.emit import Emitter
 from onnxtaylor.rules.versions import operator_set
 
@@ -34,30 +35,30 @@ __all__ = [
     "MOMENTS",
     "REPLICATES",
     "WEIGHTS",
-    "is_own",
+    "is_reserved",
     "loose_pieces",
     "sums_graph",
 ]
 
-SUMS = "onnxtaylor/sums"  # what the names of all other tensors begin with
+SUMS = "onnxtaylor/sums"  # beginning of the names of all tensors that have no fixed name
 WEIGHTS, GROUPS = "onnxtaylor/weights", "onnxtaylor/groups"
 FIRST, COUNTS = "onnxtaylor/first", "onnxtaylor/counts"
 MOMENTS, REPLICATES = "onnxtaylor/moments", "onnxtaylor/replicates"
 
 DOUBLE = TensorProto.DOUBLE
 
-OWN = frozenset({TERMS, WEIGHTS, GROUPS, FIRST, COUNTS, MOMENTS, REPLICATES, JOINT_EVENTS})
+RESERVED = frozenset({TERMS, WEIGHTS, GROUPS, FIRST, COUNTS, MOMENTS, REPLICATES, JOINT_EVENTS})
 
 
-def is_own(name: str) -> bool:
-    """Whether a derivative graph, or one of sums, has a tensor of this name for itself."""
-    return name in OWN or name.startswith(f"{SUMS}/")
+def is_reserved(name: str) -> bool:
+    """Whether a name is reserved for tensors of derivative graphs and graphs of sums."""
+    return name in RESERVED or name.startswith(f"{SUMS}/")
 
 
 def loose_pieces(graph: DerivativeGraph) -> tuple[Cover, npt.NDArray[np.float64]]:
-    """The tensors that hold the coefficients, and what those are still to be multiplied by (K,).
+    """The tensors that hold the coefficients, and factors (K,) by which to multiply these.
 
-    What a graph leaves loose, it leaves without 1/α! too.
+    The factors are 1/α! for a loose graph, whose tensors hold derivatives, and 1 otherwise.
     """
     if graph.pieces:
         return graph.pieces, graph.indices.inverse_factorials
@@ -66,14 +67,30 @@ def loose_pieces(graph: DerivativeGraph) -> tuple[Cover, npt.NDArray[np.float64]
 
 
 def sums_graph(graph: DerivativeGraph, *, groups: int, replicates: int = 0) -> onnx.ModelProto:
-    """A model with the outputs response (N, C), ``MOMENTS`` (5, G, D) and, with replicates,
-    ``REPLICATES`` (G, R, D), where D = C·K runs over responses, then coefficients.
+    """The model that computes the sums of a batch.
 
-    Beside the features it takes ``WEIGHTS`` (G, N) float64; ``GROUPS`` (N,) int64, each event's
-    group; ``FIRST`` (G,) int64, the first event of each group, any for a group without events; and
-    ``COUNTS`` (N, R) uint8. The five rows of moments are those named above; of a group whose Σw² is
-    0 the last two mean nothing. Numbers that are not finite make sums that are not. A graph that
-    says which events lie on a joint goes on to do so.
+    Its inputs beside the features:
+
+    ==========  ==============  ================================================================
+    WEIGHTS     (G, N) float64  weights, 0 for events of other groups
+    GROUPS      (N,) int64      group of each event
+    FIRST       (G,) int64      number of each group's first event; any event for an empty group
+    COUNTS      (N, R) uint8    Poisson counts of the replicates, if there are any
+    ==========  ==============  ================================================================
+
+    Parameters
+    ----------
+    graph
+        The coefficients.
+    groups, replicates
+        Numbers G and R.
+
+    Returns
+    -------
+    A model with the outputs response (N, C), ``MOMENTS`` (5, G, D), the five sums above, with
+    replicates ``REPLICATES`` (G, R, D), and ``JOINT_EVENTS`` if the graph has it. D = C·K runs over
+    responses, then coefficients. The last two moments of a group with Σw² = 0 have no meaning. One
+    coefficient that is not finite makes the sums of its column not finite.
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(graph.proto)
@@ -90,16 +107,16 @@ def sums_graph(graph: DerivativeGraph, *, groups: int, replicates: int = 0) -> o
         helper.make_tensor_value_info(GROUPS, TensorProto.INT64, ["N"]),
         helper.make_tensor_value_info(FIRST, TensorProto.INT64, [groups]),
     ]
-    found = [helper.make_tensor_value_info(MOMENTS, DOUBLE, [5, groups, size])]
+    sums = [helper.make_tensor_value_info(MOMENTS, DOUBLE, [5, groups, size])]
     if replicates:
         _output(e, REPLICATES, _replicates(e, absolute))
         inputs.append(helper.make_tensor_value_info(COUNTS, TensorProto.UINT8, ["N", replicates]))
-        found.append(helper.make_tensor_value_info(REPLICATES, DOUBLE, [groups, replicates, size]))
+        sums.append(helper.make_tensor_value_info(REPLICATES, DOUBLE, [groups, replicates, size]))
 
     flags = [info for info in proto.graph.output if info.name == JOINT_EVENTS]
     kept = [info.__class__.FromString(info.SerializeToString()) for info in (response, *flags)]
     del proto.graph.output[:]
-    proto.graph.output.extend([*kept, *found])
+    proto.graph.output.extend([*kept, *sums])
     proto.graph.input.extend(inputs)
     proto.graph.node.extend(e.nodes)
     read = {name for node in e.nodes for name in node.input}
@@ -118,13 +135,13 @@ def _terms(e: Emitter, graph: DerivativeGraph, response: onnx.ValueInfoProto, ou
     orders, parts = graph.indices.orders, []
     for order in np.unique(orders):
         own = [p for p in pieces if len(p.runs) and orders[p.runs[0, 0]] == order]
-        parts.append(gathered(e, _covers(own), np.flatnonzero(orders == order), outputs))
+        parts.append(gather_pieces(e, _covers(own), np.flatnonzero(orders == order), outputs))
     terms = e.op("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
     return terms if (factors == 1.0).all() else e.op("Mul", terms, e.constant(factors))
 
 
 def _covers(pieces: Sequence[Piece]) -> list[Cover]:
-    """Pieces that follow one another, cut into covers: a slot comes once in each."""
+    """Splits a sequence of pieces into covers: in each, a coefficient occurs at most once."""
     covers: list[list[Piece]] = []
     seen: set[int] = set()
     for piece in pieces:
@@ -144,7 +161,7 @@ def _moments(e: Emitter, terms: str, absolute: str) -> str:
     first = e.op("MatMul", squared_weights, gap)
     second = e.op("MatMul", squared_weights, e.op("Mul", gap, gap))
     total = e.op("ReduceSum", squared_weights, e.constant([1]), keepdims=1)
-    # a group without events has zeros to divide
+    # Σw² of a group without events is 0: dividing its sums, also 0, by tiny gives 0, not NaN
     total = e.op("Max", total, e.number(np.finfo(np.float64).tiny))
     shift = e.op("Div", first, total)
     spread = e.op("Sub", second, e.op("Mul", shift, first))
@@ -159,11 +176,12 @@ def _moments(e: Emitter, terms: str, absolute: str) -> str:
 
 
 def _replicates(e: Emitter, absolute: str) -> str:
-    """Σ w n abs(t) of every group and replicate (G, R, D)."""
+    """Σ w n abs(t) for every group and replicate, (G, R, D)."""
     counts = e.op("Transpose", e.op("Cast", COUNTS, to=DOUBLE), perm=[1, 0])
     drawn = e.op("Mul", e.op("Unsqueeze", WEIGHTS, e.constant([1])), counts)
     return e.op("MatMul", drawn, absolute)
 
 
 def _output(e: Emitter, name: str, value: str) -> None:
+    """Gives a tensor the name of an output."""
     e.nodes.append(helper.make_node("Identity", [value], [name], name=name))

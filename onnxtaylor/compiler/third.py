@@ -1,15 +1,15 @@
-"""Third order: the derivative graph is an ordinary graph, so it is differentiated again.
+"""Third order: differentiates the graph of the Jacobian once more, up to second order.
 
 With g_ci = ∂f_c/∂x_i as responses of the Jacobian graph, the second-order coefficients of g are
 
     s_ci,jk = ∂³f_c/∂x_i∂x_j∂x_k, halved where j = k,
 
-and for every triple, whichever of its features is taken as i and the others as j ≤ k,
+and for every triple, with any of its features taken as i and the other two as j ≤ k,
 
     t_ijk = (1/α!) ∂³f_c/∂x_i∂x_j∂x_k = s_ci,jk · β!/α!      β = (j, k), α = (i, j, k).
 
-A response of the Jacobian graph costs as much as one of f does at second order. So there are only
-as many i as it takes to have one of them in each triple that is asked for: n for all triples.
+Each i costs as much as a response of f does at second order. So only a few features are taken as i,
+such that each triple that is asked for has one of them: n features for all triples.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph, MissingRuleError
+from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph
 from onnxtaylor.compiler.joints import JOINT_EVENTS
+from onnxtaylor.compiler.path import MissingRuleError
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.rename import rename_tensors, unused_stem
 from onnxtaylor.indices import MultiIndices
@@ -35,8 +36,10 @@ Alpha = tuple[int, ...]
 
 
 class Compile(Protocol):
-    """Compiles coefficients up to second order; ``keep`` are tensors that nothing reads. With
-    ``joints`` the graph says which events lie on one.
+    """A function that compiles coefficients up to second order.
+
+    ``keep`` are tensors to compute although nothing reads them. With ``joints`` the graph marks the
+    events that lie on a joint.
     """
 
     def __call__(
@@ -48,11 +51,25 @@ class Compile(Protocol):
 def third_order(
     function: GraphFunction, indices: MultiIndices, compiled: Compile, *, joints: bool = False
 ) -> DerivativeGraph:
-    """The graph of t_α(x) for all α of ``indices``, of which some have third order.
+    """The graph of t_α(x) for all α of ``indices``, some of which have third order.
 
-    ``compiled`` makes graphs up to second order, and its errors are passed on. With ``joints`` the
-    graph says which events lie on one. Raises MissingRuleError where an operator of the model or of
-    its Jacobian graph has no rule.
+    Parameters
+    ----------
+    function
+        The original graph.
+    indices
+        The coefficients.
+    compiled
+        Compiles coefficients up to second order.
+    joints
+        Whether the graph marks the events that lie on a joint.
+
+    Raises
+    ------
+    MissingRuleError
+        An operator of the model, or of its Jacobian's graph, has no rule.
+    ModelError
+        A rule cannot differentiate a node.
     """
     plan, stem = _plan(indices), unused_stem(function.proto.graph, "third")
     lower, low = function, f"{stem}/low"
@@ -75,9 +92,10 @@ def third_order(
 
 @dataclass(frozen=True)
 class _Plan:
-    """``low``: the α up to second order. ``rows`` and ``pairs``: the i and (j, k) of triples.
+    """The steps to all coefficients.
 
-    For each triple ``places`` has the numbers of its row and pair, ``factors`` has β!/α!.
+    ``low`` has the α up to second order, ``rows`` the features i, ``pairs`` the (j, k). For each
+    triple, ``places`` has the numbers of its row and its pair, ``factors`` has β!/α!.
     """
 
     low: list[Alpha]
@@ -88,6 +106,7 @@ class _Plan:
 
 
 def _plan(indices: MultiIndices) -> _Plan:
+    """Splits each triple into a row i and a pair (j, k)."""
     triples = [alpha for alpha in indices.tuples() if len(alpha) == 3]
     rows = _covering(triples)
     split = []
@@ -109,29 +128,33 @@ def _plan(indices: MultiIndices) -> _Plan:
 
 
 def _covering(triples: Sequence[Alpha]) -> list[int]:
-    """A few features of which every triple has at least one: the most frequent one first."""
-    found, waiting = [], list(triples)
+    """A small set of features that has at least one of every triple.
+
+    The feature that occurs most often is taken first (greedy set cover).
+    """
+    chosen, waiting = [], list(triples)
     while waiting:
         frequent = Counter(i for alpha in waiting for i in set(alpha))
         best = max(sorted(frequent), key=frequent.__getitem__)
-        found.append(best)
+        chosen.append(best)
         waiting = [alpha for alpha in waiting if best not in alpha]
-    return sorted(found)
+    return sorted(chosen)
 
 
 def _without_terms(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
-    """A derivative graph with the response alone; its coefficients are called ``name``."""
-    found = onnx.ModelProto()
-    found.CopyFrom(proto)
-    rename_tensors(found.graph, {TERMS: name})  # the next graph has coefficients of its own
-    del found.graph.output[1:]
-    return found
+    """A derivative graph with the response as its only output; TERMS is renamed to ``name``."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    # the graph that is compiled from this one needs the name TERMS for its own coefficients
+    rename_tensors(copy.graph, {TERMS: name})
+    del copy.graph.output[1:]
+    return copy
 
 
 def _as_responses(proto: onnx.ModelProto, rows: int, stem: str) -> onnx.ModelProto:
-    """A Jacobian graph whose terms (N, C, rows) are C·rows responses."""
-    found = _without_terms(proto, f"{stem}/first")
-    graph = found.graph
+    """A Jacobian graph whose coefficients (N, C, rows) are C·rows responses."""
+    copy = _without_terms(proto, f"{stem}/first")
+    graph = copy.graph
     info = graph.output[0].type.tensor_type
     width = int(info.shape.dim[1].dim_value) * rows
     shape = numpy_helper.from_array(np.array([-1, width]), f"{stem}/shape")
@@ -140,15 +163,15 @@ def _as_responses(proto: onnx.ModelProto, rows: int, stem: str) -> onnx.ModelPro
     graph.node.append(helper.make_node("Reshape", [f"{stem}/first", shape.name], [name], name=name))
     del graph.output[:]
     graph.output.append(helper.make_tensor_value_info(name, info.elem_type, ["N", width]))
-    return found
+    return copy
 
 
 def _collected(
     proto: onnx.ModelProto, response: onnx.ValueInfoProto, plan: _Plan, stem: str
 ) -> onnx.ModelProto:
-    """Picks the t_ijk out of the graph of s_ci,jk, (N, C·rows, pairs), and joins the lower ones."""
-    found = _without_terms(proto, f"{stem}/second")
-    graph, info = found.graph, response.type.tensor_type
+    """Gathers the t_ijk from the s_ci,jk (N, C·rows, pairs), and joins the lower orders."""
+    copy = _without_terms(proto, f"{stem}/second")
+    graph, info = copy.graph, response.type.tensor_type
     responses, pairs = int(info.shape.dim[1].dim_value), len(plan.pairs)
     dtype = helper.tensor_dtype_to_np_dtype(info.elem_type)
     constants = {
@@ -178,4 +201,4 @@ def _collected(
     if flagged:
         flags = helper.make_tensor_value_info(JOINT_EVENTS, onnx.TensorProto.FLOAT, ["N", 1])
         graph.output.append(flags)
-    return found
+    return copy

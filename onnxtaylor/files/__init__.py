@@ -1,5 +1,5 @@
-"""Files: what they are, and how they are written.
+"""Recognizes and writes files.
 
-``recognize``  what a file is, by its first bytes
-``whole``      files that are written whole or not at all
+``recognize``  the kind of a file, from its first bytes
+``whole``      writes a file whole or not at all; time of writing
 """

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: so that a message can name it for what it is."""
+"""Recognizes the kind of a file from its first bytes, so that a message can name it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEAD_BYTES = 512
 
 LFS = "a Git LFS pointer, not the file itself: fetch it with git lfs pull"
 
-# first bytes, in the order in which they are tried, and what to do about such a file
+# first bytes, in the order in which they are tried, with the kind of file and the way out
 MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs.github.com/spec/", LFS),
     (b"version https://hawser.github.com/spec/", LFS),
@@ -37,7 +37,7 @@ PAGES = (b"<!doctype html", b"<html", b"<?xml")
 
 
 def head_of(path: Path) -> bytes:
-    """The first bytes of a file, none of what is no plain file or cannot be read."""
+    """Reads the first bytes of a file; none if it is not a regular file or cannot be read."""
     try:
         if not path.is_file():
             return b""
@@ -48,7 +48,12 @@ def head_of(path: Path) -> bytes:
 
 
 def kind_of(head: bytes) -> str | None:
-    """What begins with these bytes, behind "it is"; None for what is not recognized.
+    """The kind of a file, to follow "it is" in a message; None if it is not recognized.
+
+    Parameters
+    ----------
+    head
+        The first bytes of the file, up to ``HEAD_BYTES``.
 
     >>> kind_of(b"root\\0\\0..."), kind_of(b"pt,eta\\n")
     ('a ROOT file', None)
@@ -75,7 +80,7 @@ def kind_of(head: bytes) -> str | None:
 
 
 def _archive(head: bytes) -> str:
-    """A zip archive, by its first member."""
+    """The kind of a zip archive, from the name of its first member."""
     name = head[30 : 30 + int.from_bytes(head[26:28], "little")]
     if name.endswith(b".npy"):
         return "an archive of NumPy arrays (.npz)"

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and say when."""
+"""Writes files whole or not at all; gives the time of writing."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ __all__ = ["moment", "write_whole"]
 
 
 def moment() -> datetime:
-    """Now, or the time of SOURCE_DATE_EPOCH, in UTC; empty, that is as good as not set.
+    """The time to write into a file, in UTC: now, or that of SOURCE_DATE_EPOCH if it is set.
 
-    Source: https://reproducible-builds.org/specs/source-date-epoch/. Raises OptionError where it is
-    no time.
+    Source: https://reproducible-builds.org/specs/source-date-epoch/
+
+    Raises
+    ------
+    OptionError
+        SOURCE_DATE_EPOCH is not a number of seconds.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if not epoch:
@@ -26,27 +30,37 @@ def moment() -> datetime:
         return datetime.fromtimestamp(int(epoch), UTC)
     except (ValueError, OverflowError, OSError):
         raise OptionError(
-            f"SOURCE_DATE_EPOCH '{printable(epoch)}': it must be the seconds since 1970"
+            f"SOURCE_DATE_EPOCH must be the seconds since 1970, got '{printable(epoch)}'"
         ) from None
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Writes a file whole or not at all: into a temporary file beside it, then renamed.
+    """Writes a file whole or not at all: a temporary file beside it is written, then renamed.
 
-    Raises ResultError where the folder is missing or not writable.
+    Parameters
+    ----------
+    path
+        The file; if it exists, it is replaced.
+    content
+        All its bytes.
+
+    Raises
+    ------
+    ResultError
+        The folder is missing or not writable, or the disk is full.
     """
     target = Path(path)
     temporary = None
     try:
         if target.is_dir():
             raise IsADirectoryError("it is a directory")
-        if target.exists() and not target.is_file():  # /dev/stdout, a pipe: never replace those
+        if target.exists() and not target.is_file():  # /dev/stdout or a pipe must not be replaced
             target.write_bytes(content)
             return
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
-        # mkstemp makes the file private; a result is as readable as any other new file
+        # mkstemp makes the file private; a result is to be as readable as any other new file
         mask = os.umask(0)
         os.umask(mask)
         Path(temporary).chmod(0o666 & ~mask)

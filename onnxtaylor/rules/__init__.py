@@ -1,17 +1,22 @@
-"""What each operator's derivative is: mathematics only.
+"""Derivatives of the operators: mathematics only.
 
-``verbs``        constant, elementwise, binary, linear: what most rules are made with
+To write a rule:
+
+``rule``         the protocol of a rule, and the table ``RULES`` of all operators
+``verbs``        constant, elementwise, binary, linear: most rules are one of these
+``bundle``       tangents and adjoints of a tensor, and how they broadcast
+``contraction``  sums of products of tensors
+``emit``         writes ONNX nodes; ``strong`` writes products in which 0 · ∞ = 0
+``versions``     the versions of an operator that its rule serves
+``joints``       the points at which the pieces of an operator meet
+
+The rules themselves:
+
 ``elementwise``  ``activations``  ``piecewise``  ``arithmetic``  ``products``  ``softmax``
 ``reductions``   ``convolution``  ``separable``  ``extremes``  ``normalization``  ``einsum``
 ``structure``    ``joins``  ``places``  ``gathering``  ``selection``: operators that move and
                  join elements
 ``steps``        operators that vary in steps or not at all
-``joints``       where the pieces of an operator meet
-``contraction``  sums of products of tensors, which several rules write
-``base``         what a rule is, and the table ``RULES``
-``versions``     which versions of an operator its rule serves
-``bundle``       tangents and adjoints, and how they broadcast
-``emit``         writes nodes; ``strong``: with zeros that no infinity spoils
 """
 
 from onnxtaylor.rules import (

@@ -1,16 +1,16 @@
-"""Activations of networks that act on every element alone, by φ′ and φ″; see ``elementwise``."""
+"""Activation functions y = φ(x), by φ′ and φ″ in terms of x and y; see ``elementwise``."""
 
 from __future__ import annotations
 
 import math
 
 from onnxtaylor.rules.elementwise import (
-    _minus_twice,
-    _one_minus,
-    _power,
-    _scaled,
-    _sigmoid_1,
-    _square,
+    minus_twice,
+    one_minus,
+    power,
+    sigmoid_slope,
+    square,
+    times,
 )
 from onnxtaylor.rules.emit import Emitter
 from onnxtaylor.rules.rule import Node, register
@@ -26,14 +26,14 @@ register(
     "Softplus",  # σ(x), σ(1 − σ)
     elementwise(
         lambda e, n, x, y: e.op("Sigmoid", x),
-        lambda e, n, x, y: _sigmoid_1(e, n, x, e.op("Sigmoid", x)),
+        lambda e, n, x, y: sigmoid_slope(e, n, x, e.op("Sigmoid", x)),
     ),
 )
 
 
 def _softsign_1(e: Emitter, n: Node, x: str, y: str) -> str:
     """1/(1 + |x|)²."""
-    return _square(e, e.op("Reciprocal", e.op("Add", _n(e, 1.0), e.op("Abs", x))))
+    return square(e, e.op("Reciprocal", e.op("Add", _n(e, 1.0), e.op("Abs", x))))
 
 
 register(
@@ -42,26 +42,26 @@ register(
         _softsign_1,
         lambda e, n, x, y: e.op(
             "Mul",
-            _minus_twice(e, e.op("Sign", x)),
-            _power(e, e.op("Add", _n(e, 1.0), e.op("Abs", x)), -3.0),
+            minus_twice(e, e.op("Sign", x)),
+            power(e, e.op("Add", _n(e, 1.0), e.op("Abs", x)), -3.0),
         ),
     ),
 )
 
 
-def _elu_below(e: Emitter, n: Node, x: str, y: str, second: bool) -> str:
-    """α exp(x) below 0: φ = α(exp(x) − 1) there, x above."""
+def _elu_slope(e: Emitter, n: Node, x: str, y: str, second: bool) -> str:
+    """α exp(x) for x < 0, where φ = α (exp(x) − 1); else 1 for φ′ and 0 for φ″, as φ = x."""
     alpha = float(n.get("alpha", 1.0))
-    # exp of what is above 0 is not needed and must not overflow
-    below = _scaled(e, alpha, e.op("Exp", e.op("Min", x, _n(e, 0.0))))
+    # Where evaluates both branches: exp must not overflow where x is large
+    below = times(e, alpha, e.op("Exp", e.op("Min", x, _n(e, 0.0))))
     return e.op("Where", e.op("Less", x, _n(e, 0.0)), below, _n(e, 0.0 if second else 1.0))
 
 
 register(
     "Elu",
     elementwise(
-        lambda e, n, x, y: _elu_below(e, n, x, y, second=False),
-        lambda e, n, x, y: _elu_below(e, n, x, y, second=True),
+        lambda e, n, x, y: _elu_slope(e, n, x, y, second=False),
+        lambda e, n, x, y: _elu_slope(e, n, x, y, second=True),
     ),
 )
 
@@ -69,16 +69,16 @@ register(
 def _swish_1(e: Emitter, n: Node, x: str, y: str) -> str:
     """σ(αx) + α y (1 − σ(αx)), from y = x σ(αx)."""
     alpha = float(n.get("alpha", 1.0))
-    s = e.op("Sigmoid", _scaled(e, alpha, x))
-    return e.op("Add", s, _scaled(e, alpha, e.op("Mul", y, _one_minus(e, s))))
+    s = e.op("Sigmoid", times(e, alpha, x))
+    return e.op("Add", s, times(e, alpha, e.op("Mul", y, one_minus(e, s))))
 
 
 def _swish_2(e: Emitter, n: Node, x: str, y: str) -> str:
     """α σ (1 − σ) (2 + αx (1 − 2σ))."""
     alpha = float(n.get("alpha", 1.0))
-    s = e.op("Sigmoid", _scaled(e, alpha, x))
-    slope = _scaled(e, alpha, _sigmoid_1(e, n, x, s))
-    inner = e.op("Mul", _scaled(e, alpha, x), e.op("Add", _n(e, 1.0), _minus_twice(e, s)))
+    s = e.op("Sigmoid", times(e, alpha, x))
+    slope = times(e, alpha, sigmoid_slope(e, n, x, s))
+    inner = e.op("Mul", times(e, alpha, x), e.op("Add", _n(e, 1.0), minus_twice(e, s)))
     return e.op("Mul", slope, e.op("Add", _n(e, 2.0), inner))
 
 
@@ -86,49 +86,50 @@ register("Swish", elementwise(_swish_1, _swish_2))
 
 
 def _gelu_erf(e: Emitter, x: str) -> tuple[str, str]:
-    """Φ(x) and exp(−x²/2)/√(2π), its slope: y = x Φ."""
-    erf = e.op("Erf", _scaled(e, 1 / math.sqrt(2), x))
-    bell = e.op("Exp", _scaled(e, -0.5, _square(e, x)))
-    total = _scaled(e, 0.5, e.op("Add", _n(e, 1.0), erf))
-    return total, _scaled(e, 1 / math.sqrt(2 * math.pi), bell)
+    """Φ(x) and Φ′(x) = exp(−x²/2)/√(2π), for y = x Φ(x)."""
+    erf = e.op("Erf", times(e, 1 / math.sqrt(2), x))
+    bell = e.op("Exp", times(e, -0.5, square(e, x)))
+    total = times(e, 0.5, e.op("Add", _n(e, 1.0), erf))
+    return total, times(e, 1 / math.sqrt(2 * math.pi), bell)
 
 
 def _gelu_tanh(e: Emitter, x: str) -> tuple[str, str, str, str]:
-    """x, t = tanh u, 1 − t² and u′ with u = √(2/π) (x + 0.044715 x³): y = ½ x (1 + t).
+    """x, t, 1 − t² and u′ for y = ½ x (1 + t), t = tanh u, u = √(2/π) (x + 0.044715 x³).
 
-    x is held where t is ±1 in any format, as 0 · u′ must stay 0.
+    x is limited to ±40, where t is ±1 in every format: else u′ may overflow, and 0 · u′ be NaN.
     """
     root = math.sqrt(2 / math.pi)
     near = e.op("Max", e.op("Min", x, _n(e, SATURATED)), _n(e, -SATURATED))
-    square = _square(e, near)
-    inner = e.op("Add", _n(e, root), _scaled(e, root * 0.044715, square))
+    x2 = square(e, near)
+    inner = e.op("Add", _n(e, root), times(e, root * 0.044715, x2))
     t = e.op("Tanh", e.op("Mul", near, inner))
-    slope = e.op("Add", _n(e, root), _scaled(e, 3 * root * 0.044715, square))
-    return near, t, _one_minus(e, _square(e, t)), slope
+    slope = e.op("Add", _n(e, root), times(e, 3 * root * 0.044715, x2))
+    return near, t, one_minus(e, square(e, t)), slope
 
 
 def _by_tanh(n: Node) -> bool:
+    """Whether Gelu is approximated by tanh."""
     return bool(n.get("approximate", b"none") == b"tanh")
 
 
 def _gelu_1(e: Emitter, n: Node, x: str, y: str) -> str:
-    """Φ + x Φ′; or ½ (1 + t) + ½ x (1 − t²) u′."""
+    """Φ + x Φ′; with tanh, ½ (1 + t) + ½ x (1 − t²) u′."""
     if not _by_tanh(n):
         total, bell = _gelu_erf(e, x)
         return e.op("Add", total, e.op("Mul", x, bell))
     x, t, rest, slope = _gelu_tanh(e, x)
     steep = e.op("Mul", e.op("Mul", x, rest), slope)
-    return _scaled(e, 0.5, e.op("Add", e.op("Add", _n(e, 1.0), t), steep))
+    return times(e, 0.5, e.op("Add", e.op("Add", _n(e, 1.0), t), steep))
 
 
 def _gelu_2(e: Emitter, n: Node, x: str, y: str) -> str:
-    """(2 − x²) Φ′; or (1 − t²) (u′ + ½ x u″ − x t u′²), u″ = 6 · 0.044715 √(2/π) x."""
+    """(2 − x²) Φ′; with tanh, (1 − t²) (u′ + ½ x u″ − x t u′²), u″ = 6 · 0.044715 √(2/π) x."""
     if not _by_tanh(n):
         _, bell = _gelu_erf(e, x)
-        return e.op("Mul", e.op("Sub", _n(e, 2.0), _square(e, x)), bell)
+        return e.op("Mul", e.op("Sub", _n(e, 2.0), square(e, x)), bell)
     x, t, rest, slope = _gelu_tanh(e, x)
-    bent = _scaled(e, 3 * math.sqrt(2 / math.pi) * 0.044715, _square(e, x))
-    turned = e.op("Mul", e.op("Mul", x, t), _square(e, slope))
+    bent = times(e, 3 * math.sqrt(2 / math.pi) * 0.044715, square(e, x))
+    turned = e.op("Mul", e.op("Mul", x, t), square(e, slope))
     return e.op("Mul", rest, e.op("Sub", e.op("Add", slope, bent), turned))
 
 
@@ -136,14 +137,15 @@ register("Gelu", elementwise(_gelu_1, _gelu_2))
 
 
 def _mish(e: Emitter, x: str) -> tuple[str, str, str]:
-    """t, 1 − t² and σ with t = tanh(log(1 + exp x)) = w/(w + 2), w = exp x (exp x + 2): y = x t.
+    """t, 1 − t² and σ(x) for y = x t, t = tanh(log(1 + exp x)).
 
-    1 − t² = 4 (w + 1)/(w + 2)² without cancellation; exp must not overflow, and t is 1 long before.
+    With w = exp x (exp x + 2), t = w/(w + 2) and 1 − t² = 4 (w + 1)/(w + 2)², without cancellation.
+    x is limited to 40 in exp, which must not overflow: t is 1 from there on.
     """
     power = e.op("Exp", e.op("Min", x, _n(e, SATURATED)))
     w = e.op("Mul", power, e.op("Add", power, _n(e, 2.0)))
     below = e.op("Reciprocal", e.op("Add", w, _n(e, 2.0)))
-    rest = _scaled(e, 4.0, e.op("Mul", e.op("Add", w, _n(e, 1.0)), _square(e, below)))
+    rest = times(e, 4.0, e.op("Mul", e.op("Add", w, _n(e, 1.0)), square(e, below)))
     return e.op("Mul", w, below), rest, e.op("Sigmoid", x)
 
 
@@ -156,7 +158,7 @@ def _mish_1(e: Emitter, n: Node, x: str, y: str) -> str:
 def _mish_2(e: Emitter, n: Node, x: str, y: str) -> str:
     """(1 − t²) σ (2 + x (1 − σ − 2 t σ))."""
     t, rest, s = _mish(e, x)
-    inner = e.op("Sub", _one_minus(e, s), _scaled(e, 2.0, e.op("Mul", t, s)))
+    inner = e.op("Sub", one_minus(e, s), times(e, 2.0, e.op("Mul", t, s)))
     bent = e.op("Add", _n(e, 2.0), e.op("Mul", x, inner))
     return e.op("Mul", e.op("Mul", rest, s), bent)
 

@@ -1,4 +1,7 @@
-"""Operators of two inputs, element by element: z = φ(x, y), by their partial derivatives."""
+"""Operators of two inputs, element by element: z = φ(x, y), by their partial derivatives.
+
+A docstring gives the partial derivative that its function writes.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,12 @@ _n = Emitter.number
 
 
 def _minus_one(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
+    """−1."""
     return _n(e, -1.0)
 
 
-register("Add", binary(("same", "same"), kind="linear"))
-register("Sub", binary(("same", _minus_one), kind="linear"))
+register("Add", binary(("one", "one"), kind="linear"))
+register("Sub", binary(("one", _minus_one), kind="linear"))
 register(
     "Mul",
     binary(
@@ -54,7 +58,7 @@ register("Div", binary((_inverse, _div_y), (None, _div_xy, _div_yy), kind="gener
 
 
 def _exponent(e: Emitter, y: str) -> str:
-    """y in the graph's format: an exponent may be a whole number."""
+    """Casts the exponent y to the graph's format: ONNX allows whole numbers as exponents."""
     value = e.constants.get(y)
     if value is None:
         return e.op("Cast", y, to=helper.np_dtype_to_tensor_dtype(e.dtype))
@@ -62,13 +66,16 @@ def _exponent(e: Emitter, y: str) -> str:
 
 
 def _term(e: Emitter, factor: str, x: str, exponent: str) -> str:
-    """factor · x^exponent; 0 for a factor of 0, even where x is 0 and the exponent negative."""
+    """factor · x^exponent, and 0 where the factor is 0.
+
+    For y = 1, y (y−1) x^(y−2) is 0 · x⁻¹: it must be 0 at x = 0, too, not NaN.
+    """
     safe = e.op("Where", e.op("Equal", factor, _n(e, 0.0)), _n(e, 1.0), exponent)
     return e.op("Mul", factor, e.op("Pow", x, safe))
 
 
-def _but_zero(e: Emitter, factor: str, product: str) -> str:
-    """The product, 0 where its factor is 0: there the logarithm beside it may be infinite."""
+def _zero_with(e: Emitter, factor: str, product: str) -> str:
+    """The product, and 0 where its factor is 0, though the logarithm beside it may be infinite."""
     return e.op("Where", e.op("Equal", factor, _n(e, 0.0)), _n(e, 0.0), product)
 
 
@@ -80,7 +87,7 @@ def _pow_x(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
 
 def _pow_y(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
     """z log x."""
-    return _but_zero(e, z, e.op("Mul", z, e.op("Log", x)))
+    return _zero_with(e, z, e.op("Mul", z, e.op("Log", x)))
 
 
 def _pow_xx(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
@@ -95,47 +102,48 @@ def _pow_xy(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
     y = _exponent(e, y)
     inner = e.op("Add", _n(e, 1.0), e.op("Mul", y, e.op("Log", x)))
     power = e.op("Pow", x, e.op("Sub", y, _n(e, 1.0)))
-    return _but_zero(e, power, e.op("Mul", power, inner))
+    return _zero_with(e, power, e.op("Mul", power, inner))
 
 
 def _pow_yy(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
     """z (log x)²."""
     log = e.op("Log", x)
-    return _but_zero(e, z, e.op("Mul", z, e.op("Mul", log, log)))
+    return _zero_with(e, z, e.op("Mul", z, e.op("Mul", log, log)))
 
 
 register("Pow", binary((_pow_x, _pow_y), (_pow_xx, _pow_xy, _pow_yy), kind="general"))
 
 
-def _mask(e: Emitter, first: str, second: str) -> str:
+def _equal(e: Emitter, first: str, second: str) -> str:
+    """1 where both are equal, else 0."""
     return e.op("Where", e.op("Equal", first, second), _n(e, 1.0), _n(e, 0.0))
 
 
 def _chosen_x(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
-    """1 where x is the result."""
-    return _mask(e, z, x)
+    """1 where x is the result, else 0."""
+    return _equal(e, z, x)
 
 
 def _chosen_y(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
-    """1 where x is not the result: a tie goes to x alone."""
-    return e.op("Sub", _n(e, 1.0), _mask(e, z, x))
+    """1 where x is not the result, else 0: in a tie, x alone has the slope 1."""
+    return e.op("Sub", _n(e, 1.0), _equal(e, z, x))
 
 
 register("Max Min", binary((_chosen_x, _chosen_y), kind="piecewise_linear"))
 
 
 def _slope(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
-    """1 from 0 on, the slope y below."""
+    """1 for x ≥ 0, the slope y for x < 0."""
     return e.op("Where", e.op("Less", x, _n(e, 0.0)), y, _n(e, 1.0))
 
 
 def _below(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
-    """x below 0, else 0."""
+    """x for x < 0, else 0."""
     return e.op("Min", x, _n(e, 0.0))
 
 
 def _is_below(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
-    """1 below 0, else 0."""
+    """1 for x < 0, else 0."""
     return e.op("Where", e.op("Less", x, _n(e, 0.0)), _n(e, 1.0), _n(e, 0.0))
 
 
@@ -143,8 +151,8 @@ register("PRelu", binary((_slope, _below), (None, _is_below, None), kind="piecew
 
 
 def _minus_quotient(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
-    """(z − x)/y, minus the whole number of times that y goes into x."""
+    """(z − x)/y: minus the whole number of times that y goes into x."""
     return e.op("Div", e.op("Sub", z, x), y)
 
 
-register("Mod", binary(("same", _minus_quotient), kind="piecewise_linear"))
+register("Mod", binary(("one", _minus_quotient), kind="piecewise_linear"))

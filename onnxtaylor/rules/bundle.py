@@ -1,11 +1,10 @@
-"""Bundles: the tangents or adjoints of one tensor, along a leading axis.
+"""Bundles: all tangents (or all adjoints) of one tensor, along a leading axis.
 
-A tensor of the graph has a shape whose dimensions are known numbers or multiples of the number of
-events N. A dimension is written as d > 0 for the number d, and as −m for m·N.
+A dimension of a tensor of the graph is a known number, written as d > 0, or a multiple m·N of the
+number of events N, written as −m.
 
-A bundle of L tangents (or adjoints) of that tensor has the shape (L, *shape). While it does not
-depend on the event, its events are not repeated: m·N then stands for m, and broadcasting does the
-rest.
+A bundle of L tangents (or adjoints) of a tensor has the shape (L, *shape). A bundle that is the
+same for all events holds them only once: m·N then stands for m, and broadcasting does the rest.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from onnxtaylor.rules.emit import Emitter
 
-__all__ = ["Bundle", "Shape", "batch_axis", "broadcast_shape", "target"]
+__all__ = ["Bundle", "Shape", "batch_axis", "broadcast_shape", "reshape_target"]
 
 Shape = tuple[int, ...]
 
@@ -28,23 +27,23 @@ class Bundle:
     shape: Shape
     varies: bool
 
-    def renamed(self, name: str, shape: Shape | None = None) -> Bundle:
-        """Another tensor of the same lead."""
+    def with_tensor(self, name: str, shape: Shape | None = None) -> Bundle:
+        """The bundle with another tensor, and another shape if one is given; lead as before."""
         return replace(self, name=name, shape=self.shape if shape is None else shape)
 
     @property
-    def target(self) -> list[int]:
-        """What Reshape needs to make this shape: -1 where the events are."""
-        return [self.lead, *target(self.shape, varies=self.varies)]
+    def reshape_target(self) -> list[int]:
+        """The bundle's shape as the target of Reshape, -1 in place of the events."""
+        return [self.lead, *reshape_target(self.shape, varies=self.varies)]
 
 
-def target(shape: Shape, *, varies: bool = True) -> list[int]:
-    """A shape as the target of Reshape: -1 for m·N, or m where events are not repeated."""
+def reshape_target(shape: Shape, *, varies: bool = True) -> list[int]:
+    """A shape as the target of Reshape: -1 for m·N, or m in a bundle that does not vary."""
     return [d if d > 0 else (-1 if varies else -d) for d in shape]
 
 
 def batch_axis(shape: Shape) -> int | None:
-    """The axis along which events lie; None if there is none."""
+    """The axis along which events lie; None if there is none, or more than one."""
     axes = [k for k, d in enumerate(shape) if d < 0]
     return axes[0] if len(axes) == 1 else None
 
@@ -56,8 +55,11 @@ def broadcast_shape(a: Shape, b: Shape) -> Shape:
     return tuple(y if x == 1 else x for x, y in zip(wide_a, wide_b, strict=True))
 
 
-def aligned(e: Emitter, bundle: Bundle, rank: int) -> str:
-    """The bundle with 1s behind its lead, so that elementwise operations broadcast rightly."""
+def align(e: Emitter, bundle: Bundle, rank: int) -> str:
+    """Inserts axes of size 1 behind the lead, so that broadcasting aligns the others on the right.
+
+    Without them a tensor of higher rank would be broadcast against the lead.
+    """
     missing = rank - len(bundle.shape)
     if missing <= 0:
         return bundle.name
@@ -65,21 +67,21 @@ def aligned(e: Emitter, bundle: Bundle, rank: int) -> str:
     return e.op("Unsqueeze", bundle.name, axes)
 
 
-def expanded(e: Emitter, bundle: Bundle, shape: Shape) -> Bundle:
-    """The bundle broadcast to a larger shape."""
+def expand(e: Emitter, bundle: Bundle, shape: Shape) -> Bundle:
+    """Broadcasts a bundle to a larger shape."""
     if bundle.shape == shape:
         return bundle
-    name = aligned(e, bundle, len(shape))
+    name = align(e, bundle, len(shape))
     wide = (1,) * (len(shape) - len(bundle.shape)) + bundle.shape
     if any(have == 1 and want > 1 for have, want in zip(wide, shape, strict=True)):
-        # 1 leaves an axis as it is, so events need not be counted
+        # Expand leaves an axis as it is where it is asked for 1, so N need not be known
         sizes = e.constant([1, *(d if d > 0 else 1 for d in shape)])
         name = e.op("Expand", name, sizes)
     return Bundle(name, bundle.lead, shape, bundle.varies)
 
 
-def summed_to(e: Emitter, bundle: Bundle, shape: Shape) -> Bundle:
-    """The adjoint of a broadcast: the bundle summed over the axes that were repeated."""
+def sum_to(e: Emitter, bundle: Bundle, shape: Shape) -> Bundle:
+    """Sums a bundle over the axes that broadcasting repeated: the adjoint of ``expand``."""
     if bundle.shape == shape:
         return bundle
     extra = len(bundle.shape) - len(shape)
@@ -93,18 +95,22 @@ def summed_to(e: Emitter, bundle: Bundle, shape: Shape) -> Bundle:
     if axes:
         name = e.op("ReduceSum", name, e.constant(axes), keepdims=1)
     found = Bundle(name, bundle.lead, shape, bundle.varies)
-    return found.renamed(e.op("Reshape", name, e.constant(found.target))) if extra else found
+    return (
+        found.with_tensor(e.op("Reshape", name, e.constant(found.reshape_target)))
+        if extra
+        else found
+    )
 
 
-def scaled(e: Emitter, bundle: Bundle, factor: str, factor_shape: Shape) -> Bundle:
-    """The bundle times a primal tensor; unless that is a constant, it varies from then on."""
+def scale(e: Emitter, bundle: Bundle, factor: str, factor_shape: Shape) -> Bundle:
+    """Multiplies a bundle by a tensor of the graph; the product varies unless both are constant."""
     shape = broadcast_shape(bundle.shape, factor_shape)
-    name = e.op("Mul", aligned(e, bundle, len(factor_shape)), factor)
+    name = e.op("Mul", align(e, bundle, len(factor_shape)), factor)
     return Bundle(name, bundle.lead, shape, bundle.varies or factor not in e.constants)
 
 
-def added(e: Emitter, a: Bundle | None, b: Bundle | None) -> Bundle | None:
-    """The sum of two bundles of one tensor; None is zero."""
+def add(e: Emitter, a: Bundle | None, b: Bundle | None) -> Bundle | None:
+    """Adds two bundles of one tensor; None stands for zero."""
     if a is None or b is None:
         return a or b
     return Bundle(e.op("Add", a.name, b.name), a.lead, a.shape, a.varies or b.varies)

@@ -1,7 +1,7 @@
-"""Convolutions with constant weights: linear, and each the other's transpose.
+"""Conv and ConvTranspose with constant weights: linear, and each is the transpose of the other.
 
-A bundle's leading axis is merged into the batch, (L, N, …) as (L·N, …), so that one call of the
-operator serves all its tangents.
+The leading axis of a bundle is merged into the batch, (L, N, …) as (L·N, …), so that one call of
+the operator serves all its tangents.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from onnxtaylor.rules.bundle import Bundle, Shape
-from onnxtaylor.rules.places import refused
-from onnxtaylor.rules.rule import Bundles, Context, Node, register
-from onnxtaylor.rules.structure import _first
+from onnxtaylor.rules.rule import Bundles, Context, Node, refusal, register
+from onnxtaylor.rules.structure import first_of
 from onnxtaylor.rules.verbs import Linear
 
 __all__ = ["Window", "images", "window"]
@@ -22,9 +21,11 @@ __all__ = ["Window", "images", "window"]
 
 @dataclass(frozen=True)
 class Window:
-    """Along each axis of an image: size, steps, spacing of the window, padding before and behind.
+    """A window that slides over an image; every field has one number per axis of the image.
 
-    ``kernel`` d(k − 1) + 1 wide, moved in steps of s over the image and ``begin`` before it.
+    The window has ``kernel`` elements k at distances ``dilations`` d, so it is d(k − 1) + 1 wide.
+    It moves in steps of ``strides``, beginning ``begin`` elements before the image; ``end`` is the
+    padding behind the image.
     """
 
     kernel: tuple[int, ...]
@@ -34,25 +35,25 @@ class Window:
     end: tuple[int, ...]
 
     def widths(self) -> list[int]:
-        """d(k − 1) + 1."""
+        """Widths of the window, d(k − 1) + 1."""
         return [d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilations, strict=True)]
 
     def covered(self, steps: Shape) -> list[int]:
-        """What so many steps reach from the first element of the image on."""
+        """Elements from the first of the image to the last that ``steps`` steps reach."""
         lines = zip(steps, self.strides, self.widths(), self.begin, strict=True)
         return [s * (n - 1) + width - begin for n, s, width, begin in lines]
 
 
 def images(c: Context, node: Node, name: str) -> Shape:
-    """The sizes of images [N, channels, …]. Raises ModelError where events lie elsewhere."""
+    """The sizes of images (N, channels, …); raises ModelError if N is not the first axis."""
     shape = c.shape(name)
     if len(shape) < 3 or shape[0] >= 0 or any(d < 0 for d in shape[1:]):
-        raise refused(node, "its events do not lie along the first axis")
+        raise refusal(node, "its events do not lie along the first axis")
     return shape[2:]
 
 
 def window(c: Context, node: Node, kernel: Shape, image: Shape, steps: Shape) -> Window:
-    """The window that goes over an image in so many steps, with automatic padding worked out."""
+    """The window of a node that goes over ``image`` in ``steps``, automatic padding resolved."""
     rank = len(kernel)
     strides = tuple(node.get("strides") or [1] * rank)
     dilations = tuple(node.get("dilations") or [1] * rank)
@@ -74,12 +75,13 @@ def _merged(c: Context, bundle: Bundle) -> str:
 
 
 def _unmerged(c: Context, name: str, bundle: Bundle, shape: Shape) -> Bundle:
-    found = bundle.renamed("", shape)
-    return found.renamed(c.e.op("Reshape", name, c.e.constant(found.target)))
+    """(L·N, …) as (L, N, …)."""
+    split = bundle.with_tensor("", shape)
+    return split.with_tensor(c.e.op("Reshape", name, c.e.constant(split.reshape_target)))
 
 
-def _convolved(c: Context, node: Node, b: Bundle, w: Window, end: Shape, shape: Shape) -> Bundle:
-    """Σ over the window of weights times image."""
+def _convolve(c: Context, node: Node, b: Bundle, w: Window, end: Shape, shape: Shape) -> Bundle:
+    """Σ over the window of weights · image, with ``end`` elements of padding behind the image."""
     name = c.e.op(
         "Conv",
         _merged(c, b),
@@ -94,7 +96,7 @@ def _convolved(c: Context, node: Node, b: Bundle, w: Window, end: Shape, shape: 
 
 
 def _spread(c: Context, node: Node, b: Bundle, w: Window, shape: Shape) -> Bundle:
-    """The transpose: each element times the weights, added over its window, cut to the image."""
+    """Adds each element times the weights to its window: the transpose of ``_convolve``."""
     over = [have - want for have, want in zip(w.covered(b.shape[2:]), shape[2:], strict=True)]
     name = c.e.op(
         "ConvTranspose",
@@ -112,38 +114,39 @@ def _spread(c: Context, node: Node, b: Bundle, w: Window, shape: Shape) -> Bundl
 
 @dataclass(frozen=True)
 class _Convolution(Linear):
-    """A linear rule that refuses weights made of the data."""
+    """The rule of a convolution; raises ModelError where its weights depend on the data."""
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
         """ẏ = A ẋ."""
         if any(t is not None for t in tangents[1:]):
-            raise refused(node, "its weights depend on the data")
+            raise refusal(node, "its weights depend on the data")
         return super().jvp(c, node, tangents)
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
         """x̄ = Aᵀ ȳ."""
-        if any(wanted[1:]):
-            raise refused(node, "its weights depend on the data")
-        return super().vjp(c, node, adjoints, wanted)
+        if any(needed[1:]):
+            raise refusal(node, "its weights depend on the data")
+        return super().vjp(c, node, adjoints, needed)
 
 
 def _conv_window(c: Context, node: Node) -> Window:
+    """The window of a Conv, which goes over its input."""
     x, y = (images(c, node, name) for name in (node.inputs[0], node.outputs[0]))
     return window(c, node, c.shape(node.inputs[1])[2:], x, y)
 
 
 def _conv(c: Context, node: Node, t: Bundle) -> Bundles:
     w = _conv_window(c, node)
-    return [_convolved(c, node, t, w, w.end, c.shape(node.outputs[0]))]
+    return [_convolve(c, node, t, w, w.end, c.shape(node.outputs[0]))]
 
 
-def _unconv(c: Context, node: Node, adjoints: Bundles) -> Bundle:
-    a = _first(adjoints)
+def _conv_adjoint(c: Context, node: Node, adjoints: Bundles) -> Bundle:
+    a = first_of(adjoints)
     return _spread(c, node, a, _conv_window(c, node), c.shape(node.inputs[0]))
 
 
 def _transpose_window(c: Context, node: Node) -> Window:
-    """As for a convolution from output to input, with the padding worked out from their sizes."""
+    """The window of a ConvTranspose, which goes over its output, automatic padding resolved."""
     x, y = (images(c, node, name) for name in (node.inputs[0], node.outputs[0]))
     w = window(c, node, c.shape(node.inputs[1])[2:], y, x)
     auto = node.get("auto_pad", b"NOTSET").decode()
@@ -161,13 +164,13 @@ def _conv_transpose(c: Context, node: Node, t: Bundle) -> Bundles:
     return [_spread(c, node, t, _transpose_window(c, node), c.shape(node.outputs[0]))]
 
 
-def _unconv_transpose(c: Context, node: Node, adjoints: Bundles) -> Bundle:
-    """The image is padded behind until the window makes as many steps as there are elements."""
-    a, w, shape = _first(adjoints), _transpose_window(c, node), c.shape(node.inputs[0])
+def _conv_transpose_adjoint(c: Context, node: Node, adjoints: Bundles) -> Bundle:
+    """Convolves ȳ, padded behind until the window makes one step per element of the input."""
+    a, w, shape = first_of(adjoints), _transpose_window(c, node), c.shape(node.inputs[0])
     end = [have - n for have, n in zip(w.covered(shape[2:]), a.shape[2:], strict=True)]
-    # what lies behind the last step is not reached: a step that does not fit is not made
-    return _convolved(c, node, a, w, tuple(max(k, 0) for k in end), shape)
+    # a negative end means that elements lie behind the last step: Conv leaves them out by itself
+    return _convolve(c, node, a, w, tuple(max(k, 0) for k in end), shape)
 
 
-register("Conv", _Convolution(_conv, _unconv))
-register("ConvTranspose", _Convolution(_conv_transpose, _unconv_transpose))
+register("Conv", _Convolution(_conv, _conv_adjoint))
+register("ConvTranspose", _Convolution(_conv_transpose, _conv_transpose_adjoint))

@@ -1,7 +1,7 @@
 """Einsum: linear in each of its operands.
 
-With a further letter in front for the tangents, the operator serves bundles; the adjoint of an
-operand is the sum in which output and operand have changed places.
+One more letter in front, for the tangents, makes the operator serve bundles. The adjoint of an
+operand is the Einsum in which operand and output have changed places.
 """
 
 from __future__ import annotations
@@ -14,22 +14,21 @@ from string import ascii_letters
 
 import numpy as np
 
-from onnxtaylor.rules.bundle import Bundle, Shape, added, summed_to
-from onnxtaylor.rules.contraction import Factor, contracted
-from onnxtaylor.rules.places import refused
-from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, register
+from onnxtaylor.rules.bundle import Bundle, Shape, add, sum_to
+from onnxtaylor.rules.contraction import Factor, contract
+from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, refusal, register
 
 __all__ = ["Einsum"]
 
 
 @dataclass(frozen=True)
 class _Subscripts:
-    """The letters of operands and output, and the size of each."""
+    """Letters of operands and output, the size of each letter, and two letters that are unused."""
 
     operands: tuple[str, ...]
     output: str
     sizes: dict[str, int]
-    leads: tuple[str, str]  # of bundles
+    leads: tuple[str, str]  # unused letters, for the leading axes of bundles
 
     def shape(self, letters: str) -> Shape:
         """The shape of a tensor with these letters."""
@@ -37,7 +36,10 @@ class _Subscripts:
 
 
 def _subscripts(c: Context, node: Node) -> _Subscripts:
-    """The equation with its ellipsis written in letters, and its output written out."""
+    """Reads the equation; replaces the ellipsis by letters and adds an output where it has none.
+
+    Raises ModelError for a diagonal such as ``ii``, and where the output does not have the events.
+    """
     text = node.get("equation", b"")
     text = (text.decode() if isinstance(text, bytes) else str(text)).replace(" ", "")
     left, arrow, output = text.partition("->")
@@ -47,7 +49,7 @@ def _subscripts(c: Context, node: Node) -> _Subscripts:
     for term, rank in zip(left.split(","), ranks, strict=True):
         if "..." in term:
             count = rank - (len(term) - 3)
-            letters = "".join(spare[2 : 2 + count])[::-1]  # aligned at the last one
+            letters = "".join(spare[2 : 2 + count])[::-1]  # the last axes of all "..." are aligned
             dots = max(dots, letters, key=len)
             term = term.replace("...", letters)
         operands.append(term)
@@ -62,9 +64,9 @@ def _subscripts(c: Context, node: Node) -> _Subscripts:
                 sizes[letter] = size
     events = [k for k, size in sizes.items() if size < 0]
     if any(len(set(term)) < len(term) for term in operands):
-        raise refused(node, "no derivative of a diagonal is known")
+        raise refusal(node, "no derivative of a diagonal is known")
     if len(events) != 1 or events[0] not in output:
-        raise refused(node, "it mixes the events of a batch")
+        raise refusal(node, "it mixes the events of a batch")
     return _Subscripts(tuple(operands), output, sizes, (spare[0], spare[1]))
 
 
@@ -80,25 +82,25 @@ class Einsum:
         for place, t in enumerate(tangents):
             if t is not None:
                 part = self._summed(c, node, s, place, t, s.operands[place], s.output)
-                total = added(c.e, total, part)
+                total = add(c.e, total, part)
         return [total]
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
-        """x̄_1 = Σ z̄ x_2 …, summed over what was broadcast."""
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
+        """x̄_1 = Σ z̄ x_2 …, summed over the axes that were broadcast."""
         s, a = _subscripts(c, node), adjoints[0]
-        found: list[Bundle | None] = []
-        for place, want in enumerate(wanted):
+        results: list[Bundle | None] = []
+        for place, want in enumerate(needed):
             if a is None or not want:
-                found.append(None)
+                results.append(None)
                 continue
             part = self._summed(c, node, s, place, a, s.output, s.operands[place])
-            found.append(summed_to(c.e, part, c.shape(node.inputs[place])))
-        return found
+            results.append(sum_to(c.e, part, c.shape(node.inputs[place])))
+        return results
 
     def _summed(
         self, c: Context, node: Node, s: _Subscripts, place: int, b: Bundle, have: str, want: str
     ) -> Bundle:
-        """Σ of a bundle with the letters ``have`` and all operands but one, to letters ``want``."""
+        """Σ of a bundle, with the letters ``have``, times all operands but one, to ``want``."""
         others = [k for k in range(len(node.inputs)) if k != place]
         given = [Factor.of(b, s.leads[0], have)]
         name = self._product(c, node, s, given, others, s.leads[0] + want)
@@ -108,7 +110,10 @@ class Einsum:
     def curvature(
         self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
     ) -> None:
-        """H += ẋ_1 u_2ᵀ + u_2 ẋ_1ᵀ with u_2 = Σ z̄ ẋ_2 x_3 … for each pair, x_1 the smaller one."""
+        """H += ẋ_1 u_2ᵀ + u_2 ẋ_1ᵀ with u_2 = Σ z̄ ẋ_2 x_3 …, for every pair of operands.
+
+        x_1 is the smaller operand of the pair.
+        """
         s, a = _subscripts(c, node), adjoints[0]
         if a is None:
             return
@@ -116,21 +121,21 @@ class Einsum:
             p, q = sorted(pair, key=lambda k: prod(abs(d) for d in c.shape(node.inputs[k])))
             left, right = tangents[p], tangents[q]
             if left is not None and right is not None:
-                h.halves(left, self._with_adjoint(c, node, s, a, right, p, q))
+                h.add_weighted(left, self._with_adjoint(c, node, s, a, right, p, q))
 
     def _with_adjoint(
         self, c: Context, node: Node, s: _Subscripts, a: Bundle, t: Bundle, p: int, q: int
     ) -> Bundle:
-        """Σ z̄_c ẋ_qj x_3 … for all c and j: C·n tangents of operand p."""
+        """Σ z̄_c ẋ_qj x_3 … for all c and j, as a bundle of C·n tangents of operand p."""
         others = [k for k in range(len(node.inputs)) if k not in (p, q)]
         first, second = s.leads
         given = [Factor.of(a, first, s.output), Factor.of(t, second, s.operands[q])]
         want = s.operands[p]
         name = self._product(c, node, s, given, others, first + second + want)
         varies = a.varies or t.varies or any(node.inputs[k] not in c.e.constants for k in others)
-        found = Bundle("", a.lead * t.lead, s.shape(want), varies)
-        whole = found.renamed(c.e.op("Reshape", name, c.e.constant(found.target)))
-        return summed_to(c.e, whole, c.shape(node.inputs[p]))
+        split = Bundle("", a.lead * t.lead, s.shape(want), varies)
+        whole = split.with_tensor(c.e.op("Reshape", name, c.e.constant(split.reshape_target)))
+        return sum_to(c.e, whole, c.shape(node.inputs[p]))
 
     def _product(
         self,
@@ -141,7 +146,7 @@ class Einsum:
         others: Sequence[int],
         want: str,
     ) -> str:
-        """Σ of bundles times some of the operands, to letters ``want``."""
+        """Σ of the bundles ``given`` times the operands ``others``, to the letters ``want``."""
         factors = list(given)
         for k in others:
             factors.append(Factor(node.inputs[k], s.operands[k], c.shape(node.inputs[k])))
@@ -150,9 +155,9 @@ class Einsum:
         for letter in want:
             size = s.sizes.get(letter, 1)
             if letter not in known or (size > 1 and letter not in wide):
-                # it was summed over: the same for all
+                # the forward sum ran over this letter alone: all its elements have one adjoint
                 factors.append(Factor(c.e.constant(np.ones(size)), letter, (size,)))
-        return contracted(c.e, factors, want)
+        return contract(c.e, factors, want)
 
 
 register("Einsum", Einsum())

@@ -1,4 +1,7 @@
-"""Operators that act on every element alone: y = φ(x), by φ′ and φ″ in terms of x and y."""
+"""Operators that act on every element alone: y = φ(x), by φ′ and φ″ in terms of x and y.
+
+A docstring gives what its function writes: φ′, φ″, or a part of them.
+"""
 
 from __future__ import annotations
 
@@ -17,47 +20,53 @@ __all__: list[str] = []
 _n = Emitter.number
 
 
-def _square(e: Emitter, x: str) -> str:
+def square(e: Emitter, x: str) -> str:
+    """x²."""
     return e.op("Mul", x, x)
 
 
-def _one_minus(e: Emitter, x: str) -> str:
+def one_minus(e: Emitter, x: str) -> str:
+    """1 − x."""
     return e.op("Sub", _n(e, 1.0), x)
 
 
 def _one_plus_square(e: Emitter, x: str) -> str:
-    return e.op("Add", _n(e, 1.0), _square(e, x))
+    """1 + x²."""
+    return e.op("Add", _n(e, 1.0), square(e, x))
 
 
-def _minus_twice(e: Emitter, x: str) -> str:
+def minus_twice(e: Emitter, x: str) -> str:
+    """−2 x."""
     return e.op("Mul", _n(e, -2.0), x)
 
 
 def _tanh_1(e: Emitter, n: Node, x: str, y: str) -> str:
     """1 − y²."""
-    return _one_minus(e, _square(e, y))
+    return one_minus(e, square(e, y))
 
 
 def _tanh_2(e: Emitter, n: Node, x: str, y: str) -> str:
     """−2 y (1 − y²)."""
-    return e.op("Mul", _minus_twice(e, y), _tanh_1(e, n, x, y))
+    return e.op("Mul", minus_twice(e, y), _tanh_1(e, n, x, y))
 
 
-def _sigmoid_1(e: Emitter, n: Node, x: str, y: str) -> str:
-    """y (1 − y)."""
-    return e.op("Mul", y, _one_minus(e, y))
+def sigmoid_slope(e: Emitter, n: Node, x: str, y: str) -> str:
+    """y (1 − y) = σ′(x), from y = σ(x)."""
+    return e.op("Mul", y, one_minus(e, y))
 
 
 def _sigmoid_2(e: Emitter, n: Node, x: str, y: str) -> str:
     """y (1 − y) (1 − 2y)."""
-    return e.op("Mul", _sigmoid_1(e, n, x, y), e.op("Add", _n(e, 1.0), _minus_twice(e, y)))
+    return e.op("Mul", sigmoid_slope(e, n, x, y), e.op("Add", _n(e, 1.0), minus_twice(e, y)))
 
 
-def _power(e: Emitter, x: str, p: float) -> str:
+def power(e: Emitter, x: str, p: float) -> str:
+    """xᵖ."""
     return e.op("Pow", x, _n(e, p))
 
 
-def _scaled(e: Emitter, factor: float, x: str) -> str:
+def times(e: Emitter, factor: float, x: str) -> str:
+    """factor · x."""
     return e.op("Mul", _n(e, factor), x)
 
 
@@ -65,7 +74,7 @@ def _inverse_root(sign: float, shift: float) -> Callable[[Emitter, Node, str, st
     """1/√(shift + sign·x²)."""
 
     def first(e: Emitter, n: Node, x: str, y: str) -> str:
-        inside = e.op("Add", _n(e, shift), _scaled(e, sign, _square(e, x)))
+        inside = e.op("Add", _n(e, shift), times(e, sign, square(e, x)))
         return e.op("Reciprocal", e.op("Sqrt", inside))
 
     return first
@@ -77,25 +86,30 @@ def _inverse_root_2(sign: float, shift: float) -> Callable[[Emitter, Node, str, 
 
     def second(e: Emitter, n: Node, x: str, y: str) -> str:
         root = first(e, n, x, y)
-        cube = e.op("Mul", root, _square(e, root))
-        return e.op("Mul", _scaled(e, -sign, x), cube)
+        cube = e.op("Mul", root, square(e, root))
+        return e.op("Mul", times(e, -sign, x), cube)
 
     return second
 
 
 def _negative(function: Callable[[Emitter, Node, str, str], str]) -> Callable[..., str]:
+    """−φ′, or −φ″, of an operator with the opposite sign."""
     return lambda e, n, x, y: e.op("Neg", function(e, n, x, y))
 
 
 register("Neg", elementwise(lambda e, n, x, y: _n(e, -1.0), None, kind="linear"))
 register("Tanh", elementwise(_tanh_1, _tanh_2))
-register("Sigmoid", elementwise(_sigmoid_1, _sigmoid_2))
+register("Sigmoid", elementwise(sigmoid_slope, _sigmoid_2))
 register("Exp", elementwise(lambda e, n, x, y: y, lambda e, n, x, y: y))
 
 
 @dataclass(frozen=True)
 class Log:
-    """y = log x. Its curvature is written in ẏ: x² and ẋ² leave single precision where y is 44."""
+    """y = log x.
+
+    φ″ = −1/x² would overflow single precision for y below −44, and vanish above 44. The curvature
+    is therefore written in ẏ = ẋ/x: ẋᵀ φ″ ẋ = −ẏᵀ ẏ.
+    """
 
     kind: str = "elementwise"
 
@@ -103,7 +117,7 @@ class Log:
         """ẏ = ẋ / x."""
         return [self._by_x(c, node, tangents[0])]
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
         """x̄ = ȳ / x."""
         return [self._by_x(c, node, adjoints[0])]
 
@@ -118,22 +132,22 @@ class Log:
         """H −= ẏᵀ diag(ȳ) ẏ."""
         rows, adjoint = self._by_x(c, node, tangents[0]), adjoints[0]
         if rows is not None and adjoint is not None:
-            h.diagonal(rows, adjoint.renamed(c.e.op("Neg", adjoint.name)))
+            h.add_diagonal(rows, adjoint.with_tensor(c.e.op("Neg", adjoint.name)))
 
 
 register("Log", Log())
 register(
     "Sqrt",  # 1/(2y), −1/(4y³)
     elementwise(
-        lambda e, n, x, y: _scaled(e, 0.5, e.op("Reciprocal", y)),
-        lambda e, n, x, y: _scaled(e, -0.25, e.op("Reciprocal", e.op("Mul", x, y))),
+        lambda e, n, x, y: times(e, 0.5, e.op("Reciprocal", y)),
+        lambda e, n, x, y: times(e, -0.25, e.op("Reciprocal", e.op("Mul", x, y))),
     ),
 )
 register(
     "Reciprocal",  # −y², 2y³
     elementwise(
-        lambda e, n, x, y: e.op("Neg", _square(e, y)),
-        lambda e, n, x, y: _scaled(e, 2.0, e.op("Mul", y, _square(e, y))),
+        lambda e, n, x, y: e.op("Neg", square(e, y)),
+        lambda e, n, x, y: times(e, 2.0, e.op("Mul", y, square(e, y))),
     ),
 )
 register(
@@ -148,7 +162,7 @@ register(
     "Tan",  # 1 + y², 2y(1 + y²)
     elementwise(
         lambda e, n, x, y: _one_plus_square(e, y),
-        lambda e, n, x, y: e.op("Mul", _scaled(e, 2.0, y), _one_plus_square(e, y)),
+        lambda e, n, x, y: e.op("Mul", times(e, 2.0, y), _one_plus_square(e, y)),
     ),
 )
 register("Asin", elementwise(_inverse_root(-1.0, 1.0), _inverse_root_2(-1.0, 1.0)))
@@ -163,18 +177,18 @@ register(
     elementwise(
         lambda e, n, x, y: e.op("Reciprocal", _one_plus_square(e, x)),
         lambda e, n, x, y: e.op(
-            "Mul", _minus_twice(e, x), _square(e, e.op("Reciprocal", _one_plus_square(e, x)))
+            "Mul", minus_twice(e, x), square(e, e.op("Reciprocal", _one_plus_square(e, x)))
         ),
     ),
 )
 register(
     "Atanh",  # 1/(1 − x²), 2x/(1 − x²)²
     elementwise(
-        lambda e, n, x, y: e.op("Reciprocal", _one_minus(e, _square(e, x))),
+        lambda e, n, x, y: e.op("Reciprocal", one_minus(e, square(e, x))),
         lambda e, n, x, y: e.op(
             "Mul",
-            _scaled(e, 2.0, x),
-            _square(e, e.op("Reciprocal", _one_minus(e, _square(e, x)))),
+            times(e, 2.0, x),
+            square(e, e.op("Reciprocal", one_minus(e, square(e, x)))),
         ),
     ),
 )
@@ -183,13 +197,11 @@ register("Cosh", elementwise(lambda e, n, x, y: e.op("Sinh", x), lambda e, n, x,
 register(
     "Erf",  # 2/√π exp(−x²), −2x times that
     elementwise(
-        lambda e, n, x, y: _scaled(
-            e, 2 / math.sqrt(math.pi), e.op("Exp", e.op("Neg", _square(e, x)))
-        ),
+        lambda e, n, x, y: times(e, 2 / math.sqrt(math.pi), e.op("Exp", e.op("Neg", square(e, x)))),
         lambda e, n, x, y: e.op(
             "Mul",
-            _scaled(e, -4 / math.sqrt(math.pi), x),
-            e.op("Exp", e.op("Neg", _square(e, x))),
+            times(e, -4 / math.sqrt(math.pi), x),
+            e.op("Exp", e.op("Neg", square(e, x))),
         ),
     ),
 )

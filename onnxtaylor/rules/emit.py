@@ -1,10 +1,13 @@
 """Writes ONNX nodes: names, constants, and two simplifications that cost nothing.
 
-What is asked for twice is written once, and what depends on constants alone is computed while the
-graph is written. The second is what makes Jacobian rows before the first nonlinearity constants.
+A node that is asked for twice is written once, and a node whose inputs are all constants is
+computed while the graph is written. The latter makes the rows of the Jacobian before the first
+nonlinearity constants.
 
-Constants may be weights that are to be fed later, with other values. What depends on them is known
-while the graph is written and computed again when it runs; who looks at a value freezes it.
+A constant may be a weight that is fed later, with other values. Tensors that depend on it are
+computed while the graph is written, so that their shape and sparsity can be used, and computed
+again when the graph runs. To read the value of such a weight freezes it: the graph that is being
+written holds for this value alone.
 """
 
 from __future__ import annotations
@@ -42,12 +45,14 @@ FOLDED = frozenset(
         *("Sub", "Transpose", "Unsqueeze", "Where"),
     }
 )
-FOLD_LIMIT = 2**24  # numbers that a folded constant may have
+FOLD_LIMIT = 2**24  # numbers that a constant computed while writing may have
 
 
 class Constants(dict[str, Array]):
-    """Values by name. ``weights`` has, for each that will be fed or depends on such, the names of
-    those; ``frozen`` are the weights whose values were looked at.
+    """Values of tensors by name.
+
+    ``weights`` maps each tensor that is fed later, or depends on one that is, to the names of the
+    weights it depends on. ``frozen`` holds the weights whose values have been read.
     """
 
     def __init__(self) -> None:
@@ -60,23 +65,30 @@ class Constants(dict[str, Array]):
         return super().__getitem__(name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value, which is frozen from now on."""
+        """Reads a value, and so freezes the weights that it depends on."""
         self.frozen |= self.weights.get(name, frozenset())
         return super().get(name, default)
 
     def unfrozen(self, name: str) -> Array:
-        """The value, for what is computed again when the graph runs."""
+        """Reads a value without freezing it, for a node that is computed again in each run."""
         return super().__getitem__(name)
 
     def weights_of(self, names: Iterable[str]) -> frozenset[str]:
-        """The weights that any of these depends on."""
+        """The weights that any of these tensors depends on."""
         return frozenset().union(*(self.weights.get(name, frozenset()) for name in names))
 
 
 class Emitter:
-    """Collects the nodes and constants of a graph in ``dtype`` and one opset.
+    """Collects the nodes and constants of a graph.
 
-    Names begin with ``stem``, which no tensor of the original graph may.
+    Parameters
+    ----------
+    dtype
+        Floating-point format of the graph.
+    opset
+        Operator set of ai.onnx.
+    stem
+        Beginning of all names that are written; no tensor of the original graph may begin so.
     """
 
     def __init__(self, dtype: npt.DTypeLike, opset: int, stem: str = "taylor") -> None:
@@ -90,7 +102,7 @@ class Emitter:
 
     @contextmanager
     def computing_in(self, dtype: npt.DTypeLike) -> Iterator[None]:
-        """Writes numbers in another format, of a part of the graph, for a while."""
+        """Writes numbers in another format while the context lasts, for a part of the graph."""
         whole, self.dtype = self.dtype, np.dtype(dtype)
         try:
             yield
@@ -98,7 +110,10 @@ class Emitter:
             self.dtype = whole
 
     def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> str:
-        """A constant tensor; numbers take the graph's format, whole numbers int64."""
+        """Writes a constant; without ``dtype`` in the graph's format, whole numbers as int64.
+
+        Returns its name; equal constants share one.
+        """
         array = np.asarray(value)
         if dtype is not None:
             array = array.astype(dtype)
@@ -114,24 +129,24 @@ class Emitter:
         return self._written[key][0]
 
     def number(self, value: float) -> str:
-        """A scalar in the graph's format."""
+        """Writes a scalar in the graph's format; returns its name."""
         return self.constant(np.float64(value))
 
     def adopt(self, name: str, value: Array, weights: frozenset[str] = frozenset()) -> None:
-        """Makes a constant of the original graph known, so that it can be folded.
+        """Registers a constant of the original graph, so that nodes that read it can be folded.
 
-        What depends on ``weights`` is not written as a constant.
+        A value that depends on ``weights`` is not written as a constant.
         """
         self.constants[name] = value
         if weights:
             self.constants.weights[name] = weights
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """A node with one output; returns the output's name."""
+        """Writes a node with one output; returns the output's name."""
         return self.ops(kind, 1, *inputs, **attributes)[0]
 
     def ops(self, kind: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
-        """A node with several outputs; returns their names."""
+        """Writes a node with several outputs; returns their names."""
         key = (kind, inputs, outputs, repr(sorted(attributes.items())))
         if key not in self._written:
             names = [self._name(kind.lower()) for _ in range(outputs)]
@@ -142,18 +157,19 @@ class Emitter:
         return self._written[key]
 
     def _fold(self, node: onnx.NodeProto) -> bool:
-        """Whether the node need not be written: its outputs are constants."""
+        """Computes the node if all it reads is constant; returns True if it need not be written."""
         if node.op_type not in FOLDED or not all(i in self.constants for i in node.input if i):
             return False
         values = {i: self.constants.unfrozen(i) for i in node.input if i}
         if sum(v.size for v in values.values()) > FOLD_LIMIT:
             return False
-        found = evaluate(node, values, self.opset)
-        if sum(v.size for v in found) > FOLD_LIMIT:
+        results = evaluate(node, values, self.opset)
+        if sum(v.size for v in results) > FOLD_LIMIT:
             return False
         weights = self.constants.weights_of(values)
-        for name, value in zip(node.output, found, strict=True):
+        for name, value in zip(node.output, results, strict=True):
             self.adopt(name, value, weights)
+        # with fed weights the value is known now, but another one in the next run
         return not weights
 
     def _name(self, what: str) -> str:
@@ -161,7 +177,7 @@ class Emitter:
         return f"{self._stem}/{what}_{self._count}"
 
     def used_constants(self, names: set[str]) -> list[onnx.TensorProto]:
-        """The constants among these names, as initializers."""
+        """The initializers for those of ``names`` that are constants, fed weights left out."""
         return [
             numpy_helper.from_array(np.asarray(value, order="C"), name)
             for name, value in self.constants.items()
@@ -172,7 +188,7 @@ class Emitter:
 def evaluate(
     node: onnx.NodeProto, values: dict[str, npt.NDArray[Any]], opset: int
 ) -> list[npt.NDArray[Any]]:
-    """The outputs of one node of the default domain, by ONNX's reference implementation."""
+    """Computes one node of ai.onnx by ONNX's reference implementation; returns its outputs."""
     graph = helper.make_graph(
         [node],
         "fold",

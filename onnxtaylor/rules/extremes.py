@@ -1,4 +1,4 @@
-"""Largest and smallest elements, products and running sums along axes that hold no events."""
+"""Maximum, minimum, product, max-pooling and running sum along axes that hold no events."""
 
 from __future__ import annotations
 
@@ -8,31 +8,34 @@ from math import prod
 
 import numpy as np
 
-from onnxtaylor.rules.bundle import Bundle, Shape, scaled
+from onnxtaylor.rules.bundle import Bundle, Shape, scale
 from onnxtaylor.rules.convolution import images
-from onnxtaylor.rules.places import refused
 from onnxtaylor.rules.reductions import reduced_axes
-from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, register
-from onnxtaylor.rules.selection import picked, put
-from onnxtaylor.rules.structure import _first, _reshaped, _transposed
-from onnxtaylor.rules.verbs import linear
+from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, refusal, register
+from onnxtaylor.rules.selection import gather_elements, scatter_elements
+from onnxtaylor.rules.structure import first_of, reshape, transpose
+from onnxtaylor.rules.verbs import Flat, linear
 
 __all__ = ["Extreme", "MaxPool", "Product"]
 
 
 @dataclass(frozen=True)
 class _Reduction:
-    """y is computed from the D elements of a row: the axes that vanish, brought to the end."""
+    """Base class of rules for y = φ(x_1 … x_D) along some axes.
+
+    The axes are brought to the end and merged: a row holds the D elements that one y is made of.
+    """
 
     kind: str = "piecewise_linear"
 
     def _axes(self, c: Context, node: Node) -> list[int]:
+        """The axes that the operator reduces."""
         if node.kind.startswith("Global"):
             return [2 + k for k in range(len(images(c, node, node.inputs[0])))]
         return reduced_axes(c, node)
 
     def _order(self, c: Context, node: Node) -> tuple[list[int], Shape]:
-        """Axes in the order kept, reduced; and the shape (kept…, D)."""
+        """All axes, first those that remain, then those that are reduced; and (kept…, D)."""
         shape, axes = c.shape(node.inputs[0]), self._axes(c, node)
         kept = [k for k in range(len(shape)) if k not in axes]
         return kept + axes, (*(shape[k] for k in kept), prod(shape[k] for k in axes))
@@ -47,23 +50,23 @@ class _Reduction:
     def _rows(self, c: Context, node: Node, t: Bundle) -> Bundle:
         """Tangents as (L, kept…, D)."""
         order, shape = self._order(c, node)
-        return _reshaped(c, _transposed(c, t, order), shape)
+        return reshape(c, transpose(c, t, order), shape)
 
     def _row_sum(self, c: Context, node: Node, rows: Bundle) -> Bundle:
         """Σ over D, in the output's shape."""
         name = c.e.op("ReduceSum", rows.name, c.e.constant([len(rows.shape)]), keepdims=0)
-        return _reshaped(c, rows.renamed(name, rows.shape[:-1]), c.shape(node.outputs[0]))
+        return reshape(c, rows.with_tensor(name, rows.shape[:-1]), c.shape(node.outputs[0]))
 
     def _column(self, c: Context, node: Node, a: Bundle) -> Bundle:
         """Adjoints as (L, kept…, 1)."""
-        return _reshaped(c, a, (*self._order(c, node)[1][:-1], 1))
+        return reshape(c, a, (*self._order(c, node)[1][:-1], 1))
 
     def _unrows(self, c: Context, node: Node, rows: Bundle) -> Bundle:
-        """(L, kept…, D) in the input's shape: ``_rows`` undone."""
+        """Rows (L, kept…, D) in the input's shape: the inverse of ``_rows``."""
         order, _ = self._order(c, node)
         shape = c.shape(node.inputs[0])
-        turned = _reshaped(c, rows, tuple(shape[k] for k in order))
-        return _transposed(c, turned, [int(k) for k in np.argsort(order)])
+        turned = reshape(c, rows, tuple(shape[k] for k in order))
+        return transpose(c, turned, [int(k) for k in np.argsort(order)])
 
     def _slopes(self, c: Context, node: Node) -> str:
         """∂y/∂x, (kept…, D)."""
@@ -74,26 +77,26 @@ class _Reduction:
         t = tangents[0]
         if t is None:
             return [None]
-        rows = scaled(c.e, self._rows(c, node, t), self._slopes(c, node), self._order(c, node)[1])
+        rows = scale(c.e, self._rows(c, node, t), self._slopes(c, node), self._order(c, node)[1])
         return [self._row_sum(c, node, rows)]
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
         """x̄_d = ∂y/∂x_d ȳ."""
         a, rest = adjoints[0], [None] * (len(node.inputs) - 1)
         if a is None:
             return [None, *rest]
         column, shape = self._column(c, node, a), self._order(c, node)[1]
-        return [self._unrows(c, node, scaled(c.e, column, self._slopes(c, node), shape)), *rest]
+        return [self._unrows(c, node, scale(c.e, column, self._slopes(c, node), shape)), *rest]
 
     def curvature(
         self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
     ) -> None:
-        """Nothing is curved."""
+        """D²φ = 0: adds nothing."""
 
 
 @dataclass(frozen=True)
 class Extreme(_Reduction):
-    """y = the largest (or smallest) of D elements: ∂y/∂x = 1 for the first of these, else 0."""
+    """y = max x_d, or min x_d: ∂y/∂x_d = 1 for the first element that equals y, else 0."""
 
     least: bool = False
 
@@ -107,12 +110,15 @@ class Extreme(_Reduction):
 
 @dataclass(frozen=True)
 class Product(_Reduction):
-    """y = Π x_d: ∂y/∂x_d = Π_{l≠d} x_l, ∂²y/∂x_d∂x_k = Π_{l≠d,k} x_l; zeros are nothing special."""
+    """y = Π x_d: ∂y/∂x_d = Π_{l≠d} x_l, ∂²y/∂x_d∂x_k = Π_{l≠d,k} x_l.
+
+    The products are computed as such, not as y/x_d, so they are right where an x_d is 0.
+    """
 
     kind: str = "general"
 
     def _without(self, c: Context, node: Node, left_out: np.ndarray) -> str:
-        """Products of the rows of x without what is left out: (kept…, K) for left_out (K, D)."""
+        """Products of each row without some elements: (kept…, K) for ``left_out`` (K, D)."""
         e, rank = c.e, len(self._order(c, node)[1])
         x = e.op("Unsqueeze", self._x(c, node), e.constant([rank - 1]))
         some = e.op("Where", e.constant(left_out), e.number(1.0), x)
@@ -136,21 +142,24 @@ class Product(_Reduction):
         left_out[np.arange(len(i)), i] = left_out[np.arange(len(i)), j] = True
         pairs, rows = (*shape[:-1], len(i)), self._rows(c, node, t)
         sides = [
-            rows.renamed(c.e.op("Gather", rows.name, c.e.constant(k), axis=axis + 1), pairs)
+            rows.with_tensor(c.e.op("Gather", rows.name, c.e.constant(k), axis=axis + 1), pairs)
             for k in (i, j)
         ]
         factor = self._without(c, node, left_out)
-        h.product(sides[0], sides[1], scaled(c.e, self._column(c, node, a), factor, pairs))
+        h.add_product(sides[0], sides[1], scale(c.e, self._column(c, node, a), factor, pairs))
 
 
 @dataclass(frozen=True)
-class MaxPool:
-    """y = the largest element in each window: the element at the index that MaxPool tells."""
+class MaxPool(Flat):
+    """y = the largest element in each window: x at the index that MaxPool's second output has."""
 
     kind: str = "piecewise_linear"
 
     def _indices(self, c: Context, node: Node) -> tuple[str, str, Shape]:
-        """Places in an image of one channel, (N, channels, steps); the input as rows; its shape."""
+        """Indices of the largest elements within their channel's image, (N, channels, steps).
+
+        Also returns the input as (N, channels, elements), and the shape of the indices.
+        """
         e, image = c.e, images(c, node, node.inputs[0])
         channels, size = c.shape(node.inputs[0])[1], prod(image)
         attributes = {k: v for k, v in node.attributes.items() if k != "storage_order"}
@@ -162,7 +171,8 @@ class MaxPool:
         return local, rows, (c.shape(node.inputs[0])[0], channels, steps)
 
     def _flat(self, c: Context, b: Bundle) -> Bundle:
-        return _reshaped(c, b, (*b.shape[:2], prod(b.shape[2:])))
+        """(L, N, channels, …) as (L, N, channels, elements)."""
+        return reshape(c, b, (*b.shape[:2], prod(b.shape[2:])))
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
         """ẏ = ẋ at the indices."""
@@ -171,34 +181,28 @@ class MaxPool:
         if t is None:
             return [None, *rest]
         indices, _, shape = self._indices(c, node)
-        found = picked(c, self._flat(c, t), indices, 2, shape)
-        return [_reshaped(c, found, c.shape(node.outputs[0])), *rest]
+        largest = gather_elements(c, self._flat(c, t), indices, 2, shape)
+        return [reshape(c, largest, c.shape(node.outputs[0])), *rest]
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
-        """x̄ = ȳ added where it was taken."""
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
+        """x̄ = ȳ added at the indices, else 0."""
         a = adjoints[0]
         if a is None:
             return [None]
         indices, rows, _ = self._indices(c, node)
         wide = c.shape(node.inputs[0])
         flat = (*wide[:2], prod(wide[2:]))
-        found = put(c, self._flat(c, a), indices, 2, rows, flat)
-        return [_reshaped(c, found, wide)]
-
-    def curvature(
-        self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
-    ) -> None:
-        """Nothing is curved."""
+        return [reshape(c, scatter_elements(c, self._flat(c, a), indices, 2, rows, flat), wide)]
 
 
 def _running_sum(c: Context, node: Node, b: Bundle, turned: bool) -> Bundle:
-    """Σ up to each element; its transpose runs the other way."""
+    """y_k = Σ_{l≤k} x_l; ``turned``, the transpose, sums from the other end."""
     axis = c.value(node.inputs[1])
     if axis is None:
-        raise refused(node, "its axis depends on the data")
+        raise refusal(node, "its axis depends on the data")
     place = int(axis.reshape(-1)[0]) % len(b.shape)
     if b.shape[place] < 0:
-        raise refused(node, "it mixes the events of a batch")
+        raise refusal(node, "it mixes the events of a batch")
     name = c.e.op(
         "CumSum",
         b.name,
@@ -206,7 +210,7 @@ def _running_sum(c: Context, node: Node, b: Bundle, turned: bool) -> Bundle:
         exclusive=int(node.get("exclusive", 0)),
         reverse=int(bool(node.get("reverse", 0)) != turned),
     )
-    return b.renamed(name)
+    return b.with_tensor(name)
 
 
 register("ReduceMax GlobalMaxPool", Extreme())
@@ -217,6 +221,6 @@ register(
     "CumSum",
     linear(
         lambda c, n, t: [_running_sum(c, n, t, turned=False)],
-        lambda c, n, a: _running_sum(c, n, _first(a), turned=True),
+        lambda c, n, a: _running_sum(c, n, first_of(a), turned=True),
     ),
 )

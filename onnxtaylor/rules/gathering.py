@@ -1,12 +1,12 @@
-"""Gather: y = x at indices along an axis, the same for all data or computed for each event.
+"""Gather: y = x at indices along an axis; the indices are constant or computed for each event.
 
-Linear in x, so with the indices as they are ẏ = ẋ at the indices, and x̄ = ȳ added where it was
-taken. The derivative with respect to the indices vanishes: they vary in steps.
+Linear in x: ẏ = ẋ at the indices, x̄ = ȳ added at the indices. The derivative with respect to the
+indices is 0: they vary in steps.
 
 Indices that depend on the data count along the axis of events, as in the flattened batch (m·N, F)
-of a graph network, where event e has the rows e·m … e·m + m − 1. That they name rows of their own
-event cannot be read from the graph. Where they do not, an event responds differently among other
-events, and the engine, which compares that, refuses it.
+of a graph network, in which event e has the rows e·m … e·m + m − 1. The graph does not show
+whether they point to rows of their own event. If they do not, an event responds differently among
+other events; the engine compares that, and refuses such a model.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ import numpy.typing as npt
 from onnx import TensorProto, helper
 
 from onnxtaylor.rules.bundle import Bundle, batch_axis
-from onnxtaylor.rules.places import refused
-from onnxtaylor.rules.rule import Bundles, Context, Node, register
+from onnxtaylor.rules.rule import Bundles, Context, Node, refusal, register
 from onnxtaylor.rules.structure import axis_of, gather_along, picks_events, scatter_along
 from onnxtaylor.rules.verbs import Flat
 
@@ -40,24 +39,24 @@ class Gather(Flat):
         if places is not None:
             return [gather_along(c, t, places, axis)]
         _require_events(c, node, axis)
-        name = c.e.op("Gather", c.repeated(t).name, node.inputs[1], axis=axis + 1)
+        name = c.e.op("Gather", c.repeat_events(t).name, node.inputs[1], axis=axis + 1)
         return [Bundle(name, t.lead, c.shape(node.outputs[0]), varies=True)]
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
-        """x̄ = ȳ added where it was taken."""
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
+        """x̄ = ȳ added at the indices, else 0."""
         axis, a = axis_of(node, c), adjoints[0]
-        if a is None or not wanted[0]:
+        if a is None or not needed[0]:
             return [None, None]
         places = _fixed_places(c, node, axis)
         if places is not None:
             size = c.shape(node.inputs[0])[axis]
             return [scatter_along(c, a, places, axis, size), None]
         _require_events(c, node, axis)
-        return [_put_back(c, node, c.repeated(a), axis), None]
+        return [_add_back(c, node, c.repeat_events(a), axis), None]
 
 
 def _fixed_places(c: Context, node: Node, axis: int) -> npt.NDArray[np.int64] | None:
-    """Indices that are the same for all data, counted from the front; None for others."""
+    """The indices, counted from the front, if they are the same for all data; else None."""
     places = c.value(node.inputs[1])
     if places is None:
         return None
@@ -68,21 +67,21 @@ def _fixed_places(c: Context, node: Node, axis: int) -> npt.NDArray[np.int64] | 
 
 
 def _require_events(c: Context, node: Node, axis: int) -> None:
-    """Indices that depend on the data count along the axis of events, and there are some for each.
+    """Raises ModelError unless the indices count along the axis of events, and each event has some.
 
-    Along another axis, every event would meet the indices of all others.
+    Along another axis, Gather would apply the indices of all events to every event.
     """
     x, indices = c.shape(node.inputs[0]), c.shape(node.inputs[1])
     if batch_axis(x) != axis or batch_axis(indices) is None:
-        raise refused(
+        raise refusal(
             node, "its indices depend on the data and do not count along the events of its input"
         )
 
 
-def _put_back(c: Context, node: Node, a: Bundle, axis: int) -> Bundle:
-    """ȳ (L, before, *indices, behind) added to zeros like x (before, m·N, behind).
+def _add_back(c: Context, node: Node, a: Bundle, axis: int) -> Bundle:
+    """Adds ȳ (L, before, *indices, behind) at the indices to zeros like x (before, m·N, behind).
 
-    The rows that are added are those along the first axis, so that come the indices' axes first.
+    ScatterND adds along the first axis, so the axes of the indices are brought to the front.
     """
     e, x = c.e, c.shape(node.inputs[0])
     many = len(c.shape(node.inputs[1]))
@@ -97,7 +96,7 @@ def _put_back(c: Context, node: Node, a: Bundle, axis: int) -> Bundle:
     places = e.op("Unsqueeze", places, e.constant([many]))
     total = e.op("ScatterND", blank, places, rows, reduction="add")  # (m·N, L, before, behind)
     order = [*range(1, 2 + axis), 0, *range(2 + axis, len(x) + 1)]
-    return a.renamed(e.op("Transpose", total, perm=order), x)
+    return a.with_tensor(e.op("Transpose", total, perm=order), x)
 
 
 register("Gather", Gather())

@@ -1,4 +1,4 @@
-"""Operators of many inputs that are linear in all of them."""
+"""Operators with many inputs that are linear in all of them: Concat, Sum, Mean and Where."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnxtaylor.rules.bundle import Bundle, added, expanded, summed_to
-from onnxtaylor.rules.places import refused
-from onnxtaylor.rules.rule import Bundles, Context, Node, register
+from onnxtaylor.rules.bundle import Bundle, add, expand, sum_to
+from onnxtaylor.rules.rule import Bundles, Context, Node, refusal, register
 from onnxtaylor.rules.structure import axis_of, gather_along
 from onnxtaylor.rules.verbs import Flat
 
@@ -17,9 +16,10 @@ __all__ = ["Concat", "Sum", "Where"]
 
 
 def _axis(c: Context, node: Node) -> int:
+    """The axis along which a Concat joins; raises ModelError if it holds events."""
     axis = axis_of(node, c)
     if c.shape(node.outputs[0])[axis] < 0:
-        raise refused(node, "it joins tensors along the axis of events")
+        raise refusal(node, "it joins tensors along the axis of events")
     return axis
 
 
@@ -28,7 +28,7 @@ class Concat(Flat):
     """y = (x_1, x_2, …) along an axis that holds no events."""
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
-        """The tangents, joined; zeros where an input has none."""
+        """ẏ = (ẋ_1, ẋ_2, …), with zeros for an input that does not vary."""
         axis = _axis(c, node)
         known = [t for t in tangents if t is not None]
         varies = any(t.varies for t in known)
@@ -38,49 +38,50 @@ class Concat(Flat):
             if t is None:
                 sizes = [known[0].lead, *map(abs, shape)]  # m·N stands for m, and 0 for 0
                 t = Bundle(c.e.constant(np.zeros(sizes)), known[0].lead, shape, varies=False)
-            parts.append(c.repeated(t) if varies else t)
+            parts.append(c.repeat_events(t) if varies else t)
         joined = c.e.op("Concat", *(p.name for p in parts), axis=axis + 1)
         return [Bundle(joined, known[0].lead, c.shape(node.outputs[0]), varies)]
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
-        """The adjoint's part of each input."""
-        axis, start, found = _axis(c, node), 0, []
-        for name, want in zip(node.inputs, wanted, strict=True):
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
+        """x̄_k = the part of ȳ that came from x_k."""
+        axis, start = _axis(c, node), 0
+        results: list[Bundle | None] = []
+        for name, want in zip(node.inputs, needed, strict=True):
             places = np.arange(start, start + c.shape(name)[axis])
             start += len(places)
-            adjoint = adjoints[0]
-            take = want and adjoint is not None
-            found.append(gather_along(c, adjoint, places, axis) if take and adjoint else None)
-        return found
+            a = adjoints[0]
+            results.append(gather_along(c, a, places, axis) if want and a is not None else None)
+        return results
 
 
 @dataclass(frozen=True)
 class Sum(Flat):
-    """y = factor · Σ x_k with broadcasting; the factor is 1, or 1/number of inputs for Mean."""
+    """y = factor · Σ x_k with broadcasting; the factor is 1, or 1/(number of inputs) for Mean."""
 
     mean: bool = False
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
-        """The sum of the tangents."""
+        """ẏ = factor · Σ ẋ_k."""
         total = None
         for t in tangents:
             if t is not None:
-                total = added(c.e, total, expanded(c.e, t, c.shape(node.outputs[0])))
+                total = add(c.e, total, expand(c.e, t, c.shape(node.outputs[0])))
         return [self._scaled(c, node, total)]
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
-        """The adjoint for each."""
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
+        """x̄_k = factor · ȳ, summed over the axes that were broadcast."""
         adjoint = self._scaled(c, node, adjoints[0])
         return [
-            summed_to(c.e, adjoint, c.shape(name)) if want and adjoint else None
-            for name, want in zip(node.inputs, wanted, strict=True)
+            sum_to(c.e, adjoint, c.shape(name)) if want and adjoint else None
+            for name, want in zip(node.inputs, needed, strict=True)
         ]
 
     def _scaled(self, c: Context, node: Node, bundle: Bundle | None) -> Bundle | None:
+        """factor · bundle."""
         if bundle is None or not self.mean:
             return bundle
         factor = c.e.constant(np.float64(1 / len(node.inputs)))
-        return bundle.renamed(c.e.op("Mul", bundle.name, factor))
+        return bundle.with_tensor(c.e.op("Mul", bundle.name, factor))
 
 
 @dataclass(frozen=True)
@@ -90,28 +91,29 @@ class Where(Flat):
     kind: str = "piecewise_linear"
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
-        """Each tangent where its input was taken."""
+        """ẏ = ẋ_1 where the condition holds, else ẋ_2."""
         total = None
         for place in (1, 2):
             t = tangents[place]
             if t is not None:
-                whole = expanded(c.e, t, c.shape(node.outputs[0]))
-                total = added(c.e, total, self._masked(c, node, place, whole))
+                whole = expand(c.e, t, c.shape(node.outputs[0]))
+                total = add(c.e, total, self._masked(c, node, place, whole))
         return [total]
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
-        """The adjoint where the input was taken."""
-        found: list[Bundle | None] = [None]
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
+        """x̄_1 = ȳ where the condition holds, else 0; x̄_2 the other way round."""
+        results: list[Bundle | None] = [None]
         for place in (1, 2):
             adjoint = adjoints[0]
-            if adjoint is None or not wanted[place]:
-                found.append(None)
+            if adjoint is None or not needed[place]:
+                results.append(None)
             else:
                 masked = self._masked(c, node, place, adjoint)
-                found.append(summed_to(c.e, masked, c.shape(node.inputs[place])))
-        return found
+                results.append(sum_to(c.e, masked, c.shape(node.inputs[place])))
+        return results
 
     def _masked(self, c: Context, node: Node, place: int, bundle: Bundle) -> Bundle:
+        """The bundle where input ``place`` (1 or 2) was chosen, else 0."""
         zero = c.e.constant(np.float64(0))
         pair = (bundle.name, zero) if place == 1 else (zero, bundle.name)
         name = c.e.op("Where", node.inputs[0], *pair)

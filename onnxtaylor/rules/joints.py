@@ -1,12 +1,12 @@
-"""Where the pieces of an operator meet: there its slope, or its value, may jump.
+"""Joints: points at which two pieces of an operator meet, where slope or value may jump.
 
 A rule's derivative is that of one piece. At a joint another piece begins, and a response that is
-written in pieces may still be smooth there: abs(x)·abs(x), x·log 3 where x ≠ 0 and 0 elsewhere.
-So events on a joint are found here, and the engine looks at both sides of them.
+written in pieces may still be smooth there: abs(x)·abs(x), or x·log 3 where x ≠ 0 and 0 elsewhere.
+So events on a joint are found here, and the engine evaluates the derivative on both sides of them.
 
-An entry of ``JOINTS`` tells of each element of a node whether it lies exactly on a joint. A new
-operator of pieces needs one line, such as ``on_joint("Abs", at(0.0))``. Tests are asked only of
-nodes whose first input is of floating-point numbers: whole numbers lie inside of a piece.
+An entry of ``JOINTS`` tests for each element of a node whether it lies exactly on a joint. A new
+piecewise operator needs one line, such as ``on_joint("Abs", at(0.0))``. Only nodes whose first
+input is floating-point are tested: whole numbers never lie on the border of a piece.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ __all__ = ["JOINTS", "Flags", "JointTest", "is_polynomial", "on_joint"]
 
 @dataclass(frozen=True)
 class Flags:
-    """A Boolean tensor, true where an element lies on a joint, and its shape.
+    """A tensor that marks the elements on a joint, and its shape.
 
-    As ``distance`` it has numbers instead, 0 on a joint: a smallest number is found faster.
+    It is Boolean, true on a joint. A ``distance`` holds numbers instead, 0 on a joint: onnxruntime
+    finds the smallest number faster than it casts and combines truth values.
     """
 
     name: str
@@ -44,12 +45,21 @@ JOINTS: dict[str, JointTest] = {}
 
 
 def on_joint(kinds: str, test: JointTest) -> None:
-    """Registers where operators have their joints."""
+    """Registers the joints of operators.
+
+    Parameters
+    ----------
+    kinds
+        Names of operators, separated by spaces.
+    test
+        Writes the test for a node: a function of context and node that returns ``Flags``, or None
+        where the node has no joint.
+    """
     JOINTS.update(dict.fromkeys(kinds.split(), test))
 
 
 def at(*places: float | Callable[[Node], float]) -> JointTest:
-    """x lies on one of these places: numbers, or numbers that attributes of the node tell."""
+    """The test x = p for given numbers p, or for p computed from the attributes of the node."""
 
     def test(c: Context, node: Node) -> Flags:
         x = node.inputs[0]
@@ -62,15 +72,17 @@ def at(*places: float | Callable[[Node], float]) -> JointTest:
 
 
 def _number(c: Context, like: str, value: float) -> str:
-    """A number in the format of a tensor."""
+    """Writes a number in the format of a tensor."""
     return c.e.constant(np.float64(value), c.format(like))
 
 
 def _equals(c: Context, a: str, b: str) -> str:
+    """a = b, element by element."""
     return c.e.op("Equal", a, b)
 
 
 def _any(c: Context, tests: list[str], shape: Shape) -> Flags:
+    """Combines tests of one shape by Or."""
     name = tests[0]
     for other in tests[1:]:
         name = c.e.op("Or", name, other)
@@ -78,19 +90,19 @@ def _any(c: Context, tests: list[str], shape: Shape) -> Flags:
 
 
 def _inputs_equal(c: Context, node: Node) -> Flags:
-    """Both inputs are equal."""
+    """x = y for the two inputs x and y."""
     a, b = node.inputs[:2]
     return Flags(_equals(c, a, b), broadcast_shape(c.shape(a), c.shape(b)))
 
 
 def _clip(c: Context, node: Node) -> Flags | None:
-    """x is the lower or upper limit."""
+    """x = lower limit, or x = upper limit."""
     x, limits = node.inputs[0], [name for name in node.inputs[1:3] if name]
     return _any(c, [_equals(c, x, limit) for limit in limits], c.shape(x)) if limits else None
 
 
 def _hard_sigmoid(c: Context, node: Node) -> Flags:
-    """αx + β is 0 or 1."""
+    """αx + β = 0 or 1."""
     x, shape = node.inputs[0], c.shape(node.inputs[0])
     alpha, beta = float(node.get("alpha", np.float32(0.2))), float(node.get("beta", 0.5))
     line = c.e.op("Add", c.e.op("Mul", x, _number(c, x, alpha)), _number(c, x, beta))
@@ -98,7 +110,7 @@ def _hard_sigmoid(c: Context, node: Node) -> Flags:
 
 
 def _whole(offset: float) -> JointTest:
-    """x + offset is a whole number."""
+    """The test whether x + offset is a whole number."""
 
     def test(c: Context, node: Node) -> Flags:
         x = node.inputs[0]
@@ -109,13 +121,14 @@ def _whole(offset: float) -> JointTest:
 
 
 def _cast(c: Context, node: Node) -> Flags | None:
-    """A number that is cut to a whole one jumps there, and to true or false at 0."""
+    """A cast to whole numbers jumps at every whole number but 0, a cast to truth values at 0."""
     x, y = node.inputs[0], node.outputs[0]
     if c.format(y) is not None:
         return None
     zero = _equals(c, x, _number(c, x, 0.0))
     if int(node.get("to", 0)) == TensorProto.BOOL:
         return Flags(zero, c.shape(x))
+    # cutting towards 0 sends all of (−1, 1) to 0, so nothing jumps at 0 itself
     whole = _equals(c, x, c.e.op("Floor", x))
     return Flags(c.e.op("And", whole, c.e.op("Not", zero)), c.shape(x))
 
@@ -127,7 +140,7 @@ def _remainder(c: Context, node: Node) -> Flags:
 
 
 def _axes(c: Context, node: Node) -> list[int]:
-    """The axes along which a node looks for the largest or smallest element."""
+    """The axes along which a node searches the largest or smallest element."""
     rank = len(c.shape(node.inputs[0]))
     if node.kind == "GlobalMaxPool":
         return list(range(2, rank))
@@ -137,7 +150,7 @@ def _axes(c: Context, node: Node) -> list[int]:
 
 
 def _ties(c: Context, node: Node) -> Flags | None:
-    """Several elements share the largest (or smallest) value; a common floor is no joint."""
+    """Several elements share the largest (or smallest) value, and it is no common floor."""
     x, e = node.inputs[0], c.e
     shape, axes = c.shape(x), _axes(c, node)
     if prod(shape[k] for k in axes) < 2:
@@ -152,7 +165,7 @@ def _ties(c: Context, node: Node) -> Flags | None:
 
 
 def _above_floor(c: Context, node: Node, ties: Flags, value: str) -> Flags:
-    """Without the ties at a value where all that feeds the node is flat, such as 0 behind Relu."""
+    """Removes ties at the input's floor, such as 0 behind Relu, where every slope is 0."""
     floor = c.floor(node.inputs[0])
     if floor is None:
         return ties
@@ -161,7 +174,7 @@ def _above_floor(c: Context, node: Node, ties: Flags, value: str) -> Flags:
 
 
 def _top_k(c: Context, node: Node) -> Flags | None:
-    """Two of the elements that were taken are equal, or the last one and one that was not."""
+    """Two of the chosen elements are equal, or the last chosen one equals one that was not."""
     x, y, e = node.inputs[0], node.outputs[0], c.e
     shape, taken = c.shape(x), c.shape(y)
     axis = int(node.get("axis", -1)) % len(shape)
@@ -180,7 +193,7 @@ def _top_k(c: Context, node: Node) -> Flags | None:
         return cut
     ends = ((0, taken[axis] - 1), (1, taken[axis]))
     first, second = (e.op("Slice", y, *(e.constant([k]) for k in end), place) for end in ends)
-    # each pair by itself: the last of them may lie at a floor where the first ones do not
+    # each pair is tested by itself: the last ones may lie at the floor when the first do not
     same = _above_floor(c, node, Flags(_equals(c, first, second), kept), first)
     total = e.op("ReduceMax", e.op("Cast", same.name, to=1), place, keepdims=1)
     return _any(c, [cut.name, e.op("Greater", total, e.constant(0.5, "f4"))], kept)
@@ -213,7 +226,7 @@ def _max_pool(c: Context, node: Node) -> Flags | None:
 def _pads(
     c: Context, node: Node, sizes: list[int], strides: list[int], spread: list[int]
 ) -> list[int]:
-    """Padding before and after each axis of an image, so that all windows lie inside."""
+    """The padding before all axes of the image, then behind them, that covers all windows."""
     images, steps = (c.shape(name)[2:] for name in (node.inputs[0], node.outputs[0]))
     auto, given = node.get("auto_pad", b"NOTSET"), node.get("pads", [0] * 2 * len(sizes))
     before, after = [], []
@@ -229,18 +242,18 @@ def _pads(
 
 
 def is_polynomial(c: Context, node: Node) -> bool:
-    """Whether the exponents of a Pow are known to be whole numbers that are not negative."""
+    """Whether all exponents of a Pow are constant, whole and not negative."""
     power = c.e.constants.get(node.inputs[1])
     return power is not None and bool(((power >= 0) & (power == np.rint(power))).all())
 
 
 def _singular_power(c: Context, node: Node) -> Flags | None:
-    """The base is 0, and the exponent no whole number: the slope, or a later one, is infinite."""
+    """x = 0 in x^y with a y that is not whole: φ′, or a higher derivative, is infinite there."""
     return None if is_polynomial(c, node) else at(0.0)(c, node)
 
 
 def _no_divisor(c: Context, node: Node) -> Flags | None:
-    """The divisor is 0."""
+    """y = 0 in x/y."""
     divisor = node.inputs[1]
     if divisor in c.e.constants:
         return None
@@ -248,7 +261,7 @@ def _no_divisor(c: Context, node: Node) -> Flags | None:
 
 
 on_joint("Abs Sign Relu LeakyRelu PRelu Elu Softsign", at(0.0))
-# where the slope is infinite a product with strong zeros may be 0 by accident, as in (√s)²
+# an infinite slope times a strong zero (see ``strong``) is 0, which may be wrong, as in (√s)²
 on_joint("Sqrt Log Reciprocal", at(0.0))
 on_joint("Pow", _singular_power)
 on_joint("Div", _no_divisor)

@@ -1,4 +1,7 @@
-"""Operators of straight pieces: φ′ is a step function, φ″ vanishes but for the kinks."""
+"""Piecewise linear operators y = φ(x): φ′ is a step function, φ″ is 0 except at the kinks.
+
+A docstring gives φ′.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +18,22 @@ _n = Emitter.number
 
 
 def _where(e: Emitter, condition: str, yes: float, no: float) -> str:
+    """One number where a condition holds, another elsewhere."""
     return e.op("Where", condition, _n(e, yes), _n(e, no))
 
 
 def _relu(e: Emitter, n: Node, x: str, y: str) -> str:
-    """1 above 0, else 0."""
+    """1 for x > 0, else 0."""
     return _where(e, e.op("Greater", x, _n(e, 0.0)), 1.0, 0.0)
 
 
 def _leaky_relu(e: Emitter, n: Node, x: str, y: str) -> str:
-    """1 from 0 on, α below."""
+    """1 for x ≥ 0, α for x < 0."""
     return _where(e, e.op("Less", x, _n(e, 0.0)), float(n.get("alpha", np.float32(0.01))), 1.0)
 
 
 def _thresholded_relu(e: Emitter, n: Node, x: str, y: str) -> str:
-    """1 above α, else 0."""
+    """1 for x > α, else 0."""
     return _where(e, e.op("Greater", x, _n(e, float(n.get("alpha", 1.0)))), 1.0, 0.0)
 
 

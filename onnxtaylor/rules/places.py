@@ -1,8 +1,9 @@
-"""Operators that put each element of an event somewhere, some of them more than once or not at all.
+"""Operators that move the elements of an event: Pad, Tile, DepthToSpace, Trilu, ….
 
-Where to is found by trying: the operator is applied to the numbers 1, 2, … of an event's elements,
-and 0 stands for what it fills in. With S the matrix of 0 and 1 that this makes, ẏ = S ẋ and
-x̄ = Sᵀ ȳ, both as Gather along one axis.
+An element may appear once, several times or not at all. Its new places are found by trying: the
+operator is applied to the numbers 1, 2, … of an event's elements, and 0 marks what it fills in.
+With S the matrix of 0 and 1 that this yields, ẏ = S ẋ and x̄ = Sᵀ ȳ, both written as Gather along
+one axis.
 """
 
 from __future__ import annotations
@@ -14,84 +15,82 @@ import numpy as np
 import numpy.typing as npt
 from onnx import helper
 
-from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.errors import ModelError
 from onnxtaylor.rules.bundle import Bundle, Shape, batch_axis
 from onnxtaylor.rules.emit import evaluate
-from onnxtaylor.rules.rule import Bundles, Context, Node, register
-from onnxtaylor.rules.structure import _first
+from onnxtaylor.rules.rule import Bundles, Context, Node, refusal, register
+from onnxtaylor.rules.structure import first_of
 from onnxtaylor.rules.verbs import linear
 
-__all__ = ["flat", "refused", "unflat"]
-
-
-def refused(node: Node, why: str) -> ModelError:
-    """The error of a node that has no derivative here."""
-    return ModelError(f"node '{printable(node.name)}' ({node.kind}): {why}")
+__all__ = ["flatten_events", "unflatten_events"]
 
 
 def _split(shape: Shape) -> tuple[int, list[int], int, list[int]]:
-    """The axis of events, and what lies before it, in it (m of m·N), and behind."""
+    """The axis m·N of events, the sizes before it, m, and the sizes behind it."""
     axis = batch_axis(shape)
     if axis is None:
-        raise ModelError("a tensor without one axis of events varies with the features")
+        raise ModelError("a tensor varies with the features but has no axis of events, or several")
     return axis, list(shape[:axis]), -shape[axis], list(shape[axis + 1 :])
 
 
-def flat(c: Context, bundle: Bundle) -> Bundle:
-    """(L, N, D): all that an event has in one row, wherever its axis was."""
+def flatten_events(c: Context, bundle: Bundle) -> Bundle:
+    """Reshapes a bundle to (L, N, D): the D elements of each event in one row."""
     _, before, many, behind = _split(bundle.shape)
     front, back, events = prod(before), many * prod(behind), -1 if bundle.varies else 1
-    found, e = bundle.renamed(bundle.name, (-1, front * back)), c.e
-    if bundle.shape == found.shape:
+    rows, e = bundle.with_tensor(bundle.name, (-1, front * back)), c.e
+    if bundle.shape == rows.shape:
         return bundle
     name = bundle.name
     if front > 1:
         name = e.op("Reshape", name, e.constant([bundle.lead, front, events, back]))
         name = e.op("Transpose", name, perm=[0, 2, 1, 3])
-    return found.renamed(e.op("Reshape", name, e.constant([bundle.lead, events, front * back])))
+    return rows.with_tensor(e.op("Reshape", name, e.constant([bundle.lead, events, front * back])))
 
 
-def unflat(c: Context, bundle: Bundle, shape: Shape) -> Bundle:
-    """(L, N, D) as a bundle of a shape: ``flat`` undone."""
+def unflatten_events(c: Context, bundle: Bundle, shape: Shape) -> Bundle:
+    """Reshapes a bundle (L, N, D) to (L, *shape): the inverse of ``flatten_events``."""
     _, before, many, behind = _split(shape)
     front, back, events = prod(before), many * prod(behind), -1 if bundle.varies else 1
-    found, e, name = bundle.renamed("", shape), c.e, bundle.name
+    whole, e, name = bundle.with_tensor("", shape), c.e, bundle.name
     if bundle.shape == shape:
         return bundle
     if front > 1:
         name = e.op("Reshape", name, e.constant([bundle.lead, events, front, back]))
         name = e.op("Transpose", name, perm=[0, 2, 1, 3])
-    return found.renamed(e.op("Reshape", name, e.constant(found.target)))
+    return whole.with_tensor(e.op("Reshape", name, e.constant(whole.reshape_target)))
 
 
 def _rows(values: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
-    """A tensor of two events as one row for each."""
+    """Reshapes the values of two events to one row per event."""
     axis, before, many, behind = _split(shape)
     parts = values.reshape(*before, 2, many, *behind)
     return np.moveaxis(parts, axis, 0).reshape(2, -1)
 
 
 def _unrows(rows: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
+    """Reshapes one row per event to a tensor of two events: the inverse of ``_rows``."""
     axis, before, many, behind = _split(shape)
     parts = np.moveaxis(rows.reshape(2, *before, many, *behind), 0, axis)
     return parts.reshape(*before, 2 * many, *behind)
 
 
-def _applied(c: Context, node: Node, values: dict[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+def _apply(c: Context, node: Node, values: dict[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Computes the node's first output by ONNX's reference implementation."""
     proto = helper.make_node(node.kind, node.inputs, node.outputs[:1], **node.attributes)
     return evaluate(proto, values, c.e.opset)[0]
 
 
-def _cropped(
-    c: Context, node: Node, values: dict[str, npt.NDArray[Any]]
-) -> npt.NDArray[Any] | None:
-    """Pad with negative sizes, which cut off; None where there are none."""
+def _crop(c: Context, node: Node, values: dict[str, npt.NDArray[Any]]) -> npt.NDArray[Any] | None:
+    """Computes a Pad with negative sizes, which cut elements off; None if no size is negative.
+
+    ONNX's reference implementation does not know these.
+    """
     pads, x = values[node.inputs[1]], values[node.inputs[0]]
     if (pads >= 0).all():
         return None
     if node.get("mode", b"constant") != b"constant":
-        raise refused(node, "no derivative of negative pads is known but for mode 'constant'")
-    found = _applied(c, node, {**values, node.inputs[1]: np.maximum(pads, 0)})
+        raise refusal(node, "no derivative of negative pads is known but for mode 'constant'")
+    found = _apply(c, node, {**values, node.inputs[1]: np.maximum(pads, 0)})
     axes = values[node.input(3)] if node.input(3) else np.arange(x.ndim)
     for axis, begin, end in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
         kept = np.arange(max(-begin, 0), found.shape[axis] - max(-end, 0))
@@ -100,7 +99,10 @@ def _cropped(
 
 
 def _places(c: Context, node: Node) -> npt.NDArray[np.int64]:
-    """For each element that an event has in the output: which of its input, from 1; 0 for none."""
+    """For each element of an event's output, the number of its input element, from 1; 0 for none.
+
+    Two events are tried, the second with higher numbers: raises ModelError where they mix.
+    """
     shape, out = c.shape(node.inputs[0]), c.shape(node.outputs[0])
     size = prod(abs(d) for d in shape)
     numbers = np.arange(1.0, 1 + 2 * size).reshape(2, size)
@@ -110,23 +112,23 @@ def _places(c: Context, node: Node) -> npt.NDArray[np.int64]:
             continue
         value = c.value(name)
         if value is None:
-            raise refused(node, f"its input '{name}' depends on the data")
+            raise refusal(node, f"its input '{name}' depends on the data")
         filled = node.kind == "Pad" and place == 2
         values[name] = np.zeros(value.shape) if filled else value
-    found = _cropped(c, node, values) if node.kind == "Pad" else None
+    found = _crop(c, node, values) if node.kind == "Pad" else None
     if found is None:
-        found = _applied(c, node, values)
+        found = _apply(c, node, values)
     if batch_axis(out) is None or found.size != 2 * prod(abs(d) for d in out):
-        raise refused(node, "it mixes the events of a batch")
+        raise refusal(node, "it mixes the events of a batch")
     rows: npt.NDArray[np.int64] = _rows(np.rint(found).astype(np.int64), out)
     one, two = rows
     if not np.array_equal(np.where(one > 0, one + size, 0), two) or one.max(initial=0) > size:
-        raise refused(node, "it mixes the events of a batch")
+        raise refusal(node, "it mixes the events of a batch")
     return np.asarray(one, dtype=np.int64)
 
 
-def _taken(c: Context, bundle: Bundle, places: npt.NDArray[np.int64]) -> str:
-    """The elements at places from 1 of (L, N, D), zero at place 0."""
+def _gather(c: Context, bundle: Bundle, places: npt.NDArray[np.int64]) -> str:
+    """Gathers the elements at ``places``, counted from 1, of a bundle (L, N, D); 0 at place 0."""
     e = c.e
     if places.min(initial=1) > 0:
         return e.op("Gather", bundle.name, e.constant(places - 1), axis=2)
@@ -134,29 +136,31 @@ def _taken(c: Context, bundle: Bundle, places: npt.NDArray[np.int64]) -> str:
     return e.op("Gather", padded, e.constant(places), axis=2)
 
 
-def _moved(c: Context, node: Node, t: Bundle) -> Bundles:
+def _forward(c: Context, node: Node, t: Bundle) -> Bundles:
     """ẏ = S ẋ."""
-    row, places, shape = flat(c, t), _places(c, node), c.shape(node.outputs[0])
-    return [unflat(c, row.renamed(_taken(c, row, places), (-1, len(places))), shape)]
+    row, places, shape = flatten_events(c, t), _places(c, node), c.shape(node.outputs[0])
+    return [unflatten_events(c, row.with_tensor(_gather(c, row, places), (-1, len(places))), shape)]
 
 
-def _unmoved(c: Context, node: Node, adjoints: Bundles) -> Bundle:
-    """x̄ = Sᵀ ȳ: for each element, the sum over where it went."""
-    row, places, shape = flat(c, _first(adjoints)), _places(c, node), c.shape(node.inputs[0])
+def _backward(c: Context, node: Node, adjoints: Bundles) -> Bundle:
+    """x̄ = Sᵀ ȳ: for each element, the sum over the places to which it was moved."""
+    row, places = flatten_events(c, first_of(adjoints)), _places(c, node)
+    shape = c.shape(node.inputs[0])
     size = prod(abs(d) for d in shape)
     order = np.argsort(places, kind="stable")
     order = order[places[order] > 0]
     ends = np.searchsorted(places[order], np.arange(1, size + 2))
     counts = np.diff(ends)
+    # row i of the table lists the places to which element i went, 0 where there are fewer
     table = np.zeros((size, max(counts.max(initial=0), 1)), dtype=np.int64)
     for k in range(table.shape[1]):
         some = np.flatnonzero(counts > k)
         table[some, k] = order[ends[some] + k] + 1
     if table.shape[1] == 1:
-        name = _taken(c, row, table[:, 0])
+        name = _gather(c, row, table[:, 0])
     else:
-        name = c.e.op("ReduceSum", _taken(c, row, table), c.e.constant([3]), keepdims=0)
-    return unflat(c, row.renamed(name, (-1, size)), shape)
+        name = c.e.op("ReduceSum", _gather(c, row, table), c.e.constant([3]), keepdims=0)
+    return unflatten_events(c, row.with_tensor(name, (-1, size)), shape)
 
 
-register("Pad Tile DepthToSpace SpaceToDepth Trilu Compress", linear(_moved, _unmoved))
+register("Pad Tile DepthToSpace SpaceToDepth Trilu Compress", linear(_forward, _backward))

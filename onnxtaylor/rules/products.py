@@ -1,4 +1,4 @@
-"""Matrix products: linear in each factor, curved where both vary."""
+"""Matrix products: linear in each factor, with curvature where both factors vary."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from math import prod
 
 import numpy as np
 
-from onnxtaylor.errors import ModelError
 from onnxtaylor.rules.bundle import (
     Bundle,
     Shape,
-    added,
-    aligned,
+    add,
+    align,
     batch_axis,
     broadcast_shape,
-    expanded,
-    summed_to,
+    expand,
+    sum_to,
 )
-from onnxtaylor.rules.places import refused
-from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, register
+from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, refusal, register
 
 __all__ = ["Gemm", "MatMul"]
 
@@ -29,14 +27,14 @@ def _times(c: Context, left: str, right: str) -> str:
     return c.e.op("MatMul", left, right)
 
 
-def _turned(c: Context, name: str, rank: int) -> str:
-    """A primal tensor with its last two axes exchanged."""
+def _transpose(c: Context, name: str, rank: int) -> str:
+    """Exchanges the last two axes of a tensor of the graph."""
     return c.e.op("Transpose", name, perm=[*range(rank - 2), rank - 1, rank - 2])
 
 
 @dataclass(frozen=True)
 class MatMul:
-    """Z = X Y for matrices, or stacks of them that broadcast."""
+    """Z = X Y, for matrices or for stacks of matrices that broadcast."""
 
     kind: str = "bilinear"
 
@@ -48,50 +46,54 @@ class MatMul:
         for place, t in enumerate(tangents[:2]):
             if t is None:
                 continue
-            bundle = aligned(c.e, t, len(shape))
+            bundle = align(c.e, t, len(shape))
             if place == 0:
                 name, other = _times(c, bundle, y), y
             else:
                 name, other = _times(c, x, bundle), x
             part = Bundle(name, t.lead, shape, t.varies or other not in c.e.constants)
-            total = added(c.e, total, part)
+            total = add(c.e, total, part)
         return [total]
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
-        """X̄ = Z̄ Yᵀ, Ȳ = Xᵀ Z̄, summed over what was broadcast."""
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
+        """X̄ = Z̄ Yᵀ, Ȳ = Xᵀ Z̄, summed over the axes that were broadcast."""
         self._check(c, node)
         a = adjoints[0]
-        found: list[Bundle | None] = []
+        results: list[Bundle | None] = []
         for place in range(2):
-            if a is None or not wanted[place]:
-                found.append(None)
+            if a is None or not needed[place]:
+                results.append(None)
                 continue
             other = node.inputs[1 - place]
-            turned = _turned(c, other, len(c.shape(other)))
+            turned = _transpose(c, other, len(c.shape(other)))
             name = _times(c, a.name, turned) if place == 0 else _times(c, turned, a.name)
             shape = _matmul_shape(c.shape(node.inputs[place]), a.shape, c.shape(other))
             part = Bundle(name, a.lead, shape, a.varies or other not in c.e.constants)
-            found.append(summed_to(c.e, part, c.shape(node.inputs[place])))
-        return found
+            results.append(sum_to(c.e, part, c.shape(node.inputs[place])))
+        return results
 
     def curvature(
         self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
     ) -> None:
-        """H += Σ (Ẋ U_jᵀ + U_j Ẋᵀ) with U_j = Z̄ Ẏ_jᵀ, or Ẏ with Ẋ_iᵀ Z̄ where Y is smaller."""
+        """H_ij += Σ (Ẋ_i · U_j + Ẋ_j · U_i) with U_j = Z̄ Ẏ_jᵀ.
+
+        Where Y is smaller than X, the roles are exchanged: Ẏ_i with U_j = Ẋ_jᵀ Z̄.
+        """
         x, y, a = tangents[0], tangents[1], adjoints[0]
         if x is None or y is None or a is None:
             return
         if _size(x) <= _size(y):
-            h.halves(x, _with_adjoint(c, a, y, x.shape, place=1))
+            h.add_weighted(x, _with_adjoint(c, a, y, x.shape, place=1))
         else:
-            h.halves(y, _with_adjoint(c, a, x, y.shape, place=0))
+            h.add_weighted(y, _with_adjoint(c, a, x, y.shape, place=0))
 
     def _check(self, c: Context, node: Node) -> None:
+        """Raises ModelError for a product with a vector, or one that sums over events."""
         x, y = (c.shape(name) for name in node.inputs[:2])
         if min(len(x), len(y)) < 2:
-            raise refused(node, "it multiplies a vector: no derivative of that is known")
+            raise refusal(node, "it multiplies a vector: no derivative of that is known")
         if x[-1] < 0 or y[-2] < 0 or batch_axis(c.shape(node.outputs[0])) is None:
-            raise refused(node, "it mixes the events of a batch")
+            raise refusal(node, "it mixes the events of a batch")
 
 
 def _size(bundle: Bundle) -> int:
@@ -99,29 +101,32 @@ def _size(bundle: Bundle) -> int:
 
 
 def _with_adjoint(c: Context, a: Bundle, t: Bundle, shape: Shape, place: int) -> Bundle:
-    """Z̄_c Ẏ_jᵀ for all c and j (``place`` 1) or Ẋ_jᵀ Z̄_c (0): C·n tangents of a shape."""
+    """Z̄_c Ẏ_jᵀ (``place`` 1) or Ẋ_jᵀ Z̄_c (``place`` 0) for all c and j, as C·n tangents.
+
+    They are summed to ``shape``, that of the other factor.
+    """
     rank = len(a.shape)
-    turned = c.e.op("Transpose", aligned(c.e, t, rank), perm=[*range(rank - 1), rank, rank - 1])
+    turned = c.e.op("Transpose", align(c.e, t, rank), perm=[*range(rank - 1), rank, rank - 1])
     adjoint = c.e.op("Unsqueeze", a.name, c.e.constant([1])) if a.lead > 1 else a.name
     summed = a.shape[-1] if place == 1 else a.shape[-2]
-    kind = "Mul" if summed == 1 else "MatMul"  # of a column and a row: their outer product
+    kind = "Mul" if summed == 1 else "MatMul"  # column times row: an outer product
     left, right = (adjoint, turned) if place == 1 else (turned, adjoint)
     name = c.e.op(kind, left, right)
-    found = Bundle("", a.lead * t.lead, (*a.shape[:-2], *shape[-2:]), a.varies or t.varies)
+    product = Bundle("", a.lead * t.lead, (*a.shape[:-2], *shape[-2:]), a.varies or t.varies)
     if a.lead > 1:
-        name = c.e.op("Reshape", name, c.e.constant(found.target))
-    return summed_to(c.e, found.renamed(name), shape)
+        name = c.e.op("Reshape", name, c.e.constant(product.reshape_target))
+    return sum_to(c.e, product.with_tensor(name), shape)
 
 
-def _matmul_shape(wanted: Shape, adjoint: Shape, other: Shape) -> Shape:
-    """The stack of the product is that of both factors; its matrices are those of the input."""
+def _matmul_shape(factor: Shape, adjoint: Shape, other: Shape) -> Shape:
+    """The shape of a factor's adjoint before it is summed over the axes that were broadcast."""
     stack = broadcast_shape(adjoint[:-2], other[:-2])
-    return (*stack, *wanted[-2:])
+    return (*stack, *factor[-2:])
 
 
 @dataclass(frozen=True)
 class Gemm:
-    """Z = α X Y + β B, X and Y perhaps transposed; Y is a weight, X and B may vary."""
+    """Z = α X Y + β B with constant Y, where Y may be transposed; X and B may vary."""
 
     kind: str = "linear"
 
@@ -135,39 +140,41 @@ class Gemm:
             total = Bundle(name, t.lead, shape, t.varies or node.inputs[1] not in c.e.constants)
         bias = tangents[2] if len(tangents) > 2 else None
         if bias is not None:
-            part = expanded(c.e, _by(c, bias, float(node.get("beta", 1.0))), shape)
-            total = added(c.e, total, part)
+            part = expand(c.e, _by(c, bias, float(node.get("beta", 1.0))), shape)
+            total = add(c.e, total, part)
         return [total]
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
         """X̄ = α Z̄ Yᵀ, B̄ = β Z̄."""
-        self._check(node, varies=wanted[1])
-        a, found = adjoints[0], [None] * len(node.inputs)
+        self._check(node, varies=needed[1])
+        a = adjoints[0]
+        result: list[Bundle | None] = [None] * len(node.inputs)
         if a is None:
-            return found
-        result: list[Bundle | None] = list(found)
-        if wanted[0]:
+            return result
+        if needed[0]:
             turned = c.e.op("Transpose", self._weight(c, node), perm=[1, 0])
             name = c.e.op("MatMul", a.name, turned)
             varies = a.varies or node.inputs[1] not in c.e.constants
             result[0] = Bundle(name, a.lead, c.shape(node.inputs[0]), varies)
-        if len(wanted) > 2 and wanted[2]:
-            scaled = _by(c, a, float(node.get("beta", 1.0)))
-            result[2] = summed_to(c.e, scaled, c.shape(node.inputs[2]))
+        if len(needed) > 2 and needed[2]:
+            bias = _by(c, a, float(node.get("beta", 1.0)))
+            result[2] = sum_to(c.e, bias, c.shape(node.inputs[2]))
         return result
 
     def curvature(
         self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
     ) -> None:
-        """Nothing is curved while Y is a weight."""
+        """D²φ = 0, since Y is constant: adds nothing."""
 
     def _check(self, node: Node, *, varies: bool) -> None:
+        """Raises ModelError where Y varies with the features."""
         if varies:
-            raise ModelError(f"node '{node.name}' (Gemm): its second factor depends on the data")
+            raise refusal(node, "its second factor depends on the data")
 
     def _weight(self, c: Context, node: Node) -> str:
+        """α Y."""
         if node.get("transA", 0):
-            raise ModelError(f"node '{node.name}' (Gemm) transposes the batch")
+            raise refusal(node, "it transposes the batch")
         weight = node.inputs[1]
         if node.get("transB", 0):
             weight = c.e.op("Transpose", weight, perm=[1, 0])
@@ -176,9 +183,10 @@ class Gemm:
 
 
 def _by(c: Context, bundle: Bundle, factor: float) -> Bundle:
+    """factor · bundle."""
     if factor == 1.0:
         return bundle
-    return bundle.renamed(c.e.op("Mul", bundle.name, c.e.constant(np.float64(factor))))
+    return bundle.with_tensor(c.e.op("Mul", bundle.name, c.e.constant(np.float64(factor))))
 
 
 register("MatMul", MatMul())

@@ -6,28 +6,28 @@ from math import prod
 
 import numpy as np
 
-from onnxtaylor.errors import ModelError
-from onnxtaylor.rules.bundle import Bundle, expanded
-from onnxtaylor.rules.rule import Bundles, Context, Node, register
-from onnxtaylor.rules.structure import _first, _reshaped, list_input
+from onnxtaylor.rules.bundle import Bundle, expand
+from onnxtaylor.rules.rule import Bundles, Context, Node, refusal, register
+from onnxtaylor.rules.structure import first_of, list_input, reshape
 from onnxtaylor.rules.verbs import linear
 
-__all__: list[str] = []
+__all__ = ["reduced_axes"]
 
 
 def reduced_axes(c: Context, node: Node) -> list[int]:
-    """The axes that a reduction sums over. Raises ModelError where one of them holds events."""
+    """The axes that a reduction sums over; raises ModelError if one of them holds events."""
     shape = c.shape(node.inputs[0])
     axes = list_input(c, node, 1, "axes")
     if axes is None or not axes:
         axes = [] if node.get("noop_with_empty_axes", 0) else list(range(len(shape)))
     axes = sorted(a % len(shape) for a in axes)
     if any(shape[a] < 0 for a in axes):
-        raise ModelError(f"node '{node.name}' ({node.kind}) mixes the events of a batch")
+        raise refusal(node, "it mixes the events of a batch")
     return axes
 
 
 def _sum(c: Context, node: Node, t: Bundle, factor: float) -> Bundle:
+    """ẏ = factor · Σ ẋ."""
     axes = reduced_axes(c, node)
     name = t.name
     if axes:
@@ -35,20 +35,21 @@ def _sum(c: Context, node: Node, t: Bundle, factor: float) -> Bundle:
         name = c.e.op("ReduceSum", name, places, keepdims=int(node.get("keepdims", 1)))
     if factor != 1.0:
         name = c.e.op("Mul", name, c.e.constant(np.float64(factor)))
-    return t.renamed(name, c.shape(node.outputs[0]))
+    return t.with_tensor(name, c.shape(node.outputs[0]))
 
 
-def _unsum(c: Context, node: Node, a: Bundle, factor: float) -> Bundle:
+def _spread(c: Context, node: Node, a: Bundle, factor: float) -> Bundle:
+    """x̄ = factor · ȳ, repeated along the axes that were summed."""
     shape, axes = c.shape(node.inputs[0]), reduced_axes(c, node)
     kept = tuple(1 if k in axes else d for k, d in enumerate(shape))
-    whole = expanded(c.e, _reshaped(c, a, kept), shape)
+    whole = expand(c.e, reshape(c, a, kept), shape)
     if factor != 1.0:
-        whole = whole.renamed(c.e.op("Mul", whole.name, c.e.constant(np.float64(factor))))
+        whole = whole.with_tensor(c.e.op("Mul", whole.name, c.e.constant(np.float64(factor))))
     return whole
 
 
 def _share(c: Context, node: Node) -> float:
-    """1/number of elements that are averaged."""
+    """1/D for a mean of D elements."""
     return 1.0 / prod(c.shape(node.inputs[0])[a] for a in reduced_axes(c, node))
 
 
@@ -58,6 +59,6 @@ def _mean(c: Context, node: Node, t: Bundle) -> Bundles:
 
 register(
     "ReduceSum",
-    linear(lambda c, n, t: [_sum(c, n, t, 1.0)], lambda c, n, a: _unsum(c, n, _first(a), 1.0)),
+    linear(lambda c, n, t: [_sum(c, n, t, 1.0)], lambda c, n, a: _spread(c, n, first_of(a), 1.0)),
 )
-register("ReduceMean", linear(_mean, lambda c, n, a: _unsum(c, n, _first(a), _share(c, n))))
+register("ReduceMean", linear(_mean, lambda c, n, a: _spread(c, n, first_of(a), _share(c, n))))

@@ -1,12 +1,12 @@
-"""What a rule is: how tangents go forward, adjoints go back, and what a node curves.
+"""The derivative of an operator: three formulas, and the table that holds them.
 
 For a node y = φ(x) with tangents ẋ (one per feature) and adjoints ȳ (one per response),
 
-    jvp         ẏ = φ′(x) ẋ
-    vjp         x̄ = φ′(x)ᵀ ȳ
-    curvature   H += ẋᵀ (ȳ · D²φ) ẋ
+    jvp         ẏ = φ′(x) ẋ             Jacobian-vector product: the forward sweep
+    vjp         x̄ = φ′(x)ᵀ ȳ            vector-Jacobian product: the reverse sweep
+    curvature   H += ẋᵀ (ȳ · D²φ) ẋ     the node's part of the Hessian
 
-summed over all nodes that are not linear, the last line is the Hessian of every response:
+Summed over all nodes k that are not linear, the last line is the Hessian of every response,
 H = Σ_k Jᵀ (ā_k · D²φ_k) J.
 """
 
@@ -21,6 +21,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
+from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.rules.bundle import Bundle, Shape
 from onnxtaylor.rules.emit import Emitter
 
@@ -33,15 +34,21 @@ __all__ = [
     "Curvature",
     "Node",
     "Rule",
+    "refusal",
     "register",
 ]
 
 Bundles = Sequence[Bundle | None]
 
 
+def refusal(node: Node, reason: str) -> ModelError:
+    """The error for a node that a rule cannot differentiate: its name, operator and the reason."""
+    return ModelError(f"node '{printable(node.name)}' ({node.kind}): {reason}")
+
+
 @dataclass(frozen=True)
 class Node:
-    """A node of the graph, its attributes as Python values; a missing input is ``""``."""
+    """A node of the graph, its attributes as Python values; an omitted input is ``""``."""
 
     kind: str
     name: str
@@ -51,7 +58,7 @@ class Node:
 
     @classmethod
     def of(cls, proto: onnx.NodeProto) -> Node:
-        """The view of a NodeProto."""
+        """Reads a NodeProto; an operator of another domain is called ``domain.Operator``."""
         return cls(
             proto.op_type if proto.domain in ("", "ai.onnx") else f"{proto.domain}.{proto.op_type}",
             proto.name or proto.output[0],
@@ -61,86 +68,128 @@ class Node:
         )
 
     def get(self, name: str, default: Any = None) -> Any:
-        """An attribute, or its default."""
+        """The value of an attribute, or a default where the node does not have it."""
         return self.attributes.get(name, default)
 
     def input(self, place: int) -> str:
-        """The name of an input, ``""`` where it was left out."""
+        """The name of an input, ``""`` where the node omits it."""
         return self.inputs[place] if place < len(self.inputs) else ""
 
 
 class Context(Protocol):
-    """What rules know of the graph around a node."""
+    """Facts about the graph around a node, for the rule of that node."""
 
     @property
     def e(self) -> Emitter:
-        """Writes nodes."""
+        """The emitter, with which the rule writes its nodes."""
 
     def shape(self, name: str) -> Shape:
-        """The shape of a tensor."""
+        """The shape of a tensor; raises ModelError where it is unknown."""
 
     def floor(self, name: str) -> float | None:
         """The value at which a tensor is flat, such as 0 behind Relu; None where it has none."""
 
     def value(self, name: str) -> npt.NDArray[Any] | None:
-        """The value of a tensor that is the same for all data, None for others."""
+        """The value of a tensor that is the same for all data; None for any other tensor."""
 
     def format(self, name: str) -> np.dtype[Any] | None:
-        """The number format of a tensor; None for one of whole numbers or truth values."""
+        """The floating-point format of a tensor; None for whole numbers and truth values."""
 
     def cast(self, bundle: Bundle, own: np.dtype[np.floating], to: np.dtype[np.floating]) -> Bundle:
-        """A bundle of one format in another."""
+        """Casts a bundle from the format ``own`` to the format ``to``."""
 
-    def repeated(self, bundle: Bundle) -> Bundle:
-        """The bundle with its events repeated, as one that varies."""
+    def repeat_events(self, bundle: Bundle) -> Bundle:
+        """Repeats a bundle that is the same for all events, once for each of them."""
 
 
 class Curvature(Protocol):
-    """Collects Σ_k Jᵀ (ā · D²φ) J."""
+    """Collects the terms of the Hessian, H = Σ_k Jᵀ (ā_k · D²φ_k) J."""
 
-    def diagonal(self, rows: Bundle, weights: Bundle) -> None:
+    def add_diagonal(self, rows: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd r_d r_dᵀ over all elements d of an event."""
 
-    def product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
+    def add_product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd (l_d r_dᵀ + r_d l_dᵀ) over all elements d of an event."""
 
-    def halves(self, left: Bundle, right: Bundle) -> None:
-        """H_c,ij += Σ_d (l_id r_cjd + l_jd r_cid): right has a lead of C·n, response major."""
+    def add_weighted(self, left: Bundle, right: Bundle) -> None:
+        """H_c,ij += Σ_d (l_id r_cjd + l_jd r_cid), where r already contains the adjoints.
+
+        ``right`` has C·n tangents: all n features of response 0, then those of response 1, ….
+        """
 
 
 class Rule(Protocol):
     """The derivative of one kind of operator.
 
-    ``kind`` names the verb: constant, linear, piecewise_linear, elementwise, bilinear or general.
+    In all bundles, None stands for zero. A method raises ModelError (see ``refusal``) for a node
+    that it cannot differentiate.
     """
 
     @property
     def kind(self) -> str:
-        """The verb."""
+        """One of constant, linear, piecewise_linear, elementwise, bilinear and general."""
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
-        """Tangents of the outputs from those of the inputs; None stands for zero."""
+        """ẏ = φ′(x) ẋ.
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
-        """Adjoints of the inputs that are wanted from those of the outputs."""
+        Parameters
+        ----------
+        c, node
+            The graph around the node, and the node.
+        tangents
+            One bundle (n, *shape) per input: its derivatives by each feature.
+
+        Returns
+        -------
+        One bundle (n, *shape) per output.
+        """
+
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
+        """x̄ = φ′(x)ᵀ ȳ.
+
+        Parameters
+        ----------
+        c, node
+            The graph around the node, and the node.
+        adjoints
+            One bundle (C, *shape) per output: derivatives of each response by it.
+        needed
+            For each input, whether its adjoint is needed.
+
+        Returns
+        -------
+        One bundle (C, *shape) per input; those that are not needed may be None.
+        """
 
     def curvature(
         self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
     ) -> None:
-        """Adds what the node curves; nothing for linear kinds."""
+        """H += ẋᵀ (ȳ · D²φ) ẋ, added to ``h``; nothing where φ is linear."""
 
 
-NEWEST = 26  # of ai.onnx: the newest operator set that the rules were written against
+NEWEST = 26  # the newest operator set of ai.onnx that the rules were written for
 
 RULES: dict[str, Rule] = {}
 UNTIL: dict[str, int] = {}
 
 
 def register(kinds: str | Iterable[str], rule: Rule, *, until: int = NEWEST) -> Rule:
-    """Gives operators their rule: ``"Tanh"``, or ``"my.domain.Op"`` for one of your own.
+    """Registers the rule of one or several operators.
 
-    It serves every version of an operator of ai.onnx up to operator set ``until``. An operator of
-    your own has no versions: raise the name with the meaning.
+    Parameters
+    ----------
+    kinds
+        Operators of ai.onnx by their name, such as ``"Tanh"``, or operators of your own with their
+        domain, ``"my.domain.Op"``. A string may hold several names, separated by spaces.
+    rule
+        The derivative.
+    until
+        The last operator set of ai.onnx for which the rule holds. It has no effect on operators of
+        your own, which have no versions here: give them a new name when their meaning changes.
+
+    Returns
+    -------
+    The rule.
     """
     for kind in kinds.split() if isinstance(kinds, str) else kinds:
         RULES[kind], UNTIL[kind] = rule, until

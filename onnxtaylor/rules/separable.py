@@ -1,6 +1,6 @@
-"""Averages and interpolations: one matrix along each axis of an image.
+"""AveragePool and Resize: one matrix along each axis of an image.
 
-y = x ×_1 M_1 ×_2 M_2 …, with M_k (in, out); x̄ takes their transposes.
+y = x ×_1 M_1 ×_2 M_2 …, with matrices M_k (in, out) along axis k; x̄ takes their transposes.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 from onnxtaylor.rules.bundle import Bundle
 from onnxtaylor.rules.convolution import images, window
-from onnxtaylor.rules.places import refused
-from onnxtaylor.rules.rule import Bundles, Context, Node, register
-from onnxtaylor.rules.structure import _first, _transposed
+from onnxtaylor.rules.rule import Bundles, Context, Node, refusal, register
+from onnxtaylor.rules.structure import first_of, transpose
 from onnxtaylor.rules.verbs import Linear, linear
 
 __all__: list[str] = []
@@ -25,32 +24,34 @@ Matrix = npt.NDArray[np.float64]
 Matrices = Mapping[int, Matrix]
 
 
-def along(c: Context, bundle: Bundle, matrices: Matrices) -> Bundle:
-    """The bundle times a matrix (in, out) along each of some axes, the last one first."""
+def multiply_axes(c: Context, bundle: Bundle, matrices: Matrices) -> Bundle:
+    """Multiplies a bundle by one matrix (in, out) along each of some axes, the last axis first."""
     rank = len(bundle.shape)
     for axis in sorted(matrices, reverse=True):
         matrix = matrices[axis]
         shape = (*bundle.shape[:axis], matrix.shape[1], *bundle.shape[axis + 1 :])
         if axis == rank - 2:
             name = c.e.op("MatMul", c.e.constant(matrix.T), bundle.name)
-            bundle = bundle.renamed(name, shape)
+            bundle = bundle.with_tensor(name, shape)
             continue
         order = [k for k in range(rank) if k != axis] + [axis]
-        turned = bundle if axis == rank - 1 else _transposed(c, bundle, order)
+        turned = bundle if axis == rank - 1 else transpose(c, bundle, order)
         name = c.e.op("MatMul", turned.name, c.e.constant(matrix))
-        turned = turned.renamed(name, tuple(shape[k] for k in order))
+        turned = turned.with_tensor(name, tuple(shape[k] for k in order))
         back = [int(k) for k in np.argsort(order)]
-        bundle = turned if axis == rank - 1 else _transposed(c, turned, back)
+        bundle = turned if axis == rank - 1 else transpose(c, turned, back)
     return bundle
 
 
 def _rule(matrices: Callable[[Context, Node], Matrices]) -> Linear:
+    """The linear rule of an operator by its matrices."""
+
     def forward(c: Context, node: Node, t: Bundle) -> Bundles:
-        return [along(c, t, matrices(c, node))]
+        return [multiply_axes(c, t, matrices(c, node))]
 
     def backward(c: Context, node: Node, adjoints: Bundles) -> Bundle:
         turned = {axis: m.T for axis, m in matrices(c, node).items()}
-        return along(c, _first(adjoints), turned)
+        return multiply_axes(c, first_of(adjoints), turned)
 
     return linear(forward, backward)
 
@@ -59,10 +60,10 @@ def _rule(matrices: Callable[[Context, Node], Matrices]) -> Linear:
 
 
 def _averages(c: Context, node: Node) -> Matrices:
-    """M_io = 1/number of elements that window o averages, where i is one of them."""
+    """M_io = 1/(number of elements in window o) for elements i in window o, else 0."""
     image, steps = images(c, node, node.inputs[0]), images(c, node, node.outputs[0])
     w = window(c, node, tuple(node.get("kernel_shape")), image, steps)
-    padded, found = bool(node.get("count_include_pad", 0)), {}
+    padded, matrices = bool(node.get("count_include_pad", 0)), {}
     for k, (size, count) in enumerate(zip(image, steps, strict=True)):
         offsets = w.dilations[k] * np.arange(w.kernel[k])
         places = w.strides[k] * np.arange(count)[:, None] - w.begin[k] + offsets
@@ -71,12 +72,12 @@ def _averages(c: Context, node: Node) -> Matrices:
         matrix = np.zeros((size, count))
         o, _ = np.nonzero(inside)
         np.add.at(matrix, (places[inside], o), 1.0)
-        found[2 + k] = matrix / counted.sum(axis=1)
-    return found
+        matrices[2 + k] = matrix / counted.sum(axis=1)
+    return matrices
 
 
 def _global_averages(c: Context, node: Node) -> Matrices:
-    """M_i = 1/size."""
+    """M_i = 1/(size of the axis)."""
     sizes = images(c, node, node.inputs[0])
     return {2 + k: np.full((size, 1), 1.0 / size) for k, size in enumerate(sizes)}
 
@@ -85,12 +86,13 @@ def _global_averages(c: Context, node: Node) -> Matrices:
 
 
 def _text(node: Node, name: str, default: str) -> str:
+    """An attribute that is text."""
     value = node.get(name, default.encode())
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _place(mode: str, k: int, size: int, count: int, scale: float, roi: Any) -> float:
-    """Where element k of the output lies in the input."""
+    """The position of output element k in the input, by ONNX's formula for each ``mode``."""
     if mode == "half_pixel":
         return (k + 0.5) / scale - 0.5
     if mode == "half_pixel_symmetric":
@@ -108,20 +110,20 @@ def _place(mode: str, k: int, size: int, count: int, scale: float, roi: Any) -> 
     return float(0.5 * (start + end) * (size - 1))
 
 
-def _nearest(place: float, how: str) -> int:
-    """The element that lies nearest."""
-    if how == "floor":
+def _nearest(place: float, mode: str) -> int:
+    """The element nearest to a position, by ONNX's ``nearest_mode``."""
+    if mode == "floor":
         return floor(place)
-    if how == "ceil":
+    if mode == "ceil":
         return -floor(-place)
     down = floor(place)
     if place - down == 0.5:
-        return down if how == "round_prefer_floor" else down + 1
+        return down if mode == "round_prefer_floor" else down + 1
     return floor(place + 0.5)
 
 
 def _weights(node: Node, place: float) -> dict[int, float]:
-    """Elements and their weights at a place between them."""
+    """Elements and their weights that make up the value at a position between them."""
     mode, down = _text(node, "mode", "nearest"), floor(place)
     part = place - down
     if mode == "nearest":
@@ -131,6 +133,7 @@ def _weights(node: Node, place: float) -> dict[int, float]:
     a = float(node.get("cubic_coeff_a", -0.75))
 
     def cubic(s: float) -> float:
+        """Weight of an element at distance s (R. Keys, IEEE Trans. ASSP 29 (1981) 1153)."""
         s = abs(s)
         if s <= 1:
             return (a + 2) * s**3 - (a + 3) * s**2 + 1
@@ -140,14 +143,18 @@ def _weights(node: Node, place: float) -> dict[int, float]:
 
 
 def _interpolation(node: Node, size: int, count: int, scale: float, roi: Any) -> Matrix:
-    """M_io: the weight of element i in element o; what lies outside counts as the border."""
+    """M_io: the weight of input element i in output element o.
+
+    Positions outside the image take the element at its border, or count nothing with
+    ``exclude_outside``.
+    """
     matrix = np.zeros((size, count))
     mode = _text(node, "coordinate_transformation_mode", "half_pixel")
     outside = bool(node.get("exclude_outside", 0)) and _text(node, "mode", "nearest") == "cubic"
     for o in range(count):
         place = _place(mode, o, size, count, scale, roi)
         if mode == "tf_crop_and_resize" and not 0 <= place <= size - 1:
-            continue  # a constant is filled in
+            continue  # a constant is filled in: weight 0
         for i, weight in _weights(node, place).items():
             if not outside or 0 <= i < size:
                 matrix[min(max(i, 0), size - 1), o] += weight
@@ -155,29 +162,29 @@ def _interpolation(node: Node, size: int, count: int, scale: float, roi: Any) ->
 
 
 def _resize(c: Context, node: Node) -> Matrices:
-    """One matrix for each axis that is not left as it is."""
+    """One matrix for each axis that the Resize changes."""
     shape, out = c.shape(node.inputs[0]), c.shape(node.outputs[0])
     if node.get("antialias", 0) or _text(node, "keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise refused(node, "no derivative of antialias or keep_aspect_ratio_policy is known")
+        raise refusal(node, "no derivative of antialias or keep_aspect_ratio_policy is known")
     axes = [a % len(shape) for a in node.get("axes") or range(len(shape))]
     given = c.value(node.input(2)) if node.input(2) else None
     if given is None and not node.input(3):
-        raise refused(node, "its scales depend on the data")
+        raise refusal(node, "its scales depend on the data")
     roi = c.value(node.input(1)) if node.input(1) else None
     if roi is None or not roi.size:
         roi = np.array([0.0] * len(axes) + [1.0] * len(axes))
-    found: dict[int, Matrix] = {}
+    matrices: dict[int, Matrix] = {}
     for k, axis in enumerate(axes):
         size, count = shape[axis], out[axis]
         scale = float(given[k]) if given is not None and given.size else count / size
         ends = (float(roi[k]), float(roi[k + len(axes)]))
         if size < 0 and (count != size or scale != 1.0):
-            raise refused(node, "it mixes the events of a batch")
+            raise refusal(node, "it mixes the events of a batch")
         if size > 0:
             matrix = _interpolation(node, size, count, scale, ends)
             if matrix.shape[0] != matrix.shape[1] or not np.array_equal(matrix, np.eye(size)):
-                found[axis] = matrix
-    return found
+                matrices[axis] = matrix
+    return matrices
 
 
 register("AveragePool", _rule(_averages))

@@ -1,4 +1,4 @@
-"""Operators that vary in steps, or not at all: their derivative is zero almost everywhere."""
+"""Operators that vary in steps, or not at all: their derivative is 0 almost everywhere."""
 
 from onnxtaylor.rules.rule import register
 from onnxtaylor.rules.verbs import constant

@@ -1,14 +1,20 @@
-"""The verbs with which rules are written: most operators need one line."""
+"""Kinds of rules: with one of these, most operators need a single line.
+
+``constant``     y does not vary, or only in steps
+``elementwise``  y = φ(x) element by element, from φ′ and φ″
+``binary``       z = φ(x, y) element by element with broadcasting, from the partial derivatives
+``linear``       y = A x, from the operator and its transpose
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from string import ascii_letters
 
-from onnxtaylor.rules.bundle import Bundle, Shape, added, aligned, expanded, scaled, summed_to
-from onnxtaylor.rules.contraction import Factor, contracted
+from onnxtaylor.rules.bundle import Bundle, Shape, add, align, expand, scale, sum_to
+from onnxtaylor.rules.contraction import Factor, contract
 from onnxtaylor.rules.emit import Emitter
 from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node
 
@@ -30,41 +36,36 @@ Pairwise = Callable[[Emitter, Node, str, str, str], str | None]
 
 @dataclass(frozen=True)
 class Flat:
-    """What all rules share that curve nothing; jvp and vjp are the rule's own."""
+    """Base class of rules without curvature; jvp and vjp are defined by the rule itself."""
 
-    kind: str = "linear"
+    kind: str = field(default="linear", kw_only=True)
 
     def curvature(
         self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
     ) -> None:
-        """Nothing is curved."""
+        """D²φ = 0: adds nothing."""
 
 
 @dataclass(frozen=True)
-class Constant:
+class Constant(Flat):
     """y does not vary with x, or only in steps: all derivatives vanish."""
 
     kind: str = "constant"
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
-        """Nothing comes through."""
+        """ẏ = 0."""
         return [None] * len(node.outputs)
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
-        """Nothing comes back."""
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
+        """x̄ = 0."""
         return [None] * len(node.inputs)
-
-    def curvature(
-        self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
-    ) -> None:
-        """Nothing is curved."""
 
 
 @dataclass(frozen=True)
 class Elementwise:
-    """y = φ(x), element by element; φ′ and φ″ are written in terms of x and y.
+    """y = φ(x), element by element.
 
-    ``second`` is None for a φ whose second derivative vanishes (almost) everywhere.
+    ``first`` and ``second`` write φ′ and φ″ in terms of x and y, see ``elementwise``.
     """
 
     first: Unary
@@ -75,7 +76,7 @@ class Elementwise:
         """ẏ = φ′ ẋ."""
         return [self._scaled(c, node, tangents[0])]
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
         """x̄ = φ′ ȳ."""
         return [self._scaled(c, node, adjoints[0]), *[None] * (len(node.inputs) - 1)]
 
@@ -83,7 +84,7 @@ class Elementwise:
         factor = self.first(c.e, node, node.inputs[0], node.outputs[0])
         if bundle is None or factor is None:
             return None
-        return scaled(c.e, bundle, factor, c.shape(node.inputs[0]))
+        return scale(c.e, bundle, factor, c.shape(node.inputs[0]))
 
     def curvature(
         self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
@@ -94,15 +95,15 @@ class Elementwise:
             return
         factor = self.second(c.e, node, node.inputs[0], node.outputs[0])
         if factor is not None:
-            h.diagonal(rows, scaled(c.e, adjoint, factor, c.shape(node.inputs[0])))
+            h.add_diagonal(rows, scale(c.e, adjoint, factor, c.shape(node.inputs[0])))
 
 
 @dataclass(frozen=True)
 class Binary:
-    """z = φ(x, y), element by element with broadcasting, by its partial derivatives.
+    """z = φ(x, y), element by element with broadcasting.
 
-    Each partial is written in terms of x, y and z, and None where it vanishes. ``same`` stands for
-    a partial of 1, which costs nothing.
+    ``partials`` and ``seconds`` write the partial derivatives in terms of x, y and z, see
+    ``binary``.
     """
 
     partials: tuple[Pairwise | str | None, Pairwise | str | None]
@@ -116,33 +117,33 @@ class Binary:
         for place in range(2):
             part = self._through(c, node, place, tangents[place])
             if part is not None:
-                total = added(c.e, total, expanded(c.e, part, shape))
+                total = add(c.e, total, expand(c.e, part, shape))
         return [total]
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
-        """x̄ = φ_x z̄, summed over what was broadcast."""
-        found: list[Bundle | None] = []
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
+        """x̄ = φ_x z̄ and ȳ = φ_y z̄, summed over the axes that were broadcast."""
+        results: list[Bundle | None] = []
         for place in range(2):
-            part = self._through(c, node, place, adjoints[0]) if wanted[place] else None
+            part = self._through(c, node, place, adjoints[0]) if needed[place] else None
             shape = c.shape(node.inputs[place])
-            found.append(None if part is None else summed_to(c.e, part, shape))
-        return found
+            results.append(None if part is None else sum_to(c.e, part, shape))
+        return results
 
     def _through(self, c: Context, node: Node, place: int, bundle: Bundle | None) -> Bundle | None:
         partial = self.partials[place]
         if bundle is None or partial is None:
             return None
-        if partial == "same":
+        if partial == "one":
             return bundle
         factor = self._factor(c, node, partial)
         if factor is None:
             return None
         shape = c.shape(node.outputs[0])
-        part = scaled(c.e, bundle, factor, shape)
+        part = scale(c.e, bundle, factor, shape)
         if bundle.shape != shape:
-            # the factor may be as small as the other input: what is short of z is filled up
+            # the partial may have the shape of the other input alone, as y in ∂(x·y)/∂x does
             sizes = c.e.constant([1, *(d if d > 0 else 1 for d in shape)])
-            part = part.renamed(c.e.op("Expand", part.name, sizes))
+            part = part.with_tensor(c.e.op("Expand", part.name, sizes))
         return part
 
     def _factor(self, c: Context, node: Node, partial: Pairwise | str) -> str | None:
@@ -163,42 +164,44 @@ class Binary:
             factor = self._factor(c, node, partial)
             if factor is None:
                 continue
-            weights = scaled(c.e, adjoint, factor, shape)
+            weights = scale(c.e, adjoint, factor, shape)
             small, large = sorted((left, right), key=lambda t: prod(abs(d) for d in t.shape))
-            if left == right:  # of one tensor, all that it was broadcast to at once
+            if left == right:  # x and y are one tensor, as in x·x: a diagonal term, not a product
                 if a != b:
-                    weights = weights.renamed(c.e.op("Mul", weights.name, c.e.number(2.0)))
-                h.diagonal(left, summed_to(c.e, weights, left.shape))
+                    weights = weights.with_tensor(c.e.op("Mul", weights.name, c.e.number(2.0)))
+                h.add_diagonal(left, sum_to(c.e, weights, left.shape))
             elif small.shape == shape:
-                h.product(left, right, weights)
+                h.add_product(left, right, weights)
             else:
-                h.halves(small, _with_weights(c, weights, large, small.shape))
+                h.add_weighted(small, _with_weights(c, weights, large, small.shape))
 
 
 def _with_weights(c: Context, weights: Bundle, t: Bundle, shape: Shape) -> Bundle:
-    """Σ w_c ṫ_j over what a smaller shape was broadcast to, for all c and j: C·n tangents of it."""
+    """Σ w_c ṫ_j for all responses c and features j, as a bundle of C·n tangents of ``shape``.
+
+    ``shape`` is that of the smaller factor; the sum runs over the axes along which it was
+    broadcast.
+    """
     rank = len(weights.shape)
     letters = ascii_letters[2 : 2 + rank]
-    turned = t.renamed(aligned(c.e, t, rank), (1,) * (rank - len(t.shape)) + t.shape)
+    turned = t.with_tensor(align(c.e, t, rank), (1,) * (rank - len(t.shape)) + t.shape)
     wide = (1,) * (rank - len(shape)) + shape
     kept = "".join(k for k, d in zip(letters, wide, strict=True) if d != 1)
     factors = Factor.of(weights, "a", letters), Factor.of(turned, "b", letters)
-    name = contracted(c.e, factors, f"ab{kept}")
-    found = Bundle("", weights.lead * t.lead, shape, weights.varies or t.varies)
-    return found.renamed(c.e.op("Reshape", name, c.e.constant(found.target)))
+    name = contract(c.e, factors, f"ab{kept}")
+    product = Bundle("", weights.lead * t.lead, shape, weights.varies or t.varies)
+    return product.with_tensor(c.e.op("Reshape", name, c.e.constant(product.reshape_target)))
 
 
 @dataclass(frozen=True)
-class Linear:
-    """y is linear in its first input (and has no other that varies).
+class Linear(Flat):
+    """y = A x, linear in the first input; no other input varies.
 
-    ``forward`` applies the operator to a bundle of the input, ``backward`` its transpose to a
-    bundle of the output.
+    ``forward`` applies A to a bundle of the input, ``backward`` Aᵀ to one of the output.
     """
 
     forward: Callable[[Context, Node, Bundle], Bundles]
     backward: Callable[[Context, Node, Bundles], Bundle | None]
-    kind: str = "linear"
 
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
         """ẏ = A ẋ."""
@@ -206,21 +209,25 @@ class Linear:
             return [None] * len(node.outputs)
         return self.forward(c, node, tangents[0])
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
         """x̄ = Aᵀ ȳ."""
         return [self.backward(c, node, adjoints), *[None] * (len(node.inputs) - 1)]
-
-    def curvature(
-        self, c: Context, node: Node, tangents: Bundles, adjoints: Bundles, h: Curvature
-    ) -> None:
-        """Nothing is curved."""
 
 
 constant = Constant()
 
 
 def elementwise(first: Unary, second: Unary | None, kind: str = "elementwise") -> Elementwise:
-    """φ by φ′ and φ″."""
+    """The rule of y = φ(x), element by element.
+
+    Parameters
+    ----------
+    first, second
+        Write φ′ and φ″: functions of the emitter, the node and the names of x and y, which return
+        the name of the tensor. None for a φ″ that vanishes (almost) everywhere.
+    kind
+        The name of the kind in the table of rules.
+    """
     return Elementwise(first, second, kind)
 
 
@@ -229,7 +236,19 @@ def binary(
     seconds: tuple[Pairwise | None, Pairwise | None, Pairwise | None] = (None, None, None),
     kind: str = "bilinear",
 ) -> Binary:
-    """φ(x, y) by its partial derivatives."""
+    """The rule of z = φ(x, y), element by element with broadcasting.
+
+    Parameters
+    ----------
+    partials
+        Write φ_x and φ_y: functions of the emitter, the node and the names of x, y and z, which
+        return the name of the tensor. None for a partial that vanishes; ``"one"`` for a partial of
+        1, for which nothing is written.
+    seconds
+        Write φ_xx, φ_xy and φ_yy in the same way.
+    kind
+        The name of the kind in the table of rules.
+    """
     return Binary(partials, seconds, kind)
 
 
@@ -238,5 +257,17 @@ def linear(
     backward: Callable[[Context, Node, Bundles], Bundle | None],
     kind: str = "linear",
 ) -> Linear:
-    """A linear operator by itself and its transpose."""
-    return Linear(forward, backward, kind)
+    """The rule of y = A x.
+
+    Parameters
+    ----------
+    forward
+        Writes ẏ = A ẋ: a function of the context, the node and the tangents of the first input,
+        which returns one bundle per output.
+    backward
+        Writes x̄ = Aᵀ ȳ: a function of the context, the node and one bundle per output, which
+        returns the adjoints of the first input.
+    kind
+        The name of the kind in the table of rules.
+    """
+    return Linear(forward, backward, kind=kind)

@@ -1,6 +1,6 @@
-"""Text made fit to be shown: untrusted names, long names, values with their uncertainties.
+"""Text for display: untrusted names, long names, values with their uncertainties.
 
-``markup``        untrusted text in HTML, Markdown and LaTeX
-``abbreviation``  long names cut, so that different names stay different
-``uncertainty``   how many digits a value has
+``markup``        escapes untrusted text for Markdown and LaTeX
+``abbreviation``  shortens long names, so that different names stay different
+``uncertainty``   writes values with as many digits as their uncertainty allows
 """

@@ -1,8 +1,9 @@
-"""Long names made short for figures and pages, so that no two of them look alike.
+"""Shortens long names for figures and pages, so that no two of them look alike.
 
-A name is cut in its middle, since both ends tell names apart: ``a_very_…_indeed``. Where names of a
-list would be the same then, what they differ in is kept as well, with some of what stands before
-it: ``jets_lea…stituent_0…r_jet_pt``. A formula between two ``$`` is kept or left out as a whole.
+The middle of a name is left out, since both ends distinguish names: ``a_very_…_indeed``. If names
+of a list would then be equal, the part in which they differ is kept as well, with some letters
+before it: ``jets_lea…stituent_0…r_jet_pt``. A formula between two ``$`` is kept or left out as a
+whole.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ from functools import lru_cache
 __all__ = ["shorten", "shortened", "unlike"]
 
 GAP = "…"
-LEAST = 10  # letters: with fewer a name with two gaps cannot be read
-FORMULA = 60  # letters: longer ones are no formulas
-CONTEXT = 8  # letters before what differs
+LEAST = 10  # letters; with fewer, a name with two gaps cannot be read
+FORMULA = 60  # letters of a formula; longer text between two $ is no formula
+CONTEXT = 8  # letters kept before the part in which names differ
 
 Atoms = tuple[str, ...]  # letters and formulas
 
 
 def shorten(text: str, limit: int) -> str:
-    """Text of at most ``limit`` letters, its middle left out; a formula that is longer stays whole.
+    """Shortens text to at most ``limit`` letters by leaving out its middle.
+
+    A single formula stays whole even if it is longer.
 
     >>> shorten("a_very_long_feature_name_indeed", 15)
     'a_very_…_indeed'
@@ -31,10 +34,17 @@ def shorten(text: str, limit: int) -> str:
 
 
 def shortened(names: Sequence[str], limit: int) -> list[str]:
-    """Each name with about ``limit`` letters, and different ones for different names.
+    """Shortens names to about ``limit`` letters, so that different names stay different.
 
-    Names that fit are left as they are. More letters than ``limit`` have formulas, and names that
-    get a number because too few letters tell them apart.
+    Names that fit are not changed. A result may be longer than ``limit`` if it has a formula, or a
+    number that was added because too few letters distinguish the names.
+
+    Parameters
+    ----------
+    names
+        The names; equal ones get equal results.
+    limit
+        Number of letters.
 
     >>> shortened(["jets_leading_0_pt_over_mass", "jets_leading_1_pt_over_mass", "pt"], 20)
     ['jets_l…ding_0…r_mass', 'jets_l…ding_1…r_mass', 'pt']
@@ -43,14 +53,21 @@ def shortened(names: Sequence[str], limit: int) -> list[str]:
 
 
 def unlike(names: Sequence[str], texts: Sequence[str]) -> list[str]:
-    """The texts that are written for the names; one that is taken by another name gets a number.
+    """The texts that stand for names, with a number added where another name has the same text.
+
+    Parameters
+    ----------
+    names
+        The names; equal ones get equal results.
+    texts
+        One text for each name.
 
     >>> unlike(["a", "b", "a"], ["x", "x", "x"])
     ['x', 'x (2)', 'x']
     """
     taken: set[str] = set()
-    found: dict[str, str] = {}
-    # whoever is written as called keeps it
+    chosen: dict[str, str] = {}
+    # a name that equals its text comes first, and so keeps it without a number
     pairs = dict(zip(names, texts, strict=True))
     for name, text in sorted(pairs.items(), key=lambda pair: pair[0] != pair[1]):
         number, label = 1, text
@@ -58,20 +75,20 @@ def unlike(names: Sequence[str], texts: Sequence[str]) -> list[str]:
             number += 1
             label = f"{text} ({number})"
         taken.add(label)
-        found[name] = label
-    return [found[name] for name in names]
+        chosen[name] = label
+    return [chosen[name] for name in names]
 
 
 @lru_cache(maxsize=64)
 def _shortened(names: tuple[str, ...], limit: int) -> tuple[str, ...]:
     distinct = list(dict.fromkeys(names))
-    short = ["".join(atoms) for atoms in _told_apart([_atoms(n) for n in distinct], limit)]
-    found = dict(zip(distinct, unlike(distinct, short), strict=True))
-    return tuple(found[name] for name in names)
+    short = ["".join(atoms) for atoms in _cut_all([_atoms(n) for n in distinct], limit)]
+    results = dict(zip(distinct, unlike(distinct, short), strict=True))
+    return tuple(results[name] for name in names)
 
 
-def _told_apart(names: Sequence[Atoms], limit: int) -> list[Atoms]:
-    """The names cut to the limit; of those that are then alike, what they differ in is kept."""
+def _cut_all(names: Sequence[Atoms], limit: int) -> list[Atoms]:
+    """Cuts names to the limit; where cut names are equal, keeps the part in which they differ."""
     cut = [_cut(name, limit) for name in names]
     alike: dict[Atoms, list[int]] = {}
     for k, atoms in enumerate(cut):
@@ -85,36 +102,37 @@ def _told_apart(names: Sequence[Atoms], limit: int) -> list[Atoms]:
 
 
 def _with_middle(names: Sequence[Atoms], limit: int) -> list[Atoms]:
-    """Different names with the same ends: the ends, and what stands between what they share."""
+    """Cuts names that have the same ends: keeps the ends, and the parts in which they differ."""
     before = _shared(names)
     rest = [name[before:] for name in names]
     behind = _shared([tuple(reversed(name)) for name in rest])
     middles = [name[: len(name) - behind] for name in rest]
     head, tail = names[0][:before], rest[0][len(rest[0]) - behind :]
     needed = max(map(_width, middles))
+    # letters that remain: half for each end, a third at most for the context before the middle
     spare = max(limit - needed - 2, LEAST // 2)  # for the ends and for the context
     near = min(CONTEXT, spare // 3)
     first = _cut_before(head, (spare - near + 1) // 2, near)
     most = (spare - near) // 2
     last = tail if _width(tail) <= most + 1 else (GAP, *_kept(tail, most, from_end=True))
     room = max(limit - _width(first) - _width(last), 0)
-    told = middles if needed <= room else _told_apart(middles, room)
-    found = [(*first, *middle, *last) for middle in told]
+    shown = middles if needed <= room else _cut_all(middles, room)
+    cut = [(*first, *middle, *last) for middle in shown]
     # a cut that saves next to nothing only makes names harder to read
-    pairs = list(zip(names, found, strict=True))
-    saves = any(_width(name) <= limit or _width(made) < _width(name) - 3 for name, made in pairs)
-    return found if saves else list(names)
+    pairs = list(zip(names, cut, strict=True))
+    saves = any(_width(name) <= limit or _width(short) < _width(name) - 3 for name, short in pairs)
+    return cut if saves else list(names)
 
 
 def _cut_before(head: Atoms, most: int, near: int) -> Atoms:
-    """The beginning of a head, and what stands right before what follows it."""
+    """Cuts the common beginning of names: keeps its first letters, and ``near`` at its end."""
     if _width(head) <= most + near + 1:
         return head
     return (*_kept(head, most), GAP, *_kept(head, near, from_end=True))
 
 
 def _cut(name: Atoms, limit: int) -> Atoms:
-    """The name without its middle, where it is longer than the limit."""
+    """Leaves out the middle of a name that is longer than the limit."""
     if _width(name) <= limit or len(name) < 2:
         return name
     tail = _kept(name, (limit - 1) // 2, from_end=True)
@@ -125,7 +143,7 @@ def _cut(name: Atoms, limit: int) -> Atoms:
 
 
 def _kept(atoms: Atoms, most: int, *, from_end: bool = False) -> Atoms:
-    """As many of the first, or of the last, atoms as have at most so many letters."""
+    """The first atoms, or the last ones, that together have at most ``most`` letters."""
     order = tuple(reversed(atoms)) if from_end else atoms
     width = count = 0
     for atom in order:
@@ -138,8 +156,8 @@ def _kept(atoms: Atoms, most: int, *, from_end: bool = False) -> Atoms:
 
 
 def _shared(names: Sequence[Atoms]) -> int:
-    """How many of their first atoms all names have in common."""
-    low, high = min(names), max(names)  # all others lie between these
+    """The number of first atoms that all names have in common."""
+    low, high = min(names), max(names)  # what these share, all names between them share
     count = 0
     for a, b in zip(low, high, strict=False):
         if a != b:
@@ -149,9 +167,10 @@ def _shared(names: Sequence[Atoms]) -> int:
 
 
 def _width(atoms: Atoms) -> int:
+    """The number of letters."""
     return sum(map(len, atoms))
 
 
 def _atoms(text: str) -> Atoms:
-    """Letters, and formulas between two ``$`` as one."""
+    """Splits text into letters and formulas; a formula between two ``$`` is one atom."""
     return tuple(re.findall(rf"\$[^$]{{1,{FORMULA - 2}}}\$|.", text, re.DOTALL))

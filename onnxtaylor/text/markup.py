@@ -1,12 +1,12 @@
-r"""Untrusted text made fit for Markdown and LaTeX: it shows as it is, and does nothing.
+r"""Escapes untrusted text for Markdown and LaTeX: it is shown as it is, and does nothing.
 
-Names of features, outputs and classes come from files. Behind these functions none of them ends a
-cell, opens a link or a comment, calls anybody, switches to mathematics, or runs a command.
+Names of features, outputs and classes come from files. Once escaped, none of them can end a cell,
+open a link or a comment, notify a user of GitHub, switch to mathematics, or run a command.
 
-LaTeX gets commands of its own kernel alone, in any font encoding. Letters with accents and Greek
-letters are composed; what the kernel has no command for is written as its code point, so that any
-name compiles. (Libraries that know more letters answer with commands of packages that the document
-may not load.)
+For LaTeX, only commands of its kernel are used, which work in any font encoding. Letters with
+accents and Greek letters are composed. A letter for which the kernel has no command is written as
+its code point, so that any name compiles. (Libraries that know more letters use commands of
+packages that the document may not load.)
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from onnxtaylor.errors import printable
 
 __all__ = ["latex", "markdown"]
 
-LIMIT = 400  # letters of a name
+LIMIT = 400  # letters of a name that are shown
 
-# What CommonMark or GitHub's extension of it could take for markup, mathematics or a link.
+# Signs that CommonMark, or GitHub's extension of it, could take for markup, mathematics or a link.
 _MARKUP = re.compile(
     r"[\\`*\[\]<>#|~$&!@]|:(?=\S)"
-    r"|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])"  # within a word it is a letter
+    r"|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])"  # within a word, _ is an ordinary letter
     r"|(?<=www)\.",
     re.IGNORECASE,
 )
 
-# What GitHub and GitLab make links and pictures of after they have read the Markdown, so that a
-# backslash does not stop them: @name, #12, !12, ~label, &12, %12, :word:. A space of no width does.
+# References that GitHub and GitLab turn into links and pictures after they have read the Markdown,
+# so that a backslash does not stop them: @name, #12, !12, ~label, &12, %12, :word:. A space of no
+# width does.
 _CALLS = re.compile(r"(\\[@#!~&$]|%)(?=\\?\w)|\\:(?=[^\s\d])")
 NO_WIDTH = "&#8203;"
 
@@ -50,32 +51,33 @@ _ACCENTS = dict(
     zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327", "`'^~=u.\"rHvc",
         strict=True)
 )  # fmt: skip
-_GREEK = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"  # those that have a command
+_GREEK = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"  # only Greek letters that have a command
 _LIGATURES = re.compile(r"[-'`?!](?=[-'`])")
 
 
 def markdown(text: object) -> str:
-    r"""Text for a paragraph or a table cell of Markdown; GitHub's tables, links and mathematics.
+    r"""Escapes text for a paragraph or a table cell of Markdown, with GitHub's extensions.
 
     >>> print(markdown("m_vis"), markdown("a|b](x)"), markdown("<b>\n"), markdown("@all"))
     m_vis a\|b\](x) \<b\>\\n \@&#8203;all
     """
-    escaped = _MARKUP.sub(lambda found: f"\\{found[0]}", printable(text, LIMIT))
+    escaped = _MARKUP.sub(lambda match: f"\\{match[0]}", printable(text, LIMIT))
     return _CALLS.sub(rf"\g<0>{NO_WIDTH}", escaped)
 
 
 def latex(text: object) -> str:
-    r"""Text for a paragraph or a table cell of LaTeX.
+    r"""Escapes text for a paragraph or a table cell of LaTeX.
 
     >>> print(latex("p_T [GeV]"), latex("50 %}"), latex("é, φ\n"))
     p\_T {[}GeV{]} 50 \%\} \'{e}, \ensuremath{\phi}\textbackslash{}n
     """
-    # two of them in a row are one other sign to TeX
-    separate = _LIGATURES.sub(lambda found: f"{found[0]}\0", printable(text, LIMIT))
+    # TeX turns two such signs in a row, as in --, into another sign; \0 becomes {} between them
+    separate = _LIGATURES.sub(lambda match: f"{match[0]}\0", printable(text, LIMIT))
     return "".join("{}" if c == "\0" else _letter(c) for c in separate)
 
 
 def _letter(c: str) -> str:
+    """Writes one letter in commands of LaTeX's kernel."""
     if c in _LATEX:
         return _LATEX[c]
     if c.isascii():

@@ -1,4 +1,4 @@
-"""How a value with an uncertainty is written."""
+"""Writes a value with as many digits as its uncertainty allows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["formats", "uncertain"]
 
 
 def uncertain(value: float, error: float) -> str:
-    """A value with its uncertainty to two digits: ``0.2354 ± 0.0097``.
+    """A value and its uncertainty as text, both to the second digit of the uncertainty.
 
     >>> uncertain(0.23537, 0.00974), uncertain(1234.5, 67.0), uncertain(0.5, 0.0)
     ('0.2354 ± 0.0097', '1234 ± 67', '0.5 ± 0')
@@ -18,14 +18,14 @@ def uncertain(value: float, error: float) -> str:
 
 
 def formats(value: float, error: float) -> tuple[str, str]:
-    """How a value is written down to the second digit of its uncertainty, and that itself.
+    """Format specifications of a value and of its uncertainty, to the latter's second digit.
 
     >>> format(0.23537, formats(0.23537, 0.00974)[0])
     '0.2354'
     """
     if not (isfinite(value) and isfinite(error)) or error <= 0:
         return ".6g", ".2g"
-    # of the rounded uncertainty: 0.0996 is 0.10
+    # digits of the rounded uncertainty: 0.0996 becomes 0.10, which needs one digit less
     digits = 1 - floor(log10(float(f"{error:.1e}")) + 1e-9)
     size = max(abs(value), error)
     if digits > 8 or size >= 1e6 or size < 1e-4:

@@ -37,7 +37,7 @@ def test_an_empty_time_is_no_time(cli, refused, monkeypatch):
     assert cli("audit", "model.onnx", *words, "-o", "r.json").status == 0
     assert cli("report", "r.json", "-o", "r.html").status == 0
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "soon")
-    told = "SOURCE_DATE_EPOCH 'soon': it must be the seconds since 1970"
+    told = "SOURCE_DATE_EPOCH must be the seconds since 1970, got 'soon'"
     assert refused("audit", "model.onnx", *words) == told
     assert refused("report", "r.json") == told
 

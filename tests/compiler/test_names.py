@@ -6,7 +6,7 @@ import pytest
 from onnx import helper
 
 import onnxtaylor as ot
-from onnxtaylor.compiler.sums import is_own
+from onnxtaylor.compiler.sums import is_reserved
 from onnxtaylor.graph.rename import rename_reserved, separate_node_names, unused_stem
 from onnxtaylor.runtime.session import Session, start
 from tests.graph.graphs import F32, ask, events, model, op, opened, port
@@ -116,8 +116,8 @@ def test_a_derivative_graph_is_differentiated_again():
 
 @pytest.mark.parametrize("name", ["onnxtaylor/weights", "onnxtaylor/groups", "onnxtaylor/sums/c_1"])
 def test_the_graph_of_sums_has_its_names_for_itself(name):
-    assert is_own(name)
-    given = rename_reserved(product(inner=name), is_own)
+    assert is_reserved(name)
+    given = rename_reserved(product(inner=name), is_reserved)
     assert name not in {o for n in given.graph.node for o in n.output}
     np.testing.assert_array_equal(ask(given, x=X)["y"], ask(product(), x=X)["y"])
 

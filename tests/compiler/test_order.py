@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 import onnxtaylor
-from onnxtaylor.compiler.order import UNKNOWN, outside_events
+from onnxtaylor.compiler.order import UNKNOWN, event_blocks
 from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.errors import ModelError
 from onnxtaylor.indices import MultiIndices
@@ -84,7 +84,7 @@ def node(kind: str, source: str, to: str, **attributes: object) -> Node:
     ],
 )
 def test_what_lies_outside_the_events(nodes, wanted):
-    found = outside_events(nodes, SHAPES)
+    found = event_blocks(nodes, SHAPES)
     assert {name: found.get(name) for name in wanted} == wanted
 
 

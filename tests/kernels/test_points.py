@@ -118,5 +118,5 @@ def test_wider_points_have_weight_zero(accuracy, mixed):
 
 @pytest.mark.parametrize(("accuracy", "mixed"), [(3, "two"), (8, "four"), (2, "three"), (4, "")])
 def test_other_formulas_are_refused(accuracy, mixed):
-    with pytest.raises(ValueError, match="offered"):
+    with pytest.raises(ValueError, match="must be"):
         formula(accuracy, mixed)

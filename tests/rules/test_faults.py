@@ -38,7 +38,7 @@ def more(c: Context, bundle: Bundle | None, factor: float, uses: Uses) -> Bundle
     if bundle is None:
         return None
     uses.count += 1
-    return bundle.renamed(c.e.op("Mul", bundle.name, c.e.number(factor)))
+    return bundle.with_tensor(c.e.op("Mul", bundle.name, c.e.number(factor)))
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ class Bent:
         found = self.rule.jvp(c, node, tangents)
         return self._bent(c, found) if self.method == "jvp" else found
 
-    def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
-        found = self.rule.vjp(c, node, adjoints, wanted)
+    def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
+        found = self.rule.vjp(c, node, adjoints, needed)
         if self.method != "vjp":
             return found
-        # what nobody wanted does not count
-        kept = [b if want else None for b, want in zip(found, wanted, strict=True)]
+        # what nobody needed does not count
+        kept = [b if want else None for b, want in zip(found, needed, strict=True)]
         return self._bent(c, kept)
 
     def curvature(
@@ -93,21 +93,21 @@ class _Sink:
         assert found is not None
         return found
 
-    def diagonal(self, rows: Bundle, weights: Bundle) -> None:
-        self._h.diagonal(rows, self._weights(weights))
+    def add_diagonal(self, rows: Bundle, weights: Bundle) -> None:
+        self._h.add_diagonal(rows, self._weights(weights))
 
-    def product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
-        self._h.product(left, right, self._weights(weights))
+    def add_product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
+        self._h.add_product(left, right, self._weights(weights))
 
-    def halves(self, left: Bundle, right: Bundle) -> None:
-        self._h.halves(left, self._weights(right))
+    def add_weighted(self, left: Bundle, right: Bundle) -> None:
+        self._h.add_weighted(left, self._weights(right))
 
 
 def _times(part: Any, factor: float, uses: Uses) -> Callable[..., str | None]:
     """An ingredient that gives ``factor`` times as much."""
 
     def bent(e: Emitter, *names: Any) -> str | None:
-        found = e.number(1.0) if part == "same" else part(e, *names)
+        found = e.number(1.0) if part == "one" else part(e, *names)
         if found is None:
             return None
         uses.count += 1
@@ -234,7 +234,7 @@ def test_a_derivative_that_is_not_there_is_noticed(kind: str, monkeypatch: pytes
             used.count += same
             return [found[0] if same else None, *[None] * (len(node.outputs) - 1)]
 
-        def vjp(self, c: Context, node: Node, adjoints: Bundles, wanted: Sequence[bool]) -> Bundles:
+        def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
             return [None] * len(node.inputs)
 
         def curvature(self, *others: Any) -> None:

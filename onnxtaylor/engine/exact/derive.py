@@ -11,7 +11,7 @@ import onnx
 
 from onnxtaylor.compiler import DerivativeGraph, compile_terms
 from onnxtaylor.compiler.facts import GraphFacts, shapes_from
-from onnxtaylor.compiler.sums import is_own
+from onnxtaylor.compiler.sums import is_reserved
 from onnxtaylor.compiler.third import third_order
 from onnxtaylor.errors import UNKNOWN_FORM, ModelError, printable
 from onnxtaylor.graph import GraphFunction
@@ -101,7 +101,7 @@ def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFuncti
         )
     wide = function.with_proto(without_half_precision(function.proto))
     plain = simplify(_settle(wide, x).proto, RULES)
-    return function.with_proto(rename_reserved(plain, is_own))
+    return function.with_proto(rename_reserved(plain, is_reserved))
 
 
 def derive_normal(
