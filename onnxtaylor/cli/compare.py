@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options, responses
+from onnxtaylor.cli import console, files
+from onnxtaylor.cli.declared import COLUMNS, MODEL, RUN, takes
+from onnxtaylor.cli.options import Json, Quiet, Top, file_option
 from onnxtaylor.errors import OptionError
+from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,36 +20,44 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
-OF_MODELS = (options.COLUMNS, options.MODEL, options.RUN)  # panels of the help
+OF_MODELS = (COLUMNS, MODEL, RUN)  # panels of the help
 UNMOVED = 5  # changes that are shown where none of them counts
-SIDE = "A result of `analyze -o` (.json), or an ONNX file."
+SIDE = "A result of `onnxtaylor analyze -o` (.json), or an ONNX file."
 
 
+@takes(
+    DataOptions,
+    ModelOptions,
+    EngineOptions,
+    StatisticsOptions,
+    without=(
+        *("engine", "accuracy", "mixed", "batch_size"),
+        *("bootstrap", "seed", "check", "per_class", "resume"),
+    ),
+    texts={"order": "Order of the Taylor coefficients: 1, or 2 with all pairs"},
+)
 def compare(
     ctx: typer.Context,
     a: Annotated[Path, typer.Argument(metavar="A", help=SIDE, show_default=False)],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Like A.", show_default=False)],
+    b: Annotated[
+        Path,
+        typer.Argument(
+            metavar="B", help="A second result, or a second ONNX file.", show_default=False
+        ),
+    ],
     data: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="DATA",
-            help="Events, where A and B are models; formats as of `analyze`.",
+            help="Events, where A and B are models; formats as for `onnxtaylor analyze`.",
             show_default=False,
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--out", metavar="FILE", help="Saves the comparison (JSON).", show_default=False
-        ),
-    ] = None,
+    out: Annotated[Path | None, file_option("Saves the comparison (JSON).", "-o", "--out")] = None,
     plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Draws ⟨t⟩ of B against A (.png, .pdf, .svg).", show_default=False
-        ),
+        Path | None, file_option("Saves a figure of ⟨t⟩ of B against A (.png, .pdf, .svg).")
     ] = None,
-    top: options.Top = 20,
+    top: Top = 20,
     significance: Annotated[
         float,
         typer.Option(
@@ -57,43 +68,22 @@ def compare(
         float,
         typer.Option(
             metavar="SHARE",
-            help="Smaller changes do not count: share of the largest ⟨t⟩ of the output; of"
-            " responses, RMS difference per spread.",
+            help="Smaller changes do not count. Of coefficients: as a share of the largest ⟨t⟩ of"
+            " the response; of responses: RMS difference per spread.",
         ),
     ] = 0.01,
-    features: options.Features = None,
-    label: options.Label = None,
-    weight: options.Weight = None,
-    exclude: options.Exclude = None,
-    missing: options.Missing = None,
-    events: options.Events = None,
-    sample: options.Sample = None,
-    input: options.Input = None,
-    fix: options.Fix = None,
-    output: options.Output = None,
-    output_names: responses.Names = None,
-    classes: responses.Classes = None,
     output_b: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Output of B, where it is called otherwise than in A; may be repeated.",
-            rich_help_panel=options.MODEL,
+            help="Output of B, where it has another name than in A. May be repeated.",
+            rich_help_panel=MODEL,
             show_default=False,
         ),
     ] = None,
-    link: options.Link = "identity",
-    order: Annotated[
-        int,
-        typer.Option(metavar="N", help="1, or 2 with all pairs.", rich_help_panel=options.RUN),
-    ] = 2,
-    scale: options.Scale = "sigma",
-    finite_step: options.FiniteStep = None,
-    precision: options.Precision = "auto",
-    threads: options.Threads = 0,
-    provider: options.Provider = "auto",
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    **options: Any,
 ) -> None:
     """What changed from A to B, and is it significant?
 
@@ -107,61 +97,25 @@ def compare(
 
     onnxtaylor compare torch.onnx keras.onnx events.parquet --weight w
     """
-    files = data or []
-    results = [path == Path("-") or path.suffix.lower() == ".json" for path in (a, b)]
-    if any(results) and not all(results):
-        raise OptionError(
-            f"{console.printable(a)} and {console.printable(b)}: one is a result and the other a"
-            " model: name two of either"
-        )
-    if all(results) and files:
-        raise OptionError("two results hold their numbers: leave DATA out, or name two models")
-    if all(results):
+    paths = data or []
+    of_results = _are_results(a, b, paths)
+    if of_results:
         _refuse_options_of_models(ctx)
-    if not any(results) and not files:
-        raise OptionError("two models need events to be compared at: name DATA files behind them")
-    if a == b == Path("-"):
-        raise OptionError("- and -: stdin can be read only once")
-    options.writable({"-o": out, "--plot": plot}, inputs=[a, b, *files])
+    files.writable({"-o": out, "--plot": plot}, inputs=[a, b, *paths])
     if plot is not None:
-        options.figure_format("--plot", plot)
-    if all(results):
+        files.figure_format("--plot", plot)
+    limits: dict[str, Any] = {"significance": significance, "least": least}
+    if of_results:
         from onnxtaylor.comparison import compare_results
 
-        loaded = [options.load_result(path) for path in (a, b)]
-        found = compare_results(*loaded, significance=significance, least=least)
+        found = compare_results(files.load_result(a), files.load_result(b), **limits)
     else:
-        names, fixed = options.parse_features(features), options.parse_fixed(fix)
-        with options.data_files(files) as paths, console.progress_bar(quiet) as progress:
+        with files.data_files(paths) as events, console.progress_bar(quiet) as progress:
             # numba, onnx and pyarrow are imported here, so that --help need not wait for them
             from onnxtaylor.comparison.models import compare_models
 
             found = compare_models(
-                a,
-                b,
-                paths,
-                feature_names=names,
-                weights=weight,
-                labels=label,
-                exclude=exclude or (),
-                input=input,
-                output=output,
-                output_b=output_b,
-                **responses.parsed(output_names, classes),
-                fix=fixed,
-                link=link,
-                events=events,
-                sample=sample,
-                significance=significance,
-                least=least,
-                progress=progress,
-                order=order,
-                scale=scale,
-                missing=missing,
-                finite_step=options.parse_steps(finite_step),
-                precision=precision,
-                threads=threads,
-                provider=provider,
+                a, b, events, output_b=output_b, progress=progress, **limits, **options
             )
     if out is not None:
         from onnxtaylor.files.whole import write_whole
@@ -185,8 +139,25 @@ def compare(
         raise typer.Exit(1)
 
 
+def _are_results(a: Path, b: Path, data: list[Path]) -> bool:
+    """Whether A and B are two saved results, else two models. Raises OptionError for a mixture."""
+    results = [path == Path("-") or path.suffix.lower() == ".json" for path in (a, b)]
+    if any(results) and not all(results):
+        raise OptionError(
+            f"{console.printable(a)} and {console.printable(b)}: one is a result and the other a"
+            " model: name two results, or two models"
+        )
+    if all(results) and data:
+        raise OptionError("two results hold their numbers: leave DATA out, or name two models")
+    if not any(results) and not data:
+        raise OptionError("two models need events to be compared at: name DATA files behind them")
+    if a == b == Path("-"):
+        raise OptionError("- and -: stdin can be read only once")
+    return all(results)
+
+
 def _refuse_options_of_models(ctx: typer.Context) -> None:
-    """Two results say themselves how they were made. Raises OptionError for another word on it."""
+    """Raises OptionError for an option about models: two results hold how they were made."""
     for parameter in ctx.command.params:
         source = ctx.get_parameter_source(parameter.name or "")
         panel = getattr(parameter, "rich_help_panel", None)
@@ -203,7 +174,7 @@ def _print(found: Comparison, top: int) -> None:
             f" {console.printable(result.model.precision)}"
         )
     for line in found.shared.notes:
-        console.show(f"note: {console.printable(line, limit=400)}")
+        console.show(f"note: {console.library_text(line)}")
     if found.responses:
         console.show(_responses(found))
     total, moved = found.change.size, int(found.moved.sum())

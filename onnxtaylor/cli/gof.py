@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console, files
+from onnxtaylor.cli.declared import COLUMNS, takes
+from onnxtaylor.cli.options import Json, Quiet, file_option
 from onnxtaylor.errors import OptionError
+from onnxtaylor.options.gof import GofDataOptions, GofOptions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,123 +23,52 @@ __all__ = ["gof"]
 
 THRESHOLD = 0.05
 PAIRS, FEATURES = "pairs", "features"
-TESTS = "Tests"
+COMBINE = "CMS combine"
 
 
+@takes(GofDataOptions, GofOptions, without=("fine_bins", "min_expected", "min_effective"))
 def gof(
     data: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="OBSERVED EXPECTED...",
-            help="The observed events and the files of the expected ones; formats as of `analyze`.",
+            help="One file of observed events and those of the expected ones; formats as for"
+            " `onnxtaylor analyze`.",
             show_default=False,
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--out", metavar="FILE", help="Saves the tests (JSON).", show_default=False
-        ),
-    ] = None,
+    out: Annotated[Path | None, file_option("Saves the tests (JSON).", "-o", "--out")] = None,
     plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Draws the p-values (.png, .pdf, .svg).", show_default=False
-        ),
+        Path | None, file_option("Saves a figure of the p-values (.png, .pdf, .svg).")
     ] = None,
     draw: Annotated[
         str | None,
         typer.Option(
             metavar="WHAT",
-            help="What --plot draws: pairs (default), features, or one feature's bins by its name.",
+            help="Content of the figure of --plot: pairs (default), features, or the name of one"
+            " feature, for its bins.",
             show_default=False,
         ),
     ] = None,
     top: Annotated[int, typer.Option(metavar="N", help="Worst pairs to list.", min=0)] = 10,
-    features: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help="Columns to compare: a,b,c or @FILE with one a line. Default: those that both have"
-            " and that are no weight.",
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
-    weight: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Column of weights of the expected events.",
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
-    observed_weight: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="The same of the observed events. Default: none, they are counted.",
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
     more_observed: Annotated[
         list[Path] | None,
         typer.Option(
             "--observed",
             metavar="FILE",
-            help="A further file of observed events; may be repeated.",
-            rich_help_panel=options.COLUMNS,
+            help="A further file of observed events. May be repeated.",
+            rich_help_panel=COLUMNS,
             show_default=False,
         ),
     ] = None,
-    exclude: options.Exclude = None,
-    missing: Annotated[
-        float | None,
-        typer.Option(
-            metavar="VALUE",
-            help="The value of missing entries, such as -999: they get a bin of their own.",
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
-    normalize: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="shape: the expectation is scaled to the data; absolute: yields count, too.",
-            rich_help_panel=TESTS,
-        ),
-    ] = "shape",
-    bins: Annotated[
-        int,
-        typer.Option(metavar="N", help="Quantile bins of a feature.", rich_help_panel=TESTS),
-    ] = 10,
-    pair_bins: Annotated[
-        int,
-        typer.Option(
-            metavar="N", help="The same of each feature of a pair.", rich_help_panel=TESTS
-        ),
-    ] = 5,
-    pairs: Annotated[
-        bool,
-        typer.Option(
-            "--pairs/--no-pairs", metavar="", help="Tests all pairs.", rich_help_panel=TESTS
-        ),
-    ] = True,
-    toys: Annotated[
-        int, typer.Option(metavar="N", help="Toys behind a p-value.", rich_help_panel=TESTS)
-    ] = 1000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the toys.", rich_help_panel=TESTS)] = 0,
     combine: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PLACE",
             help="Reads p-values that CMS' combine made (CollectGoodnessOfFit), in place of data:"
             " a pattern such as 'gof/{1}_{2}.json', {1} and {2} for features, or a folder of files"
-            " that have features in their names; may be repeated. Needs --features.",
-            rich_help_panel="CMS combine",
+            " that have features in their names. Needs --features. May be repeated.",
+            rich_help_panel=COMBINE,
             show_default=False,
         ),
     ] = None,
@@ -145,72 +77,49 @@ def gof(
         typer.Option(
             metavar="KEY",
             help="MASS or MASS/CHANNEL in these files, where there are several.",
-            rich_help_panel="CMS combine",
+            rich_help_panel=COMBINE,
             show_default=False,
         ),
     ] = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    **options: Any,
 ) -> None:
     """Tests observed against expected events, features and pairs of features.
 
     Likelihood ratios to the saturated model in quantile bins of the
     expectation, with its statistical uncertainty; Kolmogorov–Smirnov and
     Anderson–Darling; p-values from toys. Exit status 0 whatever is found.
-    What a network makes of badly modelled features is told by
-    `onnxtaylor select RESULT --gof gof.json`.
+    `onnxtaylor select RESULT --gof gof.json` shows what a network makes of
+    badly modelled features.
 
     Example:
 
     onnxtaylor gof data.parquet mc.parquet --weight w --missing -999 -o gof.json --plot gof.png
     """
-    files = [*(data or []), *(more_observed or [])]
-    if combine:
-        if files or weight or observed_weight:
-            raise OptionError("--combine reads p-values: leave data and weights out")
-        if features is None:
-            raise OptionError("--combine needs --features: the names that stand in the file names")
-    elif len(data or []) < 2:
-        raise OptionError("OBSERVED EXPECTED: name one file of each at least, or --combine")
-    elif key is not None:
-        raise OptionError("--key chooses in files of --combine")
-    options.writable({"-o": out, "--plot": plot}, inputs=files)
+    observed, expected = [*(data or [])[:1], *(more_observed or [])], (data or [])[1:]
+    _require_samples(data or [], more_observed or [], combine, key, options)
+    files.writable({"-o": out, "--plot": plot}, inputs=[*observed, *expected])
     if plot is not None:
-        options.figure_format("--plot", plot)
+        files.figure_format("--plot", plot)
     elif draw is not None:
         raise OptionError(f"--draw {console.printable(draw)}: name the file with --plot")
-    names = options.parse_features(features)
-    from onnxtaylor.gof import GofSettings, goodness_of_fit, read_combine, read_samples
+    from onnxtaylor.gof import read_combine
+    from onnxtaylor.gof.service import goodness_of_fit
 
-    settings = GofSettings(
-        bins=bins,
-        pair_bins=pair_bins,
-        normalize=normalize,
-        toys=toys,
-        seed=seed,
-        pairs=pairs,
-    )
     if combine:
-        found = read_combine(combine, names or [], key)
+        found = read_combine(combine, options["features"], key)
     else:
-        with options.data_files(files) as paths, console.progress_bar(quiet, "tests") as progress:
-            count = len(data or [])
-            samples = read_samples(
-                [paths[0], *paths[count:]],
-                paths[1:count],
-                features=names,
-                observed_weight=observed_weight,
-                expected_weight=weight,
-                exclude=exclude or (),
-                missing=missing,
-            )
-            found = goodness_of_fit(*samples, settings, progress=progress)
+        both = [*observed, *expected]
+        with files.data_files(both) as paths, console.progress_bar(quiet, "tests") as progress:
+            first, others = paths[: len(observed)], paths[len(observed) :]
+            found = goodness_of_fit(first, others, progress=progress, **options)
     if plot is not None:
         _draw(found, draw, plot)
     if out is not None:
         found.save(out)
     for line in found.warnings:
-        console.note(f"warning: {console.printable(line, limit=400)}")
+        console.note(f"warning: {console.library_text(line)}")
     if json:
         console.document(found.to_json())
     elif not quiet:
@@ -220,7 +129,27 @@ def gof(
             console.note(f"saved {console.printable(path)}")
 
 
+def _require_samples(
+    data: list[Path],
+    more_observed: list[Path],
+    combine: list[str] | None,
+    key: str | None,
+    options: dict[str, Any],
+) -> None:
+    """Raises OptionError unless there are two samples, or p-values by combine."""
+    if combine:
+        if data or more_observed or {"weights", "observed_weights"} & set(options):
+            raise OptionError("--combine reads p-values: leave data and weights out")
+        if "features" not in options:
+            raise OptionError("--combine needs --features: the names that stand in the file names")
+    elif len(data) < 2:
+        raise OptionError("OBSERVED EXPECTED: name one file of each at least, or --combine")
+    elif key is not None:
+        raise OptionError("--key chooses in files of --combine")
+
+
 def _draw(found: GoodnessOfFit, what: str | None, path: Path) -> None:
+    """Saves a figure of the pairs, of the features, or of one feature."""
     from onnxtaylor.views.plot.files import save_axes
     from onnxtaylor.views.plot.gof import plot_feature, plot_p_values, plot_pairs
 

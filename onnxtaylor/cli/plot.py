@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options, responses
+from onnxtaylor.cli import console, files
+from onnxtaylor.cli.declared import NAMES, takes
+from onnxtaylor.cli.options import Group, PerClass, Result
+from onnxtaylor.options import ModelOptions
 
 __all__ = ["plot"]
 
 
+@takes(ModelOptions, only=NAMES)
 def plot(
-    result: options.Result,
+    result: Result,
     out: Annotated[
         Path,
         typer.Option(
@@ -58,10 +62,9 @@ def plot(
             show_default=False,
         ),
     ] = None,
-    group: options.Group = None,
-    per_class: responses.PerClass = False,
-    output_names: responses.Names = None,
-    classes: responses.Classes = None,
+    group: Group = None,
+    per_class: PerClass = False,
+    **names: Any,
 ) -> None:
     """Draws bars, falling curve and matrix, and the first order and a table of all responses.
 
@@ -73,7 +76,7 @@ def plot(
     """
     from onnxtaylor.views.plot import save_figures
 
-    loaded = responses.load_named(result, output_names, classes)
+    loaded = files.load_result(result, **names)
     for path in save_figures(
         loaded,
         out,

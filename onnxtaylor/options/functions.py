@@ -12,6 +12,7 @@ from onnxtaylor.errors import OptionError, nearest, printable
 from onnxtaylor.options.data import DataOptions
 from onnxtaylor.options.declare import declaration
 from onnxtaylor.options.engine import EngineOptions
+from onnxtaylor.options.gof import GofOptions
 from onnxtaylor.options.model import DerivativeOptions, ModelOptions
 from onnxtaylor.options.statistics import StatisticsOptions
 
@@ -85,6 +86,11 @@ FUNCTIONS = {
     ),
     "audit": Taken(
         "AuditKeywords", ALL, own=("baseline", "reference", "gof", "strict", "progress")
+    ),
+    "goodness_of_fit": Taken(
+        "GofKeywords",
+        (GofOptions,),
+        own=("features", "weights", "observed_weights", "exclude", "missing", "progress"),
     ),
 }
 

@@ -21,6 +21,7 @@ __all__ = [
     "DataKeywords",
     "DifferentiateKeywords",
     "EngineKeywords",
+    "GofKeywords",
     "ModelKeywords",
     "StatisticsKeywords",
     "TrackKeywords",
@@ -167,3 +168,17 @@ class DifferentiateKeywords(TypedDict, total=False):
 
 class AuditKeywords(ModelKeywords, DataKeywords, EngineKeywords, StatisticsKeywords, total=False):
     """Options of ``audit``."""
+
+
+class GofKeywords(TypedDict, total=False):
+    """Options of ``goodness_of_fit``."""
+
+    normalize: str
+    bins: int
+    pair_bins: int
+    fine_bins: int
+    min_expected: float
+    min_effective: float
+    pairs: bool
+    toys: int
+    seed: int

@@ -49,7 +49,7 @@ def keywords_source() -> str:
 
 def _of_function(function: str, taken: Taken, kinds: dict[type[Any], str]) -> str:
     text = f"Options of ``{function}``."
-    if taken.without:  # a TypedDict can add keys to another, not take some away
+    if taken.without or not set(taken.kinds) <= set(kinds):
         return _typed_dict(taken.keywords, text, taken.fields)
     return _typed_dict(taken.keywords, text, (), [kinds[kind] for kind in taken.kinds])
 
