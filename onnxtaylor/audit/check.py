@@ -1,7 +1,7 @@
 """What a check is: options with limits, and a look at the evidence.
 
 A check is a frozen dataclass. Its fields are the options that a policy may set, written there with
-dashes (``max_share`` is ``max-share``); ``option`` gives them their default, range and meaning.
+dashes (``max_share`` is ``max-share``); ``option`` gives them their default, limits and meaning.
 ``look`` does the work. A new one needs no more than this:
 
     @dataclass(frozen=True, kw_only=True)
@@ -28,12 +28,13 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from onnxtaylor.audit.finding import Finding, Location, Subject
 from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.options.declare import declaration, option
 
 if TYPE_CHECKING:
     from onnxtaylor.audit.evidence import Evidence
@@ -72,26 +73,6 @@ class Looked:
     notes: tuple[Finding, ...] = ()
 
 
-def option(
-    default: Any,
-    meaning: str,
-    *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    choices: tuple[str, ...] | None = None,
-    form: tuple[str, str] | None = None,
-) -> Any:
-    """A field of a check that a policy may set; ``...`` as default makes it one that it must.
-
-    ``form`` is that of each of its texts: a regular expression, and the same in words.
-    """
-    known = {"meaning": meaning, "minimum": minimum, "maximum": maximum, "choices": choices}
-    known["form"] = form
-    if default is ...:
-        return field(metadata={**known, "required": True})
-    return field(default=default, metadata=known)
-
-
 def key_of(name: str) -> str:
     """How a policy writes an option: ``max_share`` is ``max-share``."""
     return name.replace("_", "-")
@@ -121,7 +102,7 @@ class Check(ABC):
         object.__setattr__(self, "level_is_given", bool(self.level))
         object.__setattr__(self, "level", self.level or self.usual_level)
         for f in fields(self):
-            value, form = getattr(self, f.name), f.metadata.get("form")
+            value, form = getattr(self, f.name), declaration(f).form
             where = f"check '{printable(self.name)}': {key_of(f.name)}"
             # nothing is above a limit that is no number: the check would pass whatever it sees
             if isinstance(value, float) and not isfinite(value):
@@ -233,8 +214,3 @@ class CoefficientCheck(ResponseCheck):
         ("all",), "names or patterns of the groups of events: all, or classes"
     )
     features: tuple[str, ...] = option(("*",), "names or patterns of the features to look at")
-
-
-def is_required(one: Any) -> bool:
-    """Whether a field has no default."""
-    return bool(one.default is MISSING)

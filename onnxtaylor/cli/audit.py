@@ -25,6 +25,43 @@ __all__ = ["audit"]
 STDOUT = "-"
 
 
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Policy (TOML): the checks and their limits. Default: audit.toml, or"
+        " \\[tool.onnxtaylor] of pyproject.toml, in the working directory; else sensible"
+        " checks.",
+        show_default=False,
+        callback=no_stdin,
+    ),
+]
+Report = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FORMAT:FILE",
+        help="Writes the outcome in a format such as json, junit or html. FORMAT:- prints it in"
+        " place of the text. May be repeated.",
+        show_default=False,
+    ),
+]
+Init = Annotated[
+    bool,
+    typer.Option(
+        "--init", metavar="", help="Writes a commented policy for this model and these data."
+    ),
+]
+Out = Annotated[
+    Path | None,
+    file_option(
+        "Saves the coefficients (JSON), as baseline of the next audit. With --init: the policy,"
+        " audit.toml by default.",
+        "-o",
+        "--out",
+    ),
+]
+
+
 @takes(
     AuditOptions,
     DataOptions,
@@ -37,41 +74,10 @@ STDOUT = "-"
 def audit(
     model: Model,
     data: Data,
-    policy: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Policy (TOML): the checks and their limits. Default: audit.toml, or"
-            " \\[tool.onnxtaylor] of pyproject.toml, in the working directory; else sensible"
-            " checks.",
-            show_default=False,
-            callback=no_stdin,
-        ),
-    ] = None,
-    report: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FORMAT:FILE",
-            help="Writes the outcome in a format such as json, junit or html. FORMAT:- prints it in"
-            " place of the text. May be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    init: Annotated[
-        bool,
-        typer.Option(
-            "--init", metavar="", help="Writes a commented policy for this model and these data."
-        ),
-    ] = False,
-    out: Annotated[
-        Path | None,
-        file_option(
-            "Saves the coefficients (JSON), as baseline of the next audit. With --init: the policy,"
-            " audit.toml by default.",
-            "-o",
-            "--out",
-        ),
-    ] = None,
+    policy: PolicyFile = None,
+    report: Report = None,
+    init: Init = False,
+    out: Out = None,
     json: Json = False,
     quiet: Quiet = False,
     **options: Any,
@@ -202,6 +208,7 @@ def _write_reports(
 
 
 def _write(path: Path, text: str) -> None:
+    """Writes a text, whole or not at all."""
     from onnxtaylor.files.whole import write_whole
 
     write_whole(path, text.encode(errors="backslashreplace"))

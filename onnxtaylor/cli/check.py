@@ -73,63 +73,70 @@ def check(
         # numba, onnx and pyarrow are imported here, so that --help need not wait for them
         from onnxtaylor.crosscheck.cross_check import cross_check
 
-        found = cross_check(model, paths, events, exclude=exclude, progress=progress, **options)
+        result = cross_check(model, paths, events, exclude=exclude, progress=progress, **options)
     if json:
-        console.document(found.to_json())
+        console.document(result.to_json())
     elif not quiet:
-        _print(found, top)
-    for line in () if quiet else found.warnings:
+        _print(result, top)
+    for line in () if quiet else result.warnings:
         console.note(f"warning: {console.library_text(line, limit=600)}")
     if plot is not None:
-        if found.comparisons is None:
+        if result.comparisons is None:
             console.note("no figure: nothing was compared")
         else:
             from onnxtaylor.views.plot.files import save_axes
 
-            save_axes(found.plot, plot)
+            save_axes(result.plot, plot)
             if not quiet:
                 console.note(f"saved {console.printable(plot)}")
-    if not found.passed:
+    if not result.passed:
         raise typer.Exit(1)
 
 
-def _print(found: CrossCheck, top: int) -> None:
-    """What was compared, how many of each verdict, where it is worst, and the verdict."""
+def _print(result: CrossCheck, top: int) -> None:
+    """Prints what was compared, how many have which verdict, the worst events, and the verdict."""
     from onnxtaylor.errors import printable
 
-    if found.comparisons is not None and found.indices is not None and found.responses is not None:
-        exact, differences = found.exact, found.differences
-        responses = console.counted(len(found.outputs), "response")
+    if (
+        result.comparisons is not None
+        and result.indices is not None
+        and result.responses is not None
+    ):
+        exact, differences = result.exact, result.differences
+        responses = console.counted(len(result.outputs), "response")
         console.show(
-            f"{printable(found.model)}: {found.events} of {found.total} events, seed {found.seed};"
-            f" {len(found.indices)} coefficients of {responses}\n"
+            f"{printable(result.model)}: {result.events} of {result.total} events,"
+            f" seed {result.seed};"
+            f" {len(result.indices)} coefficients of {responses}\n"
             f"exact in {exact['precision']} against differences in {differences['precision']},"
             f" {differences['points']} evaluations per event"
         )
-        console.show(_counts(found))
-        if rows := found.worst(top):
+        console.show(_counts(result))
+        if rows := result.worst(top):
             console.show(_worst(rows))
-        if rows := found.differing():
+        if rows := result.differing():
             console.show(_differing(rows[:SHOWN], len(rows)))
-        r = found.responses
-        said = "agree" if r.agree else "DIFFER"
+        r = result.responses
+        agree = "agree" if r.agree else "DIFFER"
         console.show(
-            f"responses of derivative graph and model {said}: at most {r.deviation:.2g} apart,"
+            f"responses of derivative graph and model {agree}: at most {r.deviation:.2g} apart,"
             f" {r.largest:.2g} of the rounding allowed, at event {r.event}"
         )
         console.show("probes of the model: " + "; ".join(_probes()))
-    for line in found.notes:
+    for line in result.notes:
         console.show(f"note: {console.library_text(line)}")
-    console.show(console.check_line(found.to_dict()))
+    console.show(console.check_line(result.to_dict()))
 
 
 def _probes() -> tuple[str, ...]:
+    """Returns the probes of the model that came before the comparison."""
     from onnxtaylor.crosscheck.result import PROBES
 
     return PROBES
 
 
-def _counts(found: CrossCheck) -> Table:
+def _counts(result: CrossCheck) -> Table:
+    """Makes the table of how many coefficients have which verdict."""
     from rich import box
     from rich.table import Table
 
@@ -138,7 +145,7 @@ def _counts(found: CrossCheck) -> Table:
     table.add_column("coefficients", justify="right", no_wrap=True)
     table.add_column("at events", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
-    counts = found.counts()
+    counts = result.counts()
     total = max(1, sum(pair[1] for pair in counts.values()))
     for name, (coefficients, comparisons) in counts.items():
         share = f"{100 * comparisons / total:.2f} %"
@@ -147,6 +154,7 @@ def _counts(found: CrossCheck) -> Table:
 
 
 def _worst(rows: list[dict[str, object]]) -> Table:
+    """Makes the table of the largest deviations."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -177,6 +185,7 @@ def _worst(rows: list[dict[str, object]]) -> Table:
 
 
 def _differing(rows: list[dict[str, object]], total: int) -> Table:
+    """Makes the table of coefficients beyond their budget."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

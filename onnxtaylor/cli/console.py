@@ -1,4 +1,4 @@
-"""What people see: tables on stdout, progress and messages on stderr."""
+"""Tables on stdout, progress and messages on stderr, for people."""
 
 from __future__ import annotations
 

@@ -30,10 +30,10 @@ STDIN = "<stdin>"
 
 
 def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) -> None:
-    """Finds out before the work whether files can be written at its end. Raises OptionError.
+    """Makes sure, before the work, that files can be written at its end. Raises OptionError.
 
-    ``targets`` are the files by their option, which may end in a colon: ``--report html:``. None of
-    them may be an input, or another of them.
+    ``targets`` are the files by their option, which may end in a colon: ``--report html:``. None
+    of them may be one of the ``inputs``, or the target of another option.
     """
     taken = {os.path.realpath(path): "is read by this call" for path in inputs}
     for option, path in targets.items():
@@ -50,7 +50,7 @@ def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) ->
         if path.exists() and not path.is_file():
             continue  # /dev/stdout, or a pipe
         try:
-            # permissions do not tell of read-only and of virtual file systems
+            # tried, since permissions say nothing about read-only and virtual file systems
             with tempfile.TemporaryFile(dir=path.parent):
                 pass
         except OSError as error:
@@ -63,7 +63,7 @@ def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) ->
 
 
 def figure_format(option: str, path: Path) -> None:
-    """Raises OptionError for a figure's file name whose ending is none of the formats."""
+    """Raises OptionError for a figure's file name that ends in none of the formats."""
     from onnxtaylor.views.plot.files import FORMATS
 
     if path.suffix[1:].lower() not in FORMATS:
@@ -74,9 +74,9 @@ def figure_format(option: str, path: Path) -> None:
 
 @contextmanager
 def data_files(data: Sequence[Path]) -> Iterator[list[Path]]:
-    """The files of the DATA arguments; ``-`` is spooled to one that is deleted at the end.
+    """Yields the files of the DATA arguments; ``-`` is spooled to a temporary file.
 
-    Messages name it ``<stdin>``. Raises OptionError where ``-`` is given twice.
+    Messages name that ``<stdin>``. Raises OptionError where ``-`` is given twice.
     """
     if Path("-") not in data:
         yield list(data)
@@ -96,12 +96,12 @@ def data_files(data: Sequence[Path]) -> Iterator[list[Path]]:
 
 
 def spooled(files: Sequence[Path], data: Sequence[Path]) -> frozenset[str]:
-    """Of the files of ``data_files``, those that stdin was spooled to."""
+    """Returns those files of ``data_files`` that stdin was spooled to."""
     return frozenset(str(f) for f, given in zip(files, data, strict=True) if f != given)
 
 
 def sources_named(sources: Sequence[str], spooled: Collection[str]) -> tuple[str, ...]:
-    """The sources of a result, ``<stdin>`` in place of the file that it was spooled to."""
+    """Returns the sources of a result, with ``<stdin>`` for a file that it was spooled to."""
     return tuple(STDIN if name in spooled else name for name in sources)
 
 

@@ -1,4 +1,4 @@
-"""How options that are no plain number or text are written on the command line, by their name."""
+"""Textual forms of options on the command line, by name: lists, NAME=VALUE, steps, files."""
 
 from __future__ import annotations
 

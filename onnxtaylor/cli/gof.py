@@ -26,61 +26,68 @@ PAIRS, FEATURES = "pairs", "features"
 COMBINE = "CMS combine"
 
 
+Data = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="OBSERVED EXPECTED...",
+        help="One file of observed events and those of the expected ones; formats as for"
+        " `onnxtaylor analyze`.",
+        show_default=False,
+    ),
+]
+Draw = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHAT",
+        help="Content of the figure of --plot: pairs (default), features, or the name of one"
+        " feature, for its bins.",
+        show_default=False,
+    ),
+]
+MoreObserved = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--observed",
+        metavar="FILE",
+        help="A further file of observed events. May be repeated.",
+        rich_help_panel=COLUMNS,
+        show_default=False,
+    ),
+]
+Combine = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PLACE",
+        help="Reads p-values that CMS' combine made (CollectGoodnessOfFit), in place of data:"
+        " a pattern such as 'gof/{1}_{2}.json', {1} and {2} for features, or a folder of files"
+        " that have features in their names. Needs --features. May be repeated.",
+        rich_help_panel=COMBINE,
+        show_default=False,
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY",
+        help="MASS or MASS/CHANNEL in these files, where there are several.",
+        rich_help_panel=COMBINE,
+        show_default=False,
+    ),
+]
+
+
 @takes(GofDataOptions, GofOptions, without=("fine_bins", "min_expected", "min_effective"))
 def gof(
-    data: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="OBSERVED EXPECTED...",
-            help="One file of observed events and those of the expected ones; formats as for"
-            " `onnxtaylor analyze`.",
-            show_default=False,
-        ),
-    ] = None,
+    data: Data = None,
     out: Annotated[Path | None, file_option("Saves the tests (JSON).", "-o", "--out")] = None,
     plot: Annotated[
         Path | None, file_option("Saves a figure of the p-values (.png, .pdf, .svg).")
     ] = None,
-    draw: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHAT",
-            help="Content of the figure of --plot: pairs (default), features, or the name of one"
-            " feature, for its bins.",
-            show_default=False,
-        ),
-    ] = None,
+    draw: Draw = None,
     top: Annotated[int, typer.Option(metavar="N", help="Worst pairs to list.", min=0)] = 10,
-    more_observed: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--observed",
-            metavar="FILE",
-            help="A further file of observed events. May be repeated.",
-            rich_help_panel=COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
-    combine: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PLACE",
-            help="Reads p-values that CMS' combine made (CollectGoodnessOfFit), in place of data:"
-            " a pattern such as 'gof/{1}_{2}.json', {1} and {2} for features, or a folder of files"
-            " that have features in their names. Needs --features. May be repeated.",
-            rich_help_panel=COMBINE,
-            show_default=False,
-        ),
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY",
-            help="MASS or MASS/CHANNEL in these files, where there are several.",
-            rich_help_panel=COMBINE,
-            show_default=False,
-        ),
-    ] = None,
+    more_observed: MoreObserved = None,
+    combine: Combine = None,
+    key: Key = None,
     json: Json = False,
     quiet: Quiet = False,
     **options: Any,
@@ -108,22 +115,22 @@ def gof(
     from onnxtaylor.gof.service import goodness_of_fit
 
     if combine:
-        found = read_combine(combine, options["features"], key)
+        fit = read_combine(combine, options["features"], key)
     else:
         both = [*observed, *expected]
         with files.data_files(both) as paths, console.progress_bar(quiet, "tests") as progress:
             first, others = paths[: len(observed)], paths[len(observed) :]
-            found = goodness_of_fit(first, others, progress=progress, **options)
+            fit = goodness_of_fit(first, others, progress=progress, **options)
     if plot is not None:
-        _draw(found, draw, plot)
+        _draw(fit, draw, plot)
     if out is not None:
-        found.save(out)
-    for line in found.warnings:
+        fit.save(out)
+    for line in fit.warnings:
         console.note(f"warning: {console.library_text(line)}")
     if json:
-        console.document(found.to_json())
+        console.document(fit.to_json())
     elif not quiet:
-        _print(found, top)
+        _print(fit, top)
     if not quiet:
         for path in filter(None, (out, plot)):
             console.note(f"saved {console.printable(path)}")
@@ -148,34 +155,34 @@ def _require_samples(
         raise OptionError("--key chooses in files of --combine")
 
 
-def _draw(found: GoodnessOfFit, what: str | None, path: Path) -> None:
+def _draw(fit: GoodnessOfFit, what: str | None, path: Path) -> None:
     """Saves a figure of the pairs, of the features, or of one feature."""
     from onnxtaylor.views.plot.files import save_axes
     from onnxtaylor.views.plot.gof import plot_feature, plot_p_values, plot_pairs
 
     if what is None:
-        what = PAIRS if found.pairs else FEATURES
-    if what in found.names:
-        save_axes(lambda: plot_feature(found, str(what)), path)
+        what = PAIRS if fit.pairs else FEATURES
+    if what in fit.names:
+        save_axes(lambda: plot_feature(fit, str(what)), path)
     elif what in (PAIRS, FEATURES):
-        save_axes(lambda: (plot_pairs if what == PAIRS else plot_p_values)(found), path)
+        save_axes(lambda: (plot_pairs if what == PAIRS else plot_p_values)(fit), path)
     else:
-        found.feature(what)  # raises, and names the nearest
+        fit.feature(what)  # raises, and names the nearest
 
 
-def _print(found: GoodnessOfFit, top: int) -> None:
-    """The samples, the features, the worst pairs, and how many of each are bad by chance."""
-    for side, sample in (("observed", found.observed), ("expected", found.expected)):
+def _print(fit: GoodnessOfFit, top: int) -> None:
+    """Prints the samples, the features, the worst pairs, and how many are bad by chance."""
+    for side, sample in (("observed", fit.observed), ("expected", fit.expected)):
         if sample is not None:
             sources = ", ".join(console.printable(source) for source in sample.sources[:4])
             weights = f", Σw = {sample.sum_weight:.6g}, N_eff = {sample.n_eff:.6g}"
             console.show(f"{side}  {sources}: {sample.events} events{weights * sample.weighted}")
-    console.show(_features(found))
-    rows = [pair for pair in found.worst_pairs if pair.p is not None]
+    console.show(_features(fit))
+    rows = [pair for pair in fit.worst_pairs if pair.p is not None]
     if rows and top:
         console.show(_table([(", ".join(r.features), (r.tests[0],)) for r in rows[:top]],
-                            "worst pairs", "pair", len(found.pairs)))  # fmt: skip
-    for parts, what in ((found.features, "feature"), (found.pairs, "pair")):
+                            "worst pairs", "pair", len(fit.pairs)))  # fmt: skip
+    for parts, what in ((fit.features, "feature"), (fit.pairs, "pair")):
         p = [part.p for part in parts if part.p is not None]
         if p:
             bad = sum(value < THRESHOLD for value in p)
@@ -183,14 +190,16 @@ def _print(found: GoodnessOfFit, top: int) -> None:
             console.show(f"p < {THRESHOLD:g}: {bad} of {total}; chance makes {chance:.3g} of them")
 
 
-def _features(found: GoodnessOfFit) -> Table:
-    rows = [(f.name, f.tests) for f in found.worst_features]
+def _features(fit: GoodnessOfFit) -> Table:
+    """Makes the table of all features."""
+    rows = [(f.name, f.tests) for f in fit.worst_features]
     return _table(rows, "features", "feature", len(rows))
 
 
 def _table(
     rows: list[tuple[str, tuple[TestResult, ...]]], title: str, what: str, total: int
 ) -> Table:
+    """Makes a table of tests, one row for each feature or pair."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -227,10 +236,12 @@ def _table(
 
 
 def _p(test: TestResult) -> str:
+    """Returns the p-value of a test with its uncertainty."""
     if test.p is None:
         return "not tested"
     return _number(test.p) if not test.p_error else console.uncertain(test.p, test.p_error)
 
 
 def _number(p: float | None) -> str:
+    """Returns a p-value, a dash where there is none."""
     return "–" if p is None else f"{p:.2g}"

@@ -15,6 +15,46 @@ from onnxtaylor.options import ModelOptions
 __all__ = ["plot"]
 
 
+What = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="scores (bars), curve (all by rank) and matrix, a file for each response; outputs"
+        " (first order) and table (all orders) of all responses side by side; all. May be"
+        " repeated. Default: scores, curve and matrix of one response, outputs and table of"
+        " several.",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Response whose scores, curve and matrix are drawn; may be repeated. Default: all"
+        " responses.",
+        show_default=False,
+    ),
+]
+Top = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Coefficients in scores (default: 30) and table (50), features in matrix and"
+        " outputs (all).",
+        min=1,
+        show_default=False,
+    ),
+]
+Format = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="png, pdf or svg; may be repeated. Default: png.",
+        show_default=False,
+    ),
+]
+
+
 @takes(ModelOptions, only=NAMES)
 def plot(
     result: Result,
@@ -24,44 +64,10 @@ def plot(
             "-o", "--out", metavar="FOLDER", help="Folder for the figures; made if missing."
         ),
     ] = Path("figures"),
-    what: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="scores (bars), curve (all by rank) and matrix, a file for each response; outputs"
-            " (first order) and table (all orders) of all responses side by side; all. May be"
-            " repeated. Default: scores, curve and matrix of one response, outputs and table of"
-            " several.",
-            show_default=False,
-        ),
-    ] = None,
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Response whose scores, curve and matrix are drawn; may be repeated. Default: all"
-            " responses.",
-            show_default=False,
-        ),
-    ] = None,
-    top: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Coefficients in scores (default: 30) and table (50), features in matrix and"
-            " outputs (all).",
-            min=1,
-            show_default=False,
-        ),
-    ] = None,
-    format: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="png, pdf or svg; may be repeated. Default: png.",
-            show_default=False,
-        ),
-    ] = None,
+    what: What = None,
+    output: Output = None,
+    top: Top = None,
+    format: Format = None,
     group: Group = None,
     per_class: PerClass = False,
     **names: Any,

@@ -29,7 +29,7 @@ __all__ = ["rank"]
 
 @dataclass(frozen=True, kw_only=True)
 class TableOptions:
-    """Which responses stand beside one another in the table, and how it is written."""
+    """Columns of the table, and the format that it is written in."""
 
     per_class: bool = option(
         False,

@@ -52,7 +52,7 @@ def select(
 ) -> None:
     """Finds the variables behind the most influential coefficients.
 
-    It is chosen if it is in a coefficient that is kept: alone, or as a part of a pair.
+    A variable is chosen if it is in a coefficient that is kept: alone, or as a part of a pair.
 
     With --gof each feature is well modelled, to check (badly modelled, and
     one of the variables found) or to drop (badly modelled, and none of
@@ -74,44 +74,44 @@ def select(
         raise OptionError("--threshold and --max-bad-pairs judge p-values: name them with --gof")
     if gof is not None and names:
         raise OptionError("--names and --gof exclude one another: the verdicts are in --json")
-    from onnxtaylor.results import selection
+    from onnxtaylor.results.selection import select as select_features
 
     loaded = files.load_result(result, **renaming)
-    found = selection.select(loaded, **options)
-    joined = None if gof is None else _joined(loaded, found, gof, joining)
+    selection = select_features(loaded, **options)
+    joined = None if gof is None else _joined(loaded, selection, gof, joining)
     if json:
-        parts = found.to_dict() | ({} if joined is None else {"gof": joined.to_dict()})
+        parts = selection.to_dict() | ({} if joined is None else {"gof": joined.to_dict()})
         text = encoder.dumps(parts, indent=1, ensure_ascii=False)
         console.document(text + "\n")
     elif names:
-        console.document(_lines(found.names))
+        console.document(_lines(selection.names))
     else:
         inverted = options["inverted"]
         symbol = "t" if loaded.method == "derivative" else "r"
         tables = (
-            [_table(loaded, found, inside, symbol) for inside in (not inverted, inverted)]
+            [_table(loaded, selection, inside, symbol) for inside in (not inverted, inverted)]
             if joined is None
             else [_joined_table(joined, symbol)]
         )
-        console.show(console.summary(loaded), _title(found, symbol), *tables)
-    if found.not_ranked:
-        missing = console.counted(len(found.not_ranked), "feature")
+        console.show(console.summary(loaded), _title(selection, symbol), *tables)
+    if selection.not_ranked:
+        missing = console.counted(len(selection.not_ranked), "feature")
         console.note(f"{missing} without a coefficient in the result: neither in nor out")
-    if not found.names:
+    if not selection.names:
         console.note("no feature is chosen")
 
 
 def _joined(
-    result: TaylorResult, found: Selection, gof: Path, limits: dict[str, Any]
+    result: TaylorResult, selection: Selection, gof: Path, limits: dict[str, Any]
 ) -> JoinedTable:
     """Joins the selection with a saved goodness of fit."""
     from onnxtaylor.gof import GoodnessOfFit, join
 
-    return join(result, found, GoodnessOfFit.load(gof), **limits)
+    return join(result, selection, GoodnessOfFit.load(gof), **limits)
 
 
 def _joined_table(joined: JoinedTable, symbol: str) -> Table:
-    """Influence and goodness of fit of each feature, and the verdict."""
+    """Makes the table of influence, goodness of fit and verdict of each feature."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -145,7 +145,7 @@ def _joined_table(joined: JoinedTable, symbol: str) -> Table:
 
 
 def _lines(names: Sequence[str]) -> str:
-    """One name a line, to the letter. Raises OptionError for one that no line can hold."""
+    """Returns one name a line. Raises OptionError for a name that no line of text can hold."""
     for name in names:
         if not name.strip() or not name.isprintable():
             raise OptionError(
@@ -154,24 +154,24 @@ def _lines(names: Sequence[str]) -> str:
     return "".join(f"{name}\n" for name in names)
 
 
-def _title(found: Selection, symbol: str) -> str:
-    """Which coefficients were kept."""
-    first = found.cuts[0]
-    of_order = "" if found.order is None else f" of order {found.order}"
+def _title(selection: Selection, symbol: str) -> str:
+    """Returns in a few lines which coefficients were kept."""
+    first = selection.cuts[0]
+    of_order = "" if selection.order is None else f" of order {selection.order}"
     lines = [f"kept: the {first.kept} highest ranked of {first.total} coefficients{of_order}"]
-    for cut in found.cuts:
+    for cut in selection.cuts:
         group = None if cut.group == "all" else cut.group
         lines.append(f"  {console.title(cut.output, group)}: ⟨{symbol}⟩ ≥ {cut.score:.4g}")
     return "\n".join(lines) + "\n"
 
 
-def _table(result: TaylorResult, found: Selection, inside: bool, symbol: str) -> Table:
-    """The influential features, or the others."""
+def _table(result: TaylorResult, selection: Selection, inside: bool, symbol: str) -> Table:
+    """Makes the table of the influential features, or of the others."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    features: Sequence[FeatureInfluence] = found.influential if inside else found.others
+    features: Sequence[FeatureInfluence] = selection.influential if inside else selection.others
     what = "in a coefficient that is kept" if inside else "in none of them"
     title = f"{what}: {len(features)} of {len(result.features)} features"
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")

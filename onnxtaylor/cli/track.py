@@ -31,6 +31,52 @@ SHOWN = 6  # steps in the table, and responses
 LINES = 8  # of the figure
 
 
+Models = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="MODEL...",
+        help="ONNX files of one kind of model, such as step-*.onnx.",
+        show_default=False,
+    ),
+]
+Data = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="DATA",
+        help="Events, as for `onnxtaylor analyze`; - reads CSV from stdin. May be repeated.",
+        show_default=False,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    file_option("Saves all steps (JSON); after an interruption, those done so far.", "-o", "--out"),
+]
+Plot = Annotated[
+    Path | None, file_option("Saves the figure (.png, .pdf or .svg) of the first response.")
+]
+Log = Annotated[
+    bool, typer.Option("--log", metavar="", help="Logarithmic axis of steps in the figure.")
+]
+StepBy = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Where the numbers of the steps come from: metadata (the entry step), names (the"
+        " number in which the file names differ), order (1, 2, 3, …), or auto: the first of"
+        " these that works.",
+    ),
+]
+Sample = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Events that are tracked, drawn at random; 0 takes all.",
+        min=0,
+        rich_help_panel=COLUMNS,
+    ),
+]
+
+
 @takes(
     DataOptions,
     ModelOptions,
@@ -44,54 +90,15 @@ LINES = 8  # of the figure
     texts={"seed": "Random seed of the sample of events"},
 )
 def track(
-    models: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="MODEL...",
-            help="ONNX files of one kind of model, such as step-*.onnx.",
-            show_default=False,
-        ),
-    ],
-    data: Annotated[
-        list[Path],
-        typer.Option(
-            metavar="DATA",
-            help="Events, as for `onnxtaylor analyze`; - reads CSV from stdin. May be repeated.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        file_option(
-            "Saves all steps (JSON); after an interruption, those done so far.", "-o", "--out"
-        ),
-    ] = None,
+    models: Models,
+    data: Data,
+    out: Out = None,
     csv: Csv = None,
-    plot: Annotated[
-        Path | None, file_option("Saves the figure (.png, .pdf or .svg) of the first response.")
-    ] = None,
-    log: Annotated[
-        bool, typer.Option("--log", metavar="", help="Logarithmic axis of steps in the figure.")
-    ] = False,
-    step_by: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Where the numbers of the steps come from: metadata (the entry step), names (the"
-            " number in which the file names differ), order (1, 2, 3, …), or auto: the first of"
-            " these that works.",
-        ),
-    ] = "auto",
+    plot: Plot = None,
+    log: Log = False,
+    step_by: StepBy = "auto",
     top: Top = 10,
-    sample: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            help="Events that are tracked, drawn at random; 0 takes all.",
-            min=0,
-            rich_help_panel=COLUMNS,
-        ),
-    ] = 1000,
+    sample: Sample = 1000,
     json: Json = False,
     quiet: Quiet = False,
     **options: Any,

@@ -1,4 +1,4 @@
-"""How an option is declared: a field of a frozen dataclass with its meaning, limits and choices.
+"""Declarations of options: a field of a frozen dataclass with its meaning, limits and choices.
 
     @dataclass(frozen=True, kw_only=True)
     class NoiseOptions:

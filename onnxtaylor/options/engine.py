@@ -82,6 +82,7 @@ class EngineOptions:
             self._check_finite_step(self.finite_step)
 
     def _check_finite_step(self, step: FiniteSteps) -> None:
+        """Refuses a wrong step, and options that only derivatives have."""
         read_steps(step)
         if self.order > 2:
             raise OptionError(

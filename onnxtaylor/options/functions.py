@@ -1,4 +1,4 @@
-"""Which function takes which options as keywords, and what it does with an unknown one."""
+"""Options as keywords of the public functions: who takes which, and unknown ones refused."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Taken:
 
     @property
     def fields(self) -> tuple[Field[Any], ...]:
-        """The declared options, kind by kind."""
+        """Fields of the declared options, kind by kind."""
         return tuple(f for kind in self.kinds for f in fields(kind) if f.name not in self.without)
 
 
@@ -123,10 +123,10 @@ def read_keywords(
 def read_keywords(
     function: str, keywords: Mapping[str, object], /, *kinds: type[Any]
 ) -> tuple[Any, ...]:
-    """Instances of the option dataclasses from the keywords of a call.
+    """Makes instances of option dataclasses from the keywords of a call.
 
-    Each takes the keywords that are its fields; what is not given has its default. Raises
-    OptionError for a keyword that the function does not take, naming the nearest that it takes.
+    Each gets the keywords that are its fields; fields that are not given have their defaults.
+    Raises OptionError for a keyword that the function does not take, naming the nearest one.
 
     >>> read_keywords("analyze", {"bootstap": 50}, StatisticsOptions)
     Traceback (most recent call last):
@@ -176,11 +176,12 @@ def with_options(function: str) -> Callable[[Function], Function]:
 
 
 def _default(f: Field[Any]) -> Any:
+    """Returns the default of an option as a signature has it."""
     return inspect.Parameter.empty if f.default is MISSING else f.default
 
 
 def _section(taken: Taken) -> str:
-    """Options as a section of a docstring in NumPy's style."""
+    """Returns the options as a section of a docstring in NumPy's style."""
     lines = ["\n\nOther Parameters\n----------------"]
     for f in taken.fields:
         meaning = fill(

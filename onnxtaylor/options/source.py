@@ -35,7 +35,7 @@ __all__ = [
 
 
 def keywords_source() -> str:
-    """The text of the file: a TypedDict for each kind of options and for each function."""
+    """Returns the text of the file: a TypedDict for each kind of options and each function."""
     kinds = {kind: f"{kind.__name__.removesuffix('Options')}Keywords" for kind in ALL}
     blocks = [
         _typed_dict(name, f"Keywords for ``{kind.__name__}``.", fields(kind))
@@ -48,6 +48,7 @@ def keywords_source() -> str:
 
 
 def _of_function(function: str, taken: Taken, kinds: dict[type[Any], str]) -> str:
+    """Returns the TypedDict of a function."""
     text = f"Options of ``{function}``."
     if taken.without or not set(taken.kinds) <= set(kinds):
         return _typed_dict(taken.keywords, text, taken.fields)
@@ -57,6 +58,7 @@ def _of_function(function: str, taken: Taken, kinds: dict[type[Any], str]) -> st
 def _typed_dict(
     name: str, text: str, options: Iterable[Field[Any]], parents: Iterable[str] = ()
 ) -> str:
+    """Returns a TypedDict with these options, besides those of its parents."""
     bases = ", ".join([*(parents or ["TypedDict"]), "total=False"])
     head = f"class {name}({bases}):"
     if len(head) > 100:

@@ -160,7 +160,7 @@ def test_init_does_not_write_over_a_policy(cli, refused, policy):
         (("model.onnx", *DATA, "--report", "json:model.onnx"), "is read by this call"),
         (("model.onnx", *DATA, "--report", "text:-", "--json"), "only one report can go to stdout"),
         (("model.onnx", *DATA, "--report", "json:a", "--json"), "a second report of this format"),
-        (("model.onnx", *DATA, "--order", "4"), "order 4 is not offered"),
+        (("model.onnx", *DATA, "--order", "4"), "--order must be 1, 2 or 3, got 4"),
         (("model.onnx", "events.csv", "--label", "nothing"), "nothing"),
         (("--init", "model.onnx", *DATA, "--gof", "g.json"), "--gof is of no use with --init"),
         (("--init", "model.onnx", *DATA, "--report", "json:a"), "--report is of no use"),

@@ -91,7 +91,7 @@ def test_json_and_figure(cli):
         (("model.onnx", *DATA, "--plot", "no/check.png"), "there is no folder"),
         (("model.onnx", *DATA, "--plot", "model.onnx"), "is read by this call"),
         (("model.onnx", *DATA, "--events", "0"), "--events"),
-        (("model.onnx", *DATA, "--order", "4"), "order 4 is not offered"),
+        (("model.onnx", *DATA, "--order", "4"), "--order must be 1, 2 or 3, got 4"),
         (("model.onnx", "events.csv", "--label", "nothing"), "nothing"),
     ],
 )

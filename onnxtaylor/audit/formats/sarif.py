@@ -26,6 +26,7 @@ from onnxtaylor.audit.checks import BUILT_IN
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.formats.telling import demanded, files, mark, result, shown, value, warned
 from onnxtaylor.audit.outcome import AuditOutcome, CheckOutcome
+from onnxtaylor.options.declare import declaration
 
 __all__ = ["write_sarif"]
 
@@ -88,7 +89,7 @@ def _rule(check: CheckOutcome) -> Json:
 def _meanings(id: str) -> dict[str, str]:
     """What the options of a built-in check mean, by the policy's keys."""
     known = BUILT_IN.get(id)
-    return {} if known is None else {key_of(f.name): f.metadata["meaning"] for f in fields(known)}
+    return {} if known is None else {key_of(f.name): declaration(f).meaning for f in fields(known)}
 
 
 def _told(given: object) -> str:
