@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any, get_args, get_type_hints
 
@@ -14,7 +14,7 @@ from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, Statist
 from onnxtaylor.options.audit import AuditOptions
 from onnxtaylor.options.declare import Option, declaration, flag_name
 
-__all__ = ["SCHEMA", "check_schema", "policy_schema"]
+__all__ = ["SCHEMA", "analysis_schema", "check_schema", "policy_schema"]
 
 SCHEMA = "onnxtaylor.policy/1"
 
@@ -59,9 +59,11 @@ FORMS: dict[str, dict[str, Any]] = {
 PLAIN = {"str": "string", "bool": "boolean", "int": "integer", "float": "number"}
 
 
-def analysis_schema() -> dict[str, dict[str, Any]]:
-    """Returns the schema of each key of the table ``analysis``."""
-    kinds = (DataOptions, ModelOptions, EngineOptions, StatisticsOptions)
+KINDS = (DataOptions, ModelOptions, EngineOptions, StatisticsOptions)
+
+
+def analysis_schema(kinds: Sequence[type[Any]] = KINDS) -> dict[str, dict[str, Any]]:
+    """Returns the schema of each key of the table ``analysis``: the options of an analysis."""
     return {
         flag_name(f): _declared(f) for kind in kinds for f in fields(kind) if f.name not in LEFT_OUT
     }
