@@ -71,8 +71,8 @@ class OnnxTaylorError(Exception):
     def text(self, called: Callable[[str], str] = str) -> str:
         """Returns the whole message; ``called`` gives the name by which the reader knows an option.
 
-        >>> OptionError("must be at least 0, got -1", option="threads").text("--{}".format)
-        '--threads must be at least 0, got -1'
+        >>> OptionError("must be at least 0, got -1", option="threads").text(str.upper)
+        'THREADS must be at least 0, got -1'
         """
         sentence = self.message if self.option is None else f"{called(self.option)} {self.message}"
         return "".join(f"{where}: " for where in self.where) + sentence

@@ -54,7 +54,7 @@ __all__ = [
 class NotApplicableError(Exception):
     """A check cannot be run on this evidence; the reason is one line.
 
-    One of the default checks is then skipped; of one that the policy lists it is an error.
+    A default check is skipped then; a check that the policy lists has the status ``error``.
     """
 
 
@@ -74,18 +74,26 @@ class Looked:
 
 
 def key_of(name: str) -> str:
-    """How a policy writes an option: ``max_share`` is ``max-share``."""
+    """Returns the key of an option in a policy: ``max_share`` is ``max-share``."""
     return name.replace("_", "-")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check(ABC):
-    """Base of all checks; see the module's text.
+    """Base class of all checks. The first line of the docstring of a check is its demand.
 
-    ``id`` is stable, ``usual_level`` that of a policy that says nothing. ``needs`` are the files
-    beside model and data without which there is nothing to compare with: baseline, reference, gof.
-    ``by_default`` tells whether it runs without a policy. The first line of the docstring is what
-    it demands. ``level_is_given``: by a policy, in place of the usual one.
+    Attributes
+    ----------
+    id
+        Its name in policies, which stays.
+    usual_level
+        Level of its findings where the policy sets none.
+    needs
+        Files that it compares with: baseline, reference, gof.
+    by_default
+        Whether it is run without a policy.
+    level_is_given
+        Whether the policy sets the level.
     """
 
     id: ClassVar[str]
@@ -94,8 +102,8 @@ class Check(ABC):
     by_default: ClassVar[bool] = True
     level_is_given: ClassVar[bool] = False
 
-    name: str = option("", "its name in reports, where the same check occurs several times")
-    level: str = option("", "how grave its findings are", choices=("error", "warning", "note"))
+    name: str = option("", "its name in reports, where one check is listed several times")
+    level: str = option("", "how serious its findings are", choices=("error", "warning", "note"))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.id)
@@ -132,11 +140,11 @@ class Check(ABC):
 
     @classmethod
     def title(cls) -> str:
-        """What it demands, in a line."""
+        """Returns its demand in one line."""
         return (cls.__doc__ or cls.id).strip().splitlines()[0]
 
     def options(self) -> Mapping[str, Any]:
-        """Its limits by the policy's keys: all fields but name and level."""
+        """Returns its limits by the keys of the policy: all fields but name and level."""
         return {
             key_of(f.name): getattr(self, f.name)
             for f in fields(self)
@@ -157,7 +165,7 @@ class Check(ABC):
         remedy: str,
         level: str | None = None,
     ) -> Finding:
-        """A finding of this check, of its level unless another is given."""
+        """Makes a finding of this check, of its level unless another is given."""
         return Finding(
             self.id,
             level or self.level,
@@ -175,7 +183,7 @@ class Check(ABC):
     def note(
         self, subject: Subject, location: Location, message: str, measured: str, limit: str
     ) -> Finding:
-        """What was not compared, and why: a finding of level note, whatever the check's level."""
+        """Makes a finding of level note: something was not compared, and why."""
         return self.finding(
             subject,
             location,
@@ -192,25 +200,25 @@ class Check(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class FileCheck(Check):
-    """Compares with a file beside model and data: the one in ``needs``."""
+    """Base class of checks that compare with a file beside model and data: see ``needs``."""
 
     when_given: bool = option(
-        False, "true: skipped where its file is not given; else that is a wrong call"
+        False, "true: skipped without its file; false: a call without its file is wrong"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResponseCheck(Check):
-    """Looks at responses."""
+    """Base class of checks of responses."""
 
-    outputs: tuple[str, ...] = option(("*",), "names or patterns of the responses to look at")
+    outputs: tuple[str, ...] = option(("*",), "names or patterns of the responses that are checked")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CoefficientCheck(ResponseCheck):
-    """Looks at coefficients of responses over groups of events."""
+    """Base class of checks of coefficients, of responses over groups of events."""
 
     groups: tuple[str, ...] = option(
         ("all",), "names or patterns of the groups of events: all, or classes"
     )
-    features: tuple[str, ...] = option(("*",), "names or patterns of the features to look at")
+    features: tuple[str, ...] = option(("*",), "names or patterns of the features that are checked")

@@ -152,6 +152,10 @@ def _policy(path: Path | None) -> Policy:
     """Reads the policy before the work, so that nothing is written over it or its files."""
     from onnxtaylor.audit.policy import find_policy, read_policy
 
+    if path is not None and not path.exists():
+        raise OptionError(
+            f"{printable(path)}: no such file: `onnxtaylor audit --init MODEL DATA` writes a policy"
+        )
     return find_policy() if path is None else read_policy(path)
 
 
