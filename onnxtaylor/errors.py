@@ -36,14 +36,14 @@ __all__ = [
 ]
 
 
-ALIKE = 0.6  # of SequenceMatcher.ratio, which get_close_matches asks for as well
+ALIKE = 0.6  # ratio of SequenceMatcher; get_close_matches has the same limit
 
-# what a pass or a rule raises that meets a form of its operator that it does not know
+# raised by passes and rules at a form of their operator that they do not know
 UNKNOWN_FORM = (AssertionError, LookupError, NotImplementedError, TypeError, ValueError)
 
 
 class OnnxTaylorError(Exception):
-    """Base of every error that this package raises on purpose.
+    """Base class of all errors that this package raises on purpose.
 
     Its text is ``{where}: {option} {message}``, without what is not given.
 
@@ -69,21 +69,24 @@ class OnnxTaylorError(Exception):
         return self.text()
 
     def text(self, called: Callable[[str], str] = str) -> str:
-        """The whole message; ``called`` gives the name by which its reader knows the option."""
-        said = self.message if self.option is None else f"{called(self.option)} {self.message}"
-        return "".join(f"{where}: " for where in self.where) + said
+        """Returns the whole message; ``called`` gives the name by which the reader knows an option.
+
+        >>> OptionError("must be at least 0, got -1", option="threads").text(str.upper)
+        'THREADS must be at least 0, got -1'
+        """
+        sentence = self.message if self.option is None else f"{called(self.option)} {self.message}"
+        return "".join(f"{where}: " for where in self.where) + sentence
 
     def located(self, where: object) -> Self:
-        """The same error, with a file or another place named in front, unless it is there already.
+        """Returns this error with a file or another place in front, unless it is there already.
 
         >>> str(DataError("column 'pt' is text").located("events.csv"))
         "events.csv: column 'pt' is text"
         """
-        made = copy(self)
-        name = printable(where)
+        located, name = copy(self), printable(where)
         if not str(self).startswith(f"{name}: "):
-            made.where = (name, *self.where)
-        return made
+            located.where = (name, *self.where)
+        return located
 
 
 class ModelError(OnnxTaylorError):
@@ -105,8 +108,8 @@ class EvaluationError(ModelError):
 class DisagreementError(ModelError):
     """Two graphs of one function respond differently: no number of either can be trusted.
 
-    It is never a reason to go on in another way. ``deviation`` is the largest one found, NaN where
-    one of the two is no number, and ``row`` (n,) the event that it was found at.
+    It is never a reason to go on in another way. ``deviation`` is the largest one, NaN where one of
+    the two responses is NaN, and ``row`` (n,) the event where it occurs.
     """
 
     def __init__(
@@ -133,11 +136,11 @@ class RuntimeMissingError(OnnxTaylorError, ImportError):
 
 
 class OnnxTaylorWarning(UserWarning):
-    """Something that does not stop a run, but that its user should know."""
+    """Warning: nothing that stops a run, but that its user should know."""
 
 
 def printable(text: object, limit: int = 120) -> str:
-    """Untrusted text made fit for one line of a terminal.
+    """Makes an untrusted text fit for one line of a terminal.
 
     Control characters (line ends, escapes, bidirectional overrides) become their ``\\x`` or
     ``\\u`` escapes, and text longer than ``limit`` characters is cut.
@@ -151,7 +154,7 @@ def printable(text: object, limit: int = 120) -> str:
 
 
 def listed(names: Sequence[str], limit: int = 6) -> str:
-    """The first names of a list, fit for a message.
+    """Returns the first names of a list, fit for a message.
 
     >>> listed(["a", "b", "c"], limit=2)
     'a, b, … (+1 more)'
@@ -161,10 +164,10 @@ def listed(names: Sequence[str], limit: int = 6) -> str:
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
-    """What a message says behind a name that does not exist: what was meant, or what there is.
+    """Returns the end of a message about an unknown name: the nearest names, or all there are.
 
-    Upper and lower case count as the same letter. Of a pattern (``zipp*``) the letters between the
-    wildcards are compared with as many of a name, wherever they stand in it.
+    Upper and lower case count as the same letter. For a pattern (``zipp*``) each run of letters
+    between wildcards is compared with equally long parts of a name.
 
     >>> "no feature matches 'zipp*'" + nearest("zipp*", ["age", "zip_risk"])
     "no feature matches 'zipp*': did you mean 'zip_risk'?"
@@ -185,13 +188,13 @@ def nearest(name: str, names: Sequence[str]) -> str:
 
 
 def _between_wildcards(pattern: str) -> list[str]:
-    """The letters of a pattern between its wildcards; nothing of a name without any."""
+    """Splits a pattern into its letters between wildcards; a name without wildcards has none."""
     parts = re.split(r"\[.[^\]]*\]|[*?]", pattern)
     return [part for part in parts if part] if len(parts) > 1 else []
 
 
 def _likeness(part: str, name: str) -> float:
-    """How much some as many letters of the name are like a part: 1 where it has the part."""
+    """Returns how similar the best equally long part of a name is to ``part``: 1 if it is equal."""
     size = len(part)
     starts = range(max(1, len(name) - size + 1))
     return max(SequenceMatcher(None, part, name[k : k + size]).ratio() for k in starts)

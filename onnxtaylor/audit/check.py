@@ -1,7 +1,7 @@
 """Checks: options with limits, and a comparison of the evidence with these limits.
 
 A check is a frozen dataclass. Its fields are the options that a policy may set, written there with
-dashes (``max_share`` is ``max-share``); ``option`` gives them their default, range and meaning.
+dashes (``max_share`` is ``max-share``); ``option`` gives them their default, limits and meaning.
 ``run`` does the work. A new check needs no more than this:
 
     @dataclass(frozen=True, kw_only=True)
@@ -29,12 +29,13 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from onnxtaylor.audit.finding import Finding, Location, Subject
 from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.options.declare import declaration, option
 
 if TYPE_CHECKING:
     from onnxtaylor.audit.evidence import Evidence
@@ -54,7 +55,7 @@ __all__ = [
 class NotApplicableError(Exception):
     """A check cannot be run on this evidence; the reason is one line.
 
-    One of the default checks is then skipped; of one that the policy lists it is an error.
+    A default check is skipped then; a check that the policy lists has the status ``error``.
     """
 
 
@@ -81,39 +82,27 @@ class CheckReport:
     notes: tuple[Finding, ...] = ()
 
 
-def option(
-    default: Any,
-    meaning: str,
-    *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    choices: tuple[str, ...] | None = None,
-    form: tuple[str, str] | None = None,
-) -> Any:
-    """A field of a check that a policy may set; ``...`` as default makes it one that it must.
-
-    ``form`` is that of each of its texts: a regular expression, and the same in words.
-    """
-    known = {"meaning": meaning, "minimum": minimum, "maximum": maximum, "choices": choices}
-    known["form"] = form
-    if default is ...:
-        return field(metadata={**known, "required": True})
-    return field(default=default, metadata=known)
-
-
 def key_of(name: str) -> str:
-    """How a policy writes an option: ``max_share`` is ``max-share``."""
+    """Returns the key of an option in a policy: ``max_share`` is ``max-share``."""
     return name.replace("_", "-")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check(ABC):
-    """Base of all checks; see the module's text.
+    """Base class of all checks. The first line of the docstring of a check is its demand.
 
-    ``id`` is stable, ``usual_level`` that of a policy that says nothing. ``needs`` are the files
-    beside model and data without which there is nothing to compare with: baseline, reference, gof.
-    ``by_default`` tells whether it runs without a policy. The first line of the docstring is what
-    it demands. ``level_is_given``: by a policy, in place of the usual one.
+    Attributes
+    ----------
+    id
+        Its name in policies, which stays.
+    usual_level
+        Level of its findings where the policy sets none.
+    needs
+        Files that it compares with: baseline, reference, gof.
+    by_default
+        Whether it is run without a policy.
+    level_is_given
+        Whether the policy sets the level.
     """
 
     id: ClassVar[str]
@@ -122,15 +111,15 @@ class Check(ABC):
     by_default: ClassVar[bool] = True
     level_is_given: ClassVar[bool] = False
 
-    name: str = option("", "its name in reports, where the same check occurs several times")
-    level: str = option("", "how grave its findings are", choices=("error", "warning", "note"))
+    name: str = option("", "its name in reports, where one check is listed several times")
+    level: str = option("", "how serious its findings are", choices=("error", "warning", "note"))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.id)
         object.__setattr__(self, "level_is_given", bool(self.level))
         object.__setattr__(self, "level", self.level or self.usual_level)
         for f in fields(self):
-            value, form = getattr(self, f.name), f.metadata.get("form")
+            value, form = getattr(self, f.name), declaration(f).form
             where = f"check '{printable(self.name)}': {key_of(f.name)}"
             # nothing is above a limit that is no number: the check would pass whatever it sees
             if isinstance(value, float) and not isfinite(value):
@@ -160,11 +149,11 @@ class Check(ABC):
 
     @classmethod
     def title(cls) -> str:
-        """What it demands, in a line."""
+        """Returns its demand in one line."""
         return (cls.__doc__ or cls.id).strip().splitlines()[0]
 
     def options(self) -> Mapping[str, Any]:
-        """Its limits by the policy's keys: all fields but name and level."""
+        """Returns its limits by the keys of the policy: all fields but name and level."""
         return {
             key_of(f.name): getattr(self, f.name)
             for f in fields(self)
@@ -185,7 +174,7 @@ class Check(ABC):
         remedy: str,
         level: str | None = None,
     ) -> Finding:
-        """A finding of this check, of its level unless another is given."""
+        """Makes a finding of this check, of its level unless another is given."""
         return Finding(
             self.id,
             level or self.level,
@@ -203,7 +192,7 @@ class Check(ABC):
     def note(
         self, subject: Subject, location: Location, message: str, measured: str, limit: str
     ) -> Finding:
-        """What was not compared, and why: a finding of level note, whatever the check's level."""
+        """Makes a finding of level note: something was not compared, and why."""
         return self.finding(
             subject,
             location,
@@ -220,30 +209,25 @@ class Check(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class FileCheck(Check):
-    """Compares with a file beside model and data: the one in ``needs``."""
+    """Base class of checks that compare with a file beside model and data: see ``needs``."""
 
     when_given: bool = option(
-        False, "true: skipped where its file is not given; else that is a wrong call"
+        False, "true: skipped without its file; false: a call without its file is wrong"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResponseCheck(Check):
-    """Looks at responses."""
+    """Base class of checks of responses."""
 
-    outputs: tuple[str, ...] = option(("*",), "names or patterns of the responses to look at")
+    outputs: tuple[str, ...] = option(("*",), "names or patterns of the responses that are checked")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CoefficientCheck(ResponseCheck):
-    """Looks at coefficients of responses over groups of events."""
+    """Base class of checks of coefficients, of responses over groups of events."""
 
     groups: tuple[str, ...] = option(
         ("all",), "names or patterns of the groups of events: all, or classes"
     )
-    features: tuple[str, ...] = option(("*",), "names or patterns of the features to look at")
-
-
-def is_required(one: Any) -> bool:
-    """Whether a field has no default."""
-    return bool(one.default is MISSING)
+    features: tuple[str, ...] = option(("*",), "names or patterns of the features that are checked")

@@ -1,11 +1,11 @@
-"""What is demanded of a model: a policy, read from TOML and validated.
+"""Policies: the demands on a model, read from TOML and validated.
 
 ``audit.toml`` holds it, or the table ``[tool.onnxtaylor]`` of a pyproject.toml:
 
     strict = false                    # whether warnings count
     baseline = "baseline.json"        # files are sought beside the policy; a list of retrainings
 
-    [analysis]                        # what the command line leaves open
+    [analysis]                        # options that the call leaves open
     label = "Label"
 
     [[checks]]                        # these checks and no others
@@ -14,9 +14,9 @@
     features = ["*_phi"]
     max-share = 0.01
 
-Without ``--policy`` an ``audit.toml`` in the working directory is read, else the table of a
-pyproject.toml there; folders above are not looked into. With neither, and where a policy lists no
-checks, those by default are run.
+Where an audit names no policy, an ``audit.toml`` in the working directory is read, else the table
+of a pyproject.toml there; folders above are not searched. With neither, and where a policy lists no
+checks, the default checks are run.
 """
 
 from __future__ import annotations
@@ -40,11 +40,24 @@ POLICY_FILE, PROJECT_FILE, TABLE = "audit.toml", "pyproject.toml", "onnxtaylor"
 
 @dataclass(frozen=True)
 class Policy:
-    """The checks of an audit, and what they need.
+    """The checks of an audit, their options, and the files that they compare with.
 
-    ``origin`` is where it was read from, ``listed`` tells whether it lists its checks: what is
-    asked for and cannot be run is an error. ``analysis`` has the keys of the table, and ``path`` is
-    the file, where there is one. Several results of ``baseline`` are of as many trainings.
+    Attributes
+    ----------
+    origin
+        Where the policy was read from, for messages.
+    checks
+        The checks, with their limits.
+    listed
+        Whether the policy lists its checks: one that cannot be run is an error then.
+    strict
+        Whether warnings count as errors.
+    analysis
+        Options of the analysis, by the keys of the table ``analysis``.
+    baseline, reference, gof
+        Files to compare with; several results as ``baseline`` are of as many trainings.
+    path
+        The file, None for the default checks.
     """
 
     origin: str
@@ -59,18 +72,18 @@ class Policy:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The policy's own file and those that it names: no report may be written over them."""
-        named = (self.path, *self.baseline, self.reference, self.gof)
-        return tuple(path for path in named if path is not None)
+        """Its own file and those that it names: no report may be written over them."""
+        paths = (self.path, *self.baseline, self.reference, self.gof)
+        return tuple(path for path in paths if path is not None)
 
 
 def default_policy() -> Policy:
-    """The checks that make sense without a word on the model."""
+    """Returns the checks that make sense for any model."""
     return Policy("defaults", _defaults(), listed=False)
 
 
 def find_policy(folder: Path = Path()) -> Policy:
-    """That of ``audit.toml`` or pyproject.toml in the folder, else the default one."""
+    """Reads ``audit.toml`` or pyproject.toml of a folder, else returns the default policy."""
     if (folder / POLICY_FILE).is_file():
         return read_policy(folder / POLICY_FILE)
     project = folder / PROJECT_FILE
@@ -80,9 +93,9 @@ def find_policy(folder: Path = Path()) -> Policy:
 
 
 def read_policy(path: str | os.PathLike[str]) -> Policy:
-    """The policy of a TOML file; of a pyproject.toml, that of its table.
+    """Reads the policy of a TOML file, or of its table in a pyproject.toml.
 
-    Raises OptionError naming the file, the key and what was meant.
+    Raises OptionError, which names the file, the key, and the nearest key that exists.
     """
     path = Path(path)
     document, where = _parsed(path), printable(path)
@@ -116,58 +129,63 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
 
 
 def _defaults() -> tuple[Check, ...]:
+    """Returns the checks that are run by default."""
     return tuple(check() for check in BUILT_IN.values() if check.by_default)
 
 
 def _parsed(path: Path) -> dict[str, Any]:
+    """Reads a TOML file."""
     where = printable(path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise OptionError(
-            f"{where}: no such file: `onnxtaylor audit --init MODEL DATA` writes a policy"
+            f"{where}: no such file: `suggest` in onnxtaylor.audit.suggestion writes a policy"
         ) from None
     except OSError as error:
         raise OptionError(
             f"{where}: cannot be read: {printable(error.strerror or error)}"
         ) from None
     except (ValueError, RecursionError) as error:  # no UTF-8, no TOML
-        raise OptionError(f"{where}: no TOML: {printable(error, 200)}") from None
+        raise OptionError(f"{where}: is not TOML: {printable(error, 200)}") from None
 
 
 def _tool(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the tables of tools in a pyproject.toml."""
     tool = document.get("tool")
     return tool if isinstance(tool, dict) else {}
 
 
 def _without_checks() -> dict[str, Any]:
-    """The schema of all but the checks, which are validated one by one: for better messages."""
+    """Returns the schema without the checks: these are validated alone, for better messages."""
     schema = policy_schema({})
     schema["properties"]["checks"] = {"type": "array", "items": {"type": "object"}}
     return schema
 
 
 def _check(row: Mapping[str, Any], where: str) -> Check:
+    """Makes a check of its table in the policy."""
     id = row.get("id")
     if not isinstance(id, str):
         raise OptionError(f'{where}: has no id: write id = "dominance", or that of another check')
     try:
         kind = find_check(id)
     except OptionError as error:
-        raise OptionError(f"{where}: {error}") from None
+        raise error.located(where) from None
     _validate(row, check_schema(kind), f"{where} ({printable(id)})")
-    given: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
     for option in fields(kind):
         if key_of(option.name) in row:
             value = row[key_of(option.name)]
-            given[option.name] = tuple(value) if isinstance(value, list) else value
+            limits[option.name] = tuple(value) if isinstance(value, list) else value
     try:
-        return kind(**given)
+        return kind(**limits)
     except OptionError as error:
-        raise OptionError(f"{where}: {error}") from None
+        raise error.located(where) from None
 
 
 def _unique(checks: Sequence[Check], where: str) -> None:
+    """Raises OptionError for two checks of one name."""
     names = [check.name for check in checks]
     for name in names:
         if names.count(name) > 1:
@@ -188,10 +206,10 @@ def _validate(document: Any, schema: Mapping[str, Any], where: str) -> None:
     path = ".".join(printable(part, 60) for part in error.absolute_path)
     at = f"{where}: {path}" if path else where
     if error.validator == "additionalProperties":
-        known = list(error.schema.get("properties", {}))
-        key = next(key for key in error.instance if key not in known)
-        raise OptionError(f"{at}: unknown key '{printable(key)}'{nearest(key, known)}")
+        keys = list(error.schema.get("properties", {}))
+        key = next(key for key in error.instance if key not in keys)
+        raise OptionError(f"{at}: unknown key '{printable(key)}'{nearest(key, keys)}")
     if error.validator in ("anyOf", "pattern", "minLength") and "description" in error.schema:
-        given, wanted = printable(repr(error.instance), 80), error.schema["description"]
-        raise OptionError(f"{at}: {given} is not {wanted}")
+        value, demand = printable(repr(error.instance), 80), error.schema["description"]
+        raise OptionError(f"{at}: {value} is not {demand}")
     raise OptionError(f"{at}: {printable(error.message, 200)}")

@@ -1,4 +1,4 @@
-"""A commented policy for a given model and data, with limits from what was measured on them."""
+"""Suggestion of a commented policy, with limits from a measurement on the given data."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, floor, log10
 from typing import Any
-
-import numpy as np
 
 from onnxtaylor.audit.check import Check, CheckReport, NotApplicableError
 from onnxtaylor.audit.checks import BUILT_IN
@@ -22,6 +20,7 @@ from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.policy import default_policy
 from onnxtaylor.audit.schema import SCHEMA
 from onnxtaylor.audit.service import RENAMED, gather
+from onnxtaylor.audit.toml_text import toml_text
 from onnxtaylor.errors import printable
 from onnxtaylor.problem.events import Paths, Progress
 from onnxtaylor.results.taylor import TaylorResult
@@ -32,13 +31,13 @@ SUGGESTED = 3  # features that are expected among the first coefficients
 ROOM = 1.5  # of a limit over what was measured
 WIDTH = 100
 WARNINGS = 20  # that are written
-BY_NUMBER = [
+LEVEL_OF_DRIFT = [
     "# level: warning with one baseline, since the statistics of events is not all that another",
     "# training changes; error with the results of three retrainings or more, or of this model",
     '# level = "error"',
 ]
 
-Limits = dict[str, tuple[Any, str]]  # of a key, its value and what was measured
+Limits = dict[str, tuple[Any, str]]  # by key: its value, and a comment on the measurement
 
 
 def suggest(
@@ -48,11 +47,26 @@ def suggest(
     unnamed: Mapping[str, str] | None = None,
     **options: Any,
 ) -> tuple[str, TaylorResult]:
-    """The text of an ``audit.toml`` which that model passes on those data, if it is sound.
+    """Writes the text of an ``audit.toml`` that this model passes on these data, if it is sound.
 
-    With it comes the result of the analysis behind it: it may have warnings. ``unnamed`` are files
-    without a lasting name, and what stands for them: stdin has no hash to be held to. ``options``
-    are those of ``analyze``. Raises as ``analyze`` does.
+    Parameters
+    ----------
+    model, data
+        An ONNX file, and files of events.
+    progress
+        Called with (stage, events done, events in all).
+    unnamed
+        Names to show for files without a lasting name, such as a copy of stdin: a policy demands no
+        hash of these.
+    **options
+        Those of ``analyze``.
+
+    Returns
+    -------
+    text, result
+        The policy, and the analysis behind it, which may have warnings.
+
+    Raises OnnxTaylorError as ``analyze`` does.
     """
     unnamed = unnamed or {}
     evidence = gather(model, data, default_policy(), {}, progress, options)
@@ -72,19 +86,20 @@ def suggest(
 
 
 def _head(evidence: Evidence, unnamed: Mapping[str, str]) -> str:
+    """Writes the keys before the first table."""
     data = evidence.result.data
     files = ", ".join(printable(unnamed.get(str(path), path)) for path in evidence.files)
     return "\n".join(
         [
-            "# A policy of `onnxtaylor audit`, written by `onnxtaylor audit --init` for",
+            "# A policy for an onnxtaylor audit, suggested for",
             f"#   model  {printable(evidence.path)}",
             f"#   data   {files}: {data.events} events, N_eff = {data.n_eff:.6g}",
-            "# What was measured on these stands behind the limits; change what does not suit you.",
+            "# The limits follow from measurements on these data; change what does not suit you.",
             "# `onnxtaylor schema policy` describes every key. Names may be patterns: DER_*.",
             "",
-            f"schema = {_toml(SCHEMA)}",
+            f"schema = {toml_text(SCHEMA)}",
             "strict = false  # true: warnings count as errors",
-            "# Files to compare with, as --baseline, --reference and --gof name them, too:",
+            "# Files to compare with, beside this one, unless the call names others:",
             '# baseline = "baseline.json"  # by `onnxtaylor audit MODEL DATA -o baseline.json`',
             '# baseline = ["a.json", "b.json", "c.json"]  # of three retrainings or more',
             '# reference = "float.onnx"  # another file of the same model',
@@ -94,25 +109,26 @@ def _head(evidence: Evidence, unnamed: Mapping[str, str]) -> str:
 
 
 def _analysis(options: Mapping[str, Any], result: TaylorResult) -> str:
-    lines = ["# how coefficients are computed, unless the command line says so", "[analysis]"]
+    """Writes the table ``analysis``, and the warnings of the result as comments."""
+    lines = ["# how coefficients are computed; options of the call go before these", "[analysis]"]
     names = {value: key for key, value in RENAMED.items()}
     for key, value in options.items():
         if value is None or key in ("threads", "provider"):
             continue
         if key == "finite_step" and set(value) == {"*"}:
             value = value["*"]
-        lines.append(f"{names.get(key, key.replace('_', '-'))} = {_toml(value)}")
+        lines.append(f"{names.get(key, key.replace('_', '-'))} = {toml_text(value)}")
     if "scale" not in options or options["scale"] is None:
         lines.append('# scale = "sigma"  # per standard deviation of each feature')
-    told = [printable(one.message, 400) for one in result.warnings]
-    lines += [f"# Warning: {text}" for text in told[:WARNINGS]]
-    if len(told) > WARNINGS:
-        lines.append(f"# … and {len(told) - WARNINGS} more warnings: see `onnxtaylor analyze`")
+    notices = [printable(notice.message, 400) for notice in result.warnings]
+    lines += [f"# Warning: {text}" for text in notices[:WARNINGS]]
+    if len(notices) > WARNINGS:
+        lines.append(f"# … and {len(notices) - WARNINGS} more warnings: see `onnxtaylor analyze`")
     return "\n".join(lines)
 
 
 def _block(check: Check, evidence: Evidence, limits: Limits) -> str:
-    """One check with what was measured; commented out where it does not apply."""
+    """Writes one check with the measurement behind it, commented out where it does not apply."""
     head = f"# {type(check).title()}"
     try:
         looked = check.run(evidence)
@@ -125,7 +141,7 @@ def _block(check: Check, evidence: Evidence, limits: Limits) -> str:
 
 
 def _failing(check: Check, looked: CheckReport, limits: Limits) -> list[str]:
-    """What the model does not pass at present, and no limit was found for."""
+    """Writes comments on demands that the model does not meet, where no limit was measured."""
     if limits or not looked.findings:
         return []
     return [
@@ -134,15 +150,16 @@ def _failing(check: Check, looked: CheckReport, limits: Limits) -> list[str]:
 
 
 def _lines(check: Check, limits: Limits) -> Iterator[str]:
+    """Yields the lines of the table of a check."""
     yield "[[checks]]"
-    yield f"id = {_toml(check.id)}"
-    yield f"level = {_toml(check.level)}"
+    yield f"id = {toml_text(check.id)}"
+    yield f"level = {toml_text(check.level)}"
     for key, (value, comment) in limits.items():
-        yield f"{key} = {_toml(value)}" + (f"  # {comment}" if comment else "")
+        yield f"{key} = {toml_text(value)}" + (f"  # {comment}" if comment else "")
 
 
 def _roomy(strictest: Check, evidence: Evidence, least: float = 0.0) -> Limits:
-    """A ``max-share`` with room over the largest share, which the strictest limit brings out."""
+    """Returns a ``max-share`` with room over the largest share, which the strictest limit shows."""
     try:
         found = strictest.run(evidence).findings
     except NotApplicableError:
@@ -152,6 +169,7 @@ def _roomy(strictest: Check, evidence: Evidence, least: float = 0.0) -> Limits:
 
 
 def _statistics(evidence: Evidence) -> Limits:
+    """Returns limits with room on effective events and on the widths of rank intervals."""
     fewest = min(group.n_eff for group in evidence.result.data.groups)
     strictest = EnoughStatistics(min_n_eff=0.0, max_rank_interval=-1)
     limits: Limits = {
@@ -168,7 +186,7 @@ def _statistics(evidence: Evidence) -> Limits:
 
 
 def _expected(evidence: Evidence) -> str:
-    """The features of the first coefficients of the first response."""
+    """Writes the check that the features of the first coefficients stay there."""
     result = evidence.result
     names: list[str] = []
     for row in result.top(min(10, len(result.indices))):
@@ -183,8 +201,9 @@ def _expected(evidence: Evidence) -> str:
 
 
 def _provenance(evidence: Evidence, unnamed: Mapping[str, str]) -> str:
-    """What was measured, to be held to: the files' hashes are left to the reader."""
+    """Writes the check of operators and opset; hashes of the files are commented out."""
     hashes = [d for where, d in evidence.data_hashes if d and where.path not in unnamed]
+    of_model = [d for _, d in evidence.model_hashes if d]
     opset = evidence.model.opset.get("ai.onnx")
     check = BUILT_IN["provenance"]()
     lines = [
@@ -192,18 +211,19 @@ def _provenance(evidence: Evidence, unnamed: Mapping[str, str]) -> str:
         "[[checks]]",
         'id = "provenance"',
         'level = "error"',
-        f"operators = {_toml(sorted(operators_of(evidence.model.proto)))}",
+        f"operators = {toml_text(sorted(operators_of(evidence.model.proto)))}",
         *([f"max-opset = {opset}"] if opset else []),
-        f"# model-sha256 = {_toml([d for _, d in evidence.model_hashes if d])}  # no other model",
+        f"# model-sha256 = {toml_text(of_model)}  # no other model",
     ]
     if hashes:
-        lines.append(f"# data-sha256 = {_toml(hashes)}  # no other data")
+        lines.append(f"# data-sha256 = {toml_text(hashes)}  # no other data")
     if evidence.model.producer:
-        lines.append(f"# producers = {_toml([evidence.model.producer])}")
+        lines.append(f"# producers = {toml_text([evidence.model.producer])}")
     return "\n".join(lines)
 
 
 def _forbidden(features: Sequence[str]) -> str:
+    """Writes the check of forbidden features, commented out: only the reader knows them."""
     names = ", ".join(printable(name, 60) for name in features)
     return "\n".join(
         [
@@ -220,7 +240,7 @@ def _forbidden(features: Sequence[str]) -> str:
 
 
 def _against_files() -> Iterator[str]:
-    """The checks that need another file: skipped without it; their limits by default."""
+    """Yields the checks that compare with another file, skipped without it, with default limits."""
     for check in BUILT_IN.values():
         if not check.needs:
             continue
@@ -231,38 +251,20 @@ def _against_files() -> Iterator[str]:
         limits["when-given"] = (True, f"false: there must be a {check.needs[0]}")
         lines = list(_lines(one, limits))
         if check is BaselineDrift:  # whose level is left to the number of baselines
-            at = lines.index(f"level = {_toml(one.level)}")
-            lines[at : at + 1] = BY_NUMBER
+            at = lines.index(f"level = {toml_text(one.level)}")
+            lines[at : at + 1] = LEVEL_OF_DRIFT
         yield "\n".join([f"# {check.title()}", *lines])
 
 
 def _wrapped(text: str) -> list[str]:
+    """Breaks a text into lines of a comment."""
     from textwrap import wrap
 
     return wrap(text, WIDTH - 4, break_on_hyphens=False)
 
 
-def _toml(value: object) -> str:
-    """A value as TOML; in strings, what an editor might obey comes as its escape."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return '"' + "".join(map(_letter, value)) + '"'
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_toml(str(k))} = {_toml(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, Sequence | np.ndarray):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return repr(value)
-
-
-def _letter(c: str) -> str:
-    if c in '"\\':
-        return "\\" + c
-    return c if c.isprintable() else f"\\U{ord(c):08x}"
-
-
 def _up(value: float) -> float:
-    """Rounded up to two digits.
+    """Rounds up to two digits.
 
     >>> _up(0.3241), _up(0.0)
     (0.33, 0.0)
@@ -274,7 +276,7 @@ def _up(value: float) -> float:
 
 
 def _down(value: float) -> float:
-    """Rounded down to two digits.
+    """Rounds down to two digits.
 
     >>> _down(163.1)
     160.0

@@ -1,4 +1,4 @@
-"""The commands, and what becomes of errors."""
+"""The commands, and the messages about their errors."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from onnxtaylor.cli.schema import schema
 from onnxtaylor.cli.select import select
 from onnxtaylor.cli.track import track
 from onnxtaylor.errors import OnnxTaylorError, OnnxTaylorWarning, printable
+from onnxtaylor.options.declare import alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,8 +77,9 @@ for command in (
     app.command()(command)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(asked: bool) -> None:
+    """Prints the version, and ends."""
+    if asked:
         typer.echo(f"onnxtaylor {__version__}")
         raise typer.Exit
 
@@ -113,6 +115,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _status(words: list[str]) -> int:
+    """Runs a command line; returns the exit status, after one line about an error."""
     try:
         # a letter that the terminal cannot show is no reason to fail
         if hasattr(sys.stdout, "reconfigure"):
@@ -141,25 +144,25 @@ def _status(words: list[str]) -> int:
 
 
 def _smaller(command: str) -> str:
-    """How a command is made to need less memory, by the options that it has."""
+    """Returns advice how a command needs less memory, by the options that it has."""
     commands: Any = typer.main.get_command(app)
-    found = commands.commands.get(command)
-    options = {word for p in (found.params if found else ()) for word in p.opts}
+    named = commands.commands.get(command)
+    options = {word for p in (named.params if named else ()) for word in p.opts}
     ways = {
         "--order": "--order 1",
         "--bootstrap": "fewer --bootstrap",
         "--batch-size": "a smaller --batch-size",
         "--output": "fewer responses with --output",
     }
-    # of a command that runs a model
-    known = [way for option, way in ways.items() if {option, "--fix"} <= options]
-    if not known:
+    # only commands that run a model have --fix
+    helpful = [way for option, way in ways.items() if {option, "--fix"} <= options]
+    if not helpful:
         return "this machine has not enough of it for this call"
-    return "use " + (" or ".join([", ".join(known[:-1]), known[-1]]) if known[1:] else known[0])
+    return f"use {alternatives(helpful)}"
 
 
 def _call_error(error: Any) -> str:
-    """``no such option: --tpo; see onnxtaylor rank --help``."""
+    """Returns the message about a wrong call, with the help that shows a right one."""
     message = error.format_message().strip().rstrip(".")
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "onnxtaylor"
@@ -167,16 +170,17 @@ def _call_error(error: Any) -> str:
 
 
 def _complain(message: str) -> int:
+    """Prints an error in one line; returns the exit status of a wrong call."""
     console.note("error: " + printable(" ".join(message.split()), limit=2000))
     return WRONG
 
 
 @contextmanager
 def _one_line_warnings() -> Iterator[None]:
-    """Warnings of this package as one line each, without the place in the code."""
+    """Shows each warning of this package in one line, without its place in the code."""
     with warnings.catch_warnings():
         warnings.simplefilter("default", OnnxTaylorWarning)
-        # NumPy's word on a number that overflows names no column: what matters is looked for
+        # NumPy's warning about a number that overflows names no column; ours do
         warnings.simplefilter("ignore", RuntimeWarning)
         as_usual = warnings.showwarning
 
@@ -189,7 +193,8 @@ def _one_line_warnings() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             if issubclass(category, OnnxTaylorWarning):
-                console.note(f"warning: {printable(' '.join(str(message).split()), limit=2000)}")
+                text = " ".join(str(message).split())
+                console.note(f"warning: {console.library_text(text, limit=2000)}")
             else:
                 as_usual(message, category, filename, lineno, file, line)
 
@@ -198,5 +203,5 @@ def _one_line_warnings() -> Iterator[None]:
 
 
 def _silence_stdout() -> None:
-    """What is left in the buffer must not complain at exit."""
+    """Sends stdout nowhere, so that the rest of its buffer raises nothing at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

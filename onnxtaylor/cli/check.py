@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options, responses
-from onnxtaylor.cli.names import parse_names
+from onnxtaylor.cli import console, files
+from onnxtaylor.cli.declared import takes
+from onnxtaylor.cli.options import Data, Json, Model, Quiet, file_option
+from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,9 +22,26 @@ __all__ = ["check"]
 SHOWN = 20  # coefficients that differ
 
 
+@takes(
+    DataOptions,
+    ModelOptions,
+    EngineOptions,
+    StatisticsOptions,
+    only=(
+        *("feature_names", "labels", "weights", "exclude", "missing"),
+        *("input", "fix", "output", "output_names", "link"),
+        *("order", "precision", "threads", "provider", "seed"),
+    ),
+    texts={
+        "labels": "Column of class labels: not a feature, and not used",
+        "weights": "Column of event weights: not a feature, and not used",
+        "order": "Order of the Taylor coefficients: 1, or 2 with all pairs",
+        "seed": "Random seed of the sample of events",
+    },
+)
 def check(
-    model: options.Model,
-    data: options.Data,
+    model: Model,
+    data: Data,
     events: Annotated[
         int, typer.Option(metavar="N", help="Events that are compared, drawn at random.", min=1)
     ] = 64,
@@ -30,51 +49,11 @@ def check(
         int, typer.Option(metavar="N", help="Events with the largest deviation to list.", min=1)
     ] = 5,
     plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Draws deviation against budget (.png, .pdf, .svg).",
-            show_default=False,
-        ),
+        Path | None, file_option("Saves a figure of deviation against budget (.png, .pdf, .svg).")
     ] = None,
-    features: options.Features = None,
-    exclude: options.Exclude = None,
-    label: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Column of class labels: no feature, and not used.",
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
-    weight: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Column of event weights: no feature, and not used.",
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
-    missing: options.Missing = None,
-    input: options.Input = None,
-    fix: options.Fix = None,
-    output: options.Output = None,
-    output_names: responses.Names = None,
-    link: options.Link = "identity",
-    order: Annotated[
-        int,
-        typer.Option(metavar="N", help="1, or 2 with all pairs.", rich_help_panel=options.RUN),
-    ] = 2,
-    precision: options.Precision = "auto",
-    seed: Annotated[
-        int, typer.Option(metavar="N", help="Of the sample.", rich_help_panel=options.RUN)
-    ] = 0,
-    threads: options.Threads = 0,
-    provider: options.Provider = "auto",
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    **options: Any,
 ) -> None:
     """Compares both engines, coefficient by coefficient, at a sample of events.
 
@@ -84,89 +63,80 @@ def check(
 
     onnxtaylor check model.onnx events.csv.gz --weight w --label class --plot check.png
     """
-    options.writable({"--plot": plot}, inputs=[model, *data])
+    files.writable({"--plot": plot}, inputs=[model, *data])
     if plot is not None:
-        options.figure_format("--plot", plot)
-    names, fixed = options.parse_features(features), options.parse_fixed(fix)
-    with options.data_files(data) as files, console.progress_bar(quiet) as progress:
+        files.figure_format("--plot", plot)
+    # neither is a feature, and neither is used
+    unused = [options.pop(name) for name in ("labels", "weights") if name in options]
+    exclude = (*options.pop("exclude", ()), *unused)
+    with files.data_files(data) as paths, console.progress_bar(quiet) as progress:
         # numba, onnx and pyarrow are imported here, so that --help need not wait for them
         from onnxtaylor.crosscheck.cross_check import cross_check
 
-        found = cross_check(
-            model,
-            files,
-            events,
-            feature_names=names,
-            exclude=(*(exclude or ()), *(name for name in (label, weight) if name is not None)),
-            order=order,
-            input=input,
-            output=output,
-            output_names=parse_names("--output-names", output_names),
-            fix=fixed,
-            link=link,
-            progress=progress,
-            precision=precision,
-            seed=seed,
-            missing=missing,
-            threads=threads,
-            provider=provider,
-        )
+        result = cross_check(model, paths, events, exclude=exclude, progress=progress, **options)
     if json:
-        console.document(found.to_json())
+        console.document(result.to_json())
     elif not quiet:
-        _print(found, top)
-    for line in () if quiet else found.warnings:
-        console.note(f"warning: {console.printable(line, limit=600)}")
+        _print(result, top)
+    for line in () if quiet else result.warnings:
+        console.note(f"warning: {console.library_text(line, limit=600)}")
     if plot is not None:
-        if found.comparisons is None:
+        if result.comparisons is None:
             console.note("no figure: nothing was compared")
         else:
             from onnxtaylor.views.plot.files import save_axes
 
-            save_axes(found.plot, plot)
+            save_axes(result.plot, plot)
             if not quiet:
                 console.note(f"saved {console.printable(plot)}")
-    if not found.passed:
+    if not result.passed:
         raise typer.Exit(1)
 
 
-def _print(found: CrossCheck, top: int) -> None:
-    """What was compared, how many of each verdict, where it is worst, and the verdict."""
+def _print(result: CrossCheck, top: int) -> None:
+    """Prints what was compared, how many have which verdict, the worst events, and the verdict."""
     from onnxtaylor.errors import printable
 
-    if found.comparisons is not None and found.indices is not None and found.responses is not None:
-        exact, differences = found.exact, found.differences
-        responses = console.counted(len(found.outputs), "response")
+    if (
+        result.comparisons is not None
+        and result.indices is not None
+        and result.responses is not None
+    ):
+        exact, differences = result.exact, result.differences
+        responses = console.counted(len(result.outputs), "response")
         console.show(
-            f"{printable(found.model)}: {found.events} of {found.total} events, seed {found.seed};"
-            f" {len(found.indices)} coefficients of {responses}\n"
+            f"{printable(result.model)}: {result.events} of {result.total} events,"
+            f" seed {result.seed};"
+            f" {len(result.indices)} coefficients of {responses}\n"
             f"exact in {exact['precision']} against differences in {differences['precision']},"
             f" {differences['points']} evaluations per event"
         )
-        console.show(_counts(found))
-        if rows := found.worst(top):
+        console.show(_counts(result))
+        if rows := result.worst(top):
             console.show(_worst(rows))
-        if rows := found.differing():
+        if rows := result.differing():
             console.show(_differing(rows[:SHOWN], len(rows)))
-        r = found.responses
-        said = "agree" if r.agree else "DIFFER"
+        r = result.responses
+        agree = "agree" if r.agree else "DIFFER"
         console.show(
-            f"responses of derivative graph and model {said}: at most {r.deviation:.2g} apart,"
+            f"responses of derivative graph and model {agree}: at most {r.deviation:.2g} apart,"
             f" {r.largest:.2g} of the rounding allowed, at event {r.event}"
         )
         console.show("probes of the model: " + "; ".join(_probes()))
-    for line in found.notes:
-        console.show(f"note: {printable(line, limit=400)}")
-    console.show(console.check_line(found.to_dict()))
+    for line in result.notes:
+        console.show(f"note: {console.library_text(line)}")
+    console.show(console.check_line(result.to_dict()))
 
 
 def _probes() -> tuple[str, ...]:
+    """Returns the probes of the model that came before the comparison."""
     from onnxtaylor.crosscheck.result import PROBES
 
     return PROBES
 
 
-def _counts(found: CrossCheck) -> Table:
+def _counts(result: CrossCheck) -> Table:
+    """Makes the table of how many coefficients have which verdict."""
     from rich import box
     from rich.table import Table
 
@@ -175,7 +145,7 @@ def _counts(found: CrossCheck) -> Table:
     table.add_column("coefficients", justify="right", no_wrap=True)
     table.add_column("at events", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
-    counts = found.counts()
+    counts = result.counts()
     total = max(1, sum(pair[1] for pair in counts.values()))
     for name, (coefficients, comparisons) in counts.items():
         share = f"{100 * comparisons / total:.2f} %"
@@ -184,6 +154,7 @@ def _counts(found: CrossCheck) -> Table:
 
 
 def _worst(rows: list[dict[str, object]]) -> Table:
+    """Makes the table of the largest deviations."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -214,6 +185,7 @@ def _worst(rows: list[dict[str, object]]) -> Table:
 
 
 def _differing(rows: list[dict[str, object]], total: int) -> Table:
+    """Makes the table of coefficients beyond their budget."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options, responses
+from onnxtaylor.cli import console, files
+from onnxtaylor.cli.declared import COLUMNS, MODEL, RUN, takes
+from onnxtaylor.cli.options import Json, Quiet, Top, file_option
 from onnxtaylor.errors import OptionError
+from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,85 +20,76 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
-OF_MODELS = (options.COLUMNS, options.MODEL, options.RUN)  # panels of the help
+OF_MODELS = (COLUMNS, MODEL, RUN)  # panels of the help
 UNMOVED = 5  # changes that are shown where none of them counts
-SIDE = "A result of `analyze -o` (.json), or an ONNX file."
+SIDE = "A result of `onnxtaylor analyze -o` (.json), or an ONNX file."
 
 
+Data = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="DATA",
+        help="Events, where A and B are models; formats as for `onnxtaylor analyze`.",
+        show_default=False,
+    ),
+]
+Significance = Annotated[
+    float,
+    typer.Option(metavar="P", help="Probability of any false alarm among all coefficients (Holm)."),
+]
+Least = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE",
+        help="Smaller changes do not count. Of coefficients: as a share of the largest ⟨t⟩ of"
+        " the response; of responses: RMS difference per spread.",
+    ),
+]
+OutputB = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Output of B, where it has another name than in A. May be repeated.",
+        rich_help_panel=MODEL,
+        show_default=False,
+    ),
+]
+
+
+@takes(
+    DataOptions,
+    ModelOptions,
+    EngineOptions,
+    StatisticsOptions,
+    without=(
+        *("engine", "accuracy", "mixed", "batch_size"),
+        *("bootstrap", "seed", "check", "per_class", "resume"),
+    ),
+    texts={"order": "Order of the Taylor coefficients: 1, or 2 with all pairs"},
+)
 def compare(
     ctx: typer.Context,
     a: Annotated[Path, typer.Argument(metavar="A", help=SIDE, show_default=False)],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Like A.", show_default=False)],
-    data: Annotated[
-        list[Path] | None,
+    b: Annotated[
+        Path,
         typer.Argument(
-            metavar="DATA",
-            help="Events, where A and B are models; formats as of `analyze`.",
-            show_default=False,
+            metavar="B", help="A second result, or a second ONNX file.", show_default=False
         ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--out", metavar="FILE", help="Saves the comparison (JSON).", show_default=False
-        ),
-    ] = None,
+    ],
+    data: Data = None,
+    out: Annotated[Path | None, file_option("Saves the comparison (JSON).", "-o", "--out")] = None,
     plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Draws ⟨t⟩ of B against A (.png, .pdf, .svg).", show_default=False
-        ),
+        Path | None, file_option("Saves a figure of ⟨t⟩ of B against A (.png, .pdf, .svg).")
     ] = None,
-    top: options.Top = 20,
-    significance: Annotated[
-        float,
-        typer.Option(
-            metavar="P", help="Probability of any false alarm among all coefficients (Holm)."
-        ),
-    ] = 0.01,
-    least: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE",
-            help="Smaller changes do not count: share of the largest ⟨t⟩ of the output; of"
-            " responses, RMS difference per spread.",
-        ),
-    ] = 0.01,
-    features: options.Features = None,
-    label: options.Label = None,
-    weight: options.Weight = None,
-    exclude: options.Exclude = None,
-    missing: options.Missing = None,
-    events: options.Events = None,
-    sample: options.Sample = None,
-    input: options.Input = None,
-    fix: options.Fix = None,
-    output: options.Output = None,
-    output_names: responses.Names = None,
-    classes: responses.Classes = None,
-    output_b: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Output of B, where it is called otherwise than in A; may be repeated.",
-            rich_help_panel=options.MODEL,
-            show_default=False,
-        ),
-    ] = None,
-    link: options.Link = "identity",
-    order: Annotated[
-        int,
-        typer.Option(metavar="N", help="1, or 2 with all pairs.", rich_help_panel=options.RUN),
-    ] = 2,
-    scale: options.Scale = "sigma",
-    finite_step: options.FiniteStep = None,
-    precision: options.Precision = "auto",
-    threads: options.Threads = 0,
-    provider: options.Provider = "auto",
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    top: Top = 20,
+    significance: Significance = 0.01,
+    least: Least = 0.01,
+    output_b: OutputB = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    **options: Any,
 ) -> None:
-    """What changed from A to B, and is it significant?
+    """Compares A with B: what changed, and is it significant?
 
     Two models on the same data are compared event by event: far more sensitive than two results.
 
@@ -107,86 +101,72 @@ def compare(
 
     onnxtaylor compare torch.onnx keras.onnx events.parquet --weight w
     """
-    files = data or []
-    results = [path == Path("-") or path.suffix.lower() == ".json" for path in (a, b)]
-    if any(results) and not all(results):
-        raise OptionError(
-            f"{console.printable(a)} and {console.printable(b)}: one is a result and the other a"
-            " model: name two of either"
-        )
-    if all(results) and files:
-        raise OptionError("two results hold their numbers: leave DATA out, or name two models")
-    if all(results):
+    paths = data or []
+    of_results = _are_results(a, b, paths)
+    if of_results:
         _refuse_options_of_models(ctx)
-    if not any(results) and not files:
-        raise OptionError("two models need events to be compared at: name DATA files behind them")
-    if a == b == Path("-"):
-        raise OptionError("- and -: stdin can be read only once")
-    options.writable({"-o": out, "--plot": plot}, inputs=[a, b, *files])
+    files.writable({"-o": out, "--plot": plot}, inputs=[a, b, *paths])
     if plot is not None:
-        options.figure_format("--plot", plot)
-    if all(results):
+        files.figure_format("--plot", plot)
+    limits: dict[str, Any] = {"significance": significance, "least": least}
+    if of_results:
         from onnxtaylor.comparison import compare_results
 
-        loaded = [options.load_result(path) for path in (a, b)]
-        found = compare_results(*loaded, significance=significance, least=least)
+        comparison = compare_results(files.load_result(a), files.load_result(b), **limits)
     else:
-        names, fixed = options.parse_features(features), options.parse_fixed(fix)
-        with options.data_files(files) as paths, console.progress_bar(quiet) as progress:
+        with files.data_files(paths) as events, console.progress_bar(quiet) as progress:
             # numba, onnx and pyarrow are imported here, so that --help need not wait for them
             from onnxtaylor.comparison.models import compare_models
 
-            found = compare_models(
-                a,
-                b,
-                paths,
-                feature_names=names,
-                weights=weight,
-                labels=label,
-                exclude=exclude or (),
-                input=input,
-                output=output,
-                output_b=output_b,
-                **responses.parsed(output_names, classes),
-                fix=fixed,
-                link=link,
-                events=events,
-                sample=sample,
-                significance=significance,
-                least=least,
-                progress=progress,
-                order=order,
-                scale=scale,
-                missing=missing,
-                finite_step=options.parse_steps(finite_step),
-                precision=precision,
-                threads=threads,
-                provider=provider,
+            comparison = compare_models(
+                a, b, events, output_b=output_b, progress=progress, **limits, **options
             )
+    _save(comparison, out, plot)
+    if json:
+        console.document(comparison.to_json())
+    elif not quiet:
+        _print(comparison, top)
+    if not quiet:
+        # each once: of the same data both results have the same
+        console.warn(dict.fromkeys((*comparison.a.warnings, *comparison.b.warnings)), saved=False)
+        for path in filter(None, (out, plot)):
+            console.note(f"saved {console.printable(path)}")
+    if not comparison.passed:
+        raise typer.Exit(1)
+
+
+def _save(comparison: Comparison, out: Path | None, plot: Path | None) -> None:
+    """Saves the comparison and its figure, where these were asked for."""
     if out is not None:
         from onnxtaylor.files.whole import write_whole
 
-        write_whole(out, found.to_json().encode(errors="backslashreplace"))
+        write_whole(out, comparison.to_json().encode(errors="backslashreplace"))
     if plot is not None:
         from onnxtaylor.views.plot.comparison import plot_comparison
         from onnxtaylor.views.plot.files import save_axes
 
-        save_axes(lambda: plot_comparison(found), plot)
-    if json:
-        console.document(found.to_json())
-    elif not quiet:
-        _print(found, top)
-    if not quiet:
-        # each once: of the same data both results have the same
-        console.warn(dict.fromkeys((*found.a.warnings, *found.b.warnings)), saved=False)
-        for path in filter(None, (out, plot)):
-            console.note(f"saved {console.printable(path)}")
-    if not found.passed:
-        raise typer.Exit(1)
+        save_axes(lambda: plot_comparison(comparison), plot)
+
+
+def _are_results(a: Path, b: Path, data: list[Path]) -> bool:
+    """Whether A and B are two saved results, else two models. Raises OptionError for a mixture."""
+    results = [path == Path("-") or path.suffix.lower() == ".json" for path in (a, b)]
+    if any(results) and not all(results):
+        raise OptionError(
+            f"{console.printable(a)} and {console.printable(b)}: one is a result and the other a"
+            " model: name two results, or two models"
+        )
+    if all(results) and data:
+        raise OptionError("two results hold their numbers: leave DATA out, or name two models")
+    if not any(results) and not data:
+        raise OptionError("two models need events to be compared at: name DATA files behind them")
+    if a == b == Path("-"):
+        raise OptionError("- and -: stdin can be read only once")
+    return all(results)
 
 
 def _refuse_options_of_models(ctx: typer.Context) -> None:
-    """Two results say themselves how they were made. Raises OptionError for another word on it."""
+    """Raises OptionError for an option about models: two results hold how they were made."""
     for parameter in ctx.command.params:
         source = ctx.get_parameter_source(parameter.name or "")
         panel = getattr(parameter, "rich_help_panel", None)
@@ -194,38 +174,39 @@ def _refuse_options_of_models(ctx: typer.Context) -> None:
             raise OptionError(f"{parameter.opts[-1]} is for models: results hold theirs")
 
 
-def _print(found: Comparison, top: int) -> None:
-    """Both sides, the responses, what moved, and the verdict."""
-    for side, result in (("A", found.a), ("B", found.b)):
+def _print(comparison: Comparison, top: int) -> None:
+    """Prints both sides, the responses, the coefficients that moved, and the verdict."""
+    for side, result in (("A", comparison.a), ("B", comparison.b)):
         console.show(
             f"{side}  {console.printable(result.model.path)}: {result.data.events} events,"
             f" {console.printable(result.model.engine)} in"
             f" {console.printable(result.model.precision)}"
         )
-    for line in found.shared.notes:
-        console.show(f"note: {console.printable(line, limit=400)}")
-    if found.responses:
-        console.show(_responses(found))
-    total, moved = found.change.size, int(found.moved.sum())
-    rows = found.rows(moved=True) or [row for row in found.rows() if row["change"]]
+    for line in comparison.shared.notes:
+        console.show(f"note: {console.library_text(line)}")
+    if comparison.responses:
+        console.show(_responses(comparison))
+    total, moved = comparison.change.size, int(comparison.moved.sum())
+    rows = comparison.rows(moved=True) or [row for row in comparison.rows() if row["change"]]
     title = "coefficients that moved" if moved else "most significant changes, none of which counts"
     if rows:
         shown = rows[: top if moved else min(top, UNMOVED)]
-        console.show(_changes(shown, title, len(rows), several=len(found.shared.groups) > 1))
-    how = "event by event" if found.paired else "as independent results"
+        console.show(_changes(shown, title, len(rows), several=len(comparison.shared.groups) > 1))
+    how = "event by event" if comparison.paired else "as independent results"
     verdict = "MOVED" if moved else "unchanged"
     console.show(
         f"{verdict}: {moved} of {total} scores moved, compared {how}: family-wise significance"
-        f" {found.significance:g}, at least {found.least:.3g} of the largest ⟨t⟩"
+        f" {comparison.significance:g}, at least {comparison.least:.3g} of the largest ⟨t⟩"
     )
-    for r in found.moved_responses:
+    for r in comparison.moved_responses:
         console.show(
             f"MOVED: response '{console.printable(r.output)}' by {r.rms:.3g} (RMS),"
             f" {100 * r.rms / r.spread if r.spread else float('inf'):.3g} % of its spread"
         )
 
 
-def _responses(found: Comparison) -> Table:
+def _responses(comparison: Comparison) -> Table:
+    """Makes the table of the changes of the responses."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -236,7 +217,7 @@ def _responses(found: Comparison) -> Table:
     table.add_column("response", overflow="fold")
     for name in ("mean", "RMS", "spread of A", "largest", "at event"):
         table.add_column(name, justify="right", no_wrap=True)
-    for r in found.responses:
+    for r in comparison.responses:
         table.add_row(
             Text(console.printable(r.output, limit=400)),
             f"{r.mean:+.2g}",
@@ -249,6 +230,7 @@ def _responses(found: Comparison) -> Table:
 
 
 def _changes(rows: list[dict[str, object]], title: str, total: int, *, several: bool) -> Table:
+    """Makes the table of the changes of the coefficients; ``several`` groups have a column."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

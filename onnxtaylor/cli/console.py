@@ -1,4 +1,4 @@
-"""What people see: tables on stdout, progress and messages on stderr."""
+"""Tables on stdout, progress and messages on stderr, for people."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ __all__ = [
     "check_line",
     "counted",
     "document",
+    "library_text",
     "note",
     "printable",
     "progress_bar",
@@ -45,21 +46,26 @@ FINITE = "finite-step response"
 
 
 def note(message: str) -> None:
-    """One line on stderr."""
+    """Prints one line on stderr."""
     print(message, file=sys.stderr)
 
 
-def warn(findings: Iterable[Notice], saved: bool = True) -> None:
-    """One line on stderr for each warning of a result; of many of a kind the first.
+def library_text(text: object, limit: int = 400) -> str:
+    """Returns a text of the library fit for one line of the terminal, its options as flags."""
+    return printable(as_flags(str(text)), limit=limit)
 
-    ``saved`` tells whether the others can be read in a file.
+
+def warn(notices: Iterable[Notice], saved: bool = True) -> None:
+    """Prints a line on stderr for each warning of a result; of many of a kind the first.
+
+    ``saved``: whether the others can be read in a file.
     """
     kinds: dict[str, list[str]] = {}
-    for finding in findings:
-        kinds.setdefault(finding.code, []).append(finding.message)
+    for notice in notices:
+        kinds.setdefault(notice.code, []).append(notice.message)
     for code, messages in kinds.items():
         for message in messages[:SHOWN_WARNINGS]:
-            note(f"warning: {printable(as_flags(message), limit=400)}")
+            note(f"warning: {library_text(message)}")
         if len(messages) > SHOWN_WARNINGS:
             more = counted(len(messages) - SHOWN_WARNINGS, "more warning")
             where = "all are in the saved result" if saved else "a saved result has all"
@@ -67,18 +73,19 @@ def warn(findings: Iterable[Notice], saved: bool = True) -> None:
 
 
 def document(text: str) -> None:
-    """Text for machines on stdout: UTF-8, whatever the terminal's encoding, and nothing else.
+    """Prints a text for machines on stdout: UTF-8, whatever the encoding of the terminal.
 
-    What a terminal would obey becomes a JSON escape: JSON has control characters of eight bits and
-    marks of direction as they are, and no other document has any.
+    Characters that a terminal would obey become JSON escapes: JSON may hold control characters of
+    eight bits and marks of direction as they are, and no other document has any.
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     print(re.sub(r"[^\t\n -~]", _inert, text), end="")
 
 
-def _inert(found: re.Match[str]) -> str:
-    return found[0] if found[0].isprintable() else encoder.dumps(found[0])[1:-1]
+def _inert(letter: re.Match[str]) -> str:
+    """Returns a letter, or its JSON escape where a terminal would obey it."""
+    return letter[0] if letter[0].isprintable() else encoder.dumps(letter[0])[1:-1]
 
 
 def show(*things: Table | str) -> None:
@@ -100,7 +107,7 @@ def show(*things: Table | str) -> None:
 
 
 def _width(thing: Table | str, console: Console, terminal: int) -> int:
-    """The terminal's width, or what it takes to show a table's numbers whole."""
+    """Returns the terminal's width, or the least width that cuts no number of a table."""
     from rich.measure import Measurement
 
     if isinstance(thing, str):
@@ -119,18 +126,21 @@ def _width(thing: Table | str, console: Console, terminal: int) -> int:
 
 @contextmanager
 def progress_bar(quiet: bool, unit: str = "events") -> Iterator[Progress | None]:
-    """A progress function that draws on stderr, or None where nobody looks; ``unit`` is counted."""
+    """Yields a progress callback that draws on stderr, or None where nobody looks.
+
+    ``unit`` is what the bar counts.
+    """
     if quiet or not sys.stderr.isatty():
         yield None
         return
     from onnxtaylor.progress import terminal_bar
 
-    with terminal_bar(unit) as tell:
-        yield tell
+    with terminal_bar(unit) as progress:
+        yield progress
 
 
 def summary(result: TaylorResult) -> str:
-    """What was analyzed and how, in a few lines."""
+    """Returns in a few lines what was analyzed, and how."""
     model, data, options = result.model, result.data, dict(result.options)
     units = {"sigma": "σ of each feature", "step": "step"}.get(
         str(options.get("scale")), "the input's units"
@@ -149,9 +159,9 @@ def summary(result: TaylorResult) -> str:
         else ""
     )
     why = options.get("no_exact_engine")
-    because = f"\nno exact derivatives: {printable(why, limit=400)}" if why else ""
+    because = f"\nno exact derivatives: {library_text(why)}" if why else ""
     narrow = options.get("no_float64")
-    because += f"\nnot in float64: {printable(narrow, limit=400)}" if narrow else ""
+    because += f"\nnot in float64: {library_text(narrow)}" if narrow else ""
     finite = result.method != "derivative"
     what, symbol = (f"{FINITE}s", "r") if finite else ("coefficients", "t")
     return (
@@ -166,42 +176,42 @@ def summary(result: TaylorResult) -> str:
 
 
 def within_reach(result: TaylorResult) -> str:
-    """At how many events the differences met kinks, and along which feature most."""
-    found = [(f.kinks, f.name) for f in result.data.features if f.kinks]
-    if not found:
+    """Returns the share of events with kinks within the stencil, along the worst feature."""
+    kinks = [(f.kinks, f.name) for f in result.data.features if f.kinks]
+    if not kinks:
         return ""
-    share, name = max(found)
+    share, name = max(kinks)
     return (
-        f"\nkinks within reach of the stencil along {counted(len(found), 'feature')}, most along"
+        f"\nkinks within reach of the stencil along {counted(len(kinks), 'feature')}, most along"
         f" {printable(name)}: at {100 * share:.2g} % of the events"
     )
 
 
 def steps(result: TaylorResult) -> str:
-    """How far the features of a finite-step result moved, and which did not."""
-    told = result.options.get("finite_step") or {}
-    asked = dict(told.get("asked") or {})
+    """Returns in a few lines how far features moved, and which did not: of finite steps."""
+    moves = result.options.get("finite_step") or {}
+    asked = dict(moves.get("asked") or {})
     usual = asked.pop("*", None)
     parts = [f"{printable(name)} by {printable(step)}" for name, step in asked.items()]
     text = ", ".join(
         parts + ([f"{'others' if parts else 'all'} by {printable(usual)}"] * bool(usual))
     )
-    whole, fixed = told.get("whole") or [], told.get("not_moved") or {}
+    whole, fixed = moves.get("whole") or [], moves.get("not_moved") or {}
     reasons: dict[str, list[str]] = {}
     for name, why in fixed.items():
         reasons.setdefault(str(why), []).append(str(name))
     lines = [f"{FINITE}s are no derivatives; steps: {text}"]
     if whole:
         lines.append(f"by whole steps, inside the data's range: {listed(whole)}")
-    lines += [f"not moved: {listed(names)}: {printable(why)}" for why, names in reasons.items()]
+    lines += [f"not moved: {listed(names)}: {library_text(why)}" for why, names in reasons.items()]
     return "\n".join(lines)
 
 
 def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> Table:
-    """Tidy rows as a table: rank and its interval, coefficient, ⟨t⟩ ± SEM, signed mean.
+    """Makes a table of tidy rows: rank and its interval, coefficient, ⟨t⟩ ± SEM, signed mean.
 
-    Of responses to finite steps the title and the columns say so: ⟨r⟩ in place of ⟨t⟩.
-    Where the engine tells how wrong its coefficients may be, the bound of the score's error, too.
+    Responses to finite steps are ⟨r⟩ in title and columns. Where the engine estimates its numerical
+    errors, there is a column for the bound of the score's error.
     """
     from onnxtaylor.views.tables import listing
 
@@ -214,7 +224,7 @@ def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> 
 
 
 def table_of(cells: Cells, *, title: str | None = None) -> Table:
-    """A table of text for the terminal: columns of names may be folded, numbers never are."""
+    """Makes a table for the terminal of cells of text: names may be folded, numbers never are."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -234,24 +244,24 @@ def table_of(cells: Cells, *, title: str | None = None) -> Table:
 
 
 def title(output: str, group: str | None) -> str:
-    """Which response, and over which events if not over all."""
+    """Returns the title of a ranking: its response, and the class if not all events count."""
     return printable(output) + (f", events of {printable(group)}" if group is not None else "")
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 response``, ``2 responses``."""
+    """Returns a number with its noun: ``1 response``, ``2 responses``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def check_line(check: Mapping[str, Any]) -> str:
-    """The verdict of a cross-check in one line; ``check`` as in a saved result."""
+    """Returns the verdict of a cross-check in one line; ``check`` is that of a saved result."""
     verdict, counts, worst = check.get("verdict"), check.get("coefficients"), check.get("worst")
     if verdict == "not run":
-        return f"check: not run, so not passed: {printable(check.get('reason'), limit=400)}"
+        return f"check: not run, so not passed: {library_text(check.get('reason'))}"
     reason = check.get("reason")
     if reason:  # nothing was compared
         words = {"differs": "DIFFERS", "undecided": "undecided, so not passed"}
-        return f"check: {words.get(str(verdict), verdict)}: {printable(reason, limit=400)}"
+        return f"check: {words.get(str(verdict), verdict)}: {library_text(reason)}"
     if not isinstance(counts, dict) or not isinstance(worst, list) or verdict not in counts:
         return "check: none that this version can read"
     total, at = sum(counts.values()), counted(len(check.get("events", ())), "event")
@@ -267,5 +277,5 @@ def check_line(check: Mapping[str, Any]) -> str:
     blind = f"{verdict}, so not passed: {counts[verdict]} of {total} coefficients at {at}"
     notes = check.get("notes") or ()
     return f"check: {printable(lines.get(str(verdict), blind), limit=400)}" + "".join(
-        f" ({printable(note, limit=400)})" for note in notes
+        f" ({library_text(note)})" for note in notes
     )

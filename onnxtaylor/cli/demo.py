@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console
 from onnxtaylor.cli.analyze import print_ranking
+from onnxtaylor.cli.options import Quiet, Top
 
 __all__ = ["demo"]
 
@@ -24,8 +25,8 @@ def demo(
             "-o", "--out", metavar="FOLDER", help="Folder for the files; made if missing."
         ),
     ] = Path("onnxtaylor-demo"),
-    top: options.Top = 15,
-    quiet: options.Quiet = False,
+    top: Top = 15,
+    quiet: Quiet = False,
 ) -> None:
     """Analyzes a small Higgs → ττ network on 2000 events of the ATLAS challenge of 2014.
 

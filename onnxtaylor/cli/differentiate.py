@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import typer
-
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console, files
+from onnxtaylor.cli.declared import takes
+from onnxtaylor.cli.flags import as_flags
+from onnxtaylor.cli.options import Model, file_option
+from onnxtaylor.options import EngineOptions, ModelOptions
+from onnxtaylor.options.model import DerivativeOptions
 
 __all__ = ["differentiate"]
 
 
+@takes(
+    ModelOptions,
+    DerivativeOptions,
+    EngineOptions,
+    only=("input", "fix", "output", "link", "n_features", "order"),
+    texts={"order": "Order of the derivatives: 1, 2 with the Hessian, or 3"},
+)
 def differentiate(
-    model: options.Model,
-    out: Annotated[
-        Path,
-        typer.Option(
-            "-o", "--out", metavar="FILE", help="The ONNX file to write.", show_default=False
-        ),
-    ],
-    order: Annotated[int, typer.Option(metavar="N", help="1, 2 with the Hessian, or 3.")] = 2,
-    input: options.Input = None,
-    fix: options.Fix = None,
-    output: options.Output = None,
-    link: options.Link = "identity",
-    n_features: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Number of features of a model that takes any number.",
-            min=1,
-            show_default=False,
-        ),
-    ] = None,
+    model: Model,
+    out: Annotated[Path, file_option("The ONNX file to write.", "-o", "--out")],
+    **options: Any,
 ) -> None:
     """Saves a graph that computes value, Jacobian and Hessian of a model.
 
@@ -46,19 +38,10 @@ def differentiate(
 
     onnxtaylor differentiate model.onnx -o model.taylor.onnx
     """
-    options.writable({"-o": out}, [model])
+    files.writable({"-o": out}, [model])
     from onnxtaylor.run.differentiate import differentiate as compile_model
 
-    derivatives = compile_model(
-        model,
-        order=order,
-        input=input,
-        output=output,
-        fix=options.parse_fixed(fix),
-        link=link,
-        n_features=n_features,
-        provider="cpu",
-    )
+    derivatives = compile_model(model, provider="cpu", **options)
     derivatives.save(out)
     outputs = ", ".join(
         f"{console.printable(o.name)} ["
@@ -68,6 +51,6 @@ def differentiate(
         for dims in [o.type.tensor_type.shape.dim]
     )
     for line in derivatives.warnings:
-        console.note(f"warning: {console.printable(line, limit=600)}")
+        console.note(f"warning: {console.library_text(line, limit=600)}")
     console.note(f"saved {console.printable(out)}: {outputs}")
-    console.note(f"note: {derivatives.note}")
+    console.note(f"note: {as_flags(derivatives.note)}")

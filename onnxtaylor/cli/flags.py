@@ -6,68 +6,50 @@ The library names options as Python writes them, since most of its users call it
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from shlex import quote
 
 from onnxtaylor.errors import OnnxTaylorError
+from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
+from onnxtaylor.options.audit import AuditOptions
+from onnxtaylor.options.declare import flag_name
+from onnxtaylor.options.gof import GofDataOptions, GofOptions
+from onnxtaylor.options.model import DerivativeOptions
+from onnxtaylor.options.selection import JoinOptions, SelectionOptions
 
-__all__ = ["as_flags", "error_text", "flag_of"]
+__all__ = ["as_flags", "error_text", "flag_of", "flags_in_help"]
 
-# what Python and the command line call by different names
-RENAMED = {"feature_names": "features", "labels": "label", "weights": "weight"}
-OPTIONS = (
-    "accuracy",
-    "baseline",
-    "batch_size",
-    "bootstrap",
-    "check",
-    "classes",
-    "count",
-    "engine",
-    "events",
-    "exclude",
-    "feature_names",
-    "finite_step",
-    "fix",
-    "gof",
-    "input",
-    "labels",
-    "link",
-    "missing",
-    "mixed",
-    "n_features",
-    "order",
-    "output",
-    "output_names",
-    "per_class",
-    "precision",
-    "provider",
-    "reference",
-    "resume",
-    "sample",
-    "scale",
-    "seed",
-    "strict",
-    "threads",
-    "threshold",
-    "weights",
+# dataclasses whose fields are options of a command, under the names that the library uses
+KINDS = (
+    ModelOptions,
+    DerivativeOptions,
+    DataOptions,
+    EngineOptions,
+    StatisticsOptions,
+    GofDataOptions,
+    GofOptions,
+    AuditOptions,
+    SelectionOptions,
+    JoinOptions,
 )
+FLAGS = {f.name: f"--{flag_name(f)}" for kind in KINDS for f in fields(kind)}
 
 # names in quotes may have brackets themselves
 _VALUE = r"""(?P<value>"[^"]*"|\[(?:"[^"]*"|[^\]"])*\]|\{(?:"[^"]*"|[^}"])*\}|…|[\w.+\-]+)"""
-_OPTION = re.compile(rf"(?<![\w.'\"-])(?P<name>{'|'.join(OPTIONS)})={_VALUE}")
+_OPTION = re.compile(rf"(?<![\w.'\"-])(?P<name>{'|'.join(FLAGS)})={_VALUE}")
 
 
 def flag_of(option: str) -> str:
-    """The flag of an option.
+    """Returns the flag of an option.
 
     >>> flag_of("finite_step"), flag_of("labels")
     ('--finite-step', '--label')
     """
-    return "--" + RENAMED.get(option, option).replace("_", "-")
+    return FLAGS.get(option) or "--" + option.replace("_", "-")
 
 
 def as_flags(text: str) -> str:
-    """A message of the library with its options as flags.
+    """Returns a message of the library with its options as flags.
 
     >>> as_flags('use engine="differences", or choose another with output=…')
     'use --engine differences, or choose another with --output …'
@@ -77,13 +59,23 @@ def as_flags(text: str) -> str:
     return _OPTION.sub(_flag, text)
 
 
+def flags_in_help(text: str) -> str:
+    """Returns the meaning of an option with other options as flags.
+
+    >>> flags_in_help("Random seed of the bootstrap and of `sample`")
+    'Random seed of the bootstrap and of --sample'
+    """
+    return re.sub(r"`(\w+)`", lambda named: flag_of(named[1]), text)
+
+
 def error_text(error: OnnxTaylorError) -> str:
-    """What the command line says of an error."""
+    """Returns the message of an error for the command line."""
     return as_flags(error.text(flag_of))
 
 
-def _flag(found: re.Match[str]) -> str:
-    flag, value = flag_of(found["name"]), found["value"]
+def _flag(named: re.Match[str]) -> str:
+    """Returns ``--name value`` for ``name=value``, once for each item of a list or mapping."""
+    flag, value = flag_of(named["name"]), named["value"]
     if value == "True":
         return flag
     if value[0] in "[{":

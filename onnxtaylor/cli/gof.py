@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console, files
+from onnxtaylor.cli.declared import COLUMNS, takes
+from onnxtaylor.cli.options import Json, Quiet, file_option
 from onnxtaylor.errors import OptionError
+from onnxtaylor.options.gof import GofDataOptions, GofOptions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,233 +23,166 @@ __all__ = ["gof"]
 
 THRESHOLD = 0.05
 PAIRS, FEATURES = "pairs", "features"
-TESTS = "Tests"
+COMBINE = "CMS combine"
 
 
+Data = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="OBSERVED EXPECTED...",
+        help="One file of observed events and those of the expected ones; formats as for"
+        " `onnxtaylor analyze`.",
+        show_default=False,
+    ),
+]
+Draw = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHAT",
+        help="Content of the figure of --plot: pairs (default), features, or the name of one"
+        " feature, for its bins.",
+        show_default=False,
+    ),
+]
+MoreObserved = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--observed",
+        metavar="FILE",
+        help="A further file of observed events. May be repeated.",
+        rich_help_panel=COLUMNS,
+        show_default=False,
+    ),
+]
+Combine = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PLACE",
+        help="Reads p-values that CMS' combine made (CollectGoodnessOfFit), in place of data:"
+        " a pattern such as 'gof/{1}_{2}.json', {1} and {2} for features, or a folder of files"
+        " that have features in their names. Needs --features. May be repeated.",
+        rich_help_panel=COMBINE,
+        show_default=False,
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY",
+        help="MASS or MASS/CHANNEL in these files, where there are several.",
+        rich_help_panel=COMBINE,
+        show_default=False,
+    ),
+]
+
+
+@takes(GofDataOptions, GofOptions, without=("fine_bins", "min_expected", "min_effective"))
 def gof(
-    data: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="OBSERVED EXPECTED...",
-            help="The observed events and the files of the expected ones; formats as of `analyze`.",
-            show_default=False,
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--out", metavar="FILE", help="Saves the tests (JSON).", show_default=False
-        ),
-    ] = None,
+    data: Data = None,
+    out: Annotated[Path | None, file_option("Saves the tests (JSON).", "-o", "--out")] = None,
     plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Draws the p-values (.png, .pdf, .svg).", show_default=False
-        ),
+        Path | None, file_option("Saves a figure of the p-values (.png, .pdf, .svg).")
     ] = None,
-    draw: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHAT",
-            help="What --plot draws: pairs (default), features, or one feature's bins by its name.",
-            show_default=False,
-        ),
-    ] = None,
+    draw: Draw = None,
     top: Annotated[int, typer.Option(metavar="N", help="Worst pairs to list.", min=0)] = 10,
-    features: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help="Columns to compare: a,b,c or @FILE with one a line. Default: those that both have"
-            " and that are no weight.",
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
-    weight: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Column of weights of the expected events.",
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
-    observed_weight: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="The same of the observed events. Default: none, they are counted.",
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
-    more_observed: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--observed",
-            metavar="FILE",
-            help="A further file of observed events; may be repeated.",
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
-    exclude: options.Exclude = None,
-    missing: Annotated[
-        float | None,
-        typer.Option(
-            metavar="VALUE",
-            help="The value of missing entries, such as -999: they get a bin of their own.",
-            rich_help_panel=options.COLUMNS,
-            show_default=False,
-        ),
-    ] = None,
-    normalize: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="shape: the expectation is scaled to the data; absolute: yields count, too.",
-            rich_help_panel=TESTS,
-        ),
-    ] = "shape",
-    bins: Annotated[
-        int,
-        typer.Option(metavar="N", help="Quantile bins of a feature.", rich_help_panel=TESTS),
-    ] = 10,
-    pair_bins: Annotated[
-        int,
-        typer.Option(
-            metavar="N", help="The same of each feature of a pair.", rich_help_panel=TESTS
-        ),
-    ] = 5,
-    pairs: Annotated[
-        bool,
-        typer.Option(
-            "--pairs/--no-pairs", metavar="", help="Tests all pairs.", rich_help_panel=TESTS
-        ),
-    ] = True,
-    toys: Annotated[
-        int, typer.Option(metavar="N", help="Toys behind a p-value.", rich_help_panel=TESTS)
-    ] = 1000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the toys.", rich_help_panel=TESTS)] = 0,
-    combine: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PLACE",
-            help="Reads p-values that CMS' combine made (CollectGoodnessOfFit), in place of data:"
-            " a pattern such as 'gof/{1}_{2}.json', {1} and {2} for features, or a folder of files"
-            " that have features in their names; may be repeated. Needs --features.",
-            rich_help_panel="CMS combine",
-            show_default=False,
-        ),
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY",
-            help="MASS or MASS/CHANNEL in these files, where there are several.",
-            rich_help_panel="CMS combine",
-            show_default=False,
-        ),
-    ] = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    more_observed: MoreObserved = None,
+    combine: Combine = None,
+    key: Key = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    **options: Any,
 ) -> None:
     """Tests observed against expected events, features and pairs of features.
 
     Likelihood ratios to the saturated model in quantile bins of the
     expectation, with its statistical uncertainty; Kolmogorov–Smirnov and
     Anderson–Darling; p-values from toys. Exit status 0 whatever is found.
-    What a network makes of badly modelled features is told by
-    `onnxtaylor select RESULT --gof gof.json`.
+    `onnxtaylor select RESULT --gof gof.json` shows what a network makes of
+    badly modelled features.
 
     Example:
 
     onnxtaylor gof data.parquet mc.parquet --weight w --missing -999 -o gof.json --plot gof.png
     """
-    files = [*(data or []), *(more_observed or [])]
-    if combine:
-        if files or weight or observed_weight:
-            raise OptionError("--combine reads p-values: leave data and weights out")
-        if features is None:
-            raise OptionError("--combine needs --features: the names that stand in the file names")
-    elif len(data or []) < 2:
-        raise OptionError("OBSERVED EXPECTED: name one file of each at least, or --combine")
-    elif key is not None:
-        raise OptionError("--key chooses in files of --combine")
-    options.writable({"-o": out, "--plot": plot}, inputs=files)
+    observed, expected = [*(data or [])[:1], *(more_observed or [])], (data or [])[1:]
+    _require_samples(data or [], more_observed or [], combine, key, options)
+    files.writable({"-o": out, "--plot": plot}, inputs=[*observed, *expected])
     if plot is not None:
-        options.figure_format("--plot", plot)
+        files.figure_format("--plot", plot)
     elif draw is not None:
         raise OptionError(f"--draw {console.printable(draw)}: name the file with --plot")
-    names = options.parse_features(features)
-    from onnxtaylor.gof import GofSettings, goodness_of_fit, read_combine, read_samples
+    from onnxtaylor.gof import read_combine
+    from onnxtaylor.gof.service import goodness_of_fit
 
-    settings = GofSettings(
-        bins=bins,
-        pair_bins=pair_bins,
-        normalize=normalize,
-        toys=toys,
-        seed=seed,
-        pairs=pairs,
-    )
     if combine:
-        found = read_combine(combine, names or [], key)
+        fit = read_combine(combine, options["features"], key)
     else:
-        with options.data_files(files) as paths, console.progress_bar(quiet, "tests") as progress:
-            count = len(data or [])
-            samples = read_samples(
-                [paths[0], *paths[count:]],
-                paths[1:count],
-                features=names,
-                observed_weight=observed_weight,
-                expected_weight=weight,
-                exclude=exclude or (),
-                missing=missing,
-            )
-            found = goodness_of_fit(*samples, settings, progress=progress)
+        both = [*observed, *expected]
+        with files.data_files(both) as paths, console.progress_bar(quiet, "tests") as progress:
+            first, others = paths[: len(observed)], paths[len(observed) :]
+            fit = goodness_of_fit(first, others, progress=progress, **options)
     if plot is not None:
-        _draw(found, draw, plot)
+        _draw(fit, draw, plot)
     if out is not None:
-        found.save(out)
-    for line in found.warnings:
-        console.note(f"warning: {console.printable(line, limit=400)}")
+        fit.save(out)
+    for line in fit.warnings:
+        console.note(f"warning: {console.library_text(line)}")
     if json:
-        console.document(found.to_json())
+        console.document(fit.to_json())
     elif not quiet:
-        _print(found, top)
+        _print(fit, top)
     if not quiet:
         for path in filter(None, (out, plot)):
             console.note(f"saved {console.printable(path)}")
 
 
-def _draw(found: GoodnessOfFit, what: str | None, path: Path) -> None:
+def _require_samples(
+    data: list[Path],
+    more_observed: list[Path],
+    combine: list[str] | None,
+    key: str | None,
+    options: dict[str, Any],
+) -> None:
+    """Raises OptionError unless there are two samples, or p-values by combine."""
+    if combine:
+        if data or more_observed or {"weights", "observed_weights"} & set(options):
+            raise OptionError("--combine reads p-values: leave data and weights out")
+        if "features" not in options:
+            raise OptionError("--combine needs --features: the names that stand in the file names")
+    elif len(data) < 2:
+        raise OptionError("OBSERVED EXPECTED: name one file of each at least, or --combine")
+    elif key is not None:
+        raise OptionError("--key chooses in files of --combine")
+
+
+def _draw(fit: GoodnessOfFit, what: str | None, path: Path) -> None:
+    """Saves a figure of the pairs, of the features, or of one feature."""
     from onnxtaylor.views.plot.files import save_axes
     from onnxtaylor.views.plot.gof import plot_feature, plot_p_values, plot_pairs
 
     if what is None:
-        what = PAIRS if found.pairs else FEATURES
-    if what in found.names:
-        save_axes(lambda: plot_feature(found, str(what)), path)
+        what = PAIRS if fit.pairs else FEATURES
+    if what in fit.names:
+        save_axes(lambda: plot_feature(fit, str(what)), path)
     elif what in (PAIRS, FEATURES):
-        save_axes(lambda: (plot_pairs if what == PAIRS else plot_p_values)(found), path)
+        save_axes(lambda: (plot_pairs if what == PAIRS else plot_p_values)(fit), path)
     else:
-        found.feature(what)  # raises, and names the nearest
+        fit.feature(what)  # raises, and names the nearest
 
 
-def _print(found: GoodnessOfFit, top: int) -> None:
-    """The samples, the features, the worst pairs, and how many of each are bad by chance."""
-    for side, sample in (("observed", found.observed), ("expected", found.expected)):
+def _print(fit: GoodnessOfFit, top: int) -> None:
+    """Prints the samples, the features, the worst pairs, and how many are bad by chance."""
+    for side, sample in (("observed", fit.observed), ("expected", fit.expected)):
         if sample is not None:
             sources = ", ".join(console.printable(source) for source in sample.sources[:4])
             weights = f", Σw = {sample.sum_weight:.6g}, N_eff = {sample.n_eff:.6g}"
             console.show(f"{side}  {sources}: {sample.events} events{weights * sample.weighted}")
-    console.show(_features(found))
-    rows = [pair for pair in found.worst_pairs if pair.p is not None]
+    console.show(_features(fit))
+    rows = [pair for pair in fit.worst_pairs if pair.p is not None]
     if rows and top:
         console.show(_table([(", ".join(r.features), (r.tests[0],)) for r in rows[:top]],
-                            "worst pairs", "pair", len(found.pairs)))  # fmt: skip
-    for parts, what in ((found.features, "feature"), (found.pairs, "pair")):
+                            "worst pairs", "pair", len(fit.pairs)))  # fmt: skip
+    for parts, what in ((fit.features, "feature"), (fit.pairs, "pair")):
         p = [part.p for part in parts if part.p is not None]
         if p:
             bad = sum(value < THRESHOLD for value in p)
@@ -254,14 +190,16 @@ def _print(found: GoodnessOfFit, top: int) -> None:
             console.show(f"p < {THRESHOLD:g}: {bad} of {total}; chance makes {chance:.3g} of them")
 
 
-def _features(found: GoodnessOfFit) -> Table:
-    rows = [(f.name, f.tests) for f in found.worst_features]
+def _features(fit: GoodnessOfFit) -> Table:
+    """Makes the table of all features."""
+    rows = [(f.name, f.tests) for f in fit.worst_features]
     return _table(rows, "features", "feature", len(rows))
 
 
 def _table(
     rows: list[tuple[str, tuple[TestResult, ...]]], title: str, what: str, total: int
 ) -> Table:
+    """Makes a table of tests, one row for each feature or pair."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -298,10 +236,12 @@ def _table(
 
 
 def _p(test: TestResult) -> str:
+    """Returns the p-value of a test with its uncertainty."""
     if test.p is None:
         return "not tested"
     return _number(test.p) if not test.p_error else console.uncertain(test.p, test.p_error)
 
 
 def _number(p: float | None) -> str:
+    """Returns a p-value, a dash where there is none."""
     return "–" if p is None else f"{p:.2g}"

@@ -4,38 +4,32 @@ from __future__ import annotations
 
 import json as encoder
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options, responses
+from onnxtaylor.cli import console, files
+from onnxtaylor.cli.declared import takes
+from onnxtaylor.cli.options import Json, Model
 from onnxtaylor.errors import OnnxTaylorError
+from onnxtaylor.options import DataOptions, ModelOptions
 
 __all__ = ["inspect"]
 
 
+@takes(DataOptions, ModelOptions, without=("events", "sample"))
 def inspect(
-    model: options.Model,
+    model: Model,
     data: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="DATA",
-            help="Events to probe the model with; - reads CSV from stdin.",
+            help="Events at which the model is probed; - reads CSV from stdin.",
             show_default=False,
         ),
     ] = None,
-    features: options.Features = None,
-    label: options.Label = None,
-    weight: options.Weight = None,
-    exclude: options.Exclude = None,
-    missing: options.Missing = None,
-    input: options.Input = None,
-    fix: options.Fix = None,
-    output: options.Output = None,
-    output_names: responses.Names = None,
-    classes: responses.Classes = None,
-    link: options.Link = "identity",
-    json: options.Json = False,
+    json: Json = False,
+    **options: Any,
 ) -> None:
     """Shows inputs, outputs and features of a model, and which engine would analyze it.
 
@@ -49,36 +43,38 @@ def inspect(
     from onnxtaylor.options.analysis import DataRequest
     from onnxtaylor.run.inspect import inspect_model
 
-    names = options.parse_features(features)
-    with options.data_files(data or ()) as files:
+    names, fix = options.get("feature_names"), options.pop("fix", None)
+    with files.data_files(data or ()) as paths:
         report = inspect_model(
             model,
-            files,
+            paths,
             ModelRequest.of(
-                input,
-                output,
-                options.parse_fixed(fix),
-                link,
-                **responses.parsed(output_names, classes),
+                options.get("input"),
+                options.get("output"),
+                fix,
+                options["link"],
+                output_names=options.get("output_names"),
+                classes=options.get("classes"),
             ),
             DataRequest(
                 features=None if names is None else tuple(names),
-                label=label,
-                weight=weight,
-                exclude=tuple(exclude or ()),
+                label=options.get("labels"),
+                weight=options.get("weights"),
+                exclude=tuple(options.get("exclude", ())),
             ),
-            missing=missing,
+            missing=options.get("missing"),
         )
     if json:
         console.document(encoder.dumps(report, indent=1, ensure_ascii=False) + "\n")
     else:
         _print(report)
     if report["problem"]:
-        # what could be told is on stdout; the rest is an error like any other
+        # stdout has what could be learned; the rest is an error like any other
         raise OnnxTaylorError(str(report["problem"]))
 
 
 def _print(report: dict[str, object]) -> None:
+    """Prints the report as a table of two columns."""
     from rich.table import Table
     from rich.text import Text
 
@@ -89,6 +85,6 @@ def _print(report: dict[str, object]) -> None:
         if key == "problem":
             continue
         lines = value if isinstance(value, list) else [value]
-        text = "\n".join(console.printable(line, limit=400) for line in lines)
+        text = "\n".join(console.library_text(line) for line in lines)
         table.add_row(key, Text(text or "–"))
     console.show(table)

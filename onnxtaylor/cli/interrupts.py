@@ -26,9 +26,7 @@ LOOKS = 1000  # after which it is raised whatever happens
 
 @contextmanager
 def outside_imports() -> Iterator[None]:
-    """Within it, KeyboardInterrupt is raised outside imports and evaluated text only (in the main
-    thread).
-    """
+    """Puts KeyboardInterrupt off while the main thread imports or evaluates text."""
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json as encoder
 
-from onnxtaylor.cli import console, options
+from onnxtaylor.cli import console
+from onnxtaylor.cli.options import Json
 
 __all__ = ["operators"]
 
@@ -18,7 +19,7 @@ MEANING = {
 }
 
 
-def operators(json: options.Json = False) -> None:
+def operators(json: Json = False) -> None:
     """Lists the operators that the exact engine has rules for, with the versions that they serve.
 
     A version is known by the operator set that brought it. Operators with an official ONNX

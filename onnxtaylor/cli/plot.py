@@ -3,65 +3,74 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options, responses
+from onnxtaylor.cli import console, files
+from onnxtaylor.cli.declared import NAMES, takes
+from onnxtaylor.cli.options import Group, PerClass, Result
+from onnxtaylor.options import ModelOptions
 
 __all__ = ["plot"]
 
 
+What = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="scores (bars), curve (all by rank) and matrix, a file for each response; outputs"
+        " (first order) and table (all orders) of all responses side by side; all. May be"
+        " repeated. Default: scores, curve and matrix of one response, outputs and table of"
+        " several.",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Response whose scores, curve and matrix are drawn; may be repeated. Default: all"
+        " responses.",
+        show_default=False,
+    ),
+]
+Top = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Coefficients in scores (default: 30) and table (50), features in matrix and"
+        " outputs (all).",
+        min=1,
+        show_default=False,
+    ),
+]
+Format = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="png, pdf or svg; may be repeated. Default: png.",
+        show_default=False,
+    ),
+]
+
+
+@takes(ModelOptions, only=NAMES)
 def plot(
-    result: options.Result,
+    result: Result,
     out: Annotated[
         Path,
         typer.Option(
             "-o", "--out", metavar="FOLDER", help="Folder for the figures; made if missing."
         ),
     ] = Path("figures"),
-    what: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="scores (bars), curve (all by rank) and matrix, a file for each response; outputs"
-            " (first order) and table (all orders) of all responses side by side; all. May be"
-            " repeated. Default: scores, curve and matrix of one response, outputs and table of"
-            " several.",
-            show_default=False,
-        ),
-    ] = None,
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Response whose scores, curve and matrix are drawn; may be repeated. Default: all"
-            " responses.",
-            show_default=False,
-        ),
-    ] = None,
-    top: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Coefficients in scores (default: 30) and table (50), features in matrix and"
-            " outputs (all).",
-            min=1,
-            show_default=False,
-        ),
-    ] = None,
-    format: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="png, pdf or svg; may be repeated. Default: png.",
-            show_default=False,
-        ),
-    ] = None,
-    group: options.Group = None,
-    per_class: responses.PerClass = False,
-    output_names: responses.Names = None,
-    classes: responses.Classes = None,
+    what: What = None,
+    output: Output = None,
+    top: Top = None,
+    format: Format = None,
+    group: Group = None,
+    per_class: PerClass = False,
+    **names: Any,
 ) -> None:
     """Draws bars, falling curve and matrix, and the first order and a table of all responses.
 
@@ -73,7 +82,7 @@ def plot(
     """
     from onnxtaylor.views.plot import save_figures
 
-    loaded = responses.load_named(result, output_names, classes)
+    loaded = files.load_result(result, **names)
     for path in save_figures(
         loaded,
         out,

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json as encoder
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass, fields
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options, responses
+from onnxtaylor.cli import console, files
+from onnxtaylor.cli.declared import NAMES, takes
+from onnxtaylor.cli.options import Group, Json, Result, Top, file_option
 from onnxtaylor.errors import OptionError
+from onnxtaylor.options import ModelOptions
+from onnxtaylor.options.declare import option
 from onnxtaylor.results.summaries import units_apart
 
 if TYPE_CHECKING:
@@ -22,62 +27,52 @@ if TYPE_CHECKING:
 __all__ = ["rank"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """Columns of the table, and the format that it is written in."""
+
+    per_class: bool = option(
+        False,
+        "All responses side by side, each over the events of its own class (CMS convention). The"
+        " class of a response is known from the result or from `classes`",
+    )
+    side_by_side: bool = option(False, "All responses side by side, over the events of `group`")
+    scores: bool = option(False, "⟨t⟩ beside each coefficient in tables side by side")
+    format: str = option("text", "text, markdown, or latex (for booktabs)", metavar="NAME")
+
+    @property
+    def beside(self) -> bool:
+        """Whether the table has a column for each response."""
+        return self.per_class or self.side_by_side
+
+
+@takes(TableOptions, ModelOptions, only=(*(f.name for f in fields(TableOptions)), *NAMES))
 def rank(
-    result: options.Result,
-    top: options.Top = 20,
+    result: Result,
+    top: Top = 20,
     output: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Response. Default: the first.", show_default=False),
     ] = None,
-    group: options.Group = None,
-    per_class: Annotated[
-        bool,
-        typer.Option(
-            "--per-class",
-            metavar="",
-            help="All responses side by side, each over the events of its own class (CMS"
-            " convention). Which that is, the result or --classes must tell.",
-        ),
-    ] = False,
-    side_by_side: Annotated[
-        bool,
-        typer.Option(
-            "--side-by-side",
-            metavar="",
-            help="All responses side by side, over the events of --group.",
-        ),
-    ] = False,
-    scores: Annotated[
-        bool, typer.Option("--scores", metavar="", help="⟨t⟩ in the tables side by side.")
-    ] = False,
-    output_names: responses.Names = None,
-    classes: responses.Classes = None,
+    group: Group = None,
     order: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Only this order of derivatives.", show_default=False),
+        typer.Option(metavar="N", help="Only coefficients of this order.", show_default=False),
     ] = None,
     feature: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Only coefficients with this feature; * and ? stand for others.",
+            help="Only coefficients with this feature; a pattern with * and ? names several.",
             show_default=False,
         ),
     ] = None,
-    format: Annotated[
-        str, typer.Option(metavar="NAME", help="text, markdown, or latex (for booktabs).")
-    ] = "text",
     out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--out", metavar="FILE", help="Saves the table, not printed.", show_default=False
-        ),
+        Path | None, file_option("Saves the table in place of printing it.", "-o", "--out")
     ] = None,
-    csv: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Saves the whole tidy table (CSV).", show_default=False),
-    ] = None,
-    json: options.Json = False,
+    csv: Annotated[Path | None, file_option("Saves the whole tidy table (CSV).")] = None,
+    json: Json = False,
+    **options: Any,
 ) -> None:
     """Prints the highest ranked coefficients of a saved result.
 
@@ -87,16 +82,17 @@ def rank(
 
     onnxtaylor rank result.json --top 50 --per-class --format latex -o top.tex
     """
-    options.writable({"-o": out, "--csv": csv}, inputs=[result])
-    beside = per_class or side_by_side
-    _agree(beside=beside, output=output, scores=scores, json=json, format=format)
+    files.writable({"-o": out, "--csv": csv}, inputs=[result])
+    names = {name: options.pop(name) for name in NAMES if name in options}
+    table = TableOptions(**options)
+    _require_agreement(table, output=output, json=json)
     from onnxtaylor.files.whole import write_whole
     from onnxtaylor.results.ranking import Column, ranked_columns, ranked_rows, write_csv
 
-    loaded = responses.load_named(result, output_names, classes)
+    loaded = files.load_result(result, **names)
     chosen: dict[str, Any] = {"count": top, "order": order, "feature": feature}
-    if beside:
-        columns = ranked_columns(loaded, group=group, per_class=per_class, **chosen)
+    if table.beside:
+        columns = ranked_columns(loaded, group=group, per_class=table.per_class, **chosen)
     else:
         c, g = loaded.position(output, group)
         rows = ranked_rows(loaded, output=output, group=group, **chosen)
@@ -104,10 +100,10 @@ def rank(
     if csv is not None:
         write_csv(loaded, csv)
     if json:
-        found = [row for column in columns for row in column.rows]
-        text = encoder.dumps(found, indent=1, ensure_ascii=False) + "\n"
+        ranked = [row for column in columns for row in column.rows]
+        text = encoder.dumps(ranked, indent=1, ensure_ascii=False) + "\n"
     else:
-        text = _table(loaded, columns, beside=beside, scores=scores, format=format, shown=not out)
+        text = _table(loaded, columns, table, shown=not out)
     if out is not None:
         write_whole(out, text.encode(errors="backslashreplace"))
     elif text:
@@ -118,40 +114,37 @@ def rank(
         console.note(f"saved {console.printable(path)}")
 
 
-def _agree(*, beside: bool, output: str | None, scores: bool, json: bool, format: str) -> None:
+def _require_agreement(table: TableOptions, *, output: str | None, json: bool) -> None:
     """Raises OptionError for options that contradict one another."""
-    if beside and output is not None:
-        raise OptionError("--output chooses one response: leave it out of tables side by side")
-    if scores and not beside:
-        raise OptionError("--scores goes with --per-class or --side-by-side: one response alone"
-                          " has its ⟨t⟩ in the table")  # fmt: skip
-    if json and format != "text":
-        raise OptionError(f"--json and --format {console.printable(format)}: choose one of them")
+    if table.beside and output is not None:
+        raise OptionError("chooses one response: leave it out of tables side by side",
+                          option="output")  # fmt: skip
+    if table.scores and not table.beside:
+        raise OptionError("goes with --per-class or --side-by-side: one response alone has its ⟨t⟩"
+                          " in the table", option="scores")  # fmt: skip
+    if json and table.format != "text":
+        raise OptionError(
+            f"--json and --format {console.printable(table.format)}: choose one of them"
+        )
 
 
 def _table(
-    result: TaylorResult,
-    columns: Sequence[Column],
-    *,
-    beside: bool,
-    scores: bool,
-    format: str,
-    shown: bool,
+    result: TaylorResult, columns: Sequence[Column], chosen: TableOptions, *, shown: bool
 ) -> str:
-    """The table as text; for the terminal it is printed, and nothing is left to print."""
+    """Returns the table as text; for the terminal it is printed, and nothing is left to print."""
     from onnxtaylor.views import tables
 
     column, total = columns[0], len(result.indices)
     group = None if column.group == result.groups[0] else column.group
     title = console.title(column.output, group)
-    if beside:
-        cells = tables.side_by_side(columns, scores=scores)
+    if chosen.beside:
+        cells = tables.side_by_side(columns, scores=chosen.scores)
     else:
         cells = tables.listing(column.rows, title)
-    if format != "text":
-        return tables.written(cells, format)
+    if chosen.format != "text":
+        return tables.written(cells, chosen.format)
     above = console.summary(result)
-    if beside:  # above, since the title of a narrow table is folded
+    if chosen.beside:  # above, since the title of a narrow table is folded
         above += f"\n\n{console.printable(cells.caption, limit=400)}"
         table = console.table_of(cells)
     else:

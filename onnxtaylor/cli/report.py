@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options, responses
+from onnxtaylor.cli import console, files
+from onnxtaylor.cli.declared import NAMES, takes
+from onnxtaylor.cli.options import Result
+from onnxtaylor.options import ModelOptions
 
 __all__ = ["report"]
 
 
+@takes(ModelOptions, only=NAMES)
 def report(
-    result: options.Result,
+    result: Result,
     out: Annotated[
         Path,
         typer.Option("-o", "--out", metavar="FILE", help="The page; it is replaced if it exists."),
@@ -24,8 +28,7 @@ def report(
             metavar="TEXT", help="Heading. Default: it names the model's file.", show_default=False
         ),
     ] = None,
-    output_names: responses.Names = None,
-    classes: responses.Classes = None,
+    **names: Any,
 ) -> None:
     """Writes a page to read and to hand on: summary, figures, tables, matrix, checks.
 
@@ -36,10 +39,10 @@ def report(
 
     onnxtaylor report result.json -o report.html
     """
-    options.writable({"-o": out}, inputs=[result])
+    files.writable({"-o": out}, inputs=[result])
     from onnxtaylor.files.whole import write_whole
     from onnxtaylor.views.report import html
 
-    loaded = responses.load_named(result, output_names, classes)
+    loaded = files.load_result(result, **names)
     write_whole(out, html(loaded, title=title).encode(errors="backslashreplace"))
     print(console.printable(out, limit=4096))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json as encoder
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options, responses
+from onnxtaylor.cli import console, files
+from onnxtaylor.cli.declared import NAMES, takes
+from onnxtaylor.cli.options import Json, Result
 from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.options import ModelOptions
+from onnxtaylor.options.selection import JoinOptions, SelectionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,96 +27,32 @@ if TYPE_CHECKING:
 
 __all__ = ["select"]
 
-GOF = "Goodness of fit"
+JOINING = tuple(f.name for f in fields(JoinOptions))
 
 
+@takes(
+    SelectionOptions,
+    JoinOptions,
+    ModelOptions,
+    only=(*(f.name for f in fields(SelectionOptions)), *JOINING, *NAMES),
+)
 def select(
-    result: options.Result,
-    top_fraction: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Keep this share of the coefficients. Default: 0.05.",
-            show_default=False,
-        ),
-    ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Keep N coefficients instead.", show_default=False),
-    ] = None,
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Response; may be repeated, for the union. Default: the first, with --per-class"
-            " all.",
-            show_default=False,
-        ),
-    ] = None,
-    group: options.Group = None,
-    per_class: Annotated[
-        bool,
-        typer.Option(
-            "--per-class",
-            metavar="",
-            help="Each response over the events of its own class, and the union of all. Which that"
-            " is, the result or --classes must tell.",
-        ),
-    ] = False,
-    output_names: responses.Names = None,
-    classes: responses.Classes = None,
-    order: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Only this order of derivatives.", show_default=False),
-    ] = None,
-    inverted: Annotated[
-        bool,
-        typer.Option("--inverted", metavar="", help="Choose the variables that are not behind it."),
-    ] = False,
+    result: Result,
     names: Annotated[
         bool,
         typer.Option(
             "--names",
             metavar="",
-            help="Only the names chosen, one a line, in the order of the model's input: what"
-            " analyze --features @FILE reads.",
+            help="Prints only the names of the features, one a line, in the order of the model's"
+            " input: `onnxtaylor analyze --features @FILE` reads them.",
         ),
     ] = False,
-    gof: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Tests by `onnxtaylor gof -o`: which features are well modelled, to check or to"
-            " drop.",
-            rich_help_panel=GOF,
-            show_default=False,
-            callback=options.no_stdin,
-        ),
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            metavar="P",
-            help="Smaller p-values are bad. Default: 0.05.",
-            rich_help_panel=GOF,
-            show_default=False,
-        ),
-    ] = None,
-    max_bad_pairs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Bad pairs that a well modelled feature may have. Default: what chance makes of"
-            " them, at 95 %.",
-            rich_help_panel=GOF,
-            show_default=False,
-        ),
-    ] = None,
-    json: options.Json = False,
+    json: Json = False,
+    **options: Any,
 ) -> None:
     """Finds the variables behind the most influential coefficients.
 
-    It is chosen if it is in a coefficient that is kept: alone, or as a part of a pair.
+    A variable is chosen if it is in a coefficient that is kept: alone, or as a part of a pair.
 
     With --gof each feature is well modelled, to check (badly modelled, and
     one of the variables found) or to drop (badly modelled, and none of
@@ -121,70 +62,56 @@ def select(
 
     onnxtaylor select result.json --top-fraction 0.05 --names > names.txt
     """
-    if top_fraction is not None and count is not None:
+    renaming, joining = (
+        {name: options.pop(name) for name in some if name in options} for some in (NAMES, JOINING)
+    )
+    gof = joining.pop("gof", None)
+    if "fraction" in options and "count" in options:
         raise OptionError("--top-fraction and --count exclude one another: leave one of them out")
     if names and json:
         raise OptionError("--names and --json exclude one another: the JSON holds the names, too")
-    if gof is None and (threshold is not None or max_bad_pairs is not None):
+    if gof is None and joining:
         raise OptionError("--threshold and --max-bad-pairs judge p-values: name them with --gof")
     if gof is not None and names:
         raise OptionError("--names and --gof exclude one another: the verdicts are in --json")
-    from onnxtaylor.results import selection
+    from onnxtaylor.results.selection import select as select_features
 
-    loaded = responses.load_named(result, output_names, classes)
-    found = selection.select(
-        loaded,
-        selection.FRACTION if top_fraction is None else top_fraction,
-        count=count,
-        outputs=output,
-        group=group,
-        per_class=per_class,
-        order=order,
-        inverted=inverted,
-    )
-    joined = None if gof is None else _joined(loaded, found, gof, threshold, max_bad_pairs)
+    loaded = files.load_result(result, **renaming)
+    selection = select_features(loaded, **options)
+    joined = None if gof is None else _joined(loaded, selection, gof, joining)
     if json:
-        parts = found.to_dict() | ({} if joined is None else {"gof": joined.to_dict()})
+        parts = selection.to_dict() | ({} if joined is None else {"gof": joined.to_dict()})
         text = encoder.dumps(parts, indent=1, ensure_ascii=False)
         console.document(text + "\n")
     elif names:
-        console.document(_lines(found.names))
+        console.document(_lines(selection.names))
     else:
+        inverted = options["inverted"]
         symbol = "t" if loaded.method == "derivative" else "r"
         tables = (
-            [_table(loaded, found, inside, symbol) for inside in (not inverted, inverted)]
+            [_table(loaded, selection, inside, symbol) for inside in (not inverted, inverted)]
             if joined is None
             else [_joined_table(joined, symbol)]
         )
-        console.show(console.summary(loaded), _title(found, symbol), *tables)
-    if found.not_ranked:
-        missing = console.counted(len(found.not_ranked), "feature")
+        console.show(console.summary(loaded), _title(selection, symbol), *tables)
+    if selection.not_ranked:
+        missing = console.counted(len(selection.not_ranked), "feature")
         console.note(f"{missing} without a coefficient in the result: neither in nor out")
-    if not found.names:
+    if not selection.names:
         console.note("no feature is chosen")
 
 
 def _joined(
-    result: TaylorResult,
-    found: Selection,
-    gof: Path,
-    threshold: float | None,
-    max_bad_pairs: int | None,
+    result: TaylorResult, selection: Selection, gof: Path, limits: dict[str, Any]
 ) -> JoinedTable:
+    """Joins the selection with a saved goodness of fit."""
     from onnxtaylor.gof import GoodnessOfFit, join
-    from onnxtaylor.gof.join import THRESHOLD
 
-    return join(
-        result,
-        found,
-        GoodnessOfFit.load(gof),
-        threshold=THRESHOLD if threshold is None else threshold,
-        max_bad_pairs=max_bad_pairs,
-    )
+    return join(result, selection, GoodnessOfFit.load(gof), **limits)
 
 
 def _joined_table(joined: JoinedTable, symbol: str) -> Table:
-    """Influence and goodness of fit of each feature, and the verdict."""
+    """Makes the table of influence, goodness of fit and verdict of each feature."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -218,7 +145,7 @@ def _joined_table(joined: JoinedTable, symbol: str) -> Table:
 
 
 def _lines(names: Sequence[str]) -> str:
-    """One name a line, to the letter. Raises OptionError for one that no line can hold."""
+    """Returns one name a line. Raises OptionError for a name that no line of text can hold."""
     for name in names:
         if not name.strip() or not name.isprintable():
             raise OptionError(
@@ -227,24 +154,24 @@ def _lines(names: Sequence[str]) -> str:
     return "".join(f"{name}\n" for name in names)
 
 
-def _title(found: Selection, symbol: str) -> str:
-    """Which coefficients were kept."""
-    first = found.cuts[0]
-    of_order = "" if found.order is None else f" of order {found.order}"
+def _title(selection: Selection, symbol: str) -> str:
+    """Returns in a few lines which coefficients were kept."""
+    first = selection.cuts[0]
+    of_order = "" if selection.order is None else f" of order {selection.order}"
     lines = [f"kept: the {first.kept} highest ranked of {first.total} coefficients{of_order}"]
-    for cut in found.cuts:
+    for cut in selection.cuts:
         group = None if cut.group == "all" else cut.group
         lines.append(f"  {console.title(cut.output, group)}: ⟨{symbol}⟩ ≥ {cut.score:.4g}")
     return "\n".join(lines) + "\n"
 
 
-def _table(result: TaylorResult, found: Selection, inside: bool, symbol: str) -> Table:
-    """The influential features, or the others."""
+def _table(result: TaylorResult, selection: Selection, inside: bool, symbol: str) -> Table:
+    """Makes the table of the influential features, or of the others."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    features: Sequence[FeatureInfluence] = found.influential if inside else found.others
+    features: Sequence[FeatureInfluence] = selection.influential if inside else selection.others
     what = "in a coefficient that is kept" if inside else "in none of them"
     title = f"{what}: {len(features)} of {len(result.features)} features"
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")

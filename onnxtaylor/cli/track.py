@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onnxtaylor.cli import console, options, responses
+from onnxtaylor.cli import console, files
+from onnxtaylor.cli.declared import COLUMNS, takes
+from onnxtaylor.cli.flags import error_text
+from onnxtaylor.cli.options import Csv, Json, Quiet, Top, file_option
 from onnxtaylor.errors import OnnxTaylorError, printable
+from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 from onnxtaylor.results.summaries import units_apart
 
 if TYPE_CHECKING:
@@ -27,96 +31,77 @@ SHOWN = 6  # steps in the table, and responses
 LINES = 8  # of the figure
 
 
+Models = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="MODEL...",
+        help="ONNX files of one kind of model, such as step-*.onnx.",
+        show_default=False,
+    ),
+]
+Data = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="DATA",
+        help="Events, as for `onnxtaylor analyze`; - reads CSV from stdin. May be repeated.",
+        show_default=False,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    file_option("Saves all steps (JSON); after an interruption, those done so far.", "-o", "--out"),
+]
+Plot = Annotated[
+    Path | None, file_option("Saves the figure (.png, .pdf or .svg) of the first response.")
+]
+Log = Annotated[
+    bool, typer.Option("--log", metavar="", help="Logarithmic axis of steps in the figure.")
+]
+StepBy = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Where the numbers of the steps come from: metadata (the entry step), names (the"
+        " number in which the file names differ), order (1, 2, 3, …), or auto: the first of"
+        " these that works.",
+    ),
+]
+Sample = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Events that are tracked, drawn at random; 0 takes all.",
+        min=0,
+        rich_help_panel=COLUMNS,
+    ),
+]
+
+
+@takes(
+    DataOptions,
+    ModelOptions,
+    EngineOptions,
+    StatisticsOptions,
+    without=(
+        *("events", "sample"),
+        *("finite_step", "precision", "accuracy", "mixed", "batch_size", "provider"),
+        *("bootstrap", "check", "per_class", "resume"),
+    ),
+    texts={"seed": "Random seed of the sample of events"},
+)
 def track(
-    models: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="MODEL...",
-            help="ONNX files of one kind of model, such as step-*.onnx.",
-            show_default=False,
-        ),
-    ],
-    data: Annotated[
-        list[Path],
-        typer.Option(
-            metavar="DATA",
-            help="Events, as for analyze; - reads CSV from stdin; may be repeated.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            metavar="FILE",
-            help="Saves all steps (JSON); what is there is kept when interrupted.",
-            show_default=False,
-        ),
-    ] = None,
-    csv: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Saves the tidy table (CSV).", show_default=False),
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Saves the figure (.png, .pdf or .svg) of the first response.",
-            show_default=False,
-        ),
-    ] = None,
-    log: Annotated[
-        bool, typer.Option("--log", metavar="", help="The figure's axis of steps is logarithmic.")
-    ] = False,
-    step_by: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Where steps come from: metadata (the entry step), names (the number in which"
-            " the file names differ), order (as given), or auto: the first that serves.",
-        ),
-    ] = "auto",
-    top: options.Top = 10,
-    sample: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            help="Events that are tracked, drawn at random; 0 takes all.",
-            min=0,
-            rich_help_panel=options.COLUMNS,
-        ),
-    ] = 1000,
-    features: options.Features = None,
-    label: options.Label = None,
-    weight: options.Weight = None,
-    exclude: options.Exclude = None,
-    missing: options.Missing = None,
-    input: options.Input = None,
-    fix: options.Fix = None,
-    output: options.Output = None,
-    output_names: responses.Names = None,
-    classes: responses.Classes = None,
-    link: options.Link = "identity",
-    order: Annotated[
-        int,
-        typer.Option(
-            metavar="N", help="1, or 2 with all pairs, or 3.", rich_help_panel=options.RUN
-        ),
-    ] = 2,
-    scale: options.Scale = "sigma",
-    engine: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="auto, exact or differences.", rich_help_panel=options.RUN
-        ),
-    ] = "auto",
-    seed: Annotated[
-        int, typer.Option(metavar="N", help="Of the sample.", rich_help_panel=options.RUN)
-    ] = 0,
-    threads: options.Threads = 0,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    models: Models,
+    data: Data,
+    out: Out = None,
+    csv: Csv = None,
+    plot: Plot = None,
+    log: Log = False,
+    step_by: StepBy = "auto",
+    top: Top = 10,
+    sample: Sample = 1000,
+    json: Json = False,
+    quiet: Quiet = False,
+    **options: Any,
 ) -> None:
     """Follows ⟨t⟩ along checkpoints: what does a model learn first?
 
@@ -126,35 +111,16 @@ def track(
 
     onnxtaylor track step-*.onnx --data events.parquet --label label -o progress.json
     """
-    options.writable({"-o": out, "--csv": csv, "--plot": plot}, inputs=[*models, *data])
+    files.writable({"-o": out, "--csv": csv, "--plot": plot}, inputs=[*models, *data])
     if plot is not None:
-        options.figure_format("--plot", plot)
-    names, fixed = options.parse_features(features), options.parse_fixed(fix)
-    with options.data_files(data) as files, console.progress_bar(quiet, "steps") as progress:
+        files.figure_format("--plot", plot)
+    with files.data_files(data) as paths, console.progress_bar(quiet, "steps") as progress:
         # numba, onnx and pyarrow are imported here, so that --help need not wait for them
         from onnxtaylor.tracking import LearningProgress
 
-        recorded = LearningProgress(
-            files,
-            feature_names=names,
-            weights=weight,
-            labels=label,
-            exclude=exclude or (),
-            missing=missing,
-            sample=sample or None,
-            order=order,
-            input=input,
-            output=output,
-            **responses.parsed(output_names, classes),
-            fix=fixed,
-            link=link,
-            scale=scale,
-            engine=engine,
-            seed=seed,
-            threads=threads,
-        )
-        spooled = options.spooled(files, data)
-        whence = _record(recorded, models, step_by, out, progress, spooled)
+        recorded = LearningProgress(paths, sample=sample or None, **options)
+        spooled = files.spooled(paths, data)
+        numbered_by = _record(recorded, models, step_by, out, progress, spooled)
     result = _with_stdin_named(recorded.result(), spooled)
     if out is not None:
         result.save(out)
@@ -167,20 +133,31 @@ def track(
     if json:
         console.document(result.to_json())
     elif not quiet:
-        console.show(_summary(result, whence))
+        console.show(_summary(result, numbered_by))
         for name in result.outputs[:SHOWN]:
             console.show(_table(result, name, top))
     if not quiet:
-        console.warn(filter(None, [units_apart(result.data.features, result.options["scale"])]))
-        for name, scores in zip(result.outputs, result.score[-1, :, 0], strict=True):
-            if not scores.any():
-                console.note(
-                    f"warning: all coefficients of response '{printable(name)}' are 0 after the"
-                    " last step: it does not vary"
-                )
-        _tell_notes(result)
+        _print_warnings(result)
         for path in filter(None, (out, csv, plot)):
             console.note(f"saved {console.printable(path)}")
+
+
+def _print_warnings(result: ProgressResult) -> None:
+    """Prints what a user should know of the series, on stderr."""
+    console.warn(filter(None, [units_apart(result.data.features, result.options["scale"])]))
+    for name, scores in zip(result.outputs, result.score[-1, :, 0], strict=True):
+        if not scores.any():
+            console.note(
+                f"warning: all coefficients of response '{printable(name)}' are 0 after the"
+                " last step: it does not vary"
+            )
+    notes: dict[str, list[str]] = {}  # why steps were not swapped, each reason once
+    for step in result.steps:
+        if step.note:
+            notes.setdefault(step.note, []).append(f"{step.step}")
+    for note, steps in notes.items():
+        which = f"step {steps[0]}" + (f" and {len(steps) - 1} more" if len(steps) > 1 else "")
+        console.note(f"{which}: {console.library_text(note)}")
 
 
 def _record(
@@ -191,9 +168,9 @@ def _record(
     progress: Progress | None,
     spooled: Collection[str],
 ) -> str:
-    """Records all checkpoints in the order of their steps; whence those come.
+    """Records all checkpoints in the order of their steps; returns how these were numbered.
 
-    What was recorded is saved where that is interrupted, or ended by a model that is wrong.
+    Where that is interrupted, or ends at a model that is wrong, the steps before it are saved.
     """
     from onnxtaylor.graph import read_model
     from onnxtaylor.tracking.checkpoints import number_steps, step_in_metadata
@@ -215,7 +192,7 @@ def _record(
             way = "(-o FILE keeps steps)" if out is None else "before the first step was done"
             raise OnnxTaylorError(f"interrupted: nothing was saved {way}") from None
         _with_stdin_named(recorded.result(), spooled).save(out)
-        reason = str(error) if isinstance(error, OnnxTaylorError) else "interrupted"
+        reason = error_text(error) if isinstance(error, OnnxTaylorError) else "interrupted"
         raise OnnxTaylorError(
             f"{reason}: the {console.counted(kept, 'step')} before it of {len(models)} are saved in"
             f" {printable(out)}"
@@ -224,13 +201,13 @@ def _record(
 
 
 def _with_stdin_named(result: ProgressResult, spooled: Collection[str]) -> ProgressResult:
-    """The result, without the names of files that stdin was spooled to."""
-    sources = options.sources_named(result.data.sources, spooled)
+    """Returns the result without the names of files that stdin was spooled to."""
+    sources = files.sources_named(result.data.sources, spooled)
     return replace(result, data=replace(result.data, sources=sources))
 
 
-def _summary(result: ProgressResult, whence: str) -> str:
-    """What was tracked and how, in a few lines."""
+def _summary(result: ProgressResult, numbered_by: str) -> str:
+    """Returns in a few lines what was tracked, and how."""
     counts = Counter(step.how for step in result.steps)
     ways = {
         "compiled": "{} compiled",
@@ -247,14 +224,14 @@ def _summary(result: ProgressResult, whence: str) -> str:
     return (
         f"{console.counted(len(result.steps), 'step')} from {first.step} ({printable(first.name)})"
         f" to {last.step} ({printable(last.name)})\n"
-        f"steps are numbered by {whence}\n{how}; {engines}\n"
+        f"steps are numbered by {numbered_by}\n{how}; {engines}\n"
         f"{result.data.events} events, Σw = {result.data.sum_weight:.6g},"
         f" N_eff = {result.data.n_eff:.6g}{kinks}"
     )
 
 
 def _table(result: ProgressResult, output: str, top: int) -> Table:
-    """The largest coefficients after the last step, and what they were at some steps before."""
+    """Returns the largest coefficients after the last step, with their values at steps before."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -281,14 +258,3 @@ def _table(result: ProgressResult, output: str, top: int) -> Table:
         table.caption = f"{min(top, len(result.indices))} of {len(result.indices)} coefficients"
         table.caption_justify = "left"
     return table
-
-
-def _tell_notes(result: ProgressResult) -> None:
-    """Why steps were not swapped, each reason once."""
-    notes: dict[str, list[str]] = {}
-    for step in result.steps:
-        if step.note:
-            notes.setdefault(step.note, []).append(f"{step.step}")
-    for note, steps in notes.items():
-        of = f"step {steps[0]}" + (f" and {len(steps) - 1} more" if len(steps) > 1 else "")
-        console.note(f"{of}: {printable(note, limit=400)}")

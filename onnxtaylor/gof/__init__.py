@@ -2,7 +2,6 @@
 
 ==============  ===================================================================================
 ``samples``     observed and expected events: columns that both have
-``settings``    what the tests can be asked for
 ``bins``        quantile bins of the expectation, joined until each holds enough
 ``saturated``   the likelihood ratio of observed and expected bins, its toys, p-values
 ``distances``   Kolmogorov–Smirnov and Anderson–Darling in fine bins
@@ -24,10 +23,10 @@ from onnxtaylor.gof.join import JoinedTable, join
 from onnxtaylor.gof.result import GoodnessOfFit
 from onnxtaylor.gof.samples import Sample, read_samples
 from onnxtaylor.gof.service import goodness_of_fit
-from onnxtaylor.gof.settings import GofSettings
+from onnxtaylor.options.gof import GofOptions
 
 __all__ = [
-    "GofSettings",
+    "GofOptions",
     "GoodnessOfFit",
     "JoinedTable",
     "Sample",

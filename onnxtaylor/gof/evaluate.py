@@ -25,7 +25,7 @@ from onnxtaylor.gof.result import (
 )
 from onnxtaylor.gof.samples import Sample
 from onnxtaylor.gof.saturated import Bins, p_value
-from onnxtaylor.gof.settings import GofSettings
+from onnxtaylor.options.gof import GofOptions
 from onnxtaylor.progress import Progress, tell
 from onnxtaylor.results.documents import told
 
@@ -43,7 +43,7 @@ FEATURE, FINE, PAIR = range(3)
 def compare_samples(
     observed: Sample,
     expected: Sample,
-    settings: GofSettings,
+    settings: GofOptions,
     progress: Progress | None = None,
 ) -> GoodnessOfFit:
     """Tests of the observed events against the expected ones, of the same features.
@@ -120,7 +120,7 @@ def _contents(
     expected: Sample,
     codes: tuple[Integers, Integers],
     order: Integers,
-    settings: GofSettings,
+    settings: GofOptions,
     least: float,
 ) -> tuple[Contents, Contents, Integers]:
     """Sums of both samples in bins that hold enough, and which bins were joined to each."""
@@ -152,7 +152,7 @@ def _enough(
     return [(usual, held.sum2, least, effective), (held.sum, held.sum2, 0.0, effective / 4)]
 
 
-def _feature(observed: Sample, expected: Sample, i: int, settings: GofSettings) -> FeatureFit:
+def _feature(observed: Sample, expected: Sample, i: int, settings: GofOptions) -> FeatureFit:
     codes = _coarse(observed, expected, i, settings.bins)
     both = codes.observed, codes.expected
     order = np.arange(codes.bins)
@@ -178,7 +178,7 @@ def _pair(
     j: int,
     one: _Codes,
     other: _Codes,
-    settings: GofSettings,
+    settings: GofOptions,
 ) -> PairFit:
     codes = (
         one.observed * other.bins + other.observed,
@@ -199,7 +199,7 @@ def _untestable(n: Contents, nu: Contents, shape: bool) -> str | None:
 
 
 def _saturated(
-    n: Contents, nu: Contents, settings: GofSettings, stream: tuple[int, ...]
+    n: Contents, nu: Contents, settings: GofOptions, stream: tuple[int, ...]
 ) -> tuple[TestResult, float]:
     """The saturated test, and the scale of the expectation."""
     shape = settings.shape
@@ -219,7 +219,7 @@ def _saturated(
 
 
 def _distances(
-    n: Contents, nu: Contents, settings: GofSettings, stream: tuple[int, ...]
+    n: Contents, nu: Contents, settings: GofOptions, stream: tuple[int, ...]
 ) -> tuple[TestResult, ...]:
     kinds: tuple[tuple[str, Callable[[Bins], Floats]], ...] = (
         (KS, kolmogorov_smirnov),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
+from typing import Unpack
 
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, listed, nearest
+from onnxtaylor.errors import OptionError
 from onnxtaylor.gof.evaluate import compare_samples
 from onnxtaylor.gof.result import GoodnessOfFit
 from onnxtaylor.gof.samples import Events, Sample, read_samples
-from onnxtaylor.gof.settings import GofSettings
+from onnxtaylor.options.functions import read_keywords
+from onnxtaylor.options.gof import GofOptions
+from onnxtaylor.options.keywords import GofKeywords
 from onnxtaylor.progress import Progress, showing
 
 __all__ = ["goodness_of_fit"]
@@ -21,7 +23,7 @@ __all__ = ["goodness_of_fit"]
 def goodness_of_fit(
     observed: Events | Sample,
     expected: Events | Sample,
-    settings: GofSettings | None = None,
+    settings: GofOptions | None = None,
     *,
     features: Sequence[str] | None = None,
     weights: str | npt.ArrayLike | None = None,
@@ -29,7 +31,7 @@ def goodness_of_fit(
     exclude: Sequence[str] = (),
     missing: float | None = None,
     progress: Progress | bool | None = None,
-    **tests: Any,
+    **tests: Unpack[GofKeywords],
 ) -> GoodnessOfFit:
     """p-values of the observed events under the expectation, of each feature and each pair.
 
@@ -60,7 +62,7 @@ def goodness_of_fit(
     progress
         Called with (stage, tests done, tests in all); True draws a bar, also in notebooks.
     **tests
-        Fields of ``GofSettings``: bins, pair_bins, fine_bins, min_expected, min_effective,
+        Fields of ``GofOptions``: bins, pair_bins, fine_bins, min_expected, min_effective,
         normalize, toys, seed, pairs.
 
     Raises
@@ -73,11 +75,8 @@ def goodness_of_fit(
     >>> fit = goodness_of_fit(data, mc, weights="w", toys=2000)      # doctest: +SKIP
     >>> fit.feature("pt").p, fit.save("gof.json")                    # doctest: +SKIP
     """
-    known = [field.name for field in fields(GofSettings)]
-    if unknown := sorted(set(tests) - set(known)):
-        hint = nearest(unknown[0], known) if len(unknown) == 1 else ""
-        raise OptionError(f"goodness_of_fit has no option {listed(unknown)}{hint}")
-    chosen = replace(settings or GofSettings(), **tests)
+    read_keywords("goodness_of_fit", tests, GofOptions)  # refuses what is no option
+    chosen = replace(settings or GofOptions(), **tests)
     with showing(progress, "tests") as told:
         if isinstance(observed, Sample) and isinstance(expected, Sample):
             given = (features, weights, observed_weights, exclude or None, missing)

@@ -1,10 +1,14 @@
-"""What can be asked for, each option declared once.
+"""Options of all work, each declared once.
 
 ``declare``      how an option is declared: meaning, limits, choices
 ``model``        which inputs are features, which responses are analyzed
 ``data``         which columns are features, weights and labels, and which events
 ``engine``       how coefficients are computed; ``finite_step``: steps as users write them
 ``statistics``   how coefficients are scaled, summed and checked
+``gof``          how observed and expected events are compared
+``audit``        the files that a model is compared with
+``selection``    which coefficients are kept, and which p-values are bad
+``functions``    which function takes which of them as keywords; ``keywords``: the same for editors
 ``analysis``     all of an analysis, as the engines take them today
 """
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from onnxtaylor.options.declare import check_options, option
+
+if TYPE_CHECKING:  # the command line's help need not wait for NumPy
+    import numpy.typing as npt
 
 __all__ = ["DataOptions"]
 
@@ -31,16 +33,14 @@ class DataOptions:
     weights: npt.ArrayLike | str | None = option(
         None, "Column of event weights (default: unit weights)", metavar="NAME", flag="weight"
     )
-    exclude: Sequence[str] = option(
-        (), "Column that is no feature; several may be named", metavar="NAME"
-    )
+    exclude: Sequence[str] = option((), "Column that is not a feature", metavar="NAME")
     missing: float | None = option(
         None,
         "Value of missing entries, such as -999: they are counted, and left out of mean and σ",
         metavar="VALUE",
     )
     events: int | None = option(None, "Only the first N events", minimum=1, metavar="N")
-    sample: int | None = option(None, "Only N events, drawn at random", minimum=1, metavar="N")
+    sample: int | None = option(None, "Only a random sample of N events", minimum=1, metavar="N")
 
     def __post_init__(self) -> None:
         check_options(self)

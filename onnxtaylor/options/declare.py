@@ -1,4 +1,4 @@
-"""How an option is declared: a field of a frozen dataclass with its meaning, limits and choices.
+"""Declarations of options: a field of a frozen dataclass with its meaning, limits and choices.
 
     @dataclass(frozen=True, kw_only=True)
     class NoiseOptions:
@@ -10,8 +10,8 @@ Python functions and the messages about wrong values all follow from this one li
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.errors import OptionError, printable
@@ -19,17 +19,17 @@ from onnxtaylor.errors import OptionError, printable
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["Option", "alternatives", "check_options", "declaration", "option"]
+__all__ = ["Option", "alternatives", "check_options", "declaration", "flag_name", "option"]
 
 
 @dataclass(frozen=True)
 class Option:
-    """What is known of an option besides its type and default.
+    """Declaration of an option, besides its type and default.
 
     Parameters
     ----------
     meaning
-        What it is or does, in a sentence without its full stop.
+        What it is or does, in a sentence without its full stop; `name` is another option.
     minimum, maximum
         Limits of a number, themselves allowed.
     choices
@@ -39,7 +39,7 @@ class Option:
     flag
         Name on the command line and in policies; None: the name of the field, with dashes.
     form
-        Regular expression that each of its texts matches, and the same in words.
+        Regular expression that each of its texts must match, and its description in words.
     required
         Whether it has no default.
     """
@@ -54,49 +54,47 @@ class Option:
     required: bool = False
 
 
-def option(default: Any, meaning: str, **known: Any) -> Any:
+def option(default: Any, meaning: str, **further: Any) -> Any:
     """Declares a field that is an option; ``...`` as default makes it one that must be given.
 
-    ``known`` are the other fields of ``Option``.
+    ``further`` are the other fields of ``Option``.
     """
-    made = Option(meaning, required=default is ..., **known)
+    metadata = {"option": Option(meaning, required=default is ..., **further)}
     if default is ...:
-        return field(metadata={"option": made})
-    if isinstance(default, Mapping):
-        return field(default_factory=lambda: dict(default), metadata={"option": made})
-    return field(default=default, metadata={"option": made})
+        return field(metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 def declaration(declared: Field[Any]) -> Option:
-    """The declaration behind a field that ``option`` made."""
-    found: Option = declared.metadata["option"]
-    return found
+    """Returns the declaration of a field; an empty one for a field without ``option``."""
+    return declared.metadata.get("option") or Option("", required=declared.default is MISSING)
+
+
+def flag_name(declared: Field[Any]) -> str:
+    """Returns the name of an option on the command line and in policies: ``batch-size``."""
+    return declaration(declared).flag or declared.name.replace("_", "-")
 
 
 def check_options(options: DataclassInstance) -> None:
     """Raises OptionError for the first option of a dataclass beyond its limits or choices."""
     for declared in fields(options):
-        if "option" not in declared.metadata:
+        limits, value = declaration(declared), getattr(options, declared.name)
+        if value is None or value is declared.default:
             continue
-        known, value = declaration(declared), getattr(options, declared.name)
-        if value is None or value == declared.default:
+        # not "value < minimum": a NaN is within no limits
+        if limits.choices and value not in limits.choices:
+            allowed = alternatives(limits.choices)
+        elif limits.minimum is not None and not value >= limits.minimum:
+            allowed = f"at least {limits.minimum:g}"
+        elif limits.maximum is not None and not value <= limits.maximum:
+            allowed = f"at most {limits.maximum}"
+        else:
             continue
-        if known.choices and value not in known.choices:
-            raise OptionError(
-                f"must be {alternatives(known.choices)}, got {_shown(value)}", option=declared.name
-            )
-        if known.minimum is not None and not value >= known.minimum:
-            raise OptionError(
-                f"must be at least {known.minimum:g}, got {_shown(value)}", option=declared.name
-            )
-        if known.maximum is not None and not value <= known.maximum:
-            raise OptionError(
-                f"must be at most {known.maximum:g}, got {_shown(value)}", option=declared.name
-            )
+        raise OptionError(f"must be {allowed}, got {_shown(value)}", option=declared.name)
 
 
 def alternatives(choices: Sequence[object]) -> str:
-    """Choices in words.
+    """Returns the choices in words.
 
     >>> alternatives(["auto", "exact", "differences"])
     'auto, exact or differences'
@@ -106,4 +104,5 @@ def alternatives(choices: Sequence[object]) -> str:
 
 
 def _shown(value: object) -> str:
+    """Returns a value as a message shows it: texts in quotes."""
     return f"'{printable(value)}'" if isinstance(value, str) else printable(value)

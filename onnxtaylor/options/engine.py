@@ -27,7 +27,10 @@ class EngineOptions:
     """
 
     order: int = option(
-        2, "1, 2 with all pairs, or 3 with all triples", choices=(1, 2, 3), metavar="N"
+        2,
+        "Order of the Taylor coefficients: 1, 2 with all pairs, or 3 with all triples",
+        choices=(1, 2, 3),
+        metavar="N",
     )
     engine: str = option(
         "auto",
@@ -52,14 +55,14 @@ class EngineOptions:
     )
     accuracy: int | None = option(
         None,
-        "Order of accuracy of the stencil (differences; default: 6)",
+        "Order of accuracy of the stencil: 2, 4 or 6 (differences; default: 6)",
         choices=ACCURACIES,
         metavar="N",
     )
     mixed: str = option(
         "two",
-        "Corners per pair in the stencil; four have less round-off for up to twice the evaluations"
-        " (differences)",
+        "Corners per pair in the stencil: two, or four, which have less round-off for up to twice"
+        " the evaluations (differences)",
         choices=MIXED,
         metavar="NAME",
     )
@@ -79,6 +82,7 @@ class EngineOptions:
             self._check_finite_step(self.finite_step)
 
     def _check_finite_step(self, step: FiniteSteps) -> None:
+        """Refuses a wrong step, and options that only derivatives have."""
         read_steps(step)
         if self.order > 2:
             raise OptionError(

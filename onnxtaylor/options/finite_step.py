@@ -32,6 +32,7 @@ def read_steps(steps: FiniteSteps) -> dict[str, Step]:
 
 
 def _read(name: str, step: str | float) -> Step:
+    """Reads the step of one feature."""
     parts = _STEP.fullmatch(str(step))
     size = float(parts[1]) if parts else 0.0
     if not parts or not 0 < size < inf or isinstance(step, bool):

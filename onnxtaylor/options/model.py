@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from onnxtaylor.options.declare import check_options, option
 
-__all__ = ["LINKS", "ModelOptions"]
+if TYPE_CHECKING:  # the command line's help need not wait for NumPy
+    import numpy.typing as npt
+
+__all__ = ["LINKS", "DerivativeOptions", "ModelOptions"]
 
 LINKS = ("identity", "logit", "log")
 
@@ -23,18 +25,18 @@ class ModelOptions:
     """
 
     input: str | Sequence[str] | None = option(
-        None, "Input of the model that holds features; several may be named", metavar="NAME"
-    )
-    output: str | Sequence[str] | None = option(
-        None,
-        "Output, inner tensor or response node to analyze; several may be named. Default: the first"
-        " output that holds floating-point numbers",
-        metavar="NAME",
+        None, "Input of the model that holds features", metavar="NAME"
     )
     fix: Mapping[str, npt.ArrayLike] | None = option(
         None,
-        "Values at which further inputs are held: numbers, texts, true or false",
+        "Value at which a further input of the model is held: a number, a text, true or false",
         metavar="NAME=VALUE",
+    )
+    output: str | Sequence[str] | None = option(
+        None,
+        "Output, inner tensor or response node to analyze. Default: the first output that holds"
+        " floating-point numbers",
+        metavar="NAME",
     )
     output_names: Iterable[object] | None = option(
         None,
@@ -43,15 +45,27 @@ class ModelOptions:
     )
     classes: Iterable[object] | None = option(
         None,
-        "Class that each response node is the score of, by its label in the data, in the order of"
-        " the model; they name the responses, too",
+        "Labels in the data of the classes that the response nodes are the scores of, in the order"
+        " of the model; they name the responses, too",
         metavar="LABELS",
     )
     link: str = option(
         "identity",
-        "Function of each response that is analyzed",
+        "Function of each response that is expanded: identity, logit or log",
         choices=LINKS,
         metavar="NAME",
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DerivativeOptions:
+    """Choices for a derivative graph, which is made without data."""
+
+    n_features: int | None = option(
+        None, "Number of features of a model that takes any number", minimum=1, metavar="N"
     )
 
     def __post_init__(self) -> None:

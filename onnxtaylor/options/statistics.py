@@ -34,15 +34,15 @@ class StatisticsOptions:
     )
     seed: int = option(
         0,
-        "Random seed of the bootstrap and of samples of events",
+        "Random seed of the bootstrap and of `sample`",
         minimum=0,
         maximum=MAX_SEED,
         metavar="N",
     )
     per_class: bool = option(
         False,
-        "Each response over the events of its own class (CMS convention). The class of a response"
-        " is known from the model's names, from labels 0, 1, 2, … or from the option classes",
+        "Ranks each response over the events of its own class (CMS convention). The class of a"
+        " response is known from the model's names, from labels 0, 1, 2, … or from `classes`",
     )
     check: int = option(
         64,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from onnxtaylor.audit import audit, read_policy
-from onnxtaylor.audit.suggestion import _toml, suggest
+from onnxtaylor.audit.suggestion import suggest
+from onnxtaylor.audit.toml_text import toml_text
 from tests.audit.conftest import events, write_events, write_net
 
 AGAINST_FILES = ("baseline-drift", "out-of-range", "reference-agreement", "mismodelled")
@@ -114,7 +115,7 @@ def test_hostile_names_stay_names(sound):
     [True, 3, -1.5, 1e-12, 'a"b\\c\x7f\x00\u2028é', ["a", "b"], {"a b": [1.0, 2.0], "*": "x"}],
 )
 def test_toml_values_come_back(value):
-    assert tomllib.loads(f"key = {_toml(value)}") == {"key": value}
+    assert tomllib.loads(f"key = {toml_text(value)}") == {"key": value}
 
 
 def test_the_demo_passes_what_is_suggested_for_it(tmp_path):

@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from onnxtaylor.gof import GofSettings, GoodnessOfFit, goodness_of_fit, read_samples
+from onnxtaylor.gof import GofOptions, GoodnessOfFit, goodness_of_fit, read_samples
 from tests.gof.fits import fit_of
 
 NAMES = ("m_vis", "pt", "eta")
@@ -43,7 +43,7 @@ def test_tables_files_and_figure(tables, cli):
     assert err.splitlines()[-2:] == ["saved gof.json", "saved pairs.svg"]
     fit = GoodnessOfFit.load(tables / "gof.json")
     samples = read_samples(["data.csv"], ["mc.csv"], expected_weight="w")
-    assert fit.features == goodness_of_fit(*samples, GofSettings(toys=200)).features
+    assert fit.features == goodness_of_fit(*samples, GofOptions(toys=200)).features
     assert "observed  data.csv: 1500 events\n" in out
     assert re.search(r"expected  mc\.csv: 6000 events, Σw = \d+", out)
     rows = [line.split() for line in out.splitlines()]
@@ -71,7 +71,7 @@ def test_options_reach_the_tests(tables, cli):
     assert fit.names == ("m_vis", "eta")
     assert fit.pairs == ()
     assert fit.features[0].tests[0].ndf == 4
-    settings = GofSettings(4, 3, normalize="absolute", toys=50, seed=3, pairs=False)
+    settings = GofOptions(bins=4, pair_bins=3, normalize="absolute", toys=50, seed=3, pairs=False)
     samples = read_samples(
         ["data.csv"], ["mc.csv"], expected_weight="w", exclude=["pt"], missing=-9
     )
@@ -121,9 +121,9 @@ def test_combine(place, cli):
         (("data.csv", "no.csv"), "no.csv: no such file"),
         (("data.csv", "mc.csv", "--weight", "v"), "no column 'v'"),
         (("data.csv", "mc.csv", "--features", "m_viz"), "did you mean 'm_vis'"),
-        ((*MC, "--normalize", "area"), "--normalize area"),
-        ((*MC, "--toys", "3"), "--toys 3"),
-        ((*MC, "--bins", "1"), "--bins 1"),
+        ((*MC, "--normalize", "area"), "--normalize must be shape or absolute"),
+        ((*MC, "--toys", "3"), "'--toys': Input should be greater than or equal to 20"),
+        ((*MC, "--bins", "1"), "'--bins': Input should be greater than or equal to 2"),
         ((*MC, "--draw", "pairs"), "name the file with --plot"),
         ((*MC, "--toys", "20", "--plot", "f.png", "--draw", "etta"), "did you mean 'eta'"),
         ((*MC, "--plot", "f.gif"), "its name must end in"),

@@ -50,7 +50,7 @@ def test_each_help_has_an_example_and_fits_80_columns(cli, command):
 @pytest.mark.parametrize("command", ["analyze", "audit", "compare"])
 def test_brackets_of_a_formula_are_no_markup(cli, command):
     told = re.sub(r"[\s│]", "", cli(command, "--help").out)
-    assert "r_i=[f(x+d)−f(x−d)]/2,perstep" in told
+    assert "r_i=[f(x+d)−f(x−d)]/2perstepd" in told
 
 
 @pytest.mark.parametrize("command", COMMANDS)

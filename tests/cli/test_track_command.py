@@ -169,7 +169,8 @@ def test_wrong_calls(place, refused, steps):
     assert "is read by this call" in refused("track", *steps, *DATA, "-o", "step-0.onnx")
     assert "must end in" in refused("track", *steps, *DATA, "--plot", "p.gif")
     assert "steps by 'date'" in refused("track", *steps, *DATA, "--step-by", "date")
-    assert "scale 'x'" in refused("track", *steps, *DATA, "--scale", "x")
+    bad = refused("track", *steps, *DATA, "--scale", "x")
+    assert bad == "--scale must be sigma or unit, got 'x'"
     onnx.save(checkpoint(1, (3, 4, 2)), place / "step-30.onnx")
     assert "track one kind of model" in refused("track", "step-0.onnx", "step-30.onnx", *DATA)
     onnx.save(checkpoint(1, (4, 1)), place / "other-1.onnx")

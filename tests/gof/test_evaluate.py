@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from onnxtaylor.errors import DataError, OptionError
-from onnxtaylor.gof import GofSettings, Sample, goodness_of_fit
+from onnxtaylor.gof import GofOptions, Sample, goodness_of_fit
 from tests.gof.populations import NAMES, expected, observed
 
-FAST = GofSettings(toys=200)
+FAST = GofOptions(toys=200)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_p_values_are_uniform_where_nothing_is_wrong(negative):
     for seed in range(1000, 1120):
         data, mc = observed(seed, 1500), expected(seed, 4000, negative, 1500.0)
         # toys of their own: the error of 200 toys must not be the same in all experiments
-        fit = goodness_of_fit(data, mc, GofSettings(toys=200, seed=seed))
+        fit = goodness_of_fit(data, mc, GofOptions(toys=200, seed=seed))
         tests = [test for f in fit.features for test in f.tests]
         found.append([test.p for test in tests] + [pair.p for pair in fit.pairs])
     p = np.array(found)
@@ -199,4 +199,4 @@ def test_samples_of_other_missing_values_are_refused(other):
 )
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(OptionError):
-        GofSettings(**wrong)
+        GofOptions(**wrong)

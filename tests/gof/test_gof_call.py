@@ -9,7 +9,7 @@ import pytest
 
 import onnxtaylor as ot
 from onnxtaylor.errors import DataError, OptionError
-from onnxtaylor.gof import GofSettings
+from onnxtaylor.gof import GofOptions
 from onnxtaylor.gof.evaluate import compare_samples
 from tests.gof.populations import NAMES, expected, observed
 
@@ -31,7 +31,7 @@ def of_polars(columns):
 
 @pytest.fixture(scope="module")
 def truth():
-    return compare_samples(DATA, MC, GofSettings(**FAST))
+    return compare_samples(DATA, MC, GofOptions(**FAST))
 
 
 def assert_same(found, truth):
@@ -81,8 +81,8 @@ def test_weights_of_the_observed_events(truth):
 
 
 def test_samples_and_settings(truth):
-    assert ot.goodness_of_fit(DATA, MC, GofSettings(**FAST)) == truth
-    assert ot.goodness_of_fit(DATA, MC, GofSettings(toys=50), pair_bins=3) == truth
+    assert ot.goodness_of_fit(DATA, MC, GofOptions(**FAST)) == truth
+    assert ot.goodness_of_fit(DATA, MC, GofOptions(toys=50), pair_bins=3) == truth
 
 
 def test_progress_counts_features_then_pairs():

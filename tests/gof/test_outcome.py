@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from onnxtaylor.errors import OptionError, ResultError
-from onnxtaylor.gof import GofSettings, GoodnessOfFit, goodness_of_fit, read_combine
+from onnxtaylor.gof import GofOptions, GoodnessOfFit, goodness_of_fit, read_combine
 from onnxtaylor.gof.result import SCHEMA, TestResult
 from tests.gof.fits import fit_of
 from tests.gof.populations import expected, observed
@@ -30,7 +30,7 @@ def validator():
 def fit():
     data = observed(0)
     data.x[:, 2] = 1.0  # nothing to test
-    return goodness_of_fit(data, expected(0), GofSettings(toys=50))
+    return goodness_of_fit(data, expected(0), GofOptions(toys=50))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_p_values_too_small_for_a_number_are_ordered_by_the_statistic():
 
 
 def test_without_pairs(validator):
-    fit = goodness_of_fit(observed(0), expected(0), GofSettings(toys=50, pairs=False))
+    fit = goodness_of_fit(observed(0), expected(0), GofOptions(toys=50, pairs=False))
     validator.validate(json.loads(fit.to_json()))
     assert GoodnessOfFit.from_json(fit.to_json()) == fit
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from onnxtaylor.gof import GofSettings, GoodnessOfFit, Sample, goodness_of_fit
+from onnxtaylor.gof import GofOptions, GoodnessOfFit, Sample, goodness_of_fit
 from validation.goodness_of_fit.recipe import Planted, data, simulation, weights_of
 from validation.higgs_data import MISSING_BELOW, HiggsEvents
 
@@ -69,7 +69,7 @@ def many(
     """The tests of ``count`` pseudo-experiments with seeds from ``first`` on."""
 
     def one(seed: int) -> GoodnessOfFit:
-        return goodness_of_fit(*samples(seed), GofSettings(toys=DEEP, seed=seed))
+        return goodness_of_fit(*samples(seed), GofOptions(toys=DEEP, seed=seed))
 
     with ThreadPoolExecutor() as threads:  # NumPy draws and counts beside other threads
         return list(threads.map(one, range(first, first + count)))
@@ -92,7 +92,7 @@ def power(shift: float, count: int, sizes: Sizes, negative: float = 0.15) -> tup
         x = random.normal(shift, 1, (random.poisson(sizes.data), 1))
         y = random.normal(0, 1, (random.poisson(sizes.simulation), 1))
         w = weights_of(len(y), sizes.data, random, negative)
-        settings = GofSettings(toys=DEEP, seed=seed, pairs=False)
+        settings = GofOptions(toys=DEEP, seed=seed, pairs=False)
         fit = goodness_of_fit(Sample(x, None, ("z",)), Sample(y, w, ("z",)), settings)
         return 1.0 if fit.features[0].p is None else fit.features[0].p
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from onnxtaylor.gof import GofSettings, GoodnessOfFit, goodness_of_fit, join
+from onnxtaylor.gof import GofOptions, GoodnessOfFit, goodness_of_fit, join
 from onnxtaylor.results.selection import select
 from onnxtaylor.views.plot.gof import plot_feature, plot_p_values, plot_pairs
 from onnxtaylor.views.plot.style import offscreen
@@ -64,7 +64,7 @@ def run(short: bool) -> Outcome:
     chosen = select(result, TOP)
     planted = many(sizes.planted, lambda seed: toy_pair(seed, sizes, planted=PLANTED), 50_000)
     samples = toy_pair(SHOWN, sizes, planted=PLANTED)
-    shown = goodness_of_fit(*samples, GofSettings(toys=sizes.toys))
+    shown = goodness_of_fit(*samples, GofOptions(toys=sizes.toys))
     table = join(result, chosen, shown)
     verdicts = [join(result, chosen, fit).verdicts() for fit in planted]
     events = higgs_events()

@@ -34,6 +34,7 @@ from onnxtaylor.audit.formats.fragments import (
 )
 from onnxtaylor.audit.outcome import AuditOutcome
 from onnxtaylor.audit.phrases import one_line
+from onnxtaylor.options.declare import declaration
 
 __all__ = ["write_sarif"]
 
@@ -96,7 +97,7 @@ def _rule(check: CheckOutcome) -> Json:
 def _meanings(id: str) -> dict[str, str]:
     """Meanings of the options of a built-in check, by the policy's keys."""
     kind = BUILT_IN.get(id)
-    return {} if kind is None else {key_of(f.name): f.metadata["meaning"] for f in fields(kind)}
+    return {} if kind is None else {key_of(f.name): declaration(f).meaning for f in fields(kind)}
 
 
 def _joined(given: object) -> str:

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from onnxtaylor.errors import OptionError
-from onnxtaylor.gof import GofSettings, goodness_of_fit
+from onnxtaylor.gof import GofOptions, goodness_of_fit
 from onnxtaylor.views.plot.gof import LEVELS, SHADES, plot_feature, plot_p_values, plot_pairs
 from tests.gof.fits import fit_of
 from tests.gof.populations import expected, observed
@@ -18,7 +18,7 @@ P = {"a": 0.5, "b": 0.03, "c": None}
 
 @pytest.fixture(scope="module")
 def real():
-    return goodness_of_fit(observed(0), expected(0), GofSettings(toys=50))
+    return goodness_of_fit(observed(0), expected(0), GofOptions(toys=50))
 
 
 def test_the_matrix_shows_each_pair_and_each_feature():

@@ -1,0 +1,117 @@
+"""Textual forms of options on the command line, by name: lists, NAME=VALUE, steps, files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onnxtaylor.errors import OptionError, printable
+
+__all__ = ["FORMS", "Form", "form_of", "parse_names"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """Form of an option's value: its type for typer, its parser, and words for the help.
+
+    ``parse`` gets the name of the option and the value, which is not None.
+    """
+
+    type: Any
+    parse: Callable[[str, Any], Any] | None = None
+    words: str = ""
+
+
+def parse_names(option: str, text: str) -> list[str]:
+    """Reads ``a,b,c``, or ``@FILE`` with one name a line, taken as it is. Raises OptionError."""
+    if text.startswith("@"):
+        try:
+            content = Path(text[1:]).read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise OptionError(f"{printable(text)}: is not UTF-8 text", option=option) from None
+        except OSError as error:
+            reason = printable(error.strerror or error)
+            raise OptionError(f"{printable(text)}: {reason}", option=option) from None
+        names = [line for line in content.split("\n") if line.strip()]
+    else:
+        names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise OptionError(f"{printable(text)}: no name in it", option=option)
+    return names
+
+
+def _parse_held(option: str, pairs: Sequence[str]) -> dict[str, list[str]]:
+    """Reads ``NAME=VALUE`` texts; the model says whether values are numbers or text."""
+    held: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, equals, value = pair.rpartition("=")
+        if not equals or not name or not value:
+            raise OptionError(
+                f"must be NAME=VALUE or NAME=V1,V2,…, got '{printable(pair)}'", option=option
+            )
+        if name in held:
+            raise OptionError(
+                f"{printable(pair)}: input '{printable(name)}' is held twice", option=option
+            )
+        held[name] = value.split(",")
+    return held
+
+
+def _parse_steps(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Reads ``STEP`` and ``NAME=STEP`` texts as a mapping, ``*`` for all other features."""
+    steps: dict[str, str] = {}
+    for text in texts:
+        name, equals, step = text.rpartition("=")
+        name = name if equals else "*"
+        if name in steps or not name:
+            what = "is given twice" if name else "names no feature before ="
+            raise OptionError(f"{printable(text)}: {what}", option=option)
+        steps[name] = step
+    return steps
+
+
+def _parse_file(option: str, path: Path | list[Path]) -> Path | list[Path]:
+    """Refuses ``-``: only DATA and RESULT are read from stdin."""
+    if Path("-") in (path if isinstance(path, list) else [path]):
+        raise OptionError(
+            "-: is no file here: only DATA or RESULT is read from stdin", option=option
+        )
+    return path
+
+
+LIST = "a,b,c, or @FILE with one name a line"
+REPEATED = Form(list[str], words="May be repeated")
+FORMS = {
+    "feature_names": Form(str, parse_names, f"Write {LIST}; names with commas need a file"),
+    "features": Form(str, parse_names, f"Write {LIST}"),
+    "output_names": Form(str, parse_names, f"Write {LIST}"),
+    "classes": Form(str, parse_names, f"Write {LIST}"),
+    "labels": Form(str),
+    "weights": Form(str),
+    "observed_weights": Form(str),
+    "fix": Form(list[str], _parse_held, "NAME=V1,V2,… holds several values. May be repeated"),
+    "finite_step": Form(list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"),
+    "resume": Form(Path),
+    "baseline": Form(list[Path], _parse_file, "May be repeated"),
+    "reference": Form(Path, _parse_file),
+    "gof": Form(Path, _parse_file),
+}
+PLAIN = {  # by the annotation of their fields
+    "bool": Form(bool),
+    "float": Form(float),
+    "int": Form(int),
+    "str": Form(str),
+    "Sequence[str]": REPEATED,
+    "str | Sequence[str]": REPEATED,
+}
+
+
+def form_of(name: str, kind: str) -> Form:
+    """Returns the form of an option; ``kind`` is the annotation of its field.
+
+    >>> form_of("bootstrap", "int | None").type
+    <class 'int'>
+    """
+    return FORMS.get(name) or PLAIN[kind.removesuffix(" | None")]
