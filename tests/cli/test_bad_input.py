@@ -305,7 +305,7 @@ def test_what_a_result_does_not_hold(refused, result, words, message):
     ("words", "message"),
     [
         (("--group", "x", "-o", "new"), "no group 'x'"),
-        (("--format", "gif", "-o", "new"), "'gif' is not offered"),
+        (("--format", "gif", "-o", "new"), "--format must be png, pdf or svg, got 'gif'"),
         (("-o", "events.csv"), "events.csv"),
         (("-o", "events.csv/new"), "events.csv/new"),
         (("-o", "/proc/new"), "/proc/new"),
