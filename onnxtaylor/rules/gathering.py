@@ -20,7 +20,7 @@ from onnx import TensorProto, helper
 
 from onnxtaylor.rules.bundle import Bundle, batch_axis
 from onnxtaylor.rules.rule import Bundles, Context, Node, refusal, register
-from onnxtaylor.rules.structure import axis_of, gather_along, picks_events, scatter_along
+from onnxtaylor.rules.structure import axis_of, event_selection_error, gather_along, scatter_along
 from onnxtaylor.rules.verbs import Flat
 
 __all__ = ["Gather"]
@@ -62,7 +62,7 @@ def _fixed_places(c: Context, node: Node, axis: int) -> npt.NDArray[np.int64] | 
         return None
     size = c.shape(node.inputs[0])[axis]
     if size < 0:
-        raise picks_events(node)
+        raise event_selection_error(node)
     return np.where(places < 0, places + size, places).astype(np.int64)
 
 

@@ -18,10 +18,10 @@ from onnxtaylor.rules.verbs import linear
 
 __all__ = [
     "axis_of",
+    "event_selection_error",
     "first_of",
     "gather_along",
     "list_input",
-    "picks_events",
     "reshape",
     "scatter_along",
     "transpose",
@@ -184,7 +184,7 @@ def scatter_along(c: Context, bundle: Bundle, places: np.ndarray, axis: int, siz
     return transpose(c, turned, [int(k) for k in np.argsort(last)])
 
 
-def picks_events(node: Node) -> ModelError:
+def event_selection_error(node: Node) -> ModelError:
     """The error for a node that selects some of the batch's events."""
     return refusal(
         node, "it picks events out of the batch: an event's response would depend on its place"
@@ -195,7 +195,7 @@ def _split_places(c: Context, node: Node) -> tuple[int, list[np.ndarray]]:
     """The axis of a Split, and the places along it that each output takes."""
     axis = axis_of(node, c)
     if c.shape(node.inputs[0])[axis] < 0:
-        raise picks_events(node)
+        raise event_selection_error(node)
     sizes = [c.shape(name)[axis] if name else 0 for name in node.outputs]
     ends = np.cumsum([0, *sizes])
     return axis, [np.arange(a, b) for a, b in pairwise(ends)]
@@ -235,7 +235,7 @@ def _slice_places(c: Context, node: Node) -> list[tuple[int, np.ndarray]]:
         if shape[axis] < 0:
             if start == 0 and step == 1 and c.shape(node.outputs[0])[axis] == shape[axis]:
                 continue
-            raise picks_events(node)
+            raise event_selection_error(node)
         size = shape[axis]
         # an end far below 0 means "to the front" for a negative step
         stop = None if step < 0 and end < -size else end
