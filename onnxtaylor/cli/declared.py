@@ -134,7 +134,7 @@ def _parameter(kind: type[Any], f: Field[Any], defaults: bool, text: str | None)
         help=_help(f, form, text),
         min=None if form.type not in (int, float) else known.minimum,
         max=None if (known.maximum or LARGEST) >= LARGEST else known.maximum,
-        show_default=default is not None and form.type is not bool,
+        show_default=default is not None and default is not False,
         rich_help_panel=PANELS.get(kind),
     )
     return Parameter(
