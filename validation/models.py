@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from onnxtaylor.cli.console import uncertain
-from onnxtaylor.cli.options import parse_fixed
+from onnxtaylor.cli.forms import parse_held
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import LoadedModel, ModelRequest, build_function, choose, read_model
 from onnxtaylor.graph.normalize import modernize
@@ -154,7 +154,7 @@ def visit(case: Case, models: Path, engine: str = "auto") -> tuple[Answer, Answe
 def in_double(case: Case, models: Path) -> str:
     """Whether a model can be evaluated in float64, or the operator that stops it."""
     model = read_model(models / f"{case.name}.onnx")
-    request = ModelRequest(fix=parse_fixed(case.options[1::2]))
+    request = ModelRequest(fix=parse_held("fix", case.options[1::2]))
     events = random_events(case).astype(np.float64)
     try:
         function = open_model(model, request, events).function

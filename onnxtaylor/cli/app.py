@@ -100,6 +100,9 @@ def run(arguments: list[str] | None = None) -> int:
     """Runs a command line; without arguments it shows the help. Returns the exit status."""
     words = sys.argv[1:] if arguments is None else arguments
     stdout = sys.stdout
+    if not os.environ.get("SOURCE_DATE_EPOCH"):
+        # empty is as good as not set, but NumPy's f2py, which SciPy imports, cannot read it
+        os.environ.pop("SOURCE_DATE_EPOCH", None)
     with _one_line_warnings():
         status = _status(words or ["--help"])
     sys.stdout = stdout

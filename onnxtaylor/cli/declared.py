@@ -9,7 +9,6 @@ that were given, or that have a default, as the keywords that the library's func
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import Field, fields
 from functools import wraps
@@ -21,7 +20,7 @@ import typer
 from onnxtaylor.cli.flags import flags_in_help
 from onnxtaylor.cli.forms import Form, form_of
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
-from onnxtaylor.options.declare import alternatives, declaration, flag_name
+from onnxtaylor.options.declare import declaration, flag_name
 from onnxtaylor.options.gof import GofDataOptions, GofOptions
 from onnxtaylor.options.selection import JoinOptions
 
@@ -134,7 +133,7 @@ def _parameter(kind: type[Any], f: Field[Any], defaults: bool, text: str | None)
         help=_help(f, form, text),
         min=None if form.type not in (int, float) else known.minimum,
         max=None if (known.maximum or LARGEST) >= LARGEST else known.maximum,
-        show_default=default is not None and form.type is not bool,
+        show_default=default is not None and default is not False,
         rich_help_panel=PANELS.get(kind),
     )
     return Parameter(
@@ -147,12 +146,7 @@ def _parameter(kind: type[Any], f: Field[Any], defaults: bool, text: str | None)
 
 def _help(f: Field[Any], form: Form, text: str | None) -> str:
     """Returns meaning, choices and form of an option, for typer's rich text."""
-    known = declaration(f)
-    if text is None:
-        text = known.meaning
-        words = set(re.findall(r"\w+", text))
-        if known.choices and not words.issuperset(map(str, known.choices)):
-            text += f": {alternatives(known.choices)}"
+    text = text or declaration(f).sentence
     sentences = [text, form.words] if form.words else [text]
     return flags_in_help("".join(f"{sentence}. " for sentence in sentences).strip()).replace(
         "[", r"\["

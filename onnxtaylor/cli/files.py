@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,15 @@ def data_files(data: Sequence[Path]) -> Iterator[list[Path]]:
         try:
             yield [spool if path == Path("-") else path for path in data]
         except OnnxTaylorError as error:
-            raise type(error)(str(error).replace(printable(spool), STDIN)) from error
+            raise _with_stdin_named(error, printable(spool)) from error
+
+
+def _with_stdin_named(error: OnnxTaylorError, spool: str) -> OnnxTaylorError:
+    """Returns an error that names stdin in place of the temporary file; its option is kept."""
+    renamed = copy(error)
+    renamed.message = error.message.replace(spool, STDIN)
+    renamed.where = tuple(where.replace(spool, STDIN) for where in error.where)
+    return renamed
 
 
 def spooled(files: Sequence[Path], data: Sequence[Path]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from onnxtaylor.errors import OptionError, printable
 
-__all__ = ["FORMS", "Form", "form_of", "parse_names"]
+__all__ = ["FORMS", "Form", "form_of", "parse_held", "parse_names"]
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ def parse_names(option: str, text: str) -> list[str]:
     else:
         names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise OptionError(f"{printable(text)}: no name in it", option=option)
+        raise OptionError(f"has no name in '{printable(text)}'", option=option)
     return names
 
 
-def _parse_held(option: str, pairs: Sequence[str]) -> dict[str, list[str]]:
+def parse_held(option: str, pairs: Sequence[str]) -> dict[str, list[str]]:
     """Reads ``NAME=VALUE`` texts; the model says whether values are numbers or text."""
     held: dict[str, list[str]] = {}
     for pair in pairs:
@@ -52,9 +52,7 @@ def _parse_held(option: str, pairs: Sequence[str]) -> dict[str, list[str]]:
                 f"must be NAME=VALUE or NAME=V1,V2,…, got '{printable(pair)}'", option=option
             )
         if name in held:
-            raise OptionError(
-                f"{printable(pair)}: input '{printable(name)}' is held twice", option=option
-            )
+            raise OptionError(f"is given twice for input '{printable(name)}'", option=option)
         held[name] = value.split(",")
     return held
 
@@ -65,9 +63,11 @@ def _parse_steps(option: str, texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, equals, step = text.rpartition("=")
         name = name if equals else "*"
-        if name in steps or not name:
-            what = "is given twice" if name else "names no feature before ="
-            raise OptionError(f"{printable(text)}: {what}", option=option)
+        if not name:
+            raise OptionError(f"names no feature before =: '{printable(text)}'", option=option)
+        if name in steps:
+            which = "all other features" if name == "*" else f"'{printable(name)}'"
+            raise OptionError(f"is given twice for {which}", option=option)
         steps[name] = step
     return steps
 
@@ -91,7 +91,7 @@ FORMS = {
     "labels": Form(str),
     "weights": Form(str),
     "observed_weights": Form(str),
-    "fix": Form(list[str], _parse_held, "NAME=V1,V2,… holds several values. May be repeated"),
+    "fix": Form(list[str], parse_held, "NAME=V1,V2,… holds several values. May be repeated"),
     "finite_step": Form(list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"),
     "resume": Form(Path),
     "baseline": Form(list[Path], _parse_file, "May be repeated"),

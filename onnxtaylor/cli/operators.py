@@ -34,10 +34,10 @@ def operators(json: Json = False) -> None:
 
     names = sorted(RULES, key=str.lower)
     if json:
-        found = {
+        rules = {
             name: {"kind": RULES[name].kind, "since_versions": versions(name)} for name in names
         }
-        console.document(encoder.dumps(found) + "\n")
+        console.document(encoder.dumps(rules) + "\n")
         return
     from rich.table import Table
 

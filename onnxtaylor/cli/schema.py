@@ -1,4 +1,4 @@
-"""``onnxtaylor schema``: the JSON Schemas of what is written."""
+"""``onnxtaylor schema``: the JSON Schemas of the files that are read and written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ def schema(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="SCHEMA", help="Such as result; without it, the list.", show_default=False
+            metavar="SCHEMA",
+            help="Name, such as result; without it, all schemas are listed.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
@@ -29,17 +31,17 @@ def schema(
     import json
     from importlib.resources import files
 
-    # result-1.json: the name and the version of what it describes
-    found = {
+    # result-1.json: its name, and the version of the documents that it describes
+    schemas = {
         path.name.rpartition("-")[0]: path
         for path in sorted((files("onnxtaylor") / "schemas").iterdir(), key=lambda p: p.name)
         if path.name.endswith(".json")
     }
     if name is None:
-        for known, path in found.items():
+        for known, path in schemas.items():
             title = json.loads(path.read_text(encoding="utf-8"))["title"]
             console.show(f"{known:<12}{title}")
         return
-    if name not in found:
-        raise OptionError(f"no schema '{console.printable(name)}'{nearest(name, list(found))}")
-    console.document(found[name].read_text(encoding="utf-8"))
+    if name not in schemas:
+        raise OptionError(f"no schema '{console.printable(name)}'{nearest(name, list(schemas))}")
+    console.document(schemas[name].read_text(encoding="utf-8"))

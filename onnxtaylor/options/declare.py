@@ -10,6 +10,7 @@ Python functions and the messages about wrong values all follow from this one li
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,14 @@ class Option:
     flag: str | None = None
     form: tuple[str, str] | None = None
     required: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """Its meaning, with all choices unless the meaning names them, without a full stop."""
+        named = set(re.findall(r"\w+", self.meaning))
+        if named.issuperset(map(str, self.choices)):
+            return self.meaning
+        return f"{self.meaning}: {alternatives(self.choices)}"
 
 
 def option(default: Any, meaning: str, **further: Any) -> Any:

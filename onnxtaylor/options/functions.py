@@ -185,7 +185,10 @@ def _section(taken: Taken) -> str:
     lines = ["\n\nOther Parameters\n----------------"]
     for f in taken.fields:
         meaning = fill(
-            f"{declaration(f).meaning}.", WIDTH - 8, initial_indent="    ", subsequent_indent="    "
+            f"{declaration(f).sentence}.",
+            WIDTH - 8,
+            initial_indent="    ",
+            subsequent_indent="    ",
         )
         lines.append(f"{f.name} : {f.type}, default {f.default!r}\n{meaning}")
     return "\n".join(lines) + "\n"

@@ -55,13 +55,6 @@ class GofOptions:
     Raises OptionError for a value that is not offered.
     """
 
-    normalize: str = option(
-        "shape",
-        "shape: the expectation is scaled to the number of observed events, since weights of"
-        " training samples seldom count events; absolute: the yields are compared as well",
-        choices=NORMALIZATIONS,
-        metavar="NAME",
-    )
     bins: int = option(10, "Quantile bins of one feature", minimum=2, metavar="N")
     pair_bins: int = option(
         5, "Quantile bins of each feature in the test of a pair", minimum=2, metavar="N"
@@ -75,9 +68,16 @@ class GofOptions:
     min_effective: float = option(
         25.0, "Smallest effective number of simulated events in a bin", metavar="X"
     )
-    pairs: bool = option(True, "Tests all pairs of features")
+    normalize: str = option(
+        "shape",
+        "shape: the expectation is scaled to the number of observed events, since weights of"
+        " training samples seldom count events; absolute: the yields are compared as well",
+        choices=NORMALIZATIONS,
+        metavar="NAME",
+    )
     toys: int = option(1000, "Toys behind a p-value", minimum=20, metavar="N")
     seed: int = option(0, "Random seed of the toys", minimum=0, metavar="N")
+    pairs: bool = option(True, "Tests all pairs of features")
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -173,12 +173,12 @@ class AuditKeywords(ModelKeywords, DataKeywords, EngineKeywords, StatisticsKeywo
 class GofKeywords(TypedDict, total=False):
     """Options of ``goodness_of_fit``."""
 
-    normalize: str
     bins: int
     pair_bins: int
     fine_bins: int
     min_expected: float
     min_effective: float
-    pairs: bool
+    normalize: str
     toys: int
     seed: int
+    pairs: bool

@@ -212,7 +212,7 @@ def test_option_values_that_make_no_sense(refused, option, value, words):
 
 
 def test_a_second_value_for_a_held_input_is_refused(refused):
-    assert "held twice" in refused(*ANALYZE, "--fix", "x=1", "--fix", "x=2")
+    assert "is given twice for input 'x'" in refused(*ANALYZE, "--fix", "x=1", "--fix", "x=2")
 
 
 def test_cuda_where_there_is_none(refused):

@@ -62,8 +62,8 @@ def test_steps_by_name(tree, cli):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--finite-step", "half"), "--finite-step half: it takes a positive number"),
-        (("--finite-step", "b=-1"), "--finite-step b=-1: it takes a positive number"),
+        (("--finite-step", "half"), "--finite-step must be a positive number"),
+        (("--finite-step", "b=-1"), "in σ of the data; got b=-1"),
         (("--finite-step", "d=1"), "no such feature"),
         (("--finite-step", "=1"), "names no feature"),
         (("--finite-step", "1", "--finite-step", "2"), "given twice"),

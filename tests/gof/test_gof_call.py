@@ -97,7 +97,7 @@ def test_progress_counts_features_then_pairs():
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"toy": 50}, OptionError, "goodness_of_fit has no option toy: did you mean 'toys'?"),
+        ({"toy": 50}, OptionError, "goodness_of_fit has no option 'toy': did you mean 'toys'?"),
         ({"weights": "W"}, DataError, "has no column 'W': did you mean 'w'?"),
         ({"features": ["a", "jet"]}, DataError, "has no column 'jet': did you mean 'jets'?"),
         ({"features": ["v", "x", "y", "z", "t"]}, DataError, "has no column 'v'"),
