@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.audit.finding import LEVELS, Finding, Location, Subject, rounded
 from onnxtaylor.errors import printable
-from onnxtaylor.results.documents import Format
+from onnxtaylor.results.documents import DocumentKind
+from onnxtaylor.results.lazy import LazyModule
+from onnxtaylor.results.rows import check_unique
 from onnxtaylor.results.summaries import Notice
 
 if TYPE_CHECKING:
+    from onnxtaylor.audit import notebook
     from onnxtaylor.results.taylor import TaylorResult
+else:
+    notebook = LazyModule("onnxtaylor.audit.notebook")
 
 __all__ = [
     "SCHEMA",
@@ -29,7 +34,7 @@ __all__ = [
 ]
 
 SCHEMA = "onnxtaylor.audit/1"
-FORMAT = Format(SCHEMA, "onnxtaylor audit", "audit")
+KIND = DocumentKind(SCHEMA, title="onnxtaylor audit", name="audit")
 STATUSES = ("pass", "fail", "error", "skipped")
 
 
@@ -219,20 +224,18 @@ class AuditOutcome:
         return text.encode(errors="backslashreplace").decode() + "\n"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: see ``audit.notebook``."""
-        from onnxtaylor.audit.notebook import fragment  # templates: only when asked for
-
-        return fragment(self)
+        """Returns the HTML that a notebook shows."""
+        return notebook.fragment(self)
 
     @classmethod
     def from_json(cls, text: str, where: str = "audit") -> AuditOutcome:
         """The inverse of ``to_json``; ``where`` names the source. Raises ResultError."""
-        return FORMAT.parse(text, where, cls._from_document)
+        return KIND.parse(text, where, cls._from_document)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> AuditOutcome:
         """Reads a saved audit. Raises ResultError, naming the file and what is wrong with it."""
-        return cls.from_json(FORMAT.read(path), printable(path))
+        return cls.from_json(KIND.read(path), printable(path))
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> AuditOutcome:
@@ -246,12 +249,14 @@ class AuditOutcome:
         kept["warnings"] = tuple(Notice(**one) for one in kept["warnings"])
         outcome = cls(**kept)
         if outcome.exit_status != document["exit_status"]:
-            raise ValueError(f"exit status {document['exit_status']!r}")
+            raise ValueError(
+                f"exit_status must be {outcome.exit_status} by its checks, got"
+                f" {document['exit_status']}"
+            )
         return outcome
 
 
 def _checks(rows: Sequence[Mapping[str, Any]]) -> tuple[CheckOutcome, ...]:
     checks = tuple(CheckOutcome.from_dict(row) for row in rows)
-    if len({check.name for check in checks}) != len(checks):
-        raise ValueError("a check occurs twice")
+    check_unique([check.name for check in checks], "names of checks")
     return checks

@@ -91,7 +91,8 @@ def rank(
     beside = per_class or side_by_side
     _agree(beside=beside, output=output, scores=scores, json=json, format=format)
     from onnxtaylor.files.whole import write_whole
-    from onnxtaylor.results.ranking import Column, ranked_columns, ranked_rows, write_csv
+    from onnxtaylor.results.ranking import Column, ranked_columns, ranked_rows
+    from onnxtaylor.results.tidy import write_table
 
     loaded = responses.load_named(result, output_names, classes)
     chosen: dict[str, Any] = {"count": top, "order": order, "feature": feature}
@@ -102,7 +103,7 @@ def rank(
         rows = ranked_rows(loaded, output=output, group=group, **chosen)
         columns = [Column(loaded.outputs[c], loaded.groups[g], rows)]
     if csv is not None:
-        write_csv(loaded, csv)
+        write_table(loaded.to_arrow(), csv)
     if json:
         found = [row for column in columns for row in column.rows]
         text = encoder.dumps(found, indent=1, ensure_ascii=False) + "\n"

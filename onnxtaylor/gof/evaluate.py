@@ -27,7 +27,7 @@ from onnxtaylor.gof.samples import Sample
 from onnxtaylor.gof.saturated import Bins, p_value
 from onnxtaylor.gof.settings import GofSettings
 from onnxtaylor.progress import Progress, tell
-from onnxtaylor.results.documents import told
+from onnxtaylor.results.documents import json_number
 
 __all__ = ["SATURATED", "compare_samples"]
 
@@ -58,10 +58,12 @@ def compare_samples(
     """
     if observed.names != expected.names:
         raise DataError("observed and expected have other features, or in another order")
-    if told(observed.missing) != told(expected.missing):  # as text NaN is equal to itself
+    if json_number(observed.missing) != json_number(
+        expected.missing
+    ):  # as text NaN is equal to itself
         raise DataError(
-            f"the missing value is {told(observed.missing)} in the observed events and"
-            f" {told(expected.missing)} in the expected: give both the same one"
+            f"the missing value is {json_number(observed.missing)} in the observed events and"
+            f" {json_number(expected.missing)} in the expected: give both the same one"
         )
     n = len(expected.names)
     features = tuple(
@@ -79,7 +81,7 @@ def compare_samples(
         method="toys",
         features=features,
         pairs=pairs,
-        options={**asdict(settings), "missing": told(expected.missing)},
+        options={**asdict(settings), "missing": json_number(expected.missing)},
         observed=_summary(observed),
         expected=_summary(expected),
         warnings=tuple(_warnings(observed, expected)),

@@ -5,11 +5,8 @@ The ranks themselves come with the result; ``statistics.ranks`` makes them.
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from io import BytesIO
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, nearest, printable
-from onnxtaylor.files.whole import write_whole
 from onnxtaylor.results.classes import classes_of
 
 if TYPE_CHECKING:
@@ -30,7 +26,6 @@ __all__ = [
     "influential_count",
     "ranked_columns",
     "ranked_rows",
-    "write_csv",
 ]
 
 
@@ -152,20 +147,3 @@ def class_groups(result: TaylorResult) -> list[str]:
     what to do, where nobody has.
     """
     return classes_of(result.nodes, result.outputs, result.groups[1:])
-
-
-def write_csv(result: TaylorResult, path: str | os.PathLike[str]) -> None:
-    """The whole tidy table as CSV, written whole or not at all; ``features`` is a JSON list.
-
-    Raises ResultError where the file cannot be written.
-    """
-    import pyarrow
-    import pyarrow.csv
-
-    table = result.to_arrow()
-    names = [json.dumps(row, ensure_ascii=False) for row in table["features"].to_pylist()]
-    place = table.schema.get_field_index("features")
-    table = table.set_column(place, "features", pyarrow.array(names, pyarrow.string()))
-    buffer = BytesIO()
-    pyarrow.csv.write_csv(table, buffer)
-    write_whole(path, buffer.getvalue())
