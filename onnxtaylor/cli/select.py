@@ -150,7 +150,7 @@ def select(
     elif names:
         console.document(_lines(found.names))
     else:
-        symbol = "t" if loaded.method == "derivative" else "r"
+        symbol = loaded.quantity.symbol
         tables = (
             [_table(loaded, found, inside, symbol) for inside in (not inverted, inverted)]
             if joined is None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["DERIVATIVE", "FINITE_STEP", "Quantity", "quantity_of"]
+__all__ = ["DERIVATIVE", "FINITE_STEP", "Quantity", "quantity_of", "quantity_of_rows"]
 
 
 @dataclass(frozen=True)
@@ -50,3 +52,8 @@ def quantity_of(name: str) -> Quantity:
     ('⟨r⟩', '⟨t⟩')
     """
     return FINITE_STEP if name == FINITE_STEP.method else DERIVATIVE
+
+
+def quantity_of_rows(rows: Iterable[Mapping[str, Any]]) -> Quantity:
+    """Returns the quantity of tidy rows; without a row, or a ``method`` in it, derivatives."""
+    return next((quantity_of(row["method"]) for row in rows if "method" in row), DERIVATIVE)

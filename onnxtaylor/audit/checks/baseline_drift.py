@@ -42,6 +42,7 @@ from onnxtaylor.audit.mirrored import distinct
 from onnxtaylor.audit.retraining import FEWEST
 from onnxtaylor.comparison import compare_results, holm, two_sided
 from onnxtaylor.errors import ResultError, listed, printable
+from onnxtaylor.results.quantity import FINITE_STEP, quantity_of
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.text.uncertainty import uncertain
 
@@ -55,7 +56,6 @@ RETRAIN = (
     "; name the results of three retrainings or more as baselines (--baseline, several times), and"
     " what another training changes counts as well"
 )
-FINITE = "finite-step"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,7 +264,7 @@ def _measures_the_same(evidence: Evidence, where: str, old: TaylorResult) -> Non
     """Raises ResultError for a baseline whose coefficients have other units or links."""
     method, scale, link = evidence.measure
     theirs, ours = (
-        "responses to finite steps" if one == FINITE else "coefficients"
+        "responses to finite steps" if quantity_of(one) == FINITE_STEP else "coefficients"
         for one in (old.method, method)
     )
     per = old.options.get("scale")

@@ -17,7 +17,7 @@ __all__ = ["PrimalAgreement", "cross_check_of"]
 def cross_check_of(evidence: Evidence) -> Mapping[str, Any]:
     """The cross-check of the analysis. Raises NotApplicableError where none was made."""
     check = evidence.result.check
-    if check is None and evidence.result.method != "derivative":
+    if check is None and not evidence.result.quantity.engines_comparable:
         raise NotApplicableError("responses to finite steps are no derivatives: nothing to check")
     if check is None:
         raise NotApplicableError("the engines were not compared: --check 0 asks for none")
