@@ -12,6 +12,7 @@ from onnxtaylor.errors import OnnxTaylorError
 
 __all__ = ["as_flags", "error_text", "flag_of"]
 
+JOINED = ("classes", "feature_names", "output_names")  # their flags take a,b,c
 # what Python and the command line call by different names
 RENAMED = {"feature_names": "features", "labels": "label", "weights": "weight"}
 OPTIONS = (
@@ -87,6 +88,8 @@ def _flag(found: re.Match[str]) -> str:
         return flag
     if value[0] in "[{":
         items = re.findall(r'"([^"]*)"(?:: ?([^,}]+))?', value)
+        if found["name"] in JOINED:
+            return f"{flag} {','.join(quote(name) for name, _ in items)}"
         return " ".join(f"{flag} {quote(a + (f'={b}' if b else ''))}" for a, b in items)
     text = value.strip('"')
     return f"{flag} {text if text == value else quote(text)}"
