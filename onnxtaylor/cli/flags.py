@@ -31,6 +31,7 @@ OPTIONS = (
     "fix",
     "gof",
     "input",
+    "key",
     "labels",
     "link",
     "missing",

@@ -1,16 +1,16 @@
 """Goodness of fit of the inputs: are the observed events those that the simulation expects?
 
 ==============  ===================================================================================
-``samples``     observed and expected events: columns that both have
-``settings``    what the tests can be asked for
+``samples``     observed and expected events: the columns that both have
+``settings``    the options of the tests
 ``bins``        quantile bins of the expectation, joined until each holds enough
 ``saturated``   the likelihood ratio of observed and expected bins, its toys, p-values
 ``distances``   Kolmogorov–Smirnov and Anderson–Darling in fine bins
 ``evaluate``    every feature and every pair of two samples
 ``service``     ``goodness_of_fit``: the library call
-``outcome``     ``GoodnessOfFit``: frozen, versioned, saved and loaded
-``combine``     the same from files of CMS' combine
-``join``        beside a result's ⟨t⟩: well modelled, check or drop, and the rule for it
+``result``      ``GoodnessOfFit``: frozen, versioned, saved and loaded
+``combine``     p-values read from files of CMS' combine
+``join``        p-values beside a result's ⟨t⟩: well modelled, check or drop, and the rule for it
 ==============  ===================================================================================
 
 >>> from onnxtaylor.gof import goodness_of_fit

@@ -194,7 +194,7 @@ class TaylorResult:
         c, g = self.position(output, group)
         second = np.flatnonzero(self.indices.orders == 2)
         if not len(second):
-            raise OptionError("the result has no second-order coefficients: analyze with order 2")
+            raise OptionError("the result has no second-order coefficients: analyze with order=2")
         i, j = self.indices.table[second, 0], self.indices.table[second, 1]
         values = np.full((self.indices.n_features,) * 2, np.nan)
         values[i, j] = values[j, i] = self.score[c, g, second]
@@ -205,7 +205,7 @@ class TaylorResult:
     ) -> list[dict[str, Any]]:
         """Returns the ``count`` highest ranked coefficients of one output and group, tidy."""
         if count < 1:
-            raise OptionError(f"top {count}: ask for one row at least")
+            raise OptionError(f"must be at least 1, got {count}", option="count")
         c, g = self.position(output, group)
         best = np.argsort(self.rank[c, g], kind="stable")[:count]  # equal ones share a rank
         return [self._row(c, g, int(k)) for k in best]
@@ -262,7 +262,7 @@ class TaylorResult:
         return report.html(self, title=title)
 
     def __repr__(self) -> str:
-        """What was analyzed, the verdict of the check, and the head of the first ranking."""
+        """Returns what was analyzed, the verdict of the check, and the head of the first ranking."""
         check = "none" if self.check is None else printable(self.check.get("verdict"))
         lines = [
             f"TaylorResult of {printable(self.model.path)}: {len(self.indices)}"

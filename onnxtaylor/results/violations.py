@@ -82,7 +82,7 @@ def _message(error: ValidationError) -> str:
 
 
 def _demand(kind: Kind, value: Any) -> str | None:
-    """What must hold, and what stands there; None where nobody has phrased it."""
+    """The demand that is not met, and the value; None for a keyword that no schema of ours uses."""
     got = f"got {_shown(value)}"
     match kind:
         case Kind.Type(types):

@@ -19,8 +19,9 @@ def named(place):
 def test_per_class_is_refused_and_the_advice_works(cli, refused):
     said = refused(*CALL, *FAST, "--per-class", "-o", "r.json")
     assert said == (
-        "--per-class is not possible: nothing says which of the responses y[0], y[1], y[2] belongs to which of the"
-        " labels bkg, ggh, tth: name the labels in the order of the responses with --classes A,B,C"
+        "--per-class is not possible: nothing says which of the responses y[0], y[1], y[2] belongs"
+        " to which of the labels bkg, ggh, tth: name the labels in the order of the responses with"
+        " --classes A,B,C"
     )
     classes = ("--classes", "tth,ggh,bkg")
     found = cli(*CALL, *FAST, "--per-class", *classes, "-o", "r.json")
