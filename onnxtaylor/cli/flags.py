@@ -14,7 +14,12 @@ __all__ = ["as_flags", "error_text", "flag_of"]
 
 JOINED = ("classes", "feature_names", "output_names")  # their flags take a,b,c
 # what Python and the command line call by different names
-RENAMED = {"feature_names": "features", "labels": "label", "weights": "weight"}
+RENAMED = {
+    "feature_names": "features",
+    "fraction": "top_fraction",
+    "labels": "label",
+    "weights": "weight",
+}
 OPTIONS = (
     "accuracy",
     "baseline",

@@ -95,7 +95,7 @@ def ranked_rows(
         For a count below 1, and an output, group, order or feature that the result does not have.
     """
     if count is not None and count < 1:
-        raise OptionError(f"must be at least 1, got {count}", option="count")
+        raise OptionError(f"the number of rows must be at least 1, got {count}")
     rows = result.top(len(result.indices), output, group)
     if order is not None:
         rows = [row for row in rows if row["order"] == order]

@@ -49,8 +49,6 @@ class FeatureInfluence:
 
     Parameters
     ----------
-    name
-        The feature.
     influential
         Whether it is in a kept coefficient; for several rankings, of any of them.
     sure
@@ -134,8 +132,6 @@ def select(
 
     Parameters
     ----------
-    result
-        The result.
     fraction
         Upper part of each ranking that is kept.
     count
@@ -154,9 +150,9 @@ def select(
     Raises
     ------
     OptionError
-        For a fraction outside (0, 1], a count outside 1…K, an output, group or order that the
-        result does not have, ``per_class`` with a group or without known classes, and a response
-        whose coefficients all vanish.
+        For a fraction outside (0, 1], a count outside 1…K, an output, group or order that is not
+        there, ``per_class`` with a group or without known classes, and a response without any
+        coefficient above 0.
     """
     places = np.arange(len(result.indices))
     if order is not None:

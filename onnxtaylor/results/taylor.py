@@ -205,7 +205,7 @@ class TaylorResult:
     ) -> list[dict[str, Any]]:
         """Returns the ``count`` highest ranked coefficients of one output and group, tidy."""
         if count < 1:
-            raise OptionError(f"must be at least 1, got {count}", option="count")
+            raise OptionError(f"the number of rows must be at least 1, got {count}")
         c, g = self.position(output, group)
         best = np.argsort(self.rank[c, g], kind="stable")[:count]  # equal ones share a rank
         return [self._row(c, g, int(k)) for k in best]
@@ -262,7 +262,7 @@ class TaylorResult:
         return report.html(self, title=title)
 
     def __repr__(self) -> str:
-        """Returns what was analyzed, the verdict of the check, and the head of the first ranking."""
+        """Returns what was analyzed, the verdict of the check, and the first ranking's head."""
         check = "none" if self.check is None else printable(self.check.get("verdict"))
         lines = [
             f"TaylorResult of {printable(self.model.path)}: {len(self.indices)}"

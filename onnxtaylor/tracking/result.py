@@ -157,7 +157,7 @@ class ProgressResult:
     ) -> list[dict[str, Any]]:
         """Returns the ``count`` largest coefficients after the last step: tidy, largest first."""
         if count < 1:
-            raise OptionError(f"top {count}: ask for one row at least")
+            raise OptionError(f"the number of rows must be at least 1, got {count}")
         c, g = self.position(output, group)
         best = np.argsort(-self.score[-1, c, g], kind="stable")[:count]
         return [self._row(len(self.steps) - 1, c, g, int(k)) for k in best]

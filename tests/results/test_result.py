@@ -182,7 +182,7 @@ def test_coefficients_that_were_not_computed_are_nan(make_result):
 
 
 def test_a_result_of_first_order_has_no_matrix(make_result):
-    with pytest.raises(OptionError, match="order 2"):
+    with pytest.raises(OptionError, match="analyze with order=2"):
         make_result(3, order=1).matrix()
 
 
@@ -191,7 +191,7 @@ def test_top_is_the_falling_start_of_the_ranking(result):
     assert [row["rank"] for row in rows] == [1, 2, 3, 4]
     assert [row["score"] for row in rows] == sorted(result.score[1, 2], reverse=True)[:4]
     assert len(result.top(1000)) == 9
-    with pytest.raises(OptionError, match="top 0"):
+    with pytest.raises(OptionError, match="rows must be at least 1, got 0"):
         result.top(0)
 
 
