@@ -5,6 +5,7 @@ from __future__ import annotations
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.retraining import FEWEST
 from onnxtaylor.errors import ResultError, printable
+from onnxtaylor.results.quantity import FINITE_STEP, quantity_of
 from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = [
@@ -15,7 +16,6 @@ __all__ = [
     "require_comparable_baselines",
 ]
 
-FINITE = "finite-step"
 REMEDY = (
     "look at both with `onnxtaylor compare`: the data changed, or the training, or there is a"
     " fault; if the change is intended, make this result the new baseline"
@@ -72,7 +72,7 @@ def drift_remedy(evidence: Evidence) -> str:
 def _require_same_measure(evidence: Evidence, where: str, baseline: TaylorResult) -> None:
     method, scale, link = evidence.measure
     theirs, ours = (
-        "responses to finite steps" if one == FINITE else "coefficients"
+        "responses to finite steps" if quantity_of(one) == FINITE_STEP else "coefficients"
         for one in (baseline.method, method)
     )
     if baseline.method != method:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from onnxtaylor.audit.check_outcome import STATUSES, CheckOutcome
 from onnxtaylor.audit.finding import LEVELS, Finding, round_number
 from onnxtaylor.errors import printable
-from onnxtaylor.results.documents import Format
+from onnxtaylor.results.documents import DocumentKind
+from onnxtaylor.results.rows import check_unique
 from onnxtaylor.results.summaries import Notice
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["MARKS", "SCHEMA", "AuditOutcome", "File"]
 
 SCHEMA = "onnxtaylor.audit/1"
-FORMAT = Format(SCHEMA, "onnxtaylor audit", "audit")
+KIND = DocumentKind(SCHEMA, title="onnxtaylor audit", name="audit")
 MARKS = ("fail", "warning", "note", "pass", "skipped")  # the gravest first
 
 
@@ -188,12 +189,12 @@ class AuditOutcome:
     @classmethod
     def from_json(cls, text: str, where: str = "audit") -> AuditOutcome:
         """Reads a JSON document; ``where`` names it in errors. Raises ResultError."""
-        return FORMAT.parse(text, where, cls._from_document)
+        return KIND.parse(text, where, cls._from_document)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> AuditOutcome:
         """Reads a saved audit. Raises ResultError, naming the file and what is wrong with it."""
-        return cls.from_json(FORMAT.read(path), printable(path))
+        return cls.from_json(KIND.read(path), printable(path))
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> AuditOutcome:
@@ -207,12 +208,14 @@ class AuditOutcome:
         kept["warnings"] = tuple(Notice(**one) for one in kept["warnings"])
         outcome = cls(**kept)
         if outcome.exit_status != document["exit_status"]:
-            raise ValueError(f"exit status {document['exit_status']!r}")
+            raise ValueError(
+                f"exit_status must be {outcome.exit_status} by its checks, got"
+                f" {document['exit_status']}"
+            )
         return outcome
 
 
 def _checks(rows: Sequence[Mapping[str, Any]]) -> tuple[CheckOutcome, ...]:
     checks = tuple(CheckOutcome.from_dict(row) for row in rows)
-    if len({check.name for check in checks}) != len(checks):
-        raise ValueError("a check occurs twice")
+    check_unique([check.name for check in checks], "names of checks")
     return checks

@@ -60,9 +60,9 @@ def analyze(
     if out is not None:
         result.save(out)
     if csv is not None:
-        from onnxtaylor.results.ranking import write_csv
+        from onnxtaylor.results.tidy import write_table
 
-        write_csv(result, csv)
+        write_table(result.to_arrow(), csv)
     if json:
         console.document(result.to_json())
         why = result.options.get("no_exact_engine")

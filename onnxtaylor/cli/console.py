@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.cli.flags import as_flags
 from onnxtaylor.errors import listed, printable
+from onnxtaylor.results.quantity import FINITE_STEP, quantity_of_rows
 from onnxtaylor.text.uncertainty import uncertain
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ __all__ = [
 NARROWEST = 16  # of a column of names, in letters; numbers are never cut
 FREE = 10_000  # letters: a terminal without an edge
 SHOWN_WARNINGS = 5  # of a kind; the others are counted
-FINITE = "finite-step response"
 
 
 def note(message: str) -> None:
@@ -162,14 +162,13 @@ def summary(result: TaylorResult) -> str:
     because = f"\nno exact derivatives: {library_text(why)}" if why else ""
     narrow = options.get("no_float64")
     because += f"\nnot in float64: {library_text(narrow)}" if narrow else ""
-    finite = result.method != "derivative"
-    what, symbol = (f"{FINITE}s", "r") if finite else ("coefficients", "t")
+    quantity = result.quantity
     return (
         f"{printable(model.path)}: {data.events} events,"
         f" Σw = {data.sum_weight:.6g}, N_eff = {data.n_eff:.6g}\n"
-        f"{len(result.indices)} {what} of {counted(len(result.outputs), 'response')};"
-        f" ⟨{symbol}⟩{link} per {units}\n"
-        + (f"{steps(result)}\n" if finite else "")
+        f"{len(result.indices)} {quantity.nouns} of {counted(len(result.outputs), 'response')};"
+        f" {quantity.mean}{link} per {units}\n"
+        + (f"{steps(result)}\n" if quantity == FINITE_STEP else "")
         + f"{engine} in {precision} on {provider}{points}{because}{kinks}{within_reach(result)}"
         + (f"\n{check_line(result.check)}" if result.check is not None else "")
     )
@@ -200,7 +199,7 @@ def steps(result: TaylorResult) -> str:
     reasons: dict[str, list[str]] = {}
     for name, why in fixed.items():
         reasons.setdefault(str(why), []).append(str(name))
-    lines = [f"{FINITE}s are no derivatives; steps: {text}"]
+    lines = [f"{FINITE_STEP.nouns} are no derivatives; steps: {text}"]
     if whole:
         lines.append(f"by whole steps, inside the data's range: {listed(whole)}")
     lines += [f"not moved: {listed(names)}: {library_text(why)}" for why, names in reasons.items()]
@@ -215,10 +214,11 @@ def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> 
     """
     from onnxtaylor.views.tables import listing
 
-    finite = any(row.get("method", "derivative") != "derivative" for row in rows)
-    shown = table_of(listing(rows), title=title + (f": {FINITE}" if finite else ""))
+    quantity = quantity_of_rows(rows)
+    noun = f": {quantity.noun}" if quantity == FINITE_STEP else ""
+    shown = table_of(listing(rows), title=title + noun)
     if len(rows) < total:
-        shown.caption = f"{len(rows)} of {total} {FINITE + 's' if finite else 'coefficients'}"
+        shown.caption = f"{len(rows)} of {total} {quantity.nouns}"
         shown.caption_justify = "left"
     return shown
 

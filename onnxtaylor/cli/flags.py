@@ -32,6 +32,7 @@ KINDS = (
     SelectionOptions,
     JoinOptions,
 )
+JOINED = ("classes", "feature_names", "output_names")  # their flags take a,b,c
 FLAGS = {f.name: f"--{flag_name(f)}" for kind in KINDS for f in fields(kind)}
 
 # names in quotes may have brackets themselves
@@ -80,6 +81,8 @@ def _flag(named: re.Match[str]) -> str:
         return flag
     if value[0] in "[{":
         items = re.findall(r'"([^"]*)"(?:: ?([^,}]+))?', value)
+        if named["name"] in JOINED:
+            return f"{flag} {','.join(quote(name) for name, _ in items)}"
         return " ".join(f"{flag} {quote(a + (f'={b}' if b else ''))}" for a, b in items)
     text = value.strip('"')
     return f"{flag} {text if text == value else quote(text)}"

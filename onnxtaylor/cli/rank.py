@@ -87,7 +87,8 @@ def rank(
     table = TableOptions(**options)
     _require_agreement(table, output=output, json=json)
     from onnxtaylor.files.whole import write_whole
-    from onnxtaylor.results.ranking import Column, ranked_columns, ranked_rows, write_csv
+    from onnxtaylor.results.ranking import Column, ranked_columns, ranked_rows
+    from onnxtaylor.results.tidy import write_table
 
     loaded = files.load_result(result, **names)
     chosen: dict[str, Any] = {"count": top, "order": order, "feature": feature}
@@ -98,7 +99,7 @@ def rank(
         rows = ranked_rows(loaded, output=output, group=group, **chosen)
         columns = [Column(loaded.outputs[c], loaded.groups[g], rows)]
     if csv is not None:
-        write_csv(loaded, csv)
+        write_table(loaded.to_arrow(), csv)
     if json:
         ranked = [row for column in columns for row in column.rows]
         text = encoder.dumps(ranked, indent=1, ensure_ascii=False) + "\n"

@@ -87,7 +87,7 @@ def select(
         console.document(_lines(selection.names))
     else:
         inverted = options["inverted"]
-        symbol = "t" if loaded.method == "derivative" else "r"
+        symbol = loaded.quantity.symbol
         tables = (
             [_table(loaded, selection, inside, symbol) for inside in (not inverted, inverted)]
             if joined is None

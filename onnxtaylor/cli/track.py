@@ -197,7 +197,7 @@ def _record(
             f"{reason}: the {console.counted(kept, 'step')} before it of {len(models)} are saved in"
             f" {printable(out)}"
         ) from None
-    return found.whence
+    return found.source
 
 
 def _with_stdin_named(result: ProgressResult, spooled: Collection[str]) -> ProgressResult:

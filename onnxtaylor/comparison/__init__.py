@@ -1,7 +1,7 @@
-"""Two results, or two models on the same data: what changed, and is it significant?
+"""Comparison of two results, or of two models on the same data: significant changes.
 
 ===========  ===================================================================================
-``match``    which outputs, groups and coefficients two results have in common
+``match``    the outputs, groups and coefficients that two results have in common
 ``moved``    ``Comparison``: changes of ⟨t⟩, their uncertainties, family-wise significance
 ``paired``   sums over events of abs(t_B) − abs(t_A), and of the responses' differences
 ``models``   two models on the same data, event by event

@@ -1,4 +1,4 @@
-"""Which outputs, groups and coefficients two results have in common."""
+"""Outputs, groups and coefficients that two results have in common."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """What A and B share: pairs of outputs, groups, and the coefficients in the order of A.
+    """The part that A and B share: pairs of outputs, groups, and coefficients in the order of A.
 
     ``a`` and ``b`` hold the places of these outputs, groups and coefficients in either result,
-    fit for ``numpy.ix_``. ``notes`` say what was left out, and what was matched by its place.
+    fit for ``numpy.ix_``. ``notes`` list what was left out, and what was matched by its place.
     """
 
     outputs: tuple[tuple[str, str], ...]
@@ -36,21 +36,28 @@ class Match:
 
 
 def match(a: TaylorResult, b: TaylorResult) -> Match:
-    """Outputs by name, or by their place where there are as many and no name says otherwise;
-    the rest by name alone.
+    """Matches two results.
 
-    Raises ResultError where the two do not measure the same thing: coefficients against finite
-    steps, steps of other sizes, other units, another link, no output or no coefficient in common.
+    Outputs are matched by name, or by place if both have as many and no name contradicts that;
+    groups and features are matched by name.
+
+    Raises
+    ------
+    ResultError
+        Where the two hold different quantities: coefficients and finite-step responses, steps of
+        other sizes, other units or another link; and where they have no coefficient in common.
+    OptionError
+        Where they have no output in common.
     """
-    for what, first, second in (
-        ("finite-step", _steps(a), _steps(b)),
+    for option, first, second in (
+        ("finite_step", _steps(a), _steps(b)),
         ("scale", a.options.get("scale"), b.options.get("scale")),
         ("link", a.options.get("link"), b.options.get("link")),
     ):
         if first != second:
             raise ResultError(
-                f"the results cannot be compared: their {what} is {printable(first)} in A and"
-                f" {printable(second)} in B: analyze both with the same --{what}"
+                f"the results cannot be compared: {option} is {printable(first)} in A and"
+                f" {printable(second)} in B: analyze both with the same {option}=…"
             )
     notes: list[str] = []
     outputs = _outputs(a.outputs, b.outputs, notes)
@@ -59,10 +66,10 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
     if alone:
         notes.append(f"groups that only one of them has: {listed(alone)}")
     features = {name: i for i, name in enumerate(a.features)}
-    strange = [name for name in b.features if name not in features]
-    strange += [name for name in a.features if name not in b.features]
-    if strange:
-        notes.append(f"features that only one of them has: {listed(strange)}")
+    unmatched = [name for name in b.features if name not in features]
+    unmatched += [name for name in a.features if name not in b.features]
+    if unmatched:
+        notes.append(f"features that only one of them has: {listed(unmatched)}")
     places = {_key(names): k for k, names in enumerate(b.indices.names(b.features))}
     rows = [
         (k, places[key])
@@ -92,18 +99,18 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
 
 
 def _steps(result: TaylorResult) -> Any:
-    """The finite steps that were asked for; ``none`` for derivatives."""
+    """The finite steps of an analysis as they were asked for; ``none`` for derivatives."""
     steps = result.options.get("finite_step")
     return steps.get("asked") if isinstance(steps, Mapping) else "none"
 
 
 def _key(names: Sequence[str]) -> tuple[str, ...]:
-    """A coefficient by its features, whatever their order in the model: t_ij is t_ji."""
+    """Names a coefficient by its features, whatever their order in the model: t_ij is t_ji."""
     return tuple(sorted(names))
 
 
 def _outputs(a: Sequence[str], b: Sequence[str], notes: list[str]) -> list[tuple[int, int]]:
-    """Pairs of places. Exports of one model often differ in the names of their outputs."""
+    """Pairs of places of outputs. Exports of one model often name their outputs differently."""
     common = [(i, b.index(name)) for i, name in enumerate(a) if name in b]
     misplaced = any(i != j for i, j in common)
     if len(common) < len(a) == len(b) and not misplaced:
@@ -111,7 +118,7 @@ def _outputs(a: Sequence[str], b: Sequence[str], notes: list[str]) -> list[tuple
         return [(i, i) for i in range(len(a))]
     if not common:
         raise OptionError(
-            f"the outputs do not match: A has {listed(a)}, B has {listed(b)}: choose with --output"
+            f"the outputs do not match: A has {listed(a)}, B has {listed(b)}: choose with output=…"
         )
     alone = [name for name in (*a, *b) if name not in a or name not in b]
     if alone:

@@ -1,18 +1,18 @@
-"""Which coefficients moved from A to B: changes, their uncertainties, family-wise significance.
+"""Coefficients that moved from A to B: changes, their uncertainties, family-wise significance.
 
     Δ_α = ⟨t_α⟩_B − ⟨t_α⟩_A        z_α = Δ_α / σ_α        p_α = erfc(abs(z_α) / √2)
 
-Two results of different events are independent: σ² = SEM_A² + SEM_B². Of the same events that is
-too large, as both scores vary together; ``compare_models`` has σ from the events themselves. With
-hundreds of coefficients some are always 3 σ off: the p of each is corrected by Holm's method, so
-that the probability of any false alarm is at most the significance that is asked for.
+Two results of different events are independent: σ² = SEM_A² + SEM_B². For the same events this σ is
+too large, as both scores vary together; ``compare_models`` computes σ from the events themselves.
+With hundreds of coefficients some are always 3 σ off: each p is corrected by Holm's method, so that
+the probability of any false alarm is at most the significance that is asked for.
 
-Coefficients per σ of the features are compared per σ of A: the σ of either data set is an estimate,
-whose error the SEM of a score does not know, and the same unit on both sides leaves it out.
+Coefficients per σ of the features are compared per σ of A on both sides: the σ of either data set
+is an estimate, whose error is not part of the SEM of a score, and a common unit cancels it.
 
-A coefficient has moved where that p is below the significance, and abs(Δ) is at least ``least`` of
-the largest score of its output and group, and beyond the numerical error of both scores. The second
-is what keeps differences without any consequence out, however significant they are.
+A coefficient has moved if its corrected p is below the significance, abs(Δ) is at least ``least``
+times the largest score of its output and group, and abs(Δ) exceeds the numerical error of both
+scores. The second condition leaves out differences that are significant but of no consequence.
 
 Source of the correction: Holm, Scand. J. Statist. 6 (1979) 65.
 """
@@ -42,7 +42,9 @@ Floats = npt.NDArray[np.float64]
 
 
 def holm(p: npt.ArrayLike) -> Floats:
-    """Holm's family-wise p-values, in the shape of p: max over j ≤ i of (m − j + 1) p_(j), ≤ 1.
+    """Returns Holm's family-wise p-values: max over j ≤ i of (m − j + 1) p_(j), at most 1.
+
+    Shapes are (…) → (…).
 
     >>> holm([0.01, 0.04, 0.03]).round(3).tolist()
     [0.03, 0.06, 0.06]
@@ -50,17 +52,17 @@ def holm(p: npt.ArrayLike) -> Floats:
     flat = np.asarray(p, np.float64).ravel()
     order = np.argsort(flat, kind="stable")
     stepped = np.maximum.accumulate(flat[order] * np.arange(len(flat), 0, -1))
-    found = np.empty_like(flat)
-    found[order] = np.minimum(stepped, 1.0)
-    return found.reshape(np.shape(p))
+    corrected = np.empty_like(flat)
+    corrected[order] = np.minimum(stepped, 1.0)
+    return corrected.reshape(np.shape(p))
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """Two results side by side. Arrays have shape (output, group, K), in the order of A.
 
-    ``unit`` (K,) brings the scores of B to the units of A. ``p`` is family-wise over all of them.
-    ``paired`` tells that σ comes from the same events.
+    ``unit`` (K,) are the factors that bring the scores of B to the units of A. ``p`` is family-wise
+    over all coefficients. ``paired`` is True if σ comes from the same events on both sides.
     """
 
     a: TaylorResult
@@ -76,7 +78,7 @@ class Comparison:
     responses: tuple[ResponseDifference, ...] = ()
 
     def __repr__(self) -> str:
-        """Both sides, and how much moved."""
+        """Returns both sides, and the number of scores and responses that moved."""
         sides = " and ".join(printable(side.model.path) for side in (self.a, self.b))
         how = "event by event" if self.paired else "as independent results"
         moved = f"{int(self.moved.sum())} of {self.change.size} scores"
@@ -85,7 +87,7 @@ class Comparison:
 
     @property
     def indices(self) -> MultiIndices:
-        """The coefficients that both have."""
+        """Coefficients that both results have."""
         return self.shared.indices
 
     @property
@@ -100,17 +102,17 @@ class Comparison:
 
     @property
     def sem_a(self) -> Floats:
-        """The standard errors of ``score_a``."""
+        """Standard errors of ``score_a``."""
         return self.a.sem[np.ix_(*self.shared.a)]
 
     @property
     def sem_b(self) -> Floats:
-        """The standard errors of ``score_b``."""
+        """Standard errors of ``score_b``."""
         return self.b.sem[np.ix_(*self.shared.b)] * self.unit
 
     @property
     def moved(self) -> npt.NDArray[np.bool_]:
-        """Which coefficients changed, significantly and by as much as asked for."""
+        """Flags of coefficients that changed significantly and by at least ``least``."""
         largest = np.maximum(self.score_a, self.score_b).max(axis=2, keepdims=True)
         size = np.abs(self.change)
         return np.asarray(
@@ -129,7 +131,7 @@ class Comparison:
 
     @property
     def _rounding(self) -> Floats:
-        """The bound of the numerical error of Δ; 0 where the engines have none to tell."""
+        """Bound of the numerical error of Δ; 0 where the engines estimate none."""
         total = np.zeros(self.change.shape)
         sides = ((self.a, self.shared.a, 1.0), (self.b, self.shared.b, self.unit))
         for result, places, unit in sides:
@@ -138,14 +140,14 @@ class Comparison:
         return total
 
     def rows(self, *, moved: bool = False) -> list[dict[str, Any]]:
-        """Tidy rows, the most significant first; ``moved`` leaves out those that have not."""
-        which = self.moved
-        chosen = np.argwhere(which if moved else np.ones(self.change.shape, bool))
+        """Returns tidy rows, the most significant first; with ``moved`` only those that moved."""
+        flags = self.moved
+        chosen = np.argwhere(flags if moved else np.ones(self.change.shape, bool))
         z = np.abs(self.change) / np.where(self.sigma > 0, self.sigma, np.inf)
         size = np.abs(self.change)
         order = np.lexsort((-size[tuple(chosen.T)], -z[tuple(chosen.T)], self.p[tuple(chosen.T)]))
         places = (tuple(map(int, chosen[k])) for k in order)
-        return [self._row(*place, moved=bool(which[place])) for place in places]
+        return [self._row(*place, moved=bool(flags[place])) for place in places]
 
     def _row(self, c: int, g: int, k: int, *, moved: bool) -> dict[str, Any]:
         names = [self.shared.features[i] for i in self.indices.table[k] if i >= 0]
@@ -177,7 +179,7 @@ class Comparison:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """What ``to_json`` writes."""
+        """Returns the document that ``to_json`` writes."""
         return {
             "schema": SCHEMA,
             "version": self.b.version,
@@ -195,7 +197,7 @@ class Comparison:
         }
 
     def to_json(self) -> str:
-        """One JSON document of the schema ``onnxtaylor.comparison/1``."""
+        """Returns one JSON document of the schema ``onnxtaylor.comparison/1``."""
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -208,14 +210,32 @@ def compare_results(
     change: tuple[Floats, Floats] | None = None,
     responses: Sequence[ResponseDifference] = (),
 ) -> Comparison:
-    """Every coefficient of B beside that of A; ``change`` (Δ, σ) where the events tell them.
+    """Compares every coefficient of B with the one of A.
 
-    Raises ResultError where the two do not measure the same thing, OptionError for a significance
-    or size outside of (0, 1).
+    Parameters
+    ----------
+    a, b
+        Two results.
+    significance
+        Probability of any false alarm.
+    least
+        Smallest change that counts, as a share of the largest score of an output and group.
+    change
+        Δ and σ, each (output, group, K), if they are known from the events; by default they follow
+        from scores and SEM, as for independent events.
+    responses
+        Differences of the responses, if they are known from the events.
+
+    Raises
+    ------
+    ResultError
+        Where the two hold different quantities, or have no coefficient in common.
+    OptionError
+        For ``significance`` or ``least`` outside (0, 1), and for no output in common.
     """
     for name, value in (("significance", significance), ("least", least)):
         if not 0 < value < 1:
-            raise OptionError(f"{name} {value}: it lies between 0 and 1")
+            raise OptionError(f"must be between 0 and 1, got {value}", option=name)
     shared = match(a, b)
     unit = _unit(a, b, shared)
     if change is None:
@@ -240,9 +260,9 @@ def compare_results(
 
 
 def _unit(a: TaylorResult, b: TaylorResult, shared: Match) -> Floats:
-    """Π σ_A,i / σ_B,i of every coefficient in σ units, (K,): what takes B to the units of A.
+    """Factors Π σ_A,i / σ_B,i from σ units of B to those of A, (K,).
 
-    1 in other units, and for features without a σ.
+    They are 1 in other units, and for features without a σ.
     """
     if a.options.get("scale") != "sigma":
         return np.ones(len(shared.indices))
@@ -256,7 +276,7 @@ def _unit(a: TaylorResult, b: TaylorResult, shared: Match) -> Floats:
 
 
 def two_sided(change: npt.ArrayLike, sigma: npt.ArrayLike) -> Floats:
-    """erfc(abs(Δ)/(√2 σ)); without any variance a change is certain, and no change is none."""
+    """Returns the two-sided p-value erfc(abs(Δ)/(√2 σ)); for σ = 0 it is 0, or 1 if Δ = 0 too."""
     from scipy.special import erfc
 
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,11 +1,11 @@
-"""Sums over events of what two models do differently at each of them.
+"""Sums over events of the differences of two models at each event.
 
 With d_k = abs(t_B(x_k)) − abs(t_A(x_k)) the change of a score and its standard error are
 
     ⟨t_B⟩ − ⟨t_A⟩ = Σ w d / Σ w = m        σ² = Σ w² (d − m)² / (Σ w)²
 
-Both models see the same events: what varies from event to event in the same way drops out, so σ is
-far smaller than the standard errors of the two scores would have it.
+Both models see the same events: a variation from event to event that both share cancels, so that σ
+is far smaller than it would follow from the standard errors of the two scores.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 class ResponseDifference:
     """f_B − f_A over all events: mean and RMS (weighted by abs(w)), the largest and its event.
 
-    ``spread`` is the standard deviation of f_A, with the same weights: what RMS is judged by.
+    ``spread`` is the standard deviation of f_A, with the same weights: the scale of the RMS.
     """
 
     output: str
@@ -40,7 +40,7 @@ class ResponseDifference:
 
 
 class PairedSums:
-    """Differences in the making. ``groups`` are those of the results, ``all`` first."""
+    """Sums of differences, batch by batch. ``groups`` are those of the results, ``all`` first."""
 
     def __init__(self, outputs: Sequence[str], coefficients: int, groups: Sequence[str]) -> None:
         shape = (len(outputs), len(groups), coefficients)
@@ -55,8 +55,10 @@ class PairedSums:
     def update(
         self, batch: Batch, a: BatchCoefficients, b: BatchCoefficients, places: npt.ArrayLike
     ) -> None:
-        """Adds a batch. ``a`` and ``b`` answer for the same events and outputs; ``places`` (K,)
-        are those of A's coefficients in B.
+        """Adds a batch.
+
+        ``a`` and ``b`` are the coefficients of the same events and outputs; ``places`` (K,) are the
+        places of A's coefficients in B.
         """
         w, d = batch.weights, np.abs(b.terms)[..., np.asarray(places)]
         d -= np.abs(a.terms)
@@ -70,7 +72,7 @@ class PairedSums:
         self._add_responses(batch, a.responses, b.responses)
 
     def change(self) -> tuple[Floats, Floats]:
-        """⟨t_B⟩ − ⟨t_A⟩ and its standard error, each (C, G, K), per unit of the input."""
+        """Returns ⟨t_B⟩ − ⟨t_A⟩ and its standard error, each (C, G, K), per unit of the input."""
         total, squares = (s[None, :, None] for s in self._weights)
         first, second, third = self._sums
         mean = first / total
@@ -78,7 +80,7 @@ class PairedSums:
         return mean, np.sqrt(variance) / np.abs(total)
 
     def responses(self) -> tuple[ResponseDifference, ...]:
-        """What became of each response."""
+        """Returns the differences of the responses, one for each output."""
         v, difference, square, f, f_square = self._responses
         return tuple(
             ResponseDifference(

@@ -15,9 +15,14 @@ from onnxtaylor.crosscheck.comparisons import Comparisons, Responses
 from onnxtaylor.crosscheck.verdicts import AGREES, DIFFERS, UNDECIDED, VERDICTS
 from onnxtaylor.errors import printable
 from onnxtaylor.indices import MultiIndices, label
+from onnxtaylor.results.lazy import LazyModule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from onnxtaylor.views.plot import check as figures
+else:
+    figures = LazyModule("onnxtaylor.views.plot.check")
 
 __all__ = [
     "NOT_RUN",
@@ -232,12 +237,8 @@ class CrossCheck:
         return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Deviation against budget: see ``plot_check``."""
-        from onnxtaylor.views.plot.check import (
-            plot_check,  # matplotlib is heavy: only when asked for
-        )
-
-        return plot_check(self, ax)
+        """Draws deviation against budget. Raises OptionError where nothing was compared."""
+        return figures.plot_check(self, ax)
 
 
 def not_run(reason: str, **known: Any) -> CrossCheck:

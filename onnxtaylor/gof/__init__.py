@@ -7,9 +7,9 @@
 ``distances``   Kolmogorov–Smirnov and Anderson–Darling in fine bins
 ``evaluate``    every feature and every pair of two samples
 ``service``     ``goodness_of_fit``: the library call
-``outcome``     ``GoodnessOfFit``: frozen, versioned, saved and loaded
-``combine``     the same from files of CMS' combine
-``join``        beside a result's ⟨t⟩: well modelled, check or drop, and the rule for it
+``result``      ``GoodnessOfFit``: frozen, versioned, saved and loaded
+``combine``     p-values read from files of CMS' combine
+``join``        p-values beside a result's ⟨t⟩: well modelled, check or drop, and the rule for it
 ==============  ===================================================================================
 
 >>> from onnxtaylor.gof import goodness_of_fit

@@ -31,22 +31,28 @@ class Contents:
 
     @classmethod
     def of(cls, codes: Integers, weights: Floats, bins: int) -> Contents:
-        """The sums of events with bin numbers ``codes`` (N,) and ``weights`` (N,)."""
+        """Returns the sums of events with bin numbers ``codes`` (N,) and ``weights`` (N,)."""
         return cls(*(_sums(codes, weights**power, bins) for power in (1, 2, 3)))
 
     def grouped(self, groups: Integers) -> Contents:
-        """The sums of bins that were joined: ``groups`` (B,) are the new numbers."""
+        """Returns the sums of joined bins: ``groups`` (B,) are the new numbers."""
         size = int(groups.max()) + 1
         return Contents(*(_sums(groups, s, size) for s in (self.sum, self.sum2, self.sum3)))
 
 
 def inner_edges(values: Floats, weights: Floats, bins: int) -> Floats:
-    """Edges between ``bins`` bins of equal Σ abs(w), ascending; fewer where values repeat.
+    """Returns the edges between ``bins`` bins of equal Σ abs(w), ascending; empty for a constant.
 
-    ``values`` (N,) and ``weights`` (N,) are those of the expectation, without missing values;
-    abs(w), since Σw over events of both signs has no quantiles. At most ``bins`` distinct values
-    get a bin each. A value that holds more than one quantile (zeros of a jet that is not there)
-    gets a bin of its own. Empty for a constant.
+    Bins hold equal sums of abs(w), since Σw over events of both signs has no quantiles. There are
+    fewer edges where values repeat: up to ``bins`` distinct values get a bin each, and a value that
+    holds more than one quantile (zeros of a jet that is not there) gets a bin of its own.
+
+    Parameters
+    ----------
+    values, weights
+        Expected events, both (N,), without missing values.
+    bins
+        Number of bins.
     """
     order = np.argsort(values, kind="stable")
     ordered, size = values[order], np.abs(weights[order])
@@ -62,17 +68,17 @@ def inner_edges(values: Floats, weights: Floats, bins: int) -> Floats:
 
 
 def binned(values: Floats, edges: Floats, missing: float | None) -> Integers:
-    """The bin number of each value: 0 for a missing one, 1 + #{edges ≤ value} for the others."""
+    """Returns the bin number of each value: 0 if it is missing, else 1 + #{edges ≤ value}."""
     codes = 1 + np.searchsorted(edges, values, side="right")
     codes[is_missing(values, missing)] = 0
     return codes.astype(np.int64)
 
 
 def joined(enough: Sequence[tuple[Floats, Floats, float, float]], order: Integers) -> Integers:
-    """Numbers of the groups that bins are joined to, shape (B,), ascending along ``order``.
+    """Returns the number of the group that each bin is joined to, (B,), ascending along ``order``.
 
-    ``enough`` are conditions (Σw, Σw², least Σw, least (Σw)²/Σw²), all of which each group must
-    meet. Bins are gathered along ``order`` until they do; a rest at the end joins the last group.
+    Bins are gathered along ``order`` until a group meets all conditions ``enough``, each of them
+    (Σw, Σw², least Σw, least (Σw)²/Σw²). A rest at the end joins the last group.
     """
     groups = np.zeros(len(order), np.int64)
     group, sums = 0, [(0.0, 0.0)] * len(enough)
@@ -97,7 +103,7 @@ def _met(total: Any, total2: Any, least: float, effective: float) -> bool:
 
 
 def snake(rows: int, columns: int) -> Integers:
-    """The cells of a grid in an order in which each is a neighbour of the one before.
+    """Returns the cells of a grid in an order in which each is a neighbour of the one before.
 
     >>> snake(2, 3)
     array([0, 1, 2, 5, 4, 3])

@@ -1,4 +1,4 @@
-"""p-values that CMS' combine made, from the files of ``combineTool.py -M CollectGoodnessOfFit``.
+"""p-values of CMS' combine, read from the files of ``combineTool.py -M CollectGoodnessOfFit``.
 
 Such a file holds the observed statistic and those of toys, by the mass hypothesis, and with KS and
 AD by the channel as well:
@@ -11,8 +11,8 @@ pair, so that file names have to say which. They are found by a pattern, ``gof/{
 in which {1} and {2} stand for features; or in a folder, in all of whose JSON files the features'
 names stand as words, in one and the same way for features and in one for pairs.
 
-The p-value is (k + 1)/(T + 1) of the toys, as everywhere here; combine's own is k/T. A file without
-toys gives its own.
+The p-value is (k + 1)/(T + 1) of T toys, as everywhere in this package, where combine writes k/T.
+For a file without toys combine's own p-value is taken.
 """
 
 from __future__ import annotations
@@ -41,24 +41,36 @@ TEST = "combine"
 def read_combine(
     places: Sequence[str], names: Sequence[str], key: str | None = None
 ) -> GoodnessOfFit:
-    """The goodness of fit of the features ``names`` from combine's files.
+    """Reads the goodness of fit of features from combine's files.
 
-    ``places`` are patterns and folders. ``key`` is the mass, or ``MASS/CHANNEL``; it may be left
-    out where a file has only one. Raises OptionError for a pattern that makes no sense, and
-    ResultError, naming the file, where a file cannot be read or is not clearly of one feature or
-    pair, and where no file is found.
+    Parameters
+    ----------
+    places
+        Patterns such as ``gof/{1}_{2}/gof.json``, and folders.
+    names
+        Names of the features.
+    key
+        The mass, or ``MASS/CHANNEL``; it may be left out where a file has only one.
+
+    Raises
+    ------
+    OptionError
+        For a pattern without a place for a feature, and for names that occur twice.
+    ResultError
+        Where a file cannot be read, or is not clearly that of one feature or pair, and where no
+        file belongs to any of the names.
     """
     if len(set(names)) < len(names) or not names:
-        raise OptionError("combine's files are found by features' names: name each of them once")
-    found: dict[frozenset[str], Path] = {}
+        raise OptionError("combine's files are found by names of features: name each of them once")
+    paths: dict[frozenset[str], Path] = {}
     for place in places:
         for features, path in _files(place, names):
-            if (other := found.setdefault(features, path)) != path:
+            if (other := paths.setdefault(features, path)) != path:
                 of = listed(sorted(features))
                 raise ResultError(
-                    f"{printable(path)}: {printable(other)} is of {of}, too: leave one of them out"
+                    f"{printable(path)}: {printable(other)} is of {of} as well: leave one out"
                 )
-    tests = {features: (_test(path, key),) for features, path in found.items()}
+    tests = {features: (_test(path, key),) for features, path in paths.items()}
     untested = TestResult(TEST, None, None, None, None, None, 0, "no file of combine")
     singles = tuple(FeatureFit(n, tests.get(frozenset([n]), (untested,))) for n in names)
     pairs = tuple(
@@ -72,8 +84,7 @@ def read_combine(
             " and {2} for pairs, where the names stand"
         )
     options = {"places": list(map(str, places)), "key": key}
-    made_by = version("onnxtaylor")
-    return GoodnessOfFit("combine", singles, pairs, options, version=made_by)
+    return GoodnessOfFit("combine", singles, pairs, options, version=version("onnxtaylor"))
 
 
 def _files(place: str, names: Sequence[str]) -> Iterator[tuple[frozenset[str], Path]]:
@@ -81,13 +92,14 @@ def _files(place: str, names: Sequence[str]) -> Iterator[tuple[frozenset[str], P
     if "{1}" in place:
         yield from _by_pattern(place, names)
     elif "{" in place:
-        raise OptionError(f"--combine {printable(place)}: {{1}} stands for a feature, {{2}} too")
+        raise OptionError(
+            f"{printable(place)}: a pattern must have {{1}}, and {{2}} for pairs, where the names"
+            " of features stand"
+        )
     elif Path(place).is_dir():
         yield from _in_folder(Path(place), names)
     else:
-        raise OptionError(
-            f"--combine {printable(place)}: neither a folder nor a pattern with {{1}} in it"
-        )
+        raise OptionError(f"{printable(place)}: neither a folder nor a pattern with {{1}} in it")
 
 
 def _by_pattern(pattern: str, names: Sequence[str]) -> Iterator[tuple[frozenset[str], Path]]:
@@ -159,7 +171,7 @@ def _test(path: Path, key: str | None) -> TestResult:
 
 
 def _chosen(document: Any, key: str | None, where: str) -> Mapping[str, Any]:
-    """The object with ``obs``: the only one, or that of the mass and channel asked for."""
+    """The object with ``obs``: the only one, or the one of this mass and channel."""
     rows: dict[str, Mapping[str, Any]] = {}
     for mass, entry in document.items() if isinstance(document, dict) else ():
         if not isinstance(entry, dict):
@@ -181,7 +193,7 @@ def _chosen(document: Any, key: str | None, where: str) -> Mapping[str, Any]:
     if len(inside) == 1:
         return rows[inside[0]]
     what = f"no {printable(key)!r}" if key is not None and not inside else "several results"
-    raise ResultError(f"{where}: {what} in it: choose with --key one of {listed(list(rows))}")
+    raise ResultError(f"{where}: {what} in it: choose one of {listed(list(rows))} with key=…")
 
 
 def _number(value: Any) -> float:

@@ -9,8 +9,8 @@ bins so fine that they hardly matter,
 where A and K are the effective numbers (Σw)²/Σw² of observed and expected events, and the sum runs
 over all bins but the last. Without weights, and each value a bin, D is the two-sample statistic of
 Kolmogorov and Smirnov and A² that of Scholz & Stephens (J. Am. Stat. Assoc. 82 (1987) 918) for
-two samples. Both see the shape only. Their distributions depend on the weights: p-values come from
-toys alone, drawn as in ``saturated``.
+two samples. Both compare shapes only. Their distributions depend on the weights: p-values come
+from toys alone, drawn as in ``saturated``.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ Floats = npt.NDArray[np.float64]
 
 
 def kolmogorov_smirnov(bins: Bins) -> Floats:
-    """D, shape (…)."""
+    """Returns the Kolmogorov–Smirnov distance D of bins (…, B), shape (…)."""
     f, g = (_cumulative(n) for n in (bins.a * bins.t, bins.k * bins.s))
     return np.asarray(np.abs(f - g).max(axis=-1))
 
 
 def anderson_darling(bins: Bins) -> Floats:
-    """A², shape (…)."""
+    """Returns the Anderson–Darling distance A² of bins (…, B), shape (…)."""
     n, nu = bins.a * bins.t, bins.k * bins.s
     sizes = [
         _ratio(total.sum(-1, keepdims=True) ** 2, (total * weight).sum(-1, keepdims=True))

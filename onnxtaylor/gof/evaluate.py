@@ -1,4 +1,4 @@
-"""Tests of every feature and of every pair of features of two samples: the wiring."""
+"""Tests of every feature and of every pair of features of two samples."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from onnxtaylor.gof.samples import Sample
 from onnxtaylor.gof.saturated import Bins, p_value
 from onnxtaylor.options.gof import GofOptions
 from onnxtaylor.progress import Progress, tell
-from onnxtaylor.results.documents import told
+from onnxtaylor.results.documents import json_number
 
 __all__ = ["SATURATED", "compare_samples"]
 
@@ -36,7 +36,7 @@ Integers = npt.NDArray[np.int64]
 T = TypeVar("T")
 
 SATURATED, KS, AD = "saturated", "kolmogorov-smirnov", "anderson-darling"
-# what a stream of random numbers is for: tests never share one, whatever else is tested
+# keys of the streams of random numbers: tests never share one, whatever else is tested
 FEATURE, FINE, PAIR = range(3)
 
 
@@ -46,40 +46,53 @@ def compare_samples(
     settings: GofOptions,
     progress: Progress | None = None,
 ) -> GoodnessOfFit:
-    """Tests of the observed events against the expected ones, of the same features.
+    """Tests the observed events against the expected ones.
 
-    Per feature: the saturated likelihood ratio in quantile bins of the expectation (``bins``,
-    ``saturated``), and Kolmogorov–Smirnov and Anderson–Darling in fine bins (``distances``). Per
-    pair: the saturated likelihood ratio in the grid of both features' quantile bins. p-values come
-    from toys, and are the same for the same data, settings and seed.
+    Each feature is tested by the saturated likelihood ratio in quantile bins of the expectation
+    (``bins``, ``saturated``), and by Kolmogorov–Smirnov and Anderson–Darling in fine bins
+    (``distances``). Each pair is tested by the saturated likelihood ratio in the grid of both
+    features' quantile bins. p-values come from toys; equal data, settings and seed give equal ones.
 
-    Raises DataError where the samples have other features or missing values, or the weights are
-    of no use.
+    Parameters
+    ----------
+    observed, expected
+        The two samples, of the same features.
+    settings
+        Bins, toys, seed.
+    progress
+        Called with (stage, tests done, tests in all).
+
+    Raises
+    ------
+    DataError
+        Where the samples differ in their features or in the value of missing entries.
     """
     if observed.names != expected.names:
-        raise DataError("observed and expected have other features, or in another order")
-    if told(observed.missing) != told(expected.missing):  # as text NaN is equal to itself
+        raise DataError("observed and expected must have the same features, in the same order")
+    # as text, since NaN is not equal to itself
+    missing = [json_number(sample.missing) for sample in (observed, expected)]
+    if missing[0] != missing[1]:
         raise DataError(
-            f"the missing value is {told(observed.missing)} in the observed events and"
-            f" {told(expected.missing)} in the expected: give both the same one"
+            f"the missing value is {missing[0]} in the observed events and {missing[1]} in the"
+            " expected: give both the same one"
         )
     n = len(expected.names)
     features = tuple(
         _feature(observed, expected, i, settings)
-        for i in _told(list(range(n)), progress, "features")
+        for i in _counted(list(range(n)), progress, "features")
     )
     pairs: tuple[PairFit, ...] = ()
     if settings.pairs:
         sides = [_coarse(observed, expected, i, settings.pair_bins) for i in range(n)]
         pairs = tuple(
             _pair(observed, expected, i, j, sides[i], sides[j], settings)
-            for i, j in _told(list(combinations(range(n), 2)), progress, "pairs")
+            for i, j in _counted(list(combinations(range(n), 2)), progress, "pairs")
         )
     return GoodnessOfFit(
         method="toys",
         features=features,
         pairs=pairs,
-        options={**asdict(settings), "missing": told(expected.missing)},
+        options={**asdict(settings), "missing": missing[1]},
         observed=_summary(observed),
         expected=_summary(expected),
         warnings=tuple(_warnings(observed, expected)),
@@ -87,8 +100,8 @@ def compare_samples(
     )
 
 
-def _told(items: Sequence[T], progress: Progress | None, stage: str) -> Iterator[T]:
-    """The items, and with each how many are done."""
+def _counted(items: Sequence[T], progress: Progress | None, stage: str) -> Iterator[T]:
+    """Yields the items, and reports how many are done."""
     for done, item in enumerate(items):
         tell(progress, stage, done, len(items))
         yield item
@@ -97,7 +110,7 @@ def _told(items: Sequence[T], progress: Progress | None, stage: str) -> Iterator
 
 @dataclass(frozen=True)
 class _Codes:
-    """Bin numbers of both samples' events, and of how many bins."""
+    """Bin numbers of both samples' events, and the edges between the bins."""
 
     edges: Floats
     observed: Integers
@@ -123,7 +136,7 @@ def _contents(
     settings: GofOptions,
     least: float,
 ) -> tuple[Contents, Contents, Integers]:
-    """Sums of both samples in bins that hold enough, and which bins were joined to each."""
+    """Sums of both samples in bins that hold enough, and the group of each bin."""
     n = Contents.of(codes[0], observed.w, len(order))
     nu = Contents.of(codes[1], expected.w, len(order))
     scale = n.sum.sum() / nu.sum.sum() if settings.shape else 1.0
@@ -137,11 +150,11 @@ def _contents(
 def _enough(
     sample: Sample, codes: Integers, held: Contents, least: float, effective: float
 ) -> list[tuple[Floats, Floats, float, float]]:
-    """What each bin of a sample has to hold, for ``joined``.
+    """Conditions for ``joined`` on the contents of each bin of a sample.
 
     With weights of both signs Σw would choose the bins in which it fluctuates up, which makes
-    p-values too large. So r Σ abs(w) is judged, r = Σw / Σ abs(w) over all events, and Σw itself
-    only by a quarter: no more than a fluctuation by 2.5 standard deviations takes away.
+    p-values too large. So the condition is on r Σ abs(w), r = Σw / Σ abs(w) over all events. Σw
+    itself must reach a quarter: a fluctuation by 2.5 standard deviations takes away no more.
     """
     w = sample.w
     if (w >= 0).all():
@@ -229,11 +242,11 @@ def _distances(
         return tuple(TestResult(name, None, None, None, None, None, 0, reason) for name, _ in kinds)
     bins = Bins.of(n, nu, shape=True)
     toys = bins.toys(settings.toys, True, np.random.default_rng((settings.seed, *stream)))
-    found = []
+    tests = []
     for name, distance in kinds:
         d = float(distance(bins))
-        found.append(TestResult(name, d, None, *p_value(d, distance(toys)), None, settings.toys))
-    return tuple(found)
+        tests.append(TestResult(name, d, None, *p_value(d, distance(toys)), None, settings.toys))
+    return tuple(tests)
 
 
 def _bins(
@@ -269,8 +282,8 @@ def _warnings(observed: Sample, expected: Sample) -> list[str]:
             lines.append(f"{name}: missing in all expected events, not in all of the observed")
     if (fewer := expected.n_eff) < observed.n_eff:
         lines.append(
-            f"the simulation is worth {fewer:.0f} events, the observed data {observed.n_eff:.0f}:"
-            " its uncertainty is the larger one"
+            f"N_eff is {fewer:.0f} in the simulation and {observed.n_eff:.0f} in the observed data:"
+            " the uncertainty of the simulation is the larger one"
         )
     return lines
 

@@ -11,18 +11,18 @@ badly modelled in pairs   of the m pairs with features that are not badly modell
 important                 in one of the coefficients that ``select`` keeps: the upper 5 % by ⟨t⟩
 ========================  =========================================================================
 
-p_i and p_ij are those of the saturated test, or combine's.
+p_i and p_ij come from the saturated test, or from combine.
 
-``well modelled``: neither. ``check``: badly modelled and important, so somebody has to look: the
-network uses what the simulation does not describe. ``drop``: badly modelled and not important, so
-it costs nothing to leave the feature out. ``not tested``: no p-value. This follows the procedure of
-the CMS H → ττ analyses: p-values of one- and two-dimensional distributions below 5 % count as badly
-modelled, and what the network makes of the features decides what becomes of them; the binomial
-limit and α/m are our choice. A pair with a feature that is badly modelled by itself says nothing of
-the other feature, so it does not count.
+The verdicts are ``well modelled``; ``check`` for a feature that is badly modelled and important, so
+that somebody has to look: the network uses what the simulation does not describe; ``drop`` for one
+that is badly modelled and not important, so that it costs nothing to leave it out; ``not tested``
+without a p-value. This follows the CMS H → ττ analyses: p-values of one- and two-dimensional
+distributions below 5 % count as badly modelled, and the influence of a feature decides what becomes
+of it; the binomial limit and α/m are our choice. A pair with a feature that is badly modelled alone
+says nothing about the other feature, so it does not count.
 
-A p-value of toys that none of them reached is only known to be small. If it has an asymptotic
-p-value that one is compared with α/m, and tells which pair is the worst.
+Where no toy reached the data, their p-value is only known to be small. The asymptotic p-value, if
+there is one, is then compared with α/m, and decides which pair is the worst.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ if TYPE_CHECKING:
 __all__ = ["THRESHOLD", "JoinedRow", "JoinedTable", "join", "likely_by_chance"]
 
 THRESHOLD = 0.05
-SURE = 0.95  # so often chance makes no more bad pairs than are allowed
+SURE = 0.95  # probability that chance makes no more bad pairs than are allowed
 
 
 @dataclass(frozen=True)
 class JoinedRow:
-    """One feature: what the response makes of it, how well it is modelled, and the verdict.
+    """One feature: its influence on the response, how well it is modelled, and the verdict.
 
     ``score`` is ⟨t_i⟩ of first order, ``first_rank`` its place among all coefficients, and
     ``best_rank`` that of the feature's best coefficient, alone or in a pair. ``bad_pairs`` of
     ``pairs`` pairs with features that are well modelled alone have p < α; ``all_bad_pairs`` of
-    ``all_pairs`` of any pairs. ``reason`` says in words what the verdict is made of.
+    ``all_pairs`` of any pairs. ``reason`` explains the verdict.
     """
 
     feature: str
@@ -76,19 +76,19 @@ class JoinedRow:
 
 @dataclass(frozen=True)
 class JoinedTable:
-    """Rows by influence, best first, with the threshold and the limit of bad pairs."""
+    """Features by influence, best first, with the threshold and the limit of bad pairs."""
 
     threshold: float
     max_bad_pairs: int | None
     rows: tuple[JoinedRow, ...]
 
     def verdicts(self) -> Mapping[str, tuple[str, ...]]:
-        """Names of the features by verdict."""
+        """Returns the names of the features by verdict."""
         kinds = ("well modelled", "check", "drop", "not tested")
         return {k: tuple(r.feature for r in self.rows if r.verdict == k) for k in kinds}
 
     def to_dict(self) -> dict[str, Any]:
-        """Fit for JSON."""
+        """Returns the fields of this class, fit for JSON."""
         return asdict(self)
 
 
@@ -100,15 +100,32 @@ def join(
     threshold: float = THRESHOLD,
     max_bad_pairs: int | None = None,
 ) -> JoinedTable:
-    """The joined table of a result's features. The module's text has the rule.
+    """Joins the influence of features with their goodness of fit, by the rule of this module.
 
-    Raises OptionError for a threshold outside (0, 1) or a negative limit, and ResultError where
-    result and goodness of fit have no feature in common.
+    Parameters
+    ----------
+    result, selection
+        A result, and its features by influence: see ``select``.
+    fit
+        Tests of the same features.
+    threshold
+        α: features and pairs with smaller p-values are badly modelled.
+    max_bad_pairs
+        Number of badly modelled pairs that a feature may have; by default what chance makes.
+
+    Raises
+    ------
+    OptionError
+        For a threshold outside (0, 1) or a negative limit.
+    ResultError
+        Where result and goodness of fit have no feature in common.
     """
     if not 0 < threshold < 1:
-        raise OptionError(f"threshold {threshold} is outside (0, 1): 0.05 is usual")
+        raise OptionError(
+            f"must be between 0 and 1, such as 0.05, got {threshold}", option="threshold"
+        )
     if max_bad_pairs is not None and max_bad_pairs < 0:
-        raise OptionError(f"at most {max_bad_pairs} bad pairs: 0 is the least")
+        raise OptionError(f"must be at least 0, got {max_bad_pairs}", option="max_bad_pairs")
     tested = {f.name: f.tests[0] for f in fit.features}
     if not set(tested) & set(result.features):
         raise ResultError(
@@ -134,7 +151,7 @@ def join(
 
 
 def likely_by_chance(trials: int, threshold: float) -> int:
-    """The 95 % quantile of a binomial distribution: chance seldom makes more bad pairs.
+    """Returns the 95 % quantile of a binomial distribution: chance seldom makes more bad pairs.
 
     >>> likely_by_chance(29, 0.05), likely_by_chance(0, 0.05)
     (4, 0)
@@ -222,12 +239,12 @@ def _smallest(test: TestResult) -> float:
 
 
 def _order(pair: PairFit) -> tuple[float, ...]:
-    """Of the toys' p-values that are equal the asymptotic ones decide."""
+    """Sorting key of pairs, the worst first; the asymptotic p-value decides among equal ones."""
     return _smallest(pair.tests[0]), *pair.tests[0].badness
 
 
 def _first_ranks(result: TaylorResult, selection: Selection) -> dict[str, int]:
-    """The best place of each t_i among all coefficients, over the outputs that were cut."""
+    """Best rank of each t_i among all coefficients, over the outputs of the selection."""
     first = np.flatnonzero(result.indices.orders == 1)
     best: dict[str, int] = {}
     for cut in selection.cuts:

@@ -1,4 +1,4 @@
-"""The two data sets that are compared, held in memory: columns that both have."""
+"""Samples: the two data sets that are compared, held in memory, with the columns of both."""
 
 from __future__ import annotations
 
@@ -31,11 +31,26 @@ EVENTS = 1 << 16  # read at a time
 
 @dataclass(frozen=True)
 class Sample:
-    """Events x (N, n) with weights (N,), or None for weights of 1; names (n,); their origins.
+    """One of the two data sets.
 
-    Raises DataError for shapes that do not fit, for a name that occurs twice, for text, for
-    entries that are not finite (NaN may be the ``missing`` value), and for a sum of weights that
-    is not positive.
+    Parameters
+    ----------
+    x
+        Events, (N, n).
+    weights
+        Weights of the events, (N,); None for weights of 1.
+    names
+        Names of the features, n of them.
+    origins
+        Names of the files; ``array`` for data in memory.
+    missing
+        Value of missing entries; it may be NaN.
+
+    Raises
+    ------
+    DataError
+        For shapes that do not fit, a name that occurs twice, text, entries that are not finite,
+        and a sum of weights that is not positive.
     """
 
     x: Floats
@@ -71,12 +86,12 @@ class Sample:
 
     @property
     def w(self) -> Floats:
-        """The weights, shape (N,)."""
+        """Weights of the events, shape (N,)."""
         return np.ones(len(self.x)) if self.weights is None else self.weights
 
     @property
     def n_eff(self) -> float:
-        """(Σw)² / Σw²."""
+        """Effective number of events (Σw)² / Σw²."""
         return float(self.w.sum() ** 2 / (self.w**2).sum())
 
 
@@ -90,13 +105,29 @@ def read_samples(
     exclude: Sequence[str] = (),
     missing: float | None = None,
 ) -> tuple[Sample, Sample]:
-    """Observed and expected events, each of files, a data frame or an array (N, n).
+    """Reads observed and expected events.
 
-    ``features`` are the columns to compare; by default those that both have, in the order of the
-    expectation, without weights and ``exclude``. An array has no names: it is matched by position,
-    and ``features`` are the names of its columns. Weights are names of columns, or arrays (N,)
-    beside data in memory. Raises DataError where a file or column is missing, and where nothing is
-    shared; OptionError where one of the features is excluded.
+    Parameters
+    ----------
+    observed, expected
+        Each one or several files, a data frame, or an array (N, n).
+    features
+        Columns to compare; by default those that both have, in the order of the expectation,
+        without weights and ``exclude``. Arrays are matched by position: for them ``features`` are
+        the names of the columns.
+    observed_weight, expected_weight
+        Names of columns, or arrays (N,) beside data in memory; by default weights are 1.
+    exclude
+        Columns that are not compared.
+    missing
+        Value of missing entries.
+
+    Raises
+    ------
+    DataError
+        Where a file or column is missing, and where the two share no column.
+    OptionError
+        Where one of the features is excluded.
     """
     named = None if features is None else tuple(features)
     if named is None or exclude:
@@ -106,7 +137,7 @@ def read_samples(
             weights = (w for w in (observed_weight, expected_weight) if isinstance(w, str))
             named = _shared(*known, {*exclude, *weights})
     if both := [name for name in exclude if name in named]:
-        raise OptionError(f"feature {printable(both[0], 60)!r} is excluded, too")
+        raise OptionError(f"feature {printable(both[0], 60)!r} is asked for and excluded")
     found = []
     for events, weight in ((observed, observed_weight), (expected, expected_weight)):
         source = _open(events, named, weight, missing)
@@ -115,7 +146,7 @@ def read_samples(
 
 
 def _columns(events: Events) -> tuple[str, ...]:
-    """Names of all columns; of an array their positions, as of a file without names."""
+    """Names of all columns; for an array their positions, as in a file without names."""
     paths = file_names(events)
     if paths is not None:
         return open_source(paths, request=ColumnRequest(None)).columns.features
@@ -124,7 +155,7 @@ def _columns(events: Events) -> tuple[str, ...]:
 
 
 def _width(events: Any) -> int:
-    """How many columns an array has."""
+    """Number of columns of an array."""
     shape: tuple[int, ...] = np.shape(events)
     return shape[1] if len(shape) == 2 else 1
 
@@ -148,7 +179,9 @@ def _open(
                     raise DataError(f"the data frame has no column {printable(name, 60)!r}{hint}")
         return in_memory(events, request, weights=weights)
     if weights is not None:
-        raise OptionError("weights are an array, but the events are files: name a column of theirs")
+        raise OptionError(
+            "weights are an array, but the events are files: name one of their columns"
+        )
     return open_source(paths, request=request)
 
 
@@ -161,7 +194,7 @@ def _check_excluded(exclude: Sequence[str], known: Sequence[str]) -> None:
 def _shared(
     observed: Sequence[str], expected: Sequence[str], taken: Set[str | None]
 ) -> tuple[str, ...]:
-    """Columns of both that are not taken otherwise, in the order of the expectation."""
+    """Columns of both that are not ``taken``, in the order of the expectation."""
     shared = tuple(name for name in expected if name in observed and name not in taken)
     if not shared:
         raise DataError(

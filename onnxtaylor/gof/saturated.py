@@ -26,8 +26,8 @@ negative. At the fitted contents it is
 
 which is w where all weights in the bin are w.
 
-Toys draw both numbers of each bin from the fitted μ_b and c, as combine's ``--toysFrequentist``
-does; t_b and s_b stay.
+Toys draw both numbers of each bin from the fitted μ_b and c, as the frequentist toys of combine do;
+t_b and s_b stay.
 """
 
 from __future__ import annotations
@@ -43,18 +43,19 @@ __all__ = ["Bins", "p_value"]
 
 Floats = npt.NDArray[np.float64]
 
-STEPS = 12  # of Newton's method for ln c; three are usual
-FARTHEST = 2.0  # that ln c goes in one step
-PASSES = 2  # in which the weights t and s are brought to the fitted contents
-LEAST = 0.25  # of Σw²/Σw, to which t and s may fall
-TIE = 1e-9  # of q: toys that are equal but for rounding count as equal
+STEPS = 12  # of Newton's method for ln c; it usually takes three
+FARTHEST = 2.0  # largest step of ln c
+PASSES = 2  # of adjusting the weights t and s to the fitted contents
+LEAST = 0.25  # lower limit of t and s, in units of Σw²/Σw
+TIE = 1e-9  # relative difference of q below which toys count as equal to the data
 
 
 @dataclass(frozen=True)
 class Bins:
-    """Bins of which every one has simulated events, Σw > 0.
+    """Contents of bins in equivalent events; each bin has simulated events, Σw > 0.
 
-    Events' worth a = n/t and k = ν/s, the weights t and s: shapes (B,); of toys a and k are (T, B).
+    Equivalent events a = n/t and k = ν/s, and weights t and s, all (B,); a and k of T toys are
+    (T, B).
     """
 
     a: Floats
@@ -64,7 +65,7 @@ class Bins:
 
     @classmethod
     def of(cls, observed: Contents, expected: Contents, shape: bool) -> Bins:
-        """From sums in bins; a negative observed sum counts as 0.
+        """Returns the bins of sums of weights; a negative observed sum counts as 0.
 
         Bins without observed events take the t of all observed events.
         """
@@ -81,19 +82,19 @@ class Bins:
         return bins
 
     def fitted(self, shape: bool) -> tuple[Floats, Floats]:
-        """The contents μ (…, B) and the scale c (…, 1) of the largest likelihood."""
+        """Returns the contents μ (…, B) and the scale c (…, 1) of the largest likelihood."""
         c = self._scale() if shape else np.ones((*self.a.shape[:-1], 1))
         return (self.a + self.k) / (1 / self.t + 1 / (c * self.s)), c
 
     def statistic(self, shape: bool) -> Floats:
-        """q, shape (…)."""
+        """Returns the likelihood ratio q, shape (…)."""
         mu, c = self.fitted(shape)
         mu = np.where(mu > 0, mu, 1.0)  # where both sides are empty both terms are 0
         n, nu = self.a * self.t, self.k * self.s * c
         return np.asarray(2 * (_xlogy(self.a, n / mu) + _xlogy(self.k, nu / mu)).sum(axis=-1))
 
     def toys(self, count: int, shape: bool, random: np.random.Generator) -> Bins:
-        """``count`` toys of both sides around the fit: a and k of shape (count, B)."""
+        """Draws ``count`` toys of both sides around the fit: a and k of shape (count, B)."""
         mu, c = self.fitted(shape)
         drawn = [
             random.poisson(mean, (count, len(mu))).astype(np.float64)
@@ -133,9 +134,12 @@ def _xlogy(x: Floats, y: Floats) -> Floats:
 
 
 def p_value(observed: float, toys: Floats) -> tuple[float, float]:
-    """(k + 1)/(T + 1) and its binomial uncertainty; k of T toys are at least as far as observed.
+    """Returns (k + 1)/(T + 1) and its binomial uncertainty.
 
-    Never 0: the data count as one more toy (Davison & Hinkley, Bootstrap Methods, 1997, ch. 4).
+    k is the number of T toys whose statistic is at least as large as the observed one.
+
+    The p-value is never 0: the data count as one more toy (Davison & Hinkley, Bootstrap Methods,
+    1997, ch. 4).
 
     >>> p_value(2.0, np.array([1.0, 2.0, 3.0]))[0]
     0.75

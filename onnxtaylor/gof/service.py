@@ -1,4 +1,4 @@
-"""The library call: observed and expected events → tests of every feature and pair."""
+"""The library call from observed and expected events to the tests of every feature and pair."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def goodness_of_fit(
     progress: Progress | bool | None = None,
     **tests: Unpack[GofKeywords],
 ) -> GoodnessOfFit:
-    """p-values of the observed events under the expectation, of each feature and each pair.
+    """Computes p-values of the observed events under the expectation, of each feature and pair.
 
     p = P(q_toy ≥ q),  q = min over μ, c of 2 Σ_b [(n_b/t_b) ln(n_b/μ_b) + (ν_b/s_b) ln(c ν_b/μ_b)]
 
@@ -48,13 +48,13 @@ def goodness_of_fit(
         Events: one or several file names, a data frame (pandas, polars, a table of pyarrow), an
         array (N, n), or a ``Sample``. They are held in memory.
     settings
-        What the tests are asked for; ``tests`` are single fields of it.
+        Options of the tests; ``tests`` are single fields of it.
     features
-        Columns to compare; by default those that both have, but for weights. Of arrays, the names
-        of their n columns, which are ``0``, ``1``, … by default.
+        Columns to compare; by default those that both have, without weights. For arrays, names of
+        their n columns, by default ``0``, ``1``, …
     weights, observed_weights
-        Of the expected and of the observed events: names of columns, or arrays (N,) beside data in
-        memory; 1 by default. They may have either sign.
+        Weights of the expected and of the observed events: names of columns, or arrays (N,) beside
+        data in memory; by default 1. They may have either sign.
     exclude
         Columns that are not compared.
     missing
@@ -68,23 +68,24 @@ def goodness_of_fit(
     Raises
     ------
     DataError
-        The data cannot be read, are no numbers, share no column, or have weights of no use.
+        Where the data cannot be read, are no numbers, share no column, or have a sum of weights
+        that is not positive.
     OptionError
-        An argument makes no sense.
+        For an argument that makes no sense.
 
     >>> fit = goodness_of_fit(data, mc, weights="w", toys=2000)      # doctest: +SKIP
     >>> fit.feature("pt").p, fit.save("gof.json")                    # doctest: +SKIP
     """
     read_keywords("goodness_of_fit", tests, GofOptions)  # refuses what is no option
     chosen = replace(settings or GofOptions(), **tests)
-    with showing(progress, "tests") as told:
+    with showing(progress, "tests") as report:
         if isinstance(observed, Sample) and isinstance(expected, Sample):
             given = (features, weights, observed_weights, exclude or None, missing)
             if any(value is not None for value in given):
                 raise OptionError(
                     "a Sample has its features, weights and missing value: leave the arguments out"
                 )
-            return compare_samples(observed, expected, chosen, told)
+            return compare_samples(observed, expected, chosen, report)
         if isinstance(observed, Sample) or isinstance(expected, Sample):
             raise OptionError("one side is a Sample, the other is not: give two of a kind")
         samples = read_samples(
@@ -96,4 +97,4 @@ def goodness_of_fit(
             exclude=exclude,
             missing=missing,
         )
-        return compare_samples(*samples, chosen, told)
+        return compare_samples(*samples, chosen, report)

@@ -1,46 +1,59 @@
-"""Saved JSON documents: read, of the right schema, and what is damaged told in one line.
+"""Saved JSON documents, written and read.
 
-JSON has neither NaN nor infinity: what is undefined is null in a table, and text in an option.
+Reading takes one way for all kinds of documents: text → JSON → the present form (``migrations``) →
+the published JSON Schema (``violations``) → the loader of the kind. The schema is the one truth:
+what it refuses is refused. A loader checks only what no schema can say, such as that two lists are
+equally long, and raises ValueError with the place and the reason.
+
+JSON has neither NaN nor infinity: an undefined number is null in a table, and text in an option.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from math import isfinite, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from onnxtaylor.errors import ResultError, printable
+from onnxtaylor.files.whole import write_whole
+from onnxtaylor.results.migrations import migrate
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["Format", "checked", "told", "with_nulls"]
+__all__ = ["DocumentKind", "document_text", "json_number", "part", "save_text", "with_nulls"]
 
-_Made = TypeVar("_Made")
+_Loaded = TypeVar("_Loaded")
 _Part = TypeVar("_Part", bound="DataclassInstance")
-
-# what a damaged document does to those who take it for a sound one
-_DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
-class Format:
-    """A kind of document: its schema, which ``kind`` it is, and what messages call it.
+class DocumentKind:
+    """A kind of saved document.
 
-    ``hint`` stands behind the message of a document without any schema.
+    Parameters
+    ----------
+    schema
+        Name and version of its JSON Schema, such as ``onnxtaylor.result/1``.
+    title
+        Its name behind "no", in the message about a document of another kind.
+    name
+        Its name behind "the", in the message about a damaged document.
+    hint
+        End of the message about a document that names no schema.
     """
 
     schema: str
-    kind: str
+    title: str
     name: str
     hint: str = ""
 
     def read(self, path: str | os.PathLike[str]) -> str:
-        """The text of a file. Raises ResultError, naming the file, where it cannot be read."""
+        """Returns the text of a file. Raises ResultError, naming the file, if it is unreadable."""
         where = printable(path)
         try:
             return Path(path).read_text(encoding="utf-8")
@@ -50,55 +63,95 @@ class Format:
             reason = printable(getattr(error, "strerror", None) or error)
             raise ResultError(f"{where}: cannot be read: {reason}") from None
 
-    def parse(self, text: str, where: str, make: Callable[[Mapping[str, Any]], _Made]) -> _Made:
-        """What ``make`` makes of the document; ``where`` names the source.
+    def parse(self, text: str, where: str, load: Callable[[dict[str, Any]], _Loaded]) -> _Loaded:
+        """Returns what ``load`` makes of the document.
 
-        Raises ResultError for text that is no JSON, for another schema, and where ``make`` raises
-        what a damaged document lets it raise: ArithmeticError, AttributeError, LookupError,
-        TypeError or ValueError.
+        Parameters
+        ----------
+        text
+            The document.
+        where
+            Its source, which messages name first.
+        load
+            Makes the result of a document that fits the published schema. Raises ValueError where
+            the document contradicts itself in a way that no schema can describe.
+
+        Raises
+        ------
+        ResultError
+            For text that is no JSON, another kind of document, and a damaged one.
         """
         try:
-            document = json.loads(text, parse_constant=_refuse)
+            document = json.loads(
+                text, parse_constant=_refuse, parse_float=_float, parse_int=_integer
+            )
         except (ValueError, RecursionError) as error:
             raise ResultError(f"{where}: no JSON document: {printable(error)}") from None
+        except OverflowError as error:
+            raise ResultError(f"{where}: the {self.name} is damaged: {error}") from None
+        if isinstance(document, dict):
+            migrate(document)
         schema = document.get("schema") if isinstance(document, dict) else None
         if schema != self.schema:
             hint = "" if schema else self.hint
             raise ResultError(
-                f"{where}: no {self.kind}: its schema is {printable(schema)!r}, not"
+                f"{where}: no {self.title}: its schema is {printable(schema)!r}, not"
                 f" {self.schema!r}{hint}"
             )
+        from onnxtaylor.results.violations import violation  # its library: for readers alone
+
         try:
-            return make(document)
-        except _DAMAGE as error:
-            raise ResultError(
-                f"{where}: the {self.name} is damaged ({type(error).__name__}: {printable(error)})"
-            ) from None
+            problem = violation(document, self.schema)
+            if problem is not None:
+                raise ValueError(problem)
+            return load(document)
+        except ValueError as error:
+            reason = printable(error, 200)
+            raise ResultError(f"{where}: the {self.name} is damaged: {reason}") from None
 
 
-_TYPES: dict[str, Any] = {
-    **{"str": str, "int": int, "bool": bool, "float": (int, float)},
-    **{"str | None": (str, type(None)), "int | None": (int, type(None))},
-    "float | None": (int, float, type(None)),
-    "int | float": (int, float),
-}
+def document_text(
+    head: Mapping[str, Any], tables: Mapping[str, Iterable[Mapping[str, Any]]]
+) -> str:
+    """Returns the text of a document: indented members, then tables of one line a row.
+
+    Such a text is small, and good to read and to compare.
+
+    >>> print(document_text({"a": 1}, {"rows": [{"x": 1, "y": 2}], "none": []}), end="")
+    {
+     "a": 1,
+     "rows": [
+      {"x": 1, "y": 2}
+     ],
+     "none": []
+    }
+    """
+    text = json.dumps(dict(head), indent=1, ensure_ascii=False, allow_nan=False)
+    text = text.removesuffix("\n}")
+    for name, rows in tables.items():
+        lines = ",\n  ".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
+        text += f',\n "{name}": ' + (f"[\n  {lines}\n ]" if lines else "[]")
+    return text + "\n}\n"
 
 
-def checked(part: _Part) -> _Part:
-    """The dataclass as it is. Raises TypeError where a text or number of it is something else."""
-    for f in fields(part):
-        value = getattr(part, f.name)
-        known = _TYPES.get(str(f.type))
-        if known is None:
-            continue
-        wrong = isinstance(value, bool) and known is not bool  # Python takes True for 1
-        if wrong or not isinstance(value, known):
-            raise TypeError(f"{f.name} is {value!r}")
-    return part
+def save_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a document, whole or not at all. Raises ResultError."""
+    # a path that is no Unicode has lone surrogates: JSON can say them, as escapes
+    write_whole(path, text.encode(errors="backslashreplace"))
+
+
+def part(kind: type[_Part], row: Mapping[str, Any], **replaced: Any) -> _Part:
+    """Returns the dataclass that a JSON object describes; ``replaced`` are fields made before.
+
+    In JSON 5.0 is a whole number: fields of type ``int`` get it as 5.
+    """
+    whole = {f.name for f in fields(kind) if f.type in ("int", "int | None")}
+    plain = {k: int(v) if k in whole and isinstance(v, float) else v for k, v in row.items()}
+    return kind(**{**plain, **replaced})
 
 
 def with_nulls(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of a table, NaN as None.
+    """Returns a row of a table with NaN as None.
 
     >>> with_nulls({"a": float("nan"), "b": 1})
     {'a': None, 'b': 1}
@@ -106,10 +159,10 @@ def with_nulls(row: Mapping[str, Any]) -> dict[str, Any]:
     return {k: None if isinstance(v, float) and isnan(v) else v for k, v in row.items()}
 
 
-def told(value: float | None) -> float | str | None:
-    """An option's number; NaN and infinity as text.
+def json_number(value: float | None) -> float | str | None:
+    """Returns an option's number as JSON can hold it: NaN and infinity become text.
 
-    >>> told(float("nan")), told(-999.0), told(None)
+    >>> json_number(float("nan")), json_number(-999.0), json_number(None)
     ('nan', -999.0, None)
     """
     return value if value is None or isfinite(value) else str(value)
@@ -117,3 +170,17 @@ def told(value: float | None) -> float | str | None:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number of JSON")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise OverflowError(f"the number {printable(text, 40)} is too large")
+    return value
+
+
+def _integer(text: str) -> int:
+    # statistics and figures compute in double precision, which ends near 1.8e308
+    if len(text) > 300:
+        raise OverflowError(f"a number of {len(text)} digits is too large")
+    return int(text)

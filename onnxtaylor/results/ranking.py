@@ -1,15 +1,12 @@
-"""What people ask of a ranking: its upper part, and tables cut to what they look for.
+"""Rankings: their most influential part, and tables of the coefficients that a reader looks for.
 
-The ranks themselves come with the result; ``statistics.ranks`` makes them.
+Ranks are part of a result; ``statistics.ranks`` computes them.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from io import BytesIO
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, nearest, printable
-from onnxtaylor.files.whole import write_whole
 from onnxtaylor.results.classes import classes_of
 
 if TYPE_CHECKING:
@@ -30,12 +26,11 @@ __all__ = [
     "influential_count",
     "ranked_columns",
     "ranked_rows",
-    "write_csv",
 ]
 
 
 def influential_count(n_coefficients: int, fraction: float) -> int:
-    """⌈fraction·K⌉: how many coefficients the upper ``fraction`` of a ranking has.
+    """Returns ⌈fraction·K⌉: the number of coefficients in the upper ``fraction`` of a ranking.
 
     Raises OptionError for a fraction outside (0, 1].
 
@@ -43,13 +38,18 @@ def influential_count(n_coefficients: int, fraction: float) -> int:
     (25, 7)
     """
     if not 0 < fraction <= 1:
-        raise OptionError(f"fraction {fraction} is outside (0, 1]: 0.05 is the upper 5 %")
+        raise OptionError(
+            f"must be above 0 and at most 1, such as 0.05 for the upper 5 %, got {fraction}",
+            option="fraction",
+        )
     # 1e-9: 0.07·100 is 7.000000000000001 in floating point, and means 7
     return max(1, ceil(fraction * n_coefficients - 1e-9))
 
 
 def influential(score: npt.ArrayLike, fraction: float = 0.05) -> npt.NDArray[np.int64]:
-    """The ⌈fraction·K⌉ coefficients of largest score, best first: (…, K) → (…, ⌈fraction·K⌉).
+    """Returns the ⌈fraction·K⌉ coefficients of largest score, best first.
+
+    Shapes are (…, K) → (…, ⌈fraction·K⌉).
 
     Wunsch et al. (arXiv:1803.08782) call the upper 5 % influential. Ties keep the order of the
     convention. Raises OptionError for a fraction outside (0, 1].
@@ -71,39 +71,52 @@ def ranked_rows(
     order: int | None = None,
     feature: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Tidy rows of one output and group, best first: the table behind ``onnxtaylor rank``.
+    """Returns tidy rows of one output and group, best first: the table of ``onnxtaylor rank``.
 
-    ``output`` and ``group`` are the first output and ``all`` by default. ``order`` keeps the
-    coefficients of that order; ``feature`` those with a feature of that name, or of a name that
-    matches the shell pattern (``DER_*``; upper and lower case differ). ``count`` cuts the table
-    after the filters. Ranks stay those among all coefficients.
+    Ranks are those among all coefficients, whatever is filtered.
 
-    Raises OptionError for a count below 1, and where an output, group, order or feature is asked
-    for that the result does not have.
+    Parameters
+    ----------
+    result
+        The result.
+    count
+        Number of rows that are kept after the filters; by default all.
+    output, group
+        A response and a group of events; by default the first response and ``all``.
+    order
+        Keeps the coefficients of this order.
+    feature
+        Keeps the coefficients with a feature of this name, or with a name that matches this shell
+        pattern (``DER_*``; upper and lower case differ).
+
+    Raises
+    ------
+    OptionError
+        For a count below 1, and an output, group, order or feature that the result does not have.
     """
     if count is not None and count < 1:
-        raise OptionError(f"count {count}: ask for one row at least")
+        raise OptionError(f"the number of rows must be at least 1, got {count}")
     rows = result.top(len(result.indices), output, group)
     if order is not None:
         rows = [row for row in rows if row["order"] == order]
         if not rows:
             raise OptionError(f"the result has no coefficient of order {order}")
     if feature is not None:
-        wanted = _matching(feature, result.features)
-        rows = [row for row in rows if wanted.intersection(row["features"])]
+        names = _matching(feature, result.features)
+        rows = [row for row in rows if names.intersection(row["features"])]
     return rows[:count]
 
 
 def _matching(pattern: str, features: tuple[str, ...]) -> set[str]:
-    found = {name for name in features if name == pattern or fnmatchcase(name, pattern)}
-    if not found:
+    names = {name for name in features if name == pattern or fnmatchcase(name, pattern)}
+    if not names:
         raise OptionError(f"no feature matches {printable(pattern)!r}{nearest(pattern, features)}")
-    return found
+    return names
 
 
 @dataclass(frozen=True)
 class Column:
-    """The ranking of one response over the events of one group, its ``own`` class or another."""
+    """The ranking of one response over the events of one group; ``own`` if it is its own class."""
 
     output: str
     group: str
@@ -120,16 +133,27 @@ def ranked_columns(
     order: int | None = None,
     feature: str | None = None,
 ) -> list[Column]:
-    """The rankings of all responses, for columns of a table; see ``ranked_rows``.
+    """Returns the rankings of all responses, for columns of a table.
 
-    Each is over the events of ``group``, all by default; with ``per_class`` response c is ranked
-    over the events of class c, as in the CMS convention.
+    Parameters
+    ----------
+    result
+        The result.
+    count, order, feature
+        Filters of each ranking: see ``ranked_rows``.
+    group
+        Group of events over which all responses are ranked; by default ``all``.
+    per_class
+        Ranks response c over the events of class c, as in the CMS convention.
 
-    Raises OptionError as ``ranked_rows`` does, for ``group`` together with ``per_class``, and
-    where it is not known which class a response belongs to.
+    Raises
+    ------
+    OptionError
+        As ``ranked_rows`` does, for ``group`` together with ``per_class``, and where it is not
+        known which class a response belongs to.
     """
     if per_class and group is not None:
-        raise OptionError("per_class chooses the groups itself: leave group out")
+        raise OptionError("per_class=True chooses the groups itself: leave group out")
     g = result.position(0, group)[1]
     groups = class_groups(result) if per_class else [result.groups[g]] * len(result.outputs)
     return [
@@ -146,26 +170,8 @@ def ranked_columns(
 
 
 def class_groups(result: TaylorResult) -> list[str]:
-    """The group of each output's own class, as in the CMS convention; one name per output.
+    """Returns the group of each output's own class, as in the CMS convention; one name per output.
 
-    Which that is, the model or the user has said: see ``classes``. Raises OptionError, which says
-    what to do, where nobody has.
+    Raises OptionError, which says what to do, where neither model nor user name the classes.
     """
     return classes_of(result.nodes, result.outputs, result.groups[1:])
-
-
-def write_csv(result: TaylorResult, path: str | os.PathLike[str]) -> None:
-    """The whole tidy table as CSV, written whole or not at all; ``features`` is a JSON list.
-
-    Raises ResultError where the file cannot be written.
-    """
-    import pyarrow
-    import pyarrow.csv
-
-    table = result.to_arrow()
-    names = [json.dumps(row, ensure_ascii=False) for row in table["features"].to_pylist()]
-    place = table.schema.get_field_index("features")
-    table = table.set_column(place, "features", pyarrow.array(names, pyarrow.string()))
-    buffer = BytesIO()
-    pyarrow.csv.write_csv(table, buffer)
-    write_whole(path, buffer.getvalue())

@@ -2,12 +2,12 @@
 
 Of the K coefficients of a response, ranked by ⟨t⟩, the upper ⌈fraction·K⌉ are kept; a feature is
 influential if it is in one of these: alone, or as a part of a pair. Wunsch et al.
-(arXiv:1803.08782) keep the upper 5 %, train again with the influential features only, and with the
-others only (the inverted selection).
+(arXiv:1803.08782) keep the upper 5 %. They train again with the influential features only, and with
+the others only (the inverted selection).
 
-Ranks have an uncertainty. A coefficient whose 68 % interval lies within the cut is surely kept, one
-whose interval lies behind it surely not. A feature is surely in if one of its coefficients is
-surely kept, and surely out if none of them may be.
+Ranks have an uncertainty. A coefficient whose 68 % interval lies within the cut is surely kept, and
+one whose interval lies behind the cut is surely not. A feature is surely influential if one of its
+coefficients is surely kept, and surely not if none of them may be kept.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Cut:
-    """Where a ranking was cut: ``kept`` of ``total`` coefficients, down to ``score``."""
+    """The cut of a ranking: ``kept`` of ``total`` coefficients, down to ``score``."""
 
     output: str
     group: str
@@ -45,16 +45,24 @@ class Cut:
 
 @dataclass(frozen=True)
 class FeatureInfluence:
-    """What the kept coefficients say of one feature.
+    """The influence of one feature, by the coefficients that are kept.
 
-    ``influential``: it is in one of them. ``sure``: that would be so, or would not be, for any
-    ranks within the 68 % intervals; None without bootstrap. ``coefficients``: how many of them it
-    is in. ``share``: Σ ⟨t⟩ of those over Σ abs(⟨t⟩) of all; a pair counts for both of its features.
-    ``best_rank``: the best of its ranks, kept or not. ``first_order`` and ``sem``: ⟨t_i⟩ and its
-    standard error, None where it was not computed.
-
-    Of several rankings: influential in one, coefficients of all, the mean share, the best rank,
-    the largest first order.
+    Parameters
+    ----------
+    influential
+        Whether it is in a kept coefficient; for several rankings, of any of them.
+    sure
+        Whether ``influential`` is the same for any ranks within the 68 % intervals; None without
+        bootstrap.
+    coefficients
+        Number of kept coefficients that it is in, summed over rankings.
+    share
+        Σ ⟨t⟩ of its kept coefficients over Σ abs(⟨t⟩) of all, a pair counted for both of its
+        features; the mean over rankings.
+    best_rank
+        The best rank of its coefficients, kept or not.
+    first_order, sem
+        ⟨t_i⟩ and its standard error, the largest of the rankings; None where not computed.
     """
 
     name: str
@@ -69,11 +77,11 @@ class FeatureInfluence:
 
 @dataclass(frozen=True)
 class Selection:
-    """Features by influence: the influential ones first, each part by its best rank.
+    """Features by influence: the influential ones first, both parts by best rank.
 
-    ``names`` are those chosen, in the order of the model's input: the influential features or, with
-    ``inverted``, the others. ``not_ranked`` have no coefficient in the result: nothing is known of
-    them, so that they are in neither part.
+    ``names`` are the chosen features, in the order of the model's input: the influential ones or,
+    with ``inverted``, the others. Features ``not_ranked`` have no coefficient in the result:
+    nothing is known of them, so they are in neither part.
     """
 
     cuts: tuple[Cut, ...]
@@ -84,7 +92,7 @@ class Selection:
     not_ranked: tuple[str, ...]
 
     def __repr__(self) -> str:
-        """What was chosen, and behind which cut."""
+        """Returns the chosen features, and the cut behind which they are."""
         first, of = self.cuts[0], listed([cut.output for cut in self.cuts])
         side = "not behind" if self.inverted else "behind"
         return (
@@ -94,16 +102,16 @@ class Selection:
 
     @property
     def influential(self) -> tuple[FeatureInfluence, ...]:
-        """The features behind the kept coefficients, best rank first."""
+        """Features behind the kept coefficients, best rank first."""
         return tuple(f for f in self.features if f.influential)
 
     @property
     def others(self) -> tuple[FeatureInfluence, ...]:
-        """The ranked features that are in none of the kept coefficients, best rank first."""
+        """Ranked features that are in none of the kept coefficients, best rank first."""
         return tuple(f for f in self.features if not f.influential)
 
     def to_dict(self) -> dict[str, Any]:
-        """Fit for JSON: the fields of this class."""
+        """Returns the fields of this class, fit for JSON."""
         return asdict(self)
 
 
@@ -118,15 +126,33 @@ def select(
     order: int | None = None,
     inverted: bool = False,
 ) -> Selection:
-    """The features behind the upper ``fraction`` of the coefficients, or behind ``count`` of them.
+    """Selects the features behind the most influential coefficients.
 
-    ``outputs`` and ``group`` are the first output and ``all`` by default; of several outputs the
-    union is taken. ``per_class`` takes every output over the events of its own class. ``order``
-    cuts the ranking of the coefficients of that order alone; ranks stay those among all.
+    Coefficients that are 0 are never kept.
 
-    Raises OptionError for a fraction outside (0, 1], a count outside 1…K, an output, group or order
-    that the result does not have, for ``per_class`` with a group or without matching classes, and
-    for a response whose coefficients all vanish. Coefficients that are 0 are never kept.
+    Parameters
+    ----------
+    fraction
+        Upper part of each ranking that is kept.
+    count
+        Number of coefficients that are kept of each ranking, in place of ``fraction``.
+    outputs
+        Responses; by default the first. For several the union of their features is taken.
+    group
+        Group of events; by default ``all``.
+    per_class
+        Takes each response over the events of its own class; by default all responses.
+    order
+        Cuts the ranking of the coefficients of this order only; ranks are those among all.
+    inverted
+        Chooses the features that are in none of the kept coefficients.
+
+    Raises
+    ------
+    OptionError
+        For a fraction outside (0, 1], a count outside 1…K, an output, group or order that is not
+        there, ``per_class`` with a group or without known classes, and a response without any
+        coefficient above 0.
     """
     places = np.arange(len(result.indices))
     if order is not None:
@@ -136,10 +162,13 @@ def select(
     kept = influential_count(len(places), fraction)
     if count is not None:
         if not 1 <= count <= len(places):
-            raise OptionError(f"count {count}: there are {len(places)} coefficients: keep 1 to all")
+            raise OptionError(
+                f"must be between 1 and {len(places)}, the number of coefficients, got {count}",
+                option="count",
+            )
         kept = count
     parts = [
-        _Part(result, c, g, places, kept) for c, g in _wanted(result, outputs, group, per_class)
+        _Part(result, c, g, places, kept) for c, g in _rankings(result, outputs, group, per_class)
     ]
     inside = np.any([part.coefficients > 0 for part in parts], axis=0)
     known = parts[0].ranked
@@ -156,7 +185,7 @@ def select(
     )
 
 
-def _wanted(
+def _rankings(
     result: TaylorResult,
     outputs: str | int | Sequence[str | int] | None,
     group: str | None,
@@ -164,7 +193,7 @@ def _wanted(
 ) -> list[tuple[int, int]]:
     """The (output, group) whose rankings are cut, each once."""
     if per_class and group is not None:
-        raise OptionError("one group and one per class exclude one another: leave one of them out")
+        raise OptionError("group and per_class=True exclude one another: leave one of them out")
     if outputs is None:
         outputs = list(result.outputs) if per_class else [0]
     elif isinstance(outputs, str | int):
@@ -172,8 +201,8 @@ def _wanted(
     if not outputs:
         raise OptionError("no output is named: name one, or leave outputs out for the first")
     groups = class_groups(result) if per_class else [group] * len(result.outputs)
-    found = [result.position(output)[0] for output in outputs]
-    return list(dict.fromkeys(result.position(c, groups[c]) for c in found))
+    places = [result.position(output)[0] for output in outputs]
+    return list(dict.fromkeys(result.position(c, groups[c]) for c in places))
 
 
 class _Part:
@@ -196,7 +225,7 @@ class _Part:
         n = result.indices.n_features
 
         def count(which: Bools) -> npt.NDArray[np.int64]:
-            """In how many of some coefficients each feature is."""
+            """Number of these coefficients that each feature is in, (n,)."""
             return np.bincount(feature[which[coefficient]], minlength=n)
 
         self.cut = Cut(
@@ -233,11 +262,12 @@ def _members(table: npt.NDArray[np.int32]) -> tuple[npt.NDArray[Any], npt.NDArra
 def _beyond_doubt(
     low: npt.NDArray[np.int64], high: npt.NDArray[np.int64], kept: int, total: int
 ) -> tuple[Bools, Bools]:
-    """Which coefficients are among the ``kept`` best for any ranks in their intervals, which never.
+    """Flags of coefficients that are always among the ``kept`` best, and of those that never are.
 
-    Intervals are those among all ``total`` coefficients. Of a part of them the place is not known,
-    but bounded: a coefficient is no further down than all others whose interval begins before its
-    own ends, and no further up than those whose interval ends before its own begins.
+    Always and never mean: for any ranks within the intervals, which are those among all ``total``
+    coefficients. In a part of them the rank of a coefficient is not known but bounded: it is no
+    further down than all others whose interval begins before its own ends, and no further up than
+    those whose interval ends before its own begins.
     """
     if len(low) == total:
         return high <= kept, low > kept

@@ -1,4 +1,4 @@
-"""The parts of a result that are no coefficients: what was analyzed, what is suspicious."""
+"""Parts of a result beside its coefficients: model, data, features, groups, notices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.results.classes import ResponseNode
-from onnxtaylor.results.documents import checked
+from onnxtaylor.results.documents import part
+from onnxtaylor.results.rows import check_unique
 
 __all__ = [
     "DataSummary",
@@ -53,7 +54,7 @@ class GroupSummary:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """What was analyzed: n_eff = (Σw)² / Σw²."""
+    """The events that were analyzed: n_eff = (Σw)² / Σw²."""
 
     sources: tuple[str, ...]
     events: int
@@ -64,22 +65,24 @@ class DataSummary:
 
     @classmethod
     def from_document(cls, row: Mapping[str, Any]) -> DataSummary:
-        """From JSON, in which an undefined moment is null. Raises TypeError, LookupError."""
-        return checked(
-            cls(
-                **{
-                    **row,
-                    "sources": tuple(row["sources"]),
-                    "groups": tuple(checked(GroupSummary(**g)) for g in row["groups"]),
-                    "features": tuple(_feature(f) for f in row["features"]),
-                }
-            )
-        )
+        """Returns the summary of a JSON object, in which an undefined moment is null.
+
+        Raises ValueError for a name of a group or feature that occurs twice.
+        """
+        groups = tuple(part(GroupSummary, group) for group in row["groups"])
+        features = tuple(_feature(feature) for feature in row["features"])
+        check_unique([group.name for group in groups], "names in data.groups")
+        check_unique([feature.name for feature in features], "names in data.features")
+        sources = tuple(row["sources"])
+        return part(cls, row, sources=sources, groups=groups, features=features)
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that a reader should know of the data or the model: of a feature, or of all."""
+    """A warning of a result: something odd about the data or the model.
+
+    ``feature`` is None where it is about no single one.
+    """
 
     code: str
     feature: str | None
@@ -87,7 +90,7 @@ class Notice:
 
 
 def units_apart(features: Sequence[FeatureSummary], scale: object) -> Notice | None:
-    """A finding where coefficients per ``unit`` compare features whose σ differ tenfold or more.
+    """Returns a notice where coefficients per ``unit`` compare features of σ more than 10 apart.
 
     ``scale`` is that of the coefficients. Features of σ = 0 do not count.
     """
@@ -101,14 +104,14 @@ def units_apart(features: Sequence[FeatureSummary], scale: object) -> Notice | N
         "coefficients are per unit of the input, and σ of the features goes from"
         f" {least.std:.3g} ('{printable(least.name)}') to {most.std:.3g}"
         f" ('{printable(most.name)}'): ⟨t⟩ of different features cannot be compared: use"
-        " --scale sigma"
+        ' scale="sigma"'
     )
     return Notice("units", None, text)
 
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """Which function was analyzed, and by which engine.
+    """The function that was analyzed, and the engine that did it.
 
     ``nodes`` are those of all outputs that were asked for, of which ``output`` names those that
     were chosen; empty where a result of an earlier version does not tell.
@@ -126,32 +129,36 @@ class ModelSummary:
 
     @classmethod
     def from_document(cls, row: Mapping[str, Any]) -> ModelSummary:
-        """From JSON; earlier versions wrote no nodes. Raises TypeError, ValueError, LookupError."""
-        nodes = tuple(checked(ResponseNode(**node)) for node in row.get("nodes", ()))
-        made = checked(cls(**{**row, "output": tuple(row["output"]), "nodes": nodes}))
+        """Returns the summary of a JSON object.
+
+        Raises ValueError for a name that occurs twice, or that is no node's.
+        """
+        nodes = tuple(part(ResponseNode, node) for node in row["nodes"])
         names = [node.name for node in nodes]
-        if nodes and (len(set(names)) < len(names) or set(made.output) - set(names)):
-            raise ValueError("model.output and model.nodes do not agree")
-        return made
+        check_unique(names, "names in model.nodes")
+        for name in row["output"]:
+            if nodes and name not in names:
+                raise ValueError(f"model.output must be names of model.nodes, got {name!r}")
+        return part(cls, row, output=tuple(row["output"]), nodes=nodes)
 
 
-def place_of(wanted: str | int | None, names: Sequence[str], kind: str) -> int:
-    """The place of an output or group, by its name or place; 0 for None.
+def place_of(asked: str | int | None, names: Sequence[str], kind: str) -> int:
+    """Returns the place of an output or group, by its name or place; 0 for None.
 
     Raises OptionError naming what there is; ``kind`` is what the names are of.
     """
-    if wanted is None:
+    if asked is None:
         return 0
-    if isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < len(names):
-        return wanted
-    if wanted in names:
-        return names.index(str(wanted))
+    if isinstance(asked, int) and not isinstance(asked, bool) and 0 <= asked < len(names):
+        return asked
+    if asked in names:
+        return names.index(str(asked))
     raise OptionError(
-        f"the result has no {kind} {printable(wanted)!r}: it has "
+        f"the result has no {kind} {printable(asked)!r}: it has "
         + ", ".join(printable(n) for n in names)
     )
 
 
 def _feature(row: Mapping[str, Any]) -> FeatureSummary:
-    known: dict[str, Any] = {k: nan if v is None and k != "kinks" else v for k, v in row.items()}
-    return checked(FeatureSummary(**known))
+    moments = {k: nan for k in ("mean", "std", "min", "max") if row[k] is None}
+    return part(FeatureSummary, row, **moments)

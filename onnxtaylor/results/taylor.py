@@ -1,32 +1,30 @@
-"""What an analysis found: frozen, versioned, saved whole or not at all.
+"""TaylorResult: the scores of an analysis, frozen, versioned, saved whole or not at all.
 
 A result holds, for every response node c, group g and Taylor coefficient α,
 
     score       ⟨t_α⟩ = Σ w abs(t_α) / Σ w        sem   √(Σ w² (abs(t_α) − ⟨t_α⟩)²) / abs(Σ w)
     signed_mean Σ w t_α / Σ w                     rms   √(Σ w t_α² / Σ w)
 
-the bound of the numerical error of the score, Σ abs(w) error / abs(Σ w), where the engine tells
-how wrong its coefficients may be, and the place of each score among all coefficients of its (c, g),
-largest first, with the interval in which that place lies in 68 % of the bootstrap replicates. Equal
-scores share a place.
+the bound of the numerical error of the score, Σ abs(w) error / abs(Σ w), where the engine estimates
+how wrong its coefficients may be, and the rank of each score among all coefficients of its (c, g),
+largest first, with the interval in which that rank lies in 68 % of the bootstrap replicates. Equal
+scores share a rank.
 
 Where ``method`` is ``finite-step``, t is the response r to finite steps: no derivative, in units of
-the response per step (see ``engine.finite``), with the same statistics.
+the response per step (see ``engine.finite_step``), with the same statistics.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, ResultError, listed, printable
-from onnxtaylor.files.whole import write_whole
+from onnxtaylor.errors import OptionError, listed, printable
 from onnxtaylor.indices import MultiIndices, label
 from onnxtaylor.results.classes import (
     ResponseNode,
@@ -35,7 +33,9 @@ from onnxtaylor.results.classes import (
     nodes_of_names,
     words_of,
 )
-from onnxtaylor.results.documents import Format, checked, with_nulls
+from onnxtaylor.results.documents import save_text
+from onnxtaylor.results.lazy import LazyModule
+from onnxtaylor.results.quantity import Quantity, quantity_of
 from onnxtaylor.results.summaries import (
     DataSummary,
     FeatureSummary,
@@ -44,16 +44,23 @@ from onnxtaylor.results.summaries import (
     Notice,
     place_of,
 )
+from onnxtaylor.results.taylor_document import COLUMNS, KIND, fields_of, text_of
+from onnxtaylor.results.tidy import arrow_table, data_frame
 from onnxtaylor.text.uncertainty import uncertain
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-    from onnxtaylor.views.plot import ResultPlots
+    from onnxtaylor.views import plot as plots
+    from onnxtaylor.views import report
+    from onnxtaylor.views.report import notebook
+else:
+    plots = LazyModule("onnxtaylor.views.plot")
+    report = LazyModule("onnxtaylor.views.report")
+    notebook = LazyModule("onnxtaylor.views.report.notebook")
 
 __all__ = [
-    "SCHEMA",
     "DataSummary",
     "FeatureSummary",
     "GroupSummary",
@@ -62,9 +69,6 @@ __all__ = [
     "TaylorResult",
 ]
 
-SCHEMA = "onnxtaylor.result/1"
-FORMAT = Format(SCHEMA, "onnxtaylor result", "result")
-FINITE_STEP = "finite-step"
 SHOWN = 3  # coefficients in a repr
 
 Floats = npt.NDArray[np.float64]
@@ -92,9 +96,14 @@ class TaylorResult:
     warnings: tuple[Notice, ...] = ()
 
     @property
+    def quantity(self) -> Quantity:
+        """Quantity that the scores are means of: coefficients t, or responses r to finite steps."""
+        return quantity_of(self.model.engine)
+
+    @property
     def method(self) -> str:
-        """``derivative``, or ``finite-step``: responses r to finite steps are no coefficients t."""
-        return FINITE_STEP if self.model.engine == FINITE_STEP else "derivative"
+        """``derivative`` or ``finite-step``: the quantity's name in saved documents."""
+        return self.quantity.method
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -108,12 +117,12 @@ class TaylorResult:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """``all``, then the classes."""
+        """Names of the groups of events: ``all``, then the classes."""
         return tuple(g.name for g in self.data.groups)
 
     @property
     def nodes(self) -> tuple[ResponseNode, ...]:
-        """The nodes of the model's outputs that were asked for, with their names and classes."""
+        """Nodes of the analyzed outputs, with their names and classes."""
         return self.model.nodes or nodes_of_names(self.outputs)
 
     def renamed(
@@ -122,40 +131,47 @@ class TaylorResult:
         output_names: Iterable[object] | None = None,
         classes: Iterable[object] | None = None,
     ) -> TaylorResult:
-        """The same numbers with other names of the responses, or with their classes.
+        """Returns this result with other names of the responses, or with their classes.
 
-        ``output_names`` and ``classes`` are those of ``analyze``: one for each node of the model's
-        outputs, in their order. Raises OptionError as ``analyze`` does, and where the classes are
-        not the labels of the data.
+        Parameters
+        ----------
+        output_names
+            New names: one for each node of the model's outputs, in their order.
+        classes
+            Class labels of the nodes, likewise; without ``output_names`` they are the names, too.
+
+        Raises
+        ------
+        OptionError
+            For another number of names, names that contradict the model's, and classes that are
+            not the labels of the data.
         """
         names, labels = words_of(output_names), words_of(classes)
         if not names and not labels:
             return self
         old = self.nodes
         stored = [node.name for node in old]
-        made = name_nodes(
+        nodes = name_nodes(
             [node.node or node.name for node in old], stored, names=names, classes=labels
         )
         if not labels:
-            made = tuple(replace(m, label=node.label) for m, node in zip(made, old, strict=True))
-        agree_with_labels(made, self.groups[1:])
-        new = dict(zip(stored, (node.name for node in made), strict=True))
+            nodes = tuple(replace(n, label=node.label) for n, node in zip(nodes, old, strict=True))
+        agree_with_labels(nodes, self.groups[1:])
+        new = dict(zip(stored, (node.name for node in nodes), strict=True))
         output = tuple(new[name] for name in self.outputs)
-        return replace(self, model=replace(self.model, output=output, nodes=made))
+        return replace(self, model=replace(self.model, output=output, nodes=nodes))
 
     @property
-    def plot(self) -> ResultPlots:
-        """The figures of this result: ``result.plot.scores(ax=None)`` and its siblings."""
-        from onnxtaylor.views.plot import ResultPlots  # matplotlib is heavy: only when asked for
-
-        return ResultPlots(self)
+    def plot(self) -> plots.ResultPlots:
+        """Figures of this result: ``result.plot.scores(ax=None)`` and its siblings."""
+        return plots.ResultPlots(self)
 
     def position(
         self, output: str | int | None = None, group: str | None = None
     ) -> tuple[int, int]:
-        """The place (c, g) of an output and group; the first output and ``all`` by default.
+        """Returns the place (c, g) of an output and group; the first output and ``all`` by default.
 
-        Raises OptionError naming what there is.
+        Raises OptionError for an output or group that the result does not have.
         """
         return (
             place_of(output, self.outputs, "output"),
@@ -163,7 +179,7 @@ class TaylorResult:
         )
 
     def vector(self, output: str | int | None = None, group: str | None = None) -> Floats:
-        """First-order scores ⟨t_i⟩, shape (n,); NaN for coefficients that were not computed."""
+        """Returns first-order scores ⟨t_i⟩, shape (n,); NaN where not computed."""
         c, g = self.position(output, group)
         first = np.flatnonzero(self.indices.orders == 1)
         values = np.full(self.indices.n_features, np.nan)
@@ -171,14 +187,14 @@ class TaylorResult:
         return values
 
     def matrix(self, output: str | int | None = None, group: str | None = None) -> Floats:
-        """Second-order scores ⟨t_ij⟩, shape (n, n), symmetric; NaN where not computed.
+        """Returns second-order scores ⟨t_ij⟩, shape (n, n), symmetric; NaN where not computed.
 
         Raises OptionError for a result of order 1.
         """
         c, g = self.position(output, group)
         second = np.flatnonzero(self.indices.orders == 2)
         if not len(second):
-            raise OptionError("the result has no second-order coefficients: analyze with order 2")
+            raise OptionError("the result has no second-order coefficients: analyze with order=2")
         i, j = self.indices.table[second, 0], self.indices.table[second, 1]
         values = np.full((self.indices.n_features,) * 2, np.nan)
         values[i, j] = values[j, i] = self.score[c, g, second]
@@ -187,15 +203,15 @@ class TaylorResult:
     def top(
         self, count: int = 20, output: str | int | None = None, group: str | None = None
     ) -> list[dict[str, Any]]:
-        """The ``count`` highest ranked coefficients of one output and group, as tidy rows."""
+        """Returns the ``count`` highest ranked coefficients of one output and group, tidy."""
         if count < 1:
-            raise OptionError(f"top {count}: ask for one row at least")
+            raise OptionError(f"the number of rows must be at least 1, got {count}")
         c, g = self.position(output, group)
         best = np.argsort(self.rank[c, g], kind="stable")[:count]  # equal ones share a rank
         return [self._row(c, g, int(k)) for k in best]
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """All tidy rows: outputs, then groups, then coefficients in the order of the convention."""
+        """Yields all tidy rows: outputs, then groups, then coefficients in convention order."""
         for c in range(len(self.outputs)):
             for g in range(len(self.groups)):
                 for k in range(len(self.indices)):
@@ -223,74 +239,39 @@ class TaylorResult:
         }
 
     def to_arrow(self) -> pyarrow.Table:
-        """The tidy table as a pyarrow Table."""
-        import pyarrow
-
-        text, count, number = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
-        columns: dict[str, pyarrow.DataType] = {
-            **{"method": text, "output": text, "group": text, "order": count, "label": text},
-            **{"features": pyarrow.list_(text)},
-            **dict.fromkeys(("score", "sem", "numerical_error", "signed_mean", "rms"), number),
-            **dict.fromkeys(("rank", "rank_low", "rank_high"), count),
-        }
-        return pyarrow.Table.from_pylist(list(self.rows()), schema=pyarrow.schema(columns))
+        """Returns the tidy table as a pyarrow Table."""
+        return arrow_table(self.rows(), COLUMNS)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """The tidy table as a pandas DataFrame; needs pandas."""
-        try:
-            import pandas  # noqa: F401
-        except ImportError:
-            raise ResultError(
-                "to_pandas needs pandas: pip install pandas (to_arrow() works without)"
-            ) from None
-        return self.to_arrow().to_pandas()
+        """Returns the tidy table as a pandas DataFrame. Raises ResultError without pandas."""
+        return data_frame(self.to_arrow())
 
     def to_json(self) -> str:
-        """The result as one JSON document of the schema ``onnxtaylor.result/1``."""
-        document: dict[str, Any] = {
-            "schema": SCHEMA,
-            "version": self.version,
-            "method": self.method,
-            "model": asdict(self.model),
-            "data": {
-                **asdict(self.data),
-                "features": [with_nulls(asdict(f)) for f in self.data.features],
-            },
-            "options": dict(self.options),
-            "check": None if self.check is None else dict(self.check),
-            "warnings": [asdict(finding) for finding in self.warnings],
-            "coefficients": [],
-        }
-        # one line per coefficient: small, and good to read and to compare
-        head = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-        rows = ",\n  ".join(
-            json.dumps(with_nulls(row), ensure_ascii=False, allow_nan=False) for row in self.rows()
-        )
-        return head.removesuffix("[]\n}") + f"[\n  {rows}\n ]\n}}\n"
+        """Returns the result as one JSON document of the schema ``onnxtaylor.result/1``."""
+        return text_of(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the JSON document, whole or not at all. Raises ResultError."""
-        # a path that is no Unicode has lone surrogates: JSON can say them, as escapes
-        write_whole(path, self.to_json().encode(errors="backslashreplace"))
+        save_text(path, self.to_json())
 
     def to_html(self, *, title: str | None = None) -> str:
-        """The report of this result, one HTML document that loads nothing: see ``report.html``."""
-        from onnxtaylor.views.report import html  # templates: only when asked for
+        """Returns the report of this result, one HTML document that loads nothing from elsewhere.
 
-        return html(self, title=title)
+        ``title`` is its heading, by default the name of the model's file.
+        """
+        return report.html(self, title=title)
 
     def __repr__(self) -> str:
-        """What was analyzed, the verdict of the check, and the head of the first ranking."""
-        finite = self.method != "derivative"
-        what, mean = ("finite-step responses", "⟨r⟩") if finite else ("coefficients", "⟨t⟩")
+        """Returns what was analyzed, the verdict of the check, and the first ranking's head."""
         check = "none" if self.check is None else printable(self.check.get("verdict"))
         lines = [
-            f"TaylorResult of {printable(self.model.path)}: {len(self.indices)} {what} of"
+            f"TaylorResult of {printable(self.model.path)}: {len(self.indices)}"
+            f" {self.quantity.nouns} of"
             f" {len(self.features)} features at {self.data.events} events",
             f"responses {listed(self.outputs)}; events of {listed(self.groups)}; scale"
             f" {printable(self.options.get('scale'))}; engine {printable(self.model.engine)}; check"
             f" {check}; {len(self.warnings)} warnings",
-            f"highest ranked of {printable(self.outputs[0], 40)}, {mean} ± SEM:",
+            f"highest ranked of {printable(self.outputs[0], 40)}, {self.quantity.mean} ± SEM:",
         ]
         for row in self.top(SHOWN):
             value = uncertain(row["score"], row["sem"])
@@ -298,68 +279,18 @@ class TaylorResult:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: see ``report.notebook``."""
-        from onnxtaylor.views.report.notebook import fragment
-
-        return fragment(self)
+        """Returns the HTML that a notebook shows."""
+        return notebook.fragment(self)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TaylorResult:
         """Reads a saved result. Raises ResultError, naming the file and what is wrong with it."""
-        return cls.from_json(FORMAT.read(path), printable(path))
+        return cls.from_json(KIND.read(path), printable(path))
 
     @classmethod
     def from_json(cls, text: str, where: str = "result") -> TaylorResult:
-        """The inverse of ``to_json``; ``where`` names the source in error messages."""
-        return FORMAT.parse(text, where, cls._from_document)
+        """Returns the result of a document of ``to_json``; error messages begin with ``where``.
 
-    @classmethod
-    def _from_document(cls, document: Mapping[str, Any]) -> TaylorResult:
-        model = ModelSummary.from_document(document["model"])
-        data = DataSummary.from_document(document["data"])
-        rows = document["coefficients"]
-        shape = (len(model.output), len(data.groups), -1)
-        place = {f.name: i for i, f in enumerate(data.features)}
-        per_block = len(rows) // (shape[0] * shape[1])
-        indices = MultiIndices.of(
-            len(data.features), [[place[f] for f in row["features"]] for row in rows[:per_block]]
-        )
-
-        def column(name: str, kind: type) -> npt.NDArray[Any]:
-            return np.array([row[name] for row in rows], dtype=kind).reshape(shape)
-
-        ranked = rows[0]["rank_low"] is not None
-        bounded = any(row["numerical_error"] is not None for row in rows)
-        result = cls(
-            model=model,
-            data=data,
-            options=document["options"],
-            indices=indices,
-            score=column("score", float),
-            sem=column("sem", float),
-            signed_mean=column("signed_mean", float),
-            rms=column("rms", float),
-            rank=column("rank", int),
-            rank_low=column("rank_low", int) if ranked else None,
-            rank_high=column("rank_high", int) if ranked else None,
-            check=document["check"],
-            numerical_error=column("numerical_error", float) if bounded else None,
-            version=document["version"],
-            warnings=tuple(checked(Notice(**row)) for row in document["warnings"]),
-        )
-        for numbers in (result.score, result.sem, result.signed_mean):
-            if not np.isfinite(numbers).all():
-                raise ValueError("a number is missing or not finite")
-        if document["method"] != result.method:
-            raise ValueError(f"method {document['method']!r} of engine {model.engine!r}")
-        if result.score.shape[2] != len(indices):
-            raise ValueError("rows are missing or repeated")
-        for row, expected in zip(rows, result.rows(), strict=True):
-            for name in ("method", "output", "group", "order", "label", "features"):
-                if row[name] != expected[name]:
-                    raise ValueError(f"a row of {expected['label']!r} has {name} {row[name]!r}")
-        for names in (result.features, result.outputs, result.groups):
-            if len(set(names)) != len(names):
-                raise ValueError("a name occurs twice")
-        dict(result.options), dict(result.check or {})
-        return checked(result)
+        Raises ResultError for what is no result, and for a damaged one.
+        """
+        return KIND.parse(text, where, lambda document: cls(**fields_of(document)))

@@ -11,7 +11,7 @@ from onnxtaylor.engine.base import Engine
 from onnxtaylor.options.analysis import AnalysisOptions
 from onnxtaylor.problem.events import feature_names_of
 from onnxtaylor.problem.opening import OpenModel
-from onnxtaylor.results.documents import told
+from onnxtaylor.results.documents import json_number
 from onnxtaylor.results.taylor import (
     DataSummary,
     FeatureSummary,
@@ -115,13 +115,13 @@ def make_result(
             "link": options.link,
             "scale": options.per,
             "precision": options.precision,
-            "missing": told(options.missing),
+            "missing": json_number(options.missing),
             "bootstrap": options.bootstrap,
             "rank_level": 0.68,
             "seed": options.seed,
             "batch": opened.batch,
             "fixed": {
-                p.name: [told(x) if isinstance(x, float) else x for x in v.ravel().tolist()]
+                p.name: [json_number(x) if isinstance(x, float) else x for x in v.ravel().tolist()]
                 for p, v in opened.choice.held
             },
             **reasons,

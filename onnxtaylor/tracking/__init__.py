@@ -1,9 +1,9 @@
-"""How ⟨t⟩ changes while a model learns.
+"""Learning progress: ⟨t⟩ along a series of checkpoints, or step by step while a model is trained.
 
-``checkpoints``   the order of checkpoints, and which step each is
+``checkpoints``   the order of checkpoints, and the step of each
 ``events``        the events that are watched, and sums over them
 ``tracker``       one model after another: weights swapped where the graph is the same
-``variables``     which numbers of a graph are which of a framework's variables
+``variables``     the numbers of a graph that belong to a framework's variables
 ``follower``      follows a model in training; ``with_keras``, ``with_torch``: the frameworks
 ``learning``      LearningProgress: records steps
 ``result``        ProgressResult: saved and loaded

@@ -1,9 +1,11 @@
-"""In which order checkpoints come, and which step each of them is.
+"""The order of checkpoints, and the step of each.
+
+Steps are found in one of four ways:
 
 ``metadata``  the entry ``step`` of each model's metadata
 ``names``     the one number in which the file names differ: step-2 comes before step-10
-``sorted``    the place among the naturally sorted names, where they differ in several numbers
-``order``     the place in the order given, where names differ in more than numbers
+``sorted``    the place among the naturally sorted names, if they differ in several numbers
+``order``     the place in the order given, if names differ in more than numbers
 """
 
 from __future__ import annotations
@@ -27,44 +29,62 @@ _NUMBER = re.compile(r"(\d+)")
 
 @dataclass(frozen=True)
 class Numbered:
-    """Places of the checkpoints in the order of their steps, the steps, and in words whence."""
+    """Places of the checkpoints in the order of their steps, the steps, and their source."""
 
     places: tuple[int, ...]
     steps: tuple[int | float, ...]
-    whence: str
+    source: str
 
 
 def number_steps(
     names: Sequence[str], stored: Sequence[int | float | None], way: str = "auto"
 ) -> Numbered:
-    """Numbers checkpoints of these file names and steps in their metadata (None: it has none).
+    """Finds the steps of checkpoints.
 
-    Raises OptionError for an unknown way, one that does not serve these checkpoints, and steps
-    that occur twice.
+    Parameters
+    ----------
+    names
+        File names of the checkpoints.
+    stored
+        Steps in the metadata of the models; None for a model without one.
+    way
+        ``metadata``, ``names`` or ``order``; ``auto`` takes the first that works.
+
+    Raises
+    ------
+    OptionError
+        For an unknown way, one that does not work for these checkpoints, and steps that occur
+        twice.
 
     >>> number_steps(["step-10.onnx", "step-2.onnx"], [None, None])
-    Numbered(places=(1, 0), steps=(2, 10), whence='the numbers in the file names')
+    Numbered(places=(1, 0), steps=(2, 10), source='the numbers in the file names')
     """
     if way not in WAYS:
-        raise OptionError(f"steps by '{printable(way)}' are not offered: {listed(WAYS)}")
-    everyone = [step for step in stored if step is not None]
-    if way == "metadata" or (way == "auto" and len(everyone) == len(names)):
-        if len(everyone) < len(names):
+        raise OptionError(
+            f"steps by '{printable(way)}' are not offered: choose one of {listed(WAYS)}"
+        )
+    known = [step for step in stored if step is not None]
+    if way == "metadata" or (way == "auto" and len(known) == len(names)):
+        if len(known) < len(names):
             bare = [name for name, step in zip(names, stored, strict=True) if step is None]
-            raise OptionError(f"no step in the metadata of {listed(bare)}: number them otherwise")
-        return _sorted(names, everyone, f"'{STEP_KEY}' in the models' metadata")
+            raise OptionError(
+                f"no step in the metadata of {listed(bare)}: number them in another way"
+            )
+        return _sorted(names, known, f"'{STEP_KEY}' in the models' metadata")
     if way in ("auto", "names"):
-        found = _by_names(names)
-        if found is not None:
-            return found
+        numbered = _by_names(names)
+        if numbered is not None:
+            return numbered
         if way == "names":
-            raise OptionError(f"no number tells {listed(names)} apart: number them otherwise")
+            raise OptionError(
+                f"{listed(names)} do not differ in one number: number them in another way"
+            )
     places = tuple(range(len(names)))
     return Numbered(places, places, "the order given, counted from 0")
 
 
 def step_in_metadata(model: LoadedModel) -> int | float | None:
-    """The step that a model's metadata names; None where there is none.
+    """Returns the step in a model's metadata; None where there is none.
 
     Raises OptionError where it is no number.
     """
@@ -98,12 +118,12 @@ def _by_names(names: Sequence[str]) -> Numbered | None:
     return Numbered(tuple(order), steps, "the place among the sorted file names, counted from 0")
 
 
-def _sorted(names: Sequence[str], steps: Sequence[int | float], whence: str) -> Numbered:
+def _sorted(names: Sequence[str], steps: Sequence[int | float], source: str) -> Numbered:
     order = sorted(range(len(names)), key=lambda k: steps[k])
     for a, b in pairwise(order):
         if steps[a] == steps[b]:
             raise OptionError(
                 f"{printable(names[a])} and {printable(names[b])} are both step {steps[a]}, by"
-                f" {whence}: number them otherwise"
+                f" {source}: number them in another way"
             )
-    return Numbered(tuple(order), tuple(steps[k] for k in order), whence)
+    return Numbered(tuple(order), tuple(steps[k] for k in order), source)

@@ -3,9 +3,9 @@
     variables of the framework → numbers of the graph's constants → weights of the compiled graph
 
 The map is found by value (``variables``) and proved by response: at the start, after 1, 4, 16, …
-recorded steps and at the end the graph with the weights of the moment must respond as the
-framework's model does. Where an exporter folds variables together, so that their numbers are
-not to be found, the model is exported anew at every step.
+recorded steps and at the end the graph with the present weights must respond as the framework's
+model does. Some exporters fold variables together, so that their numbers are not in the graph; then
+the model is exported again at every step.
 """
 
 from __future__ import annotations
@@ -34,31 +34,31 @@ __all__ = ["Follower", "TrainedModel"]
 
 Array = npt.NDArray[Any]
 
-PROVED = 16  # events at which the framework's model is asked
-ATTEMPTS = 2  # to find numbers that no other constant of the graph has
+PROVED = 16  # events at which graph and framework must respond alike
+ATTEMPTS = 2  # at drawing numbers that no other constant of the graph has
 
 
 class TrainedModel(Protocol):
-    """A model in the hands of a framework."""
+    """A model that a framework trains."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
 
     def variables(self) -> Sequence[tuple[str, tuple[int, ...]]]:
-        """Names and shapes of its floating-point variables."""
+        """Returns names and shapes of its floating-point variables."""
 
     def read(self) -> list[Array]:
-        """Their values, in that order."""
+        """Returns the values of the variables, in the order of ``variables``."""
 
     def export(self, values: Sequence[Array] | None) -> onnx.ModelProto:
-        """Its ONNX graph, in inference mode; with other ``values`` in its variables.
+        """Returns its ONNX graph in inference mode, with ``values`` in its variables if given.
 
-        Ensures: the model itself is as it was before.
+        The model itself is afterwards as it was before.
         """
 
     def respond(self, x: Array) -> Array:
-        """Its responses in inference mode at the events x (B, n): (B, …)."""
+        """Returns its responses in inference mode at the events x (B, n): (B, …)."""
 
 
 class Follower:
@@ -72,11 +72,11 @@ class Follower:
         self._places: Mapping[str, Any] = {}
         self._raw: Mapping[str, Any] = {}
         self._variables: Variables | None = None
-        self._opened: OpenModel | None = None  # what the graph was compiled for or given last
+        self._opened: OpenModel | None = None  # the model whose weights the graph has
         self._every_time = False
 
     def record(self, step: int | float) -> None:
-        """Records the model as it is. Raises ModelError where the map of its weights is wrong."""
+        """Records the model as it is now. Raises ModelError if the map of its weights is wrong."""
         name = f"{self._model.name} at step {step:g}"
         if self._count == 0:
             self._begin()
@@ -89,7 +89,7 @@ class Follower:
         if proved:
             self._prove(flat)
             self._next_proof *= 4
-        # another model may have been recorded in between: the graph is then no longer this one
+        # another model may have been recorded in between: the compiled graph is then that model's
         ours = self._places and self._tracker.opened is self._opened
         quick = ours and self._tracker.swap(self._variables.constants(self._places, flat))
         if quick:
@@ -98,8 +98,8 @@ class Follower:
             scores = self._tracker.scores(None if reference is None else reference.function)
             opened = self._tracker.opened
             precision = opened.function.precision
-            found = Measured(scores, opened, "swapped", "exact", precision, None)
-            self._progress.keep(step, name, found)
+            measured = Measured(scores, opened, "swapped", "exact", precision, None)
+            self._progress.keep(step, name, measured)
         else:
             self._progress.record(step, self._now(flat), name)
             self._follow()
@@ -120,8 +120,8 @@ class Follower:
         return np.concatenate([np.ravel(a) for a in arrays]) if arrays else np.empty(0)
 
     def _begin(self) -> None:
-        """Exports the model with numbers that are known, looks for them in the graph, and proves
-        that the graph with the weights of the moment is the model.
+        """Exports the model with known numbers, finds them in the graph, and proves that the graph
+        with the present weights is the model.
         """
         for seed in range(ATTEMPTS):
             if not self._exported(seed):
@@ -137,14 +137,14 @@ class Follower:
                 try:
                     self._prove(self._flat(), self._model.export(None))
                 except ModelError:
-                    pass  # not the map is wrong, but the export
+                    pass  # the map is right, and the export is wrong
                 else:
                     self._export_every_time("the exporter folds variables that are used again")
                     return
                 raise
 
     def _exported(self, seed: int) -> bool:
-        """Whether all numbers were found in the graph."""
+        """Exports the model; whether all numbers are in the graph."""
         named = self._model.variables()
         try:
             self._variables = Variables([shape for _, shape in named], seed)
@@ -162,32 +162,32 @@ class Follower:
     def _export_every_time(self, why: str) -> None:
         self._every_time = True
         warnings.warn(
-            f"{self._model.name} is exported anew at every step that is recorded, which takes long:"
-            f" {why}; a larger `every` helps",
+            f"{self._model.name} is exported again at every recorded step, which takes long:"
+            f" {why}; record fewer steps with a larger every=…",
             OnnxTaylorWarning,
             stacklevel=2,
         )
 
     def _follow(self) -> None:
-        """From the graph that was compiled to the variables: which of its weights are which."""
+        """Locates the weights of the compiled graph among the variables."""
         assert self._variables is not None
         opened = self._opened = self._tracker.opened
         if opened is None:
             return
         known = self._variables.constants(self._raw, self._variables.flat)
         marked = opened.function.with_proto(with_constants(opened.function.proto, known))
-        found = self._tracker.constants(marked)
-        self._places = {} if found is None else self._variables.locate(found)
+        constants = self._tracker.constants(marked)
+        self._places = {} if constants is None else self._variables.locate(constants)
 
     def _now(self, flat: Array) -> onnx.ModelProto:
-        """The exported graph with the weights of the moment."""
+        """The exported graph with the present weights."""
         assert self._proto is not None
         assert self._variables is not None
         return with_constants(self._proto, self._variables.constants(self._raw, flat))
 
     def _prove(self, flat: Array, proto: onnx.ModelProto | None = None) -> None:
-        """The exported graph with the weights of the moment, or another graph, against the
-        framework's model.
+        """Compares the exported graph with the present weights, or another graph, with the
+        framework's model. Raises ModelError where they respond differently.
         """
         x = self._progress.some_events(PROVED)
         expected = np.asarray(self._model.respond(x))
@@ -195,9 +195,9 @@ class Follower:
         feed = session.get_inputs()[0]
         kind = np.float64 if "double" in feed.type else np.float32
         rows = x.astype(kind).reshape(len(x), *expected_shape(feed.shape))
-        found = session.run(None, {feed.name: rows})[0]
+        responses = session.run(None, {feed.name: rows})[0]
         require_same(
-            found.reshape(len(x), -1),
+            responses.reshape(len(x), -1),
             expected.reshape(len(x), -1),
             f"{self._model.name}: the exported graph with the weights of this step responds"
             " differently from the model, by {}: its weights were not all found in the graph; use"
@@ -208,5 +208,5 @@ class Follower:
 
 
 def expected_shape(shape: Sequence[int | str | None]) -> tuple[int, ...]:
-    """The shape of one event of an input; a free size is left to the others."""
+    """Returns the shape of one event of an input, fit for ``reshape``: -1 for a free size."""
     return tuple(d if isinstance(d, int) and d > 0 else -1 for d in shape[1:])

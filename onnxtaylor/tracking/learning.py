@@ -23,7 +23,7 @@ from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options.analysis import AnalysisOptions, DataRequest
 from onnxtaylor.problem.events import Paths, Progress
-from onnxtaylor.results.documents import told
+from onnxtaylor.results.documents import json_number
 from onnxtaylor.results.summaries import DataSummary
 from onnxtaylor.tracking.events import Scores, TrackedEvents, read_events
 from onnxtaylor.tracking.result import ProgressResult, TrackedStep
@@ -196,7 +196,7 @@ class LearningProgress:
                 "scale": options.scale,
                 "sample": self._wanted.sample,
                 "seed": options.seed,
-                "missing": told(options.missing),
+                "missing": json_number(options.missing),
                 "piecewise_linear": dict(self.tracker.kinks),
             },
             indices=MultiIndices.full(n, options.order),

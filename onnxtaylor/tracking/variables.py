@@ -1,7 +1,7 @@
-"""Which numbers of a graph's constants are which numbers of a framework's variables.
+"""Numbers of a graph's constants, located among the numbers of a framework's variables.
 
-A model is exported once with distinct random numbers in its variables. Wherever one of them turns
-up among the constants of the graph, or of what became of the graph, that number belongs to that
+A model is exported once with distinct random numbers in its variables. Wherever one of them occurs
+among the constants of the graph, or of a graph that was made from it, this entry belongs to that
 variable: transposed, cut, reordered or joined, it is found by its value. Names are not needed.
 """
 
@@ -27,7 +27,7 @@ MOST = 2**22  # numbers: half of the single-precision numbers between ½ and 1
 
 @dataclass(frozen=True, eq=False)
 class _Place:
-    """A constant's numbers: ``index`` among all variables' numbers, ``constant`` where -1."""
+    """The entries of a constant: ``index`` into all variables' numbers, -1 for its own entries."""
 
     index: npt.NDArray[np.int64]
     constant: Array
@@ -35,11 +35,11 @@ class _Place:
 
 
 class Variables:
-    """The floating-point variables of a model, known by their distinct numbers.
+    """The floating-point variables of a model, recognized by their distinct numbers.
 
-    ``values`` are the numbers to put into variables of the given shapes before the export: between
-    ½ and 1, exact in single precision, so that variances among them are positive. Raises
-    ModelError for too many of them.
+    ``values`` are the numbers to put into variables of the given shapes before the export. They lie
+    between ½ and 1, so that variances among them are positive, and are exact in single precision.
+    Raises ModelError for too many of them.
     """
 
     def __init__(self, shapes: Sequence[tuple[int, ...]], seed: int = 0) -> None:
@@ -47,7 +47,7 @@ class Variables:
         total = sum(sizes)
         if total > MOST:
             raise ModelError(
-                f"{total} weights are too many to be told apart by value ({MOST}): use"
+                f"{total} weights are too many to be recognized by value (at most {MOST}): use"
                 " record(step, model) with exported models"
             )
         # multiples of 2⁻²⁴ from ½ on: all different, none of them a round number
@@ -62,16 +62,16 @@ class Variables:
         self._sorted, self._order = flat[order], order
 
     def locate(self, constants: Mapping[str, Array]) -> dict[str, _Place]:
-        """Where the numbers of each constant lie; those without any are left out."""
-        found = {}
+        """Returns the places of each constant's entries; constants without any are left out."""
+        places = {}
         for name, value in constants.items():
             index = self._index(value)
             if (index >= 0).any():
-                found[name] = _Place(index, value, bool((index >= 0).all()))
-        return found
+                places[name] = _Place(index, value, bool((index >= 0).all()))
+        return places
 
     def missing(self, places: Mapping[str, _Place]) -> list[int]:
-        """The places of the variables of which some number is in no constant."""
+        """Returns the variables of which some number is in no constant."""
         seen = np.zeros(self._cuts[-1], bool)
         for place in places.values():
             seen[place.index[place.index >= 0]] = True
@@ -80,14 +80,14 @@ class Variables:
 
     @staticmethod
     def constants(places: Mapping[str, _Place], flat: Array) -> dict[str, Array]:
-        """The constants for other numbers of the variables: all of them, one after another."""
-        found = {}
+        """Returns the constants for other numbers ``flat`` of all variables, one after another."""
+        constants = {}
         for name, place in places.items():
             value = flat[place.index].astype(place.constant.dtype, copy=False)
-            found[name] = (
+            constants[name] = (
                 value if place.whole else np.where(place.index >= 0, value, place.constant)
             )
-        return found
+        return constants
 
     def _index(self, value: Array) -> npt.NDArray[np.int64]:
         if value.dtype.kind != "f" or not len(self._sorted):
@@ -98,10 +98,10 @@ class Variables:
 
 
 def with_constants(proto: onnx.ModelProto, values: Mapping[str, Array]) -> onnx.ModelProto:
-    """A copy of a model, some of its initializers with other values."""
-    found = onnx.ModelProto()
-    found.CopyFrom(proto)
-    for tensor in found.graph.initializer:
+    """Returns a copy of a model, some of its initializers with other values."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    for tensor in copy.graph.initializer:
         if tensor.name in values:
             tensor.CopyFrom(numpy_helper.from_array(values[tensor.name], tensor.name))
-    return found
+    return copy

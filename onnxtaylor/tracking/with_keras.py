@@ -28,18 +28,18 @@ class KerasModel:
     def __init__(self, model: Any) -> None:
         if len(getattr(model, "inputs", None) or [None]) != 1:
             raise OptionError(
-                "the callback serves models of one input: use record(step, model) with exported"
-                " models"
+                "the callback follows models of one input only: use record(step, model) with"
+                " exported models"
             )
         self._model = model
         self.name = printable(model.name, 60)
 
     def variables(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Names and shapes of the weights that hold floating-point numbers."""
+        """Returns names and shapes of the weights that hold floating-point numbers."""
         return [(str(v.path), tuple(map(int, v.shape))) for v in self._weights()]
 
     def read(self) -> list[Array]:
-        """Their values."""
+        """Returns the values of the weights, in the order of ``variables``."""
         if hasattr(self._model, "jax_state_sync"):
             self._model.jax_state_sync()  # JAX trains copies
         import keras
@@ -49,7 +49,7 @@ class KerasModel:
         return [np.asarray(keras.ops.convert_to_numpy(v)) for v in self._weights()]
 
     def export(self, values: Sequence[Array] | None) -> onnx.ModelProto:
-        """What ``model.export`` writes; the weights get their own values back."""
+        """Returns the graph of ``model.export``; the weights get their own values back."""
         kept = self.read()
         try:
             if values is not None:
@@ -60,15 +60,15 @@ class KerasModel:
                 self._write(kept)
 
     def respond(self, x: Array) -> Array:
-        """The model called on events, in inference mode."""
+        """Returns the responses of the model to events, in inference mode."""
         import keras
 
         rows = x.reshape(len(x), *self._event_shape()).astype(keras.config.floatx())
-        found: Any = self._model(rows, training=False)
-        if isinstance(found, dict):
-            found = list(found.values())
-        found = found[0] if isinstance(found, list | tuple) else found
-        return np.asarray(keras.ops.convert_to_numpy(found))
+        responses: Any = self._model(rows, training=False)
+        if isinstance(responses, dict):
+            responses = list(responses.values())
+        first = responses[0] if isinstance(responses, list | tuple) else responses
+        return np.asarray(keras.ops.convert_to_numpy(first))
 
     def _weights(self) -> list[Any]:
         return [v for v in self._model.weights if "float" in str(v.dtype)]
@@ -81,8 +81,7 @@ class KerasModel:
         shape = getattr(self._model, "input_shape", None)
         if shape is None:  # of a model that is a class of its own
             raise OptionError(
-                f"{self.name} does not tell the shape of its input: use record(step, model) with"
-                " exported models"
+                f"{self.name} has no input_shape: use record(step, model) with exported models"
             )
         return tuple(-1 if d is None else int(d) for d in shape[1:])
 
@@ -102,7 +101,7 @@ class KerasModel:
 
 
 def keras_callback(progress: LearningProgress, every: int) -> Any:
-    """The callback: see ``LearningProgress.keras``."""
+    """Returns the callback: see ``LearningProgress.keras``."""
     import keras
 
     class RecordProgress(keras.callbacks.Callback):  # type: ignore[misc, name-defined, unused-ignore]
@@ -120,7 +119,9 @@ def keras_callback(progress: LearningProgress, every: int) -> Any:
                 self._follower = Follower(progress, KerasModel(self.model))
                 self._follower.record(0)
             elif self._followed is not self.model:
-                raise OptionError("the callback follows another model: make one for each model")
+                raise OptionError(
+                    "the callback follows another model: make a callback for each model"
+                )
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             self._batch = -1

@@ -24,22 +24,22 @@ Array = npt.NDArray[Any]
 
 
 class TorchModel:
-    """A PyTorch module of one input tensor; ``example`` (B, …) is one."""
+    """A PyTorch module of one input tensor; ``example`` (B, …) is such a tensor."""
 
     def __init__(self, module: Any, example: Any) -> None:
         self._module, self._example = module, example
         self.name = printable(type(module).__name__, 60)
 
     def variables(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Names and shapes of the parameters and buffers that hold floating-point numbers."""
+        """Returns names and shapes of the floating-point parameters and buffers."""
         return [(name, tuple(t.shape)) for name, t in _floats(self._module)]
 
     def read(self) -> list[Array]:
-        """Their values."""
+        """Returns the values of parameters and buffers, in the order of ``variables``."""
         return [np.asarray(t.detach().cpu().numpy()) for _, t in _floats(self._module)]
 
     def export(self, values: Sequence[Array] | None) -> onnx.ModelProto:
-        """What ``torch.onnx.export`` writes of a copy in inference mode."""
+        """Returns the graph that ``torch.onnx.export`` writes of a copy in inference mode."""
         import torch
 
         twin = copy.deepcopy(self._module).eval()
@@ -68,7 +68,7 @@ class TorchModel:
         return onnx.load_from_string(stream.getvalue())
 
     def respond(self, x: Array) -> Array:
-        """The module called on events, in inference mode; its own mode is restored."""
+        """Returns the module's responses to events, in inference mode; its mode is restored."""
         import torch
 
         rows = torch.as_tensor(x).to(self._example).reshape(len(x), *self._example.shape[1:])
@@ -76,12 +76,12 @@ class TorchModel:
         try:
             self._module.eval()
             with torch.no_grad():
-                found = self._module(rows)
+                responses = self._module(rows)
         finally:
             for module, mode in training:
                 module.training = mode
-        found = found[0] if isinstance(found, list | tuple) else found
-        return np.asarray(found.detach().cpu().numpy())
+        first = responses[0] if isinstance(responses, list | tuple) else responses
+        return np.asarray(first.detach().cpu().numpy())
 
 
 class TorchSteps:
@@ -98,13 +98,13 @@ class TorchSteps:
         self._follower.record(0)
 
     def step(self) -> None:
-        """To be called after each gradient step."""
+        """Counts a gradient step, and records every ``every``-th: call it after each step."""
         self.steps += 1
         if self.steps % self._every == 0:
             self._follower.record(self.steps)
 
     def finish(self) -> None:
-        """Proves once more that the weights are those of the module; after the last step."""
+        """Proves once more that the recorded weights are the module's: call it at the end."""
         self._follower.finish()
 
 

@@ -15,6 +15,7 @@ from itertools import zip_longest
 from typing import Any
 
 from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.results.quantity import FINITE_STEP, quantity_of_rows
 from onnxtaylor.results.ranking import Column
 from onnxtaylor.text.markup import latex, markdown
 from onnxtaylor.text.uncertainty import formats, uncertain
@@ -51,14 +52,14 @@ def listing(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
     Rank, its interval, coefficient, ⟨t⟩ ± SEM, the bound of the numerical error where there is
     one, signed mean. For responses to finite steps ⟨r⟩ in place of ⟨t⟩.
     """
-    finite = any(row.get("method", "derivative") != "derivative" for row in rows)
+    quantity = quantity_of_rows(rows)
     intervals = any(row["rank_low"] is not None for row in rows)
     bounded = any(row.get("numerical_error") is not None for row in rows)
     columns: list[tuple[str, str, Callable[[Mapping[str, Any]], str]]] = [
         ("rank", "r", lambda row: str(row["rank"])),
         *([("68 %", "c", _interval)] if intervals else []),
-        ("moved" if finite else "coefficient", "l", coefficient),
-        (f"⟨{'r' if finite else 't'}⟩ ± SEM", "r", lambda r: uncertain(r["score"], r["sem"])),
+        ("moved" if quantity == FINITE_STEP else "coefficient", "l", coefficient),
+        (f"{quantity.mean} ± SEM", "r", lambda r: uncertain(r["score"], r["sem"])),
         *([("num. error", "r", lambda row: _bound(row["numerical_error"]))] if bounded else []),
         ("signed mean", "r", _signed),
     ]
@@ -79,8 +80,7 @@ def side_by_side(columns: Sequence[Column], *, scores: bool = False, caption: st
     gaps = any(row["rank"] != k for c in columns for k, row in enumerate(c.rows, start=1))
     heads, align = ["place" if gaps else "rank"], "r"
     for column in columns:
-        finite = any(row["method"] != "derivative" for row in column.rows)
-        heads += [head(column), *([f"⟨{'r' if finite else 't'}⟩"] if scores else [])]
+        heads += [head(column), *([quantity_of_rows(column.rows).mean] if scores else [])]
         align += "lr" if scores else "l"
     rows = []
     for place, found in enumerate(zip_longest(*(column.rows for column in columns)), start=1):

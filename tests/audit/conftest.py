@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 import onnxtaylor as ot
 from onnxtaylor.gof import GoodnessOfFit
 from onnxtaylor.gof.result import FeatureFit, TestResult
+from tests.gof.fits import OPTIONS
 
 NAMES = ("a", "b", "c", "d")
 EVENTS = 240
@@ -90,7 +91,7 @@ def write_gof(path: Path, **p: float) -> Path:
         FeatureFit(name, (TestResult("saturated", 10.0, 9, p.get(name, 0.5), 0.01, None, 1000),))
         for name in NAMES
     )
-    GoodnessOfFit("toys", fits, (), version="0").save(path)
+    GoodnessOfFit("toys", fits, (), OPTIONS, version="0").save(path)
     return path
 
 

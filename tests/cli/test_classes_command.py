@@ -19,8 +19,9 @@ def named(place):
 def test_per_class_is_refused_and_the_advice_works(cli, refused):
     said = refused(*CALL, *FAST, "--per-class", "-o", "r.json")
     assert said == (
-        "--per-class: nothing says which of the responses y[0], y[1], y[2] belongs to which of the"
-        " labels bkg, ggh, tth: name the labels in the order of the responses with --classes A,B,C"
+        "--per-class is not possible: nothing says which of the responses y[0], y[1], y[2] belongs"
+        " to which of the labels bkg, ggh, tth: name the labels in the order of the responses with"
+        " --classes A,B,C"
     )
     classes = ("--classes", "tth,ggh,bkg")
     found = cli(*CALL, *FAST, "--per-class", *classes, "-o", "r.json")
@@ -58,7 +59,10 @@ def test_where_labels_are_classes_must_be_those(refused, words):
         *words, "--classes", "ttz,ggh,bkg"
     )
     assert "2 names for 3 response nodes (y[0], y[1], y[2])" in refused(*words, "--classes", "a,b")
-    assert "--output-names a: 1 name for 3" in refused(*words, "--output-names", "a")
+    assert (
+        "--output-names must name each node, in the order of the model, got 1 name for 3"
+        in refused(*words, "--output-names", "a")
+    )
 
 
 def test_figures_per_class(cli, place, refused):

@@ -68,7 +68,7 @@ def test_a_stranger_option_is_refused(other, refused):
     assert "leave DATA out" in refused("compare", result, result, "events.csv")
     assert "r.json: no such file" in refused("compare", result, result)
     assert "stdin can be read only once" in refused("compare", "-", "-")
-    assert "significance 2" in refused(
+    assert "--significance must be between 0 and 1" in refused(
         "compare",
         model,
         model,

@@ -130,7 +130,7 @@ def test_combine(place, cli):
         ((*MC, "--plot", "mc.csv"), "is read by this call"),
         ((*MC, "--key", "125.0"), "--key"),
         (("--combine", "."), "--combine needs --features"),
-        (("--combine", "nowhere", "--features", "a"), "--combine nowhere"),
+        (("--combine", "nowhere", "--features", "a"), "nowhere: neither a folder nor a pattern"),
         ((*MC, "--combine", ".", "--features", "a"), "leave data and weights out"),
         ((*MC, "--toys", "20", "--no-pairs", "--plot", "f.png", "--draw", "pairs"), "no pair"),
     ],
@@ -186,7 +186,10 @@ def test_select_takes_thresholds(joined, cli):
         (("--gof", "no.json"), "no.json: no such file"),
         (("--gof", "result.json"), "no goodness of fit"),
         (("--threshold", "0.1"), "name them with --gof"),
-        (("--gof", "gof.json", "--threshold", "2"), "threshold 2"),
+        (
+            ("--gof", "gof.json", "--threshold", "2"),
+            "--threshold must be between 0 and 1, such as 0.05, got 2",
+        ),
         (("--gof", "gof.json", "--names"), "exclude one another"),
     ],
 )

@@ -128,9 +128,9 @@ def test_responses_to_finite_steps_are_not_called_t(place, cli, make_result):
     [
         (("--top-fraction", "0.1", "--count", "2"), "--top-fraction and --count exclude one"),
         (("--names", "--json"), "--names and --json exclude one another"),
-        (("--top-fraction", "1.5"), "fraction 1.5 is outside (0, 1]"),
-        (("--top-fraction", "nan"), "fraction nan is outside"),
-        (("--count", "99"), "there are 14 coefficients"),
+        (("--top-fraction", "1.5"), "--top-fraction must be above 0 and at most 1, such as 0.05"),
+        (("--top-fraction", "nan"), "for the upper 5 %, got nan"),
+        (("--count", "99"), "--count must be between 1 and 14, the number of coefficients, got 99"),
         (("--output", "ztt"), "no output 'ztt': it has ggh, qqh"),
         (("--group", "x", "--per-class"), "exclude one another"),
         (("--order", "7"), "no coefficient of order 7"),

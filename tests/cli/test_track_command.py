@@ -163,7 +163,7 @@ def test_events_from_stdin(place, cli, steps, monkeypatch):
 def test_wrong_calls(place, refused, steps):
     assert "none.onnx: no such file" in refused("track", "none.onnx", *DATA)
     assert "--data" in refused("track", *steps)
-    assert "no number tells" in refused(
+    assert "do not differ in one number" in refused(
         "track", "step-2.onnx", "step-2.onnx", *DATA, "--step-by", "names"
     )
     assert "is read by this call" in refused("track", *steps, *DATA, "-o", "step-0.onnx")

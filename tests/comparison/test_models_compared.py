@@ -121,9 +121,9 @@ def test_steps_of_other_sizes_are_refused(case):
         ot.analyze(a, x, finite_step=step, **options) for step in ("0.5sigma", "1sigma", "0.5sigma")
     )
     assert compare_results(narrow, alike).passed
-    with pytest.raises(ResultError, match=r"finite-step is .*0\.5sigma.* in A and .*1sigma.* in B"):
+    with pytest.raises(ResultError, match=r"finite_step is .*0\.5sigma.* in A and .*1sigma.* in B"):
         compare_results(narrow, wide)
-    with pytest.raises(ResultError, match=r"finite-step is none in A and .*0\.5sigma.* in B"):
+    with pytest.raises(ResultError, match=r"finite_step is none in A and .*0\.5sigma.* in B"):
         compare_results(ot.analyze(a, x, **options), narrow)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import combinations
 
 import numpy as np
 
-from onnxtaylor.gof import GoodnessOfFit
+from onnxtaylor.gof import GofSettings, GoodnessOfFit
 from onnxtaylor.gof.bins import Contents
 from onnxtaylor.gof.result import FeatureFit, PairFit, TestResult
+
+OPTIONS = {**asdict(GofSettings()), "missing": None}
 
 
 def held(total, total2):
@@ -30,4 +33,4 @@ def fit_of(features: dict[str, float | None], pairs: dict[tuple[str, str], objec
         p = chosen.get(frozenset(pair), 0.5)
         rows.append(PairFit(pair, (p if isinstance(p, TestResult) else result_of(p),), 25))
     singles = tuple(FeatureFit(name, (result_of(p),)) for name, p in features.items())
-    return GoodnessOfFit("toys", singles, tuple(rows))
+    return GoodnessOfFit("toys", singles, tuple(rows), OPTIONS)

@@ -51,7 +51,7 @@ def test_further_files_are_the_same_events(files):
         ({"features": ["c"]}, DataError, "has no column 'c'"),
         ({"exclude": ["a", "b"]}, DataError, "share no column"),
         ({"exclude": ["q"]}, DataError, "no column 'q' to exclude"),
-        ({"features": ["a"], "exclude": ["a"]}, OptionError, "excluded, too"),
+        ({"features": ["a"], "exclude": ["a"]}, OptionError, "asked for and excluded"),
         ({"features": ["a"], "exclude": ["tru"]}, DataError, "'tru' to exclude: did you mean 'tr"),
         ({"expected_weight": "v"}, DataError, "has no column 'v'"),
     ],

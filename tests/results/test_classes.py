@@ -70,13 +70,13 @@ def test_the_alphabet_is_no_statement(run):
     """Labels in the alphabet are bkg, ggh, tth; the responses are tth, ggh, bkg."""
     result = run()
     assert result.groups == ("all", *LABELS)
-    with pytest.raises(OptionError, match=r"p\[0\], p\[1\], p\[2\] .* bkg, ggh, tth: .* --classes"):
+    with pytest.raises(OptionError, match=r"p\[0\], p\[1\], p\[2\] .* bkg, ggh, tth: .* classes="):
         class_groups(result)
-    with pytest.raises(OptionError, match="--classes"):
+    with pytest.raises(OptionError, match="classes="):
         select(result, per_class=True)
-    with pytest.raises(OptionError, match="--classes"):
+    with pytest.raises(OptionError, match="classes="):
         result.plot.outputs(per_class=True)
-    with pytest.raises(OptionError, match="--classes"):
+    with pytest.raises(OptionError, match="classes="):
         run(per_class=True)
 
 
@@ -144,7 +144,7 @@ def test_a_number_is_that_of_the_node_also_where_some_are_chosen(run, events):
 def test_a_single_node_is_the_score_of_class_1(run, labels, group):
     result = run(diagonal(1), labels=labels)
     if group is None:
-        with pytest.raises(OptionError, match=r"which class the response p is .* --classes NAME"):
+        with pytest.raises(OptionError, match=r"which class the response p is .* classes="):
             class_groups(result)
     else:
         assert class_groups(result) == [group]
@@ -161,10 +161,10 @@ def test_a_single_node_is_the_score_of_class_1(run, labels, group):
 def test_other_labels_do_not_count_the_nodes(run, labels):
     if len(labels) == 4:
         nodes = [ResponseNode(f"p[{k}]", f"p[{k}]") for k in range(3)]
-        with pytest.raises(OptionError, match=r"^--per-class"):
+        with pytest.raises(OptionError, match=r"^per_class is not possible: "):
             classes_of(nodes, ["p[0]"], labels)
         return
-    with pytest.raises(OptionError, match=r"^--per-class"):
+    with pytest.raises(OptionError, match=r"^per_class is not possible: "):
         class_groups(run(labels=labels))
 
 
@@ -179,19 +179,28 @@ def test_numbers_that_the_model_gives_its_classes_come_first(run):
 
 @pytest.mark.parametrize("order", [order for order in permutations(CLASSES) if order != CLASSES])
 def test_what_the_model_says_is_not_contradicted(run, order):
-    with pytest.raises(OptionError, match=r"tth, ggh, bkg in this order.* leave --classes out"):
+    with pytest.raises(OptionError, match=r"tth, ggh, bkg in this order.* leave it out"):
         run(diagonal(class_names="tth,ggh,bkg"), classes=order)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"classes": ["tth", "ggh", "bgk"]}, "no label of the data is called 'bgk': .* 'bkg'"),
+        (
+            {"classes": ["tth", "ggh", "bgk"]},
+            "^classes must be labels of the data, .* called 'bgk': .* 'bkg'",
+        ),
         ({"classes": ["x", "ggh", "y"]}, "no label of the data is called 'x' or 'y'"),
         ({"classes": ["tth", "ggh"]}, r"2 names for 3 response nodes \(p\[0\], p\[1\], p\[2\]\)"),
-        ({"classes": ["tth"] * 3}, "'tth' is named twice"),
-        ({"output_names": ["A", "B", ""]}, "a name is empty"),
-        ({"output_names": ["A"]}, "--output-names A: 1 name for 3 response nodes"),
+        (
+            {"classes": ["tth"] * 3},
+            "^classes must be different names, got 'tth' twice: tth,tth,tth",
+        ),
+        ({"output_names": ["A", "B", ""]}, "^output_names must not have an empty name, got A,B,"),
+        (
+            {"output_names": ["A"]},
+            "^output_names must name each node, .* got 1 name for 3 response nodes",
+        ),
         ({"labels": ("tth", "ggh", "bkg", "ttz"), "classes": CLASSES}, "events of 'ttz', which"),
     ],
 )
@@ -210,7 +219,9 @@ def test_names_that_do_not_fit_are_refused_in_one_line(run, events, options, mes
 def test_without_labels_classes_are_names(run):
     result = run(labels=None, classes=CLASSES)
     assert result.outputs == CLASSES
-    with pytest.raises(OptionError, match=r"needs the classes of the events: .* --label"):
+    with pytest.raises(
+        OptionError, match=r"^per_class needs the classes of the events: analyze with labels="
+    ):
         class_groups(result)
 
 

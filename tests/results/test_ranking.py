@@ -150,7 +150,7 @@ def test_a_feature_is_named_or_matched(result, pattern, names):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"count": 0}, "count 0"),
+        ({"count": 0}, "rows must be at least 1, got 0"),
         ({"order": 3}, "order 3"),
         ({"feature": "der_*"}, "no feature matches 'der_.*': did you mean 'DER_m"),
         ({"feature": "a\nb"}, r"matches 'a\\\\nb'"),

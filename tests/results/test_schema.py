@@ -12,7 +12,7 @@ import pytest
 
 import onnxtaylor as ot
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.results.taylor import SCHEMA
+from onnxtaylor.results.taylor_document import SCHEMA
 from tests.engine.trees import forest
 from validation.toys import SCENARIOS, oracle_model, quadratic, sample
 

@@ -211,9 +211,9 @@ def test_it_is_public():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"fraction": 0.0}, "fraction 0.0"),
-        ({"count": 0}, "count 0: there are 20 coefficients"),
-        ({"count": 21}, "count 21"),
+        ({"fraction": 0.0}, "fraction must be above 0 and at most 1, .* got 0.0"),
+        ({"count": 0}, "count must be between 1 and 20, the number of coefficients, got 0"),
+        ({"count": 21}, "count must be between 1 and 20, .* got 21"),
         ({"order": 3}, "no coefficient of order 3"),
         ({"outputs": "ztt"}, "no output 'ztt'"),
         ({"outputs": []}, "no output is named"),

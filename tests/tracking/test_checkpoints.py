@@ -12,7 +12,7 @@ from tests.tracking.networks import checkpoint
 
 def numbered(names, stored=None, way="auto"):
     found = number_steps(names, stored or [None] * len(names), way)
-    return [(found.steps[k], names[place]) for k, place in enumerate(found.places)], found.whence
+    return [(found.steps[k], names[place]) for k, place in enumerate(found.places)], found.source
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_metadata_come_first():
     ("names", "stored", "way", "message"),
     [
         (["a1", "a2"], [None, 1], "metadata", "no step in the metadata of a1"),
-        (["a", "b"], None, "names", "no number tells a, b apart"),
+        (["a", "b"], None, "names", "a, b do not differ in one number"),
         (["a", "b"], [3, 3], "auto", "a and b are both step 3"),
         (["s1", "s01"], None, "auto", None),
         (["a", "b"], None, "date", "steps by 'date' are not offered"),

@@ -90,7 +90,7 @@ def test_keras_batch_normalization(keras):
         keras.layers.BatchNormalization(),
         keras.layers.Dense(1, "sigmoid"),
     ]
-    with pytest.warns(ot.errors.OnnxTaylorWarning, match="exported anew at every step"):
+    with pytest.warns(ot.errors.OnnxTaylorWarning, match="exported again at every recorded step"):
         _, progress, exports = fitted(keras, layers, epochs=1)
     compare(progress.result(), exports)
 

@@ -82,7 +82,7 @@ def test_curves_and_top(result):
         (lambda: result.curve(("a", "a", "a")), "was not tracked"),
         (lambda: result.curve("a", output="z"), "no output 'z'"),
         (lambda: result.curve("a", group="2"), "no group '2'"),
-        (lambda: result.top(0), "top 0"),
+        (lambda: result.top(0), "rows must be at least 1, got 0"),
     ):
         with pytest.raises(OptionError, match=message):
             call()

@@ -17,7 +17,7 @@ __all__ = ["PrimalAgreement", "cross_check_of"]
 def cross_check_of(evidence: Evidence) -> Mapping[str, Any]:
     """Cross-check of the analysis. Raises NotApplicableError where there is none."""
     check = evidence.result.check
-    if check is None and evidence.result.method != "derivative":
+    if check is None and not evidence.result.quantity.engines_comparable:
         raise NotApplicableError(
             "responses to finite steps are no derivatives: the engines cannot be compared"
         )

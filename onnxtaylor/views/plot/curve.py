@@ -15,7 +15,6 @@ from onnxtaylor.views.plot.style import Kind, axes, kinds, kinds_of, title
 from onnxtaylor.views.plot.text import (
     LITERAL,
     axis_label,
-    is_finite_step,
     number,
     quantity,
     response,
@@ -60,7 +59,7 @@ def plot_curve(
             edge = -np.inf
         rank = np.arange(1, len(score) + 1)
         _points(ax, kinds_of(result), rank, score, kind, low if high > 0 else -np.inf, edge)
-        symbol = "r" if is_finite_step(result) else "t"
+        symbol = result.quantity.symbol
         _cut(ax, kept, float(score[kept - 1]), len(score), fraction, symbol)
         ax.set_xlim(min(0.5, 1 - 0.012 * len(score)), len(score) + max(0.5, 0.012 * len(score)))
         ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))

@@ -18,7 +18,6 @@ from onnxtaylor.views.plot.text import (
     LITERAL,
     axis_label,
     coefficient_labels,
-    is_finite_step,
     literal,
     literals,
     quantity,
@@ -144,7 +143,7 @@ def _title(result: TaylorResult, columns: Sequence[Column], width: float) -> str
     """Title with content, events and unit, broken into lines as wide as the table."""
     shown, total = max(len(column.rows) for column in columns), len(result.indices)
     share = f"The {shown} highest ranked of {total}" if shown < total else f"All {total}"
-    symbol = "r" if is_finite_step(result) else "t"
+    symbol = result.quantity.symbol
     parts = [
         f"{share} {quantity(result).replace('Finite', 'finite')}",
         f"by {axis_label(result)},",

@@ -12,6 +12,7 @@ from typing import Any
 
 from onnxtaylor.errors import printable
 from onnxtaylor.indices import label
+from onnxtaylor.results.quantity import FINITE_STEP
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.text.abbreviation import shortened, unlike
 
@@ -83,7 +84,7 @@ def number(value: float) -> str:
 
 def is_finite_step(result: TaylorResult) -> bool:
     """Whether responses to finite steps are shown, which are no Taylor coefficients."""
-    return result.method != "derivative"
+    return result.quantity == FINITE_STEP
 
 
 def quantity(result: TaylorResult) -> str:
@@ -105,7 +106,7 @@ def axis_label(result: TaylorResult, symbol: str = "t") -> str:
     For responses to finite steps ``⟨r⟩``, per step.
     """
     if is_finite_step(result):
-        symbol = symbol.replace("t", "r", 1)
+        symbol = symbol.replace("t", result.quantity.symbol, 1)
     units = {"unit": "per unit of input", "sigma": "per standard deviation of input"}
     units["step"] = "finite-step response, per step"
     unit = units.get(str(result.options.get("scale", "")))

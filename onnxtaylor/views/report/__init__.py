@@ -26,6 +26,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import PurePath
 
+from onnxtaylor.results.quantity import FINITE_STEP
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.views.report.facts import KINDS, checks, leaders, overall, warnings_by_kind
 from onnxtaylor.views.report.page import LIBRARIES, render
@@ -57,7 +58,7 @@ def html(result: TaylorResult, *, title: str | None = None) -> str:
         title=title,
         file=file,
         result=result,
-        finite=result.method != "derivative",
+        finite=result.quantity == FINITE_STEP,
         symbol=data["symbol"],
         units=units(result),
         status=status,

@@ -127,7 +127,7 @@ def checks(result: TaylorResult) -> list[Check]:
     what = "Both engines agree"
     if result.check is None or verdict == "not run" or not isinstance(counts, Mapping):
         why = str(check.get("reason") or "the result holds no cross-check")
-        can = result.method == "derivative"
+        can = result.quantity.engines_comparable
         advice = "Run onnxtaylor check, or analyze with check=64." if can else None
         return [Check("none", what, f"Not run, so not passed: {why}", advice=advice)]
     if check.get("reason"):

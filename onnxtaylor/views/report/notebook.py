@@ -28,8 +28,8 @@ def fragment(result: TaylorResult) -> str:
     return template.render(
         result=result,
         file=result.model.path.rpartition("/")[2] or "model",
-        symbol="t" if result.method == "derivative" else "r",
-        thing="coefficients" if result.method == "derivative" else "finite-step responses",
+        symbol=result.quantity.symbol,
+        thing=result.quantity.nouns,
         units=units(result),
         status=status,
         verdict=verdict,

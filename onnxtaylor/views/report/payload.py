@@ -33,7 +33,7 @@ def payload(result: TaylorResult) -> dict[str, Any]:
     kept = shown_coefficients(result)
     table = result.indices.table[kept]
     return {
-        "symbol": "t" if result.method == "derivative" else "r",
+        "symbol": result.quantity.symbol,
         "units": units(result),
         "features": (features := shown_apart(result.features)),
         "short": {str(limit): shortened(features, limit) for limit in LENGTHS},

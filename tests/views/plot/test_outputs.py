@@ -50,7 +50,7 @@ def test_classes_of_other_names_are_those_that_the_user_says(make_result):
 
 @pytest.mark.parametrize("classes", [(), ("a",), ("a", "b"), ("a", "b", "c")])
 def test_classes_that_do_not_match_are_refused(make_result, classes):
-    with pytest.raises(OptionError, match=r"^--per-class"):
+    with pytest.raises(OptionError, match=r"^per_class "):
         plot_outputs(make_result(3, ("p0", "p1"), classes), per_class=True)
 
 

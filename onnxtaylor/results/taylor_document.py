@@ -1,0 +1,93 @@
+"""The saved form of a TaylorResult: its JSON document, and what is read back from one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from onnxtaylor.errors import printable
+from onnxtaylor.results.documents import DocumentKind, document_text, part, with_nulls
+from onnxtaylor.results.quantity import quantity_of
+from onnxtaylor.results.rows import CoefficientRows, check_ranks
+from onnxtaylor.results.summaries import DataSummary, ModelSummary, Notice
+
+if TYPE_CHECKING:
+    from onnxtaylor.results.taylor import TaylorResult
+
+__all__ = ["COLUMNS", "KIND", "SCHEMA", "fields_of", "text_of"]
+
+SCHEMA = "onnxtaylor.result/1"
+KIND = DocumentKind(SCHEMA, title="onnxtaylor result", name="result")
+COLUMNS = (
+    *("method", "output", "group", "order", "label", "features"),
+    *("score", "sem", "numerical_error", "signed_mean", "rms", "rank", "rank_low", "rank_high"),
+)
+
+
+def text_of(result: TaylorResult) -> str:
+    """Returns the JSON document of a result."""
+    head: dict[str, Any] = {
+        "schema": SCHEMA,
+        "version": result.version,
+        "method": result.method,
+        "model": asdict(result.model),
+        "data": {
+            **asdict(result.data),
+            "features": [with_nulls(asdict(f)) for f in result.data.features],
+        },
+        "options": dict(result.options),
+        "check": None if result.check is None else dict(result.check),
+        "warnings": [asdict(notice) for notice in result.warnings],
+    }
+    return document_text(head, {"coefficients": map(with_nulls, result.rows())})
+
+
+def fields_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields of the TaylorResult of a document that fits its schema.
+
+    Raises ValueError where the document contradicts itself: rows that are missing or out of order,
+    names that it does not have, ranks against the order of the scores, and the like.
+    """
+    model = ModelSummary.from_document(document["model"])
+    data = DataSummary.from_document(document["data"])
+    features = [feature.name for feature in data.features]
+    method = quantity_of(model.engine).method
+    if document["method"] != method:
+        raise ValueError(
+            f"method must be '{method}' for the engine '{printable(model.engine)}', got"
+            f" '{document['method']}'"
+        )
+    axes = {"output": model.output, "group": [group.name for group in data.groups]}
+    rows = CoefficientRows(document["coefficients"], axes, features, {"method": method})
+    fields: dict[str, Any] = {
+        "model": model,
+        "data": data,
+        "options": document["options"],
+        "indices": rows.indices,
+        **{name: rows.column(name, float) for name in ("score", "sem", "signed_mean", "rms")},
+        "rank": rows.column("rank", int),
+        "rank_low": rows.all_or_none("rank_low", int),
+        "rank_high": rows.all_or_none("rank_high", int),
+        "check": document["check"],
+        "numerical_error": rows.column("numerical_error", float)
+        if rows.has("numerical_error")
+        else None,
+        "version": document["version"],
+        "warnings": tuple(part(Notice, row) for row in document["warnings"]),
+    }
+    check_ranks(fields["score"], fields["rank"], fields["rank_low"], fields["rank_high"])
+    _check_lengths(document["options"], len(features))
+    return fields
+
+
+def _check_lengths(options: Mapping[str, Any], n_features: int) -> None:
+    """Raises ValueError where the steps of an engine are not one for each feature."""
+    lists = {f"options.steps[{k}]": steps for k, steps in enumerate(options.get("steps", ()))}
+    if moves := options.get("finite_step"):
+        lists["options.finite_step.steps"] = moves["steps"]
+    for place, steps in lists.items():
+        if len(steps) != n_features:
+            raise ValueError(
+                f"{place} must have a step for each of {n_features} features, got {len(steps)}"
+            )
