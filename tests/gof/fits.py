@@ -7,11 +7,11 @@ from itertools import combinations
 
 import numpy as np
 
-from onnxtaylor.gof import GofSettings, GoodnessOfFit
+from onnxtaylor.gof import GofOptions, GoodnessOfFit
 from onnxtaylor.gof.bins import Contents
 from onnxtaylor.gof.result import FeatureFit, PairFit, TestResult
 
-OPTIONS = {**asdict(GofSettings()), "missing": None}
+OPTIONS = {**asdict(GofOptions()), "missing": None}
 
 
 def held(total, total2):

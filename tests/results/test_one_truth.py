@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 import onnxtaylor as ot
 from onnxtaylor.audit import AuditOutcome
 from onnxtaylor.errors import ResultError
-from onnxtaylor.gof import GofSettings, GoodnessOfFit, goodness_of_fit, read_combine
+from onnxtaylor.gof import GofOptions, GoodnessOfFit, goodness_of_fit, read_combine
 from onnxtaylor.results.violations import published_schema
 from onnxtaylor.tracking import LearningProgress
 from tests.audit.test_audit_outcome import check, finding, outcome
@@ -83,7 +83,7 @@ def tracked():
 
 def fitted():
     two = [replace(one, x=one.x[:, 3:], names=one.names[3:]) for one in (observed(0), expected(0))]
-    return goodness_of_fit(*two, GofSettings(toys=20, bins=3))
+    return goodness_of_fit(*two, GofOptions(toys=20, bins=3))
 
 
 def combined(folder):
