@@ -5,6 +5,7 @@
 ``data``         which columns are features, weights and labels, and which events
 ``engine``       how coefficients are computed; ``finite_step``: steps as users write them
 ``statistics``   how coefficients are scaled, summed and checked
+``functions``    which function takes which of them as keywords; ``keywords``: the same for editors
 ``analysis``     all of an analysis, as the engines take them today
 """
 

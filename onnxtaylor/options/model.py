@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from onnxtaylor.options.declare import check_options, option
 
-__all__ = ["LINKS", "ModelOptions"]
+__all__ = ["LINKS", "DerivativeOptions", "ModelOptions"]
 
 LINKS = ("identity", "logit", "log")
 
@@ -25,16 +25,16 @@ class ModelOptions:
     input: str | Sequence[str] | None = option(
         None, "Input of the model that holds features; several may be named", metavar="NAME"
     )
+    fix: Mapping[str, npt.ArrayLike] | None = option(
+        None,
+        "Values at which further inputs are held: numbers, texts, true or false",
+        metavar="NAME=VALUE",
+    )
     output: str | Sequence[str] | None = option(
         None,
         "Output, inner tensor or response node to analyze; several may be named. Default: the first"
         " output that holds floating-point numbers",
         metavar="NAME",
-    )
-    fix: Mapping[str, npt.ArrayLike] | None = option(
-        None,
-        "Values at which further inputs are held: numbers, texts, true or false",
-        metavar="NAME=VALUE",
     )
     output_names: Iterable[object] | None = option(
         None,
@@ -52,6 +52,18 @@ class ModelOptions:
         "Function of each response that is analyzed",
         choices=LINKS,
         metavar="NAME",
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DerivativeOptions:
+    """Choices for a derivative graph, which is made without data."""
+
+    n_features: int | None = option(
+        None, "Number of features of a model that takes any number", minimum=1, metavar="N"
     )
 
     def __post_init__(self) -> None:
