@@ -26,8 +26,8 @@ from onnxtaylor.errors import (
     printable,
 )
 from onnxtaylor.files.whole import moment
-from onnxtaylor.problem.events import Paths, Progress, tell
-from onnxtaylor.progress import showing
+from onnxtaylor.problem.events import Paths
+from onnxtaylor.progress import Progress, showing, tell
 
 __all__ = ["audit", "gather"]
 

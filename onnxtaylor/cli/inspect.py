@@ -45,29 +45,27 @@ def inspect(
 
     onnxtaylor inspect model.onnx events.parquet --label Label
     """
-    from onnxtaylor.graph import ModelRequest
-    from onnxtaylor.options.analysis import DataRequest
+    from onnxtaylor.options import DataOptions, ModelOptions
     from onnxtaylor.run.inspect import inspect_model
 
-    names = options.parse_features(features)
     with options.data_files(data or ()) as files:
         report = inspect_model(
             model,
-            files,
-            ModelRequest.of(
-                input,
-                output,
-                options.parse_fixed(fix),
-                link,
+            files or None,
+            ModelOptions(
+                input=input,
+                output=output,
+                fix=options.parse_fixed(fix),
+                link=link,
                 **responses.parsed(output_names, classes),
             ),
-            DataRequest(
-                features=None if names is None else tuple(names),
-                label=label,
-                weight=weight,
+            DataOptions(
+                feature_names=options.parse_features(features),
+                labels=label,
+                weights=weight,
                 exclude=tuple(exclude or ()),
+                missing=missing,
             ),
-            missing=missing,
         )
     if json:
         console.document(encoder.dumps(report, indent=1, ensure_ascii=False) + "\n")

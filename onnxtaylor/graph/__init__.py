@@ -27,7 +27,7 @@
 """
 
 from onnxtaylor.graph.batch import free_batch
-from onnxtaylor.graph.choose import Choice, ModelRequest, choose
+from onnxtaylor.graph.choose import Choice, choose
 from onnxtaylor.graph.function import GraphFunction, build_function
 from onnxtaylor.graph.load import LoadedModel, read_model
 from onnxtaylor.graph.ports import Port, input_ports, output_ports, stored_names
@@ -37,7 +37,6 @@ __all__ = [
     "Choice",
     "GraphFunction",
     "LoadedModel",
-    "ModelRequest",
     "Port",
     "Reach",
     "build_function",

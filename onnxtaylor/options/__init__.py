@@ -5,8 +5,8 @@
 ``data``         which columns are features, weights and labels, and which events
 ``engine``       how coefficients are computed; ``finite_step``: steps as users write them
 ``statistics``   how coefficients are scaled, summed and checked
+``scale``        per what coefficients are given: σ, unit, step
 ``functions``    which function takes which of them as keywords; ``keywords``: the same for editors
-``analysis``     all of an analysis, as the engines take them today
 """
 
 from __future__ import annotations

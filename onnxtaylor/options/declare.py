@@ -79,7 +79,7 @@ def check_options(options: DataclassInstance) -> None:
         if "option" not in declared.metadata:
             continue
         known, value = declaration(declared), getattr(options, declared.name)
-        if value is None or value == declared.default:
+        if value is None or value is declared.default:
             continue
         if known.choices and value not in known.choices:
             raise OptionError(

@@ -20,9 +20,9 @@ from onnxtaylor.data.source import DerivedSource
 from onnxtaylor.errors import printable
 from onnxtaylor.problem.opening import OpenModel
 from onnxtaylor.results.taylor import Notice
-from onnxtaylor.runtime.session import Session, varying_width
+from onnxtaylor.runtime.session import varying_width
 
-__all__ = ["SPACINGS", "ResponseRanges", "Unvarying", "findings_of"]
+__all__ = ["SPACINGS", "ResponseRanges", "Unvarying", "constant_notices"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,7 +61,6 @@ class ResponseRanges:
         self._low, self._high = np.full(shape, np.inf), np.full(shape, -np.inf)
         self._events = np.zeros(shape[0], np.int64)
         self._strange = np.zeros(shape, np.bool_)  # not finite: others tell
-        self._session: Session | None = None
         self._settled = False
 
     def of(self, source: EventSource) -> EventSource:
@@ -81,8 +80,8 @@ class ResponseRanges:
             if self._settled:
                 return
 
-    def found(self) -> list[Unvarying]:
-        """The responses that did not vary: over all events, or else over those of a class."""
+    def unvarying(self) -> list[Unvarying]:
+        """Lists the responses that did not vary: over all events, or else over those of a class."""
         names, kept = self._opened.response_names, []
         low, high = self._low.min(axis=0), self._high.max(axis=0)
         strange, events = self._strange.any(axis=0), int(self._events.sum())
@@ -125,8 +124,6 @@ class ResponseRanges:
                     self._add(g, self._respond(batch.x[part]))
                 size = FURTHER
         self._settled = not self._open.any()
-        if self._settled:
-            self._session = None  # of a large model it is large, too
 
     def _add(self, g: int, responses: Floats) -> None:
         self._strange[g] |= ~np.isfinite(responses).all(axis=0)
@@ -134,12 +131,10 @@ class ResponseRanges:
         self._high[g] = np.fmax(self._high[g], responses.max(axis=0))
 
     def _respond(self, x: Floats) -> Floats:
-        if self._session is None:
-            self._session = Session(self._opened.function, provider=self._opened.provider)
-        found, count = self._session(x), self._low.shape[1]
-        if found.shape[1] != count:
-            raise varying_width(self._opened.function, f"{count} and {found.shape[1]}")
-        return np.asarray(found, np.float64)
+        responses, count = self._opened.session(x), self._low.shape[1]
+        if responses.shape[1] != count:
+            raise varying_width(self._opened.function, f"{count} and {responses.shape[1]}")
+        return np.asarray(responses, np.float64)
 
 
 class _Watched(DerivedSource):
@@ -154,15 +149,15 @@ class _Watched(DerivedSource):
         return self._ranges.watch(self._source.batches(size))
 
 
-def findings_of(found: Iterable[Unvarying]) -> list[Notice]:
-    """A warning for each."""
+def constant_notices(unvarying: Iterable[Unvarying]) -> list[Notice]:
+    """Returns a warning for each response that does not vary."""
     return [
         Notice(
             "constant-response",
             None,
             f"{one.phrase}: it does not vary, so its ranking tells nothing: see whether the"
             " features are in the units of the training, or look at what comes before it"
-            " (--output, or --link logit of a saturated probability)",
+            ' (output=…, or link="logit" of a saturated probability)',
         )
-        for one in found
+        for one in unvarying
     ]

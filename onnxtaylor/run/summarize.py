@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from importlib.metadata import version
 
-from onnxtaylor.data import EventSource, Survey
-from onnxtaylor.engine.base import Engine
-from onnxtaylor.options.analysis import AnalysisOptions
-from onnxtaylor.problem.events import feature_names_of
-from onnxtaylor.problem.opening import OpenModel
+from onnxtaylor.engine.factory import MadeEngine
+from onnxtaylor.options import EngineOptions, StatisticsOptions
+from onnxtaylor.problem import Problem
 from onnxtaylor.results.documents import told
 from onnxtaylor.results.taylor import (
     DataSummary,
@@ -21,31 +19,13 @@ from onnxtaylor.results.taylor import (
 )
 from onnxtaylor.statistics import Accumulator, Statistics
 
-__all__ = ["checkpoint_facts", "feature_summaries", "make_result", "with_kinks"]
-
-
-def feature_summaries(
-    opened: OpenModel, source: EventSource, found: Survey
-) -> tuple[FeatureSummary, ...]:
-    """Name, moments and range of every feature."""
-    names = (
-        source.feature_names
-        or feature_names_of(opened.model, opened.choice)
-        or [f"x{i}" for i in range(opened.function.n_features)]
-    )
-    if len(names) != opened.function.n_features:
-        names = [f"x{i}" for i in range(opened.function.n_features)]
-    columns = zip(names, found.mean, found.std, found.min, found.max, found.missing, strict=True)
-    return tuple(
-        FeatureSummary(name, float(a), float(b), float(c), float(d), int(e))
-        for name, a, b, c, d, e in columns
-    )
+__all__ = ["checkpoint_facts", "make_result", "with_kinks"]
 
 
 def with_kinks(
     features: tuple[FeatureSummary, ...], sums: Accumulator
 ) -> tuple[FeatureSummary, ...]:
-    """The features with the share of events that have a kink within reach, where it was counted."""
+    """Adds to features the share of events with a kink within reach, where it was counted."""
     if not len(sums.kinks):
         return features
     return tuple(
@@ -55,55 +35,62 @@ def with_kinks(
 
 
 def checkpoint_facts(
-    opened: OpenModel, source: EventSource, found: Survey, options: AnalysisOptions
+    problem: Problem, options: EngineOptions, statistics: StatisticsOptions, replicates: int
 ) -> dict[str, object]:
-    """Everything that the sums depend on: what a checkpoint is valid for."""
-    kept = {k: getattr(options, k) for k in AnalysisOptions.__dataclass_fields__}
-    for name in ("threads", "resume", "scale", "batch_size", "check", "per_class"):
+    """Lists everything that the sums depend on: what a checkpoint is valid for."""
+    survey = problem.survey
+    kept = {f.name: getattr(options, f.name) for f in fields(options)}
+    for name in ("threads", "batch_size"):
         del kept[name]
     return {
         "version": version("onnxtaylor"),
-        "model": opened.model.sha256,
-        "responses": opened.response_names,
-        "fixed": [(p.name, v.tolist()) for p, v in opened.choice.fixed],
-        "inputs": [p.name for p in opened.choice.features],
-        "origins": list(source.origins),
-        "features": list(source.feature_names or ()),
-        "data": [found.events, found.sum_weight, found.sum_weight2, found.classes],
-        "values": [found.mean.tolist(), found.std.tolist(), found.largest.tolist()],
-        "options": kept,
+        "model": problem.model.sha256,
+        "responses": problem.response_names,
+        "fixed": [(p.name, v.tolist()) for p, v in problem.choice.fixed],
+        "inputs": [p.name for p in problem.choice.features],
+        "origins": list(problem.source.origins),
+        "features": list(problem.source.feature_names or ()),
+        "data": [survey.events, survey.sum_weight, survey.sum_weight2, survey.classes],
+        "values": [survey.mean.tolist(), survey.std.tolist(), survey.largest.tolist()],
+        "options": {
+            **kept,
+            "link": problem.function.link,
+            "missing": problem.missing,
+            "bootstrap": replicates,
+            "seed": statistics.seed,
+        },
     }
 
 
 def make_result(
-    opened: OpenModel,
-    engine: Engine,
-    reasons: Mapping[str, str | None],
-    source: EventSource,
-    features: tuple[FeatureSummary, ...],
+    problem: Problem,
+    made: MadeEngine,
     numbers: Statistics,
-    options: AnalysisOptions,
-    steps: Mapping[str, object],
-    warnings: Sequence[Notice],
+    features: tuple[FeatureSummary, ...],
+    options: dict[str, object],
+    notices: Sequence[Notice],
 ) -> TaylorResult:
-    """The result of a finished analysis; ``reasons`` say why it was not done otherwise, ``steps``
-    how far features moved where no derivatives were taken.
+    """Puts the result of a finished analysis together.
+
+    ``features`` are those of the problem with what the engine has seen of them, ``options`` those
+    that say how the numbers were made; the engine adds its own.
     """
-    whole = numbers.groups[0]
+    engine, whole = made.engine, numbers.groups[0]
+    described = {**made.reasons, **engine.describe()}
     return TaylorResult(
         model=ModelSummary(
-            path=opened.model.path,
-            sha256=opened.model.sha256,
-            producer=opened.model.producer,
-            opset=opened.model.opset,
-            output=opened.response_names,
+            path=problem.model.path,
+            sha256=problem.model.sha256,
+            producer=problem.model.producer,
+            opset=problem.model.opset,
+            output=problem.response_names,
             engine=engine.name,
             precision=engine.precision,
-            provider=opened.provider,
-            nodes=opened.nodes,
+            provider=problem.provider,
+            nodes=problem.nodes,
         ),
         data=DataSummary(
-            sources=tuple(source.origins),
+            sources=tuple(problem.source.origins),
             events=whole.events,
             sum_weight=whole.sum_weight,
             n_eff=whole.n_eff,
@@ -111,22 +98,14 @@ def make_result(
             features=features,
         ),
         options={
-            "order": options.order,
-            "link": options.link,
-            "scale": options.per,
-            "precision": options.precision,
-            "missing": told(options.missing),
-            "bootstrap": options.bootstrap,
-            "rank_level": 0.68,
-            "seed": options.seed,
-            "batch": opened.batch,
+            **options,
+            "batch": problem.batch,
             "fixed": {
                 p.name: [told(x) if isinstance(x, float) else x for x in v.ravel().tolist()]
-                for p, v in opened.choice.fixed
+                for p, v in problem.choice.fixed
             },
-            **reasons,
-            **engine.describe(),
-            **steps,
+            **described,
+            "finite_step": described.get("finite_step"),
         },
         indices=engine.indices,
         score=numbers.score,
@@ -138,5 +117,5 @@ def make_result(
         rank_high=numbers.rank_high,
         numerical_error=numbers.numerical_error,
         version=version("onnxtaylor"),
-        warnings=tuple(warnings),
+        warnings=tuple(notices),
     )

@@ -20,7 +20,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.engine.base import BatchCoefficients, Watcher
+from onnxtaylor.engine.base import BatchCoefficients, Quantity, Watcher
 from onnxtaylor.engine.differences.noise import ResponseNoise, assumed_noise, measure_noise
 from onnxtaylor.engine.differences.pipeline import Pipeline
 from onnxtaylor.engine.differences.stencil import Stencil, build_stencil
@@ -64,6 +64,8 @@ class Differences:
     """
 
     name = "differences"
+    quantity: Quantity = "derivative"
+    sums_in_graph = False
 
     def __init__(
         self,
@@ -116,6 +118,11 @@ class Differences:
         return self._stencil.points
 
     @property
+    def exact_responses(self) -> npt.NDArray[np.bool_]:
+        """False for every response (C,)."""
+        return np.zeros(self._outputs, np.bool_)
+
+    @property
     def accuracy(self) -> int:
         """The stencil's order of accuracy."""
         return self._accuracy
@@ -152,6 +159,9 @@ class Differences:
     ) -> BatchCoefficients:
         """t_α at the events x (B, n), B as large as the caller likes. One call at a time."""
         return self._evaluate(self._stencil, self._pipelines, x, watch)
+
+    def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> None:
+        """Returns None: sums are made from the coefficients."""
 
     def with_other_steps(self, x: Floats, factor: float) -> BatchCoefficients:
         """t_α at the events x (B, n) by steps that are ``factor`` times as wide."""

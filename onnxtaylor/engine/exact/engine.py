@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.compiler.sums import loose_pieces, sums_graph
-from onnxtaylor.engine.base import BatchCoefficients, Watcher
+from onnxtaylor.engine.base import BatchCoefficients, Quantity, Watcher
 from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.engine.exact.joints import Limits, Sides
 from onnxtaylor.engine.exact.lane import Lane, Reader, SumLane
@@ -56,6 +56,9 @@ class Exact:
     """
 
     name = "exact"
+    quantity: Quantity = "derivative"
+    reach = None  # no feature is displaced
+    points = 1
 
     def __init__(
         self,
@@ -111,6 +114,11 @@ class Exact:
         if self._sums is None:
             self._size = self._fastest(lambda size: self._trial(lane(size), size), x)
         self._lanes = [lane(self._size) for _ in range(self._threads)]
+
+    @property
+    def exact_responses(self) -> npt.NDArray[np.bool_]:
+        """True for every response (C,)."""
+        return np.ones(self._outputs, np.bool_)
 
     @property
     def sums_in_graph(self) -> bool:

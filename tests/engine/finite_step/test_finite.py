@@ -13,7 +13,7 @@ from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.engine.finite_step.engine import FiniteStep
 from onnxtaylor.engine.finite_step.moves import Moves, plan_moves, read_steps
 from onnxtaylor.errors import DataError, ModelError, OptionError
-from onnxtaylor.graph import ModelRequest, build_function, choose, read_model
+from onnxtaylor.graph import build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.statistics import Accumulator
 from tests.engine.trees import FOREST, embedding, forest, grown, quantized
@@ -24,7 +24,7 @@ MISSING = -2.5  # not so far that a tanh would be flat there
 
 def function_of(proto):
     loaded = read_model(proto)
-    return build_function(loaded, choose(loaded, ModelRequest(by_steps=True)))
+    return build_function(loaded, choose(loaded, derivatives=False))
 
 
 def free(steps):
