@@ -46,7 +46,8 @@ EVALUATED = 4096  # events at which responses are looked at
 class Evidence:
     """Files and options of one audit, and what follows from them.
 
-    ``options`` are the keywords of ``analyze``. Events that are no ``files`` are ``x``, in memory.
+    ``options`` are the keywords of ``analyze``. Events that are no ``files`` are ``x``, in memory;
+    ``opened`` is the problem where it was opened before.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class Evidence:
     progress: Progress | None = None
     role: str = "model"
     x: Any = None
+    opened: Problem | None = None
 
     @property
     def model_file(self) -> Location:
@@ -84,7 +86,7 @@ class Evidence:
     @cached_property
     def model(self) -> LoadedModel:
         """The model as it is in the file. Raises ModelError."""
-        return read_model(self.path)
+        return read_model(self.path) if self.opened is None else self.opened.model
 
     @cached_property
     def model_hashes(self) -> tuple[tuple[Location, str | None], ...]:
@@ -104,7 +106,7 @@ class Evidence:
         return tuple((Location("data", str(path)), sha256_of(path)) for path in self.files)
 
     @cached_property
-    def chosen(self) -> tuple[ModelOptions, DataOptions, EngineOptions, StatisticsOptions]:
+    def option_groups(self) -> tuple[ModelOptions, DataOptions, EngineOptions, StatisticsOptions]:
         """The options by what they are about. Raises OptionError."""
         return read_keywords(
             "audit", self.options, ModelOptions, DataOptions, EngineOptions, StatisticsOptions
@@ -113,19 +115,21 @@ class Evidence:
     @property
     def measure(self) -> tuple[str, str, str]:
         """Method, scale and link of the result, known before the analysis."""
-        model, _, engine, statistics = self.chosen
+        model, _, engine, statistics = self.option_groups
         method = "derivative" if engine.finite_step is None else "finite-step"
         return method, scale_of(engine, statistics), model.link
 
     @property
     def derivatives(self) -> bool:
         """Whether derivatives are analyzed, not responses to finite steps."""
-        return self.chosen[2].finite_step is None
+        return self.option_groups[2].finite_step is None
 
     @cached_property
     def source(self) -> EventSource:
         """The events. Raises DataError."""
-        model, data, _, statistics = self.chosen
+        if self.opened is not None:
+            return self.opened.source
+        model, data, _, statistics = self.option_groups
         return open_data(
             self.model,
             model,
@@ -139,7 +143,9 @@ class Evidence:
     @cached_property
     def problem(self) -> Problem:
         """The model on the events, opened once. Raises OnnxTaylorError."""
-        model, data, engine, _ = self.chosen
+        if self.opened is not None:
+            return self.opened
+        model, data, engine, _ = self.option_groups
         return Problem.of_source(
             self.model,
             self.source,
@@ -169,7 +175,7 @@ class Evidence:
     @cached_property
     def _tried(self) -> tuple[Analysis, Sample] | OnnxTaylorError:
         """The analysis and a sample of its events, from one pass; or why there is none."""
-        _, _, engine, statistics = self.chosen
+        _, _, engine, statistics = self.option_groups
         try:
             drawn = Sample(self.problem.survey.events, EVALUATED, statistics.seed)
             analysis = analyze_problem(
@@ -250,9 +256,13 @@ class Evidence:
             stored = stored_names(read_model(self.reference_path).proto, FEATURE_KEYS)
             agree = stored is not None and set(stored) == set(names)
             options["feature_names"] = list(stored if agree and stored else names)
+        if self.opened is not None and not self.files:  # a source has its columns and weights
+            settled = DataOptions.__dataclass_fields__.keys() - {"missing"}
+            options = {key: value for key, value in options.items() if key not in settled}
         return replace(
             self,
             path=self.reference_path,
+            opened=None,
             options=options,
             baseline_paths=(),
             reference_path=None,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from onnxtaylor.cli import console, options, responses
+from onnxtaylor.cli.flags import as_flags
 from onnxtaylor.errors import OnnxTaylorError
 
 __all__ = ["inspect"]
@@ -67,6 +68,8 @@ def inspect(
                 missing=missing,
             ),
         )
+    if report["problem"]:
+        report["problem"] = as_flags(str(report["problem"]))
     if json:
         console.document(encoder.dumps(report, indent=1, ensure_ascii=False) + "\n")
     else:

@@ -138,7 +138,7 @@ class _Side:
 
     def answer(self, batch: Batch, outputs: npt.NDArray[np.int64]) -> BatchCoefficients:
         """Computes responses and coefficients of the chosen outputs."""
-        answer = self.analysis.made.engine.coefficients(batch.x)
+        answer = self.analysis.engine.coefficients(batch.x)
         return BatchCoefficients(answer.responses[:, outputs], answer.terms[:, outputs])
 
 
@@ -147,7 +147,7 @@ def _side_by_side(
 ) -> PairedSums:
     """Sums over both models at each event. Raises DataError where they do not see the same ones."""
     sums = PairedSums([name for name, _ in shared.outputs], len(shared.indices), shared.groups)
-    size = batch_size or max(side.analysis.made.engine.batch_events for side in (a, b))
+    size = batch_size or max(side.analysis.engine.batch_events for side in (a, b))
     done, total = 0, a.problem.survey.events
     batches = (side.problem.source.batches(size) for side in (a, b))
     for one, two in zip(*batches, strict=True):

@@ -15,7 +15,7 @@ from onnxtaylor.crosscheck.sample import Sample
 from onnxtaylor.crosscheck.silent import silence_of, silent
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.differences.engine import Differences
-from onnxtaylor.engine.factory import MadeEngine, make_engine
+from onnxtaylor.engine.factory import ChosenEngine, make_engine
 from onnxtaylor.errors import DisagreementError, OnnxTaylorError, listed
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options import EngineOptions
@@ -37,7 +37,7 @@ def compare_engines(
     options: EngineOptions,
     sample: Sample,
     *,
-    made: MadeEngine | None = None,
+    chosen: ChosenEngine | None = None,
     evaluations: int | None = None,
     progress: Progress | None = None,
 ) -> CrossCheck:
@@ -49,7 +49,7 @@ def compare_engines(
         The function, and how its coefficients are computed.
     sample
         Events of the data, which have passed.
-    made
+    chosen
         Engine of the analysis, which is checked as it is.
     evaluations
         Evaluations of the model that the check may take: only as many events are compared as these
@@ -79,7 +79,7 @@ def compare_engines(
     x = on_grid(sample.x[: max(FEWEST, NUMBERS // size)], problem.function.digits)
     held = len(x)
     try:
-        exact, differences = _engines(problem, options, indices, x, made, progress)
+        exact, differences = _engines(problem, options, indices, x, chosen, progress)
         if evaluations is not None:
             x = _affordable(x, differences, evaluations)
         answers = evaluate_both(exact, differences, x, spread, seed=sample.seed, progress=progress)
@@ -117,28 +117,28 @@ def _engines(
     options: EngineOptions,
     indices: MultiIndices,
     x: Floats,
-    made: MadeEngine | None,
+    chosen: ChosenEngine | None,
     progress: Progress | None,
 ) -> tuple[Engine, Differences]:
     """Returns the exact engine and that of the differences, the one at hand among them.
 
-    Raises _NotComparableError where there is no exact one, ModelError where one cannot be made.
+    Raises _NotComparableError where there is no exact one, ModelError where one cannot be chosen.
     """
-    at_hand = None if made is None else made.differences
-    if made is None or at_hand is not None:
-        if made is not None and made.no_exact_engine:  # it has been tried
-            raise _NotComparableError(f"no exact derivatives: {made.no_exact_engine}")
+    at_hand = None if chosen is None else chosen.differences
+    if chosen is None or at_hand is not None:
+        if chosen is not None and chosen.no_exact_engine:  # it has been tried
+            raise _NotComparableError(f"no exact derivatives: {chosen.no_exact_engine}")
         wanted = replace(options, engine="auto")
-        made = make_engine(problem, wanted, indices, x=x, progress=progress)
-        if made.differences is not None:
-            raise _NotComparableError(f"no exact derivatives: {made.no_exact_engine}")
+        chosen = make_engine(problem, wanted, indices, x=x, progress=progress)
+        if chosen.differences is not None:
+            raise _NotComparableError(f"no exact derivatives: {chosen.no_exact_engine}")
     if at_hand is None:
         # whatever the exact engine is asked to compute in, differences do best in double precision
         precision = "auto" if options.precision == "float32" else options.precision
         wanted = replace(options, engine="differences", precision=precision)
         at_hand = make_engine(problem, wanted, indices, x=x, progress=progress).differences
         assert at_hand is not None
-    return made.engine, at_hand
+    return chosen.engine, at_hand
 
 
 def _affordable(x: Floats, differences: Differences, evaluations: int) -> Floats:

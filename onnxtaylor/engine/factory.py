@@ -25,11 +25,11 @@ from onnxtaylor.problem import Problem
 from onnxtaylor.progress import Progress
 from onnxtaylor.runtime.promotion import Promotion, promote
 
-__all__ = ["MadeEngine", "make_engine"]
+__all__ = ["ChosenEngine", "make_engine"]
 
 
 @dataclass(frozen=True)
-class MadeEngine:
+class ChosenEngine:
     """An engine, and why it is no other one.
 
     Parameters
@@ -61,7 +61,7 @@ def make_engine(
     x: npt.NDArray[np.float64] | None = None,
     replicates: int = 0,
     progress: Progress | None = None,
-) -> MadeEngine:
+) -> ChosenEngine:
     """Makes the engine for these coefficients of a problem.
 
     Parameters
@@ -89,7 +89,7 @@ def make_engine(
     """
     if options.finite_step is not None:
         step, threads = options.finite_step, options.threads
-        return MadeEngine(finite_step_engine(problem, step, options.order, threads=threads))
+        return ChosenEngine(finite_step_engine(problem, step, options.order, threads=threads))
     if not problem.derivatives:
         raise OptionError(
             "must be given: the problem was opened for responses to finite steps",
@@ -115,12 +115,12 @@ class _Maker:
     progress: Progress | None
     no_float64: str | None = None
 
-    def make(self) -> MadeEngine:
+    def make(self) -> ChosenEngine:
         """Tries the exact engine, then both, then differences, as far as the options let it."""
         function, why = self._function(), None
         if self.options.engine != "differences":
             try:
-                return MadeEngine(self._exact(function), reasons=self._reasons(None))
+                return ChosenEngine(self._exact(function), reasons=self._reasons(None))
             except DisagreementError:
                 raise
             except ProbeError as error:  # no engine can help
@@ -133,9 +133,9 @@ class _Maker:
                 why = str(error)
             mixed = self._mixed(function)
             if mixed is not None:
-                return MadeEngine(mixed, reasons=self._reasons(mixed.why))
+                return ChosenEngine(mixed, reasons=self._reasons(mixed.why))
         differences = self._differences(function)
-        return MadeEngine(differences, differences, self._reasons(why))
+        return ChosenEngine(differences, differences, self._reasons(why))
 
     def _reasons(self, no_exact_engine: str | None) -> dict[str, str | None]:
         return {"no_exact_engine": no_exact_engine, "no_float64": self.no_float64}
@@ -171,7 +171,13 @@ class _Maker:
     def _differences(self, function: GraphFunction) -> Differences:
         promotion = Promotion(function, None)
         if self.options.precision == "auto":
-            promotion = promote(function, self.x, provider=self.problem.provider)
+            whole = function is self.problem.function
+            promotion = promote(
+                function,
+                self.x,
+                provider=self.problem.provider,
+                original=self.problem.session if whole else None,
+            )
         self.no_float64 = promotion.refused
         return Differences(
             promotion.function,
@@ -183,6 +189,7 @@ class _Maker:
             mixed=self.options.mixed,
             threads=self.options.threads,
             provider=self.problem.provider,
+            session=promotion.session,
             progress=self.progress,
         )
 

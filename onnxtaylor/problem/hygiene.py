@@ -74,7 +74,7 @@ def inspect(problem: Problem, scale: str, reach: Floats | None) -> list[Notice]:
 def inspect_data(
     survey: Survey, names: Sequence[str], missing: float | None, scale: str
 ) -> list[Notice]:
-    """Constant and empty features, sentinels, and weights of few events."""
+    """Finds constant and empty features, sentinels, and weights of few events."""
     notices = []
     present = ~is_missing(survey.sample, missing)
     vanish = ", so all of its coefficients are 0 per σ" if scale == "sigma" else ""
@@ -95,7 +95,7 @@ def inspect_data(
             for value, share in sentinels(values):
                 text = (
                     f"has {value:.10g} at {share:.0%} of the events, far from all other values: if"
-                    f" it stands for a missing entry, say --missing {value:.10g}"
+                    f" it stands for a missing entry, set missing={value:.10g}"
                 )
                 notices.append(_notice("sentinel", name, text))
     n_eff = survey.sum_weight**2 / survey.sum_weight2
@@ -109,7 +109,7 @@ def inspect_data(
 
 
 def sentinels(values: Floats) -> list[tuple[float, float]]:
-    """Values that occur often, lie beyond all others and far from them, and their shares.
+    """Finds values that occur often, lie beyond all others and far from them, and their shares.
 
     ``values`` (S,) are those of one feature. A value is far if there are 5 σ of the others between
     it and them, and they have 8 distinct values at least. Of numbers all of nines (99, −999, …) 3 σ
@@ -147,7 +147,7 @@ def sentinels(values: Floats) -> list[tuple[float, float]]:
 
 
 def _all_nines(value: float) -> bool:
-    """99, −999, 9999.0, … up to 18 nines."""
+    """Whether a value is 99, −999, 9999.0, … up to 18 nines."""
     text = f"{abs(value):.0f}"
     return bool(value == np.rint(value)) and 2 <= len(text) <= 18 and set(text) == {"9"}
 
@@ -162,7 +162,7 @@ def _is_minus_one(distinct: Floats, counts: npt.NDArray[np.int64]) -> bool:
 def inspect_steps(
     survey: Survey, names: Sequence[str], missing: float | None, reach: Floats
 ) -> list[Notice]:
-    """Features whose largest displacements ``reach`` (n,) leave their range at many events.
+    """Finds features whose largest displacements ``reach`` (n,) leave their range at many events.
 
     By more than 1 % of the range, that is: a derivative at the edge is none the worse for less.
     """
@@ -188,7 +188,10 @@ def inspect_responses(
     names: Sequence[str],
     evaluate: Callable[[Floats], npt.NDArray[np.floating]],
 ) -> list[Notice]:
-    """Probabilities within 10⁻⁶ of 0 or 1 at many events; ``evaluate`` maps (B, n) to (B, C)."""
+    """Finds probabilities within 10⁻⁶ of 0 or 1 at many events.
+
+    ``evaluate`` maps events (B, n) to responses (B, C).
+    """
     if function.link != "identity" or not _is_probability(function.proto.graph):
         return []
     responses = np.asarray(evaluate(survey.sample[:EVALUATED]), np.float64)
@@ -205,7 +208,7 @@ def inspect_responses(
 
 
 def inspect_joints(joints: Floats, events: int, names: Sequence[str]) -> list[Notice]:
-    """Features by which no derivative exists at many events; ``joints`` (n,) says at how many."""
+    """Finds features by which no derivative exists at many events, ``joints`` (n,) of them."""
     many = [i for i in np.argsort(-joints, kind="stable").tolist() if joints[i] > ON_JOINT * events]
     if not many:
         return []

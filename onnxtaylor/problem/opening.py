@@ -151,7 +151,7 @@ def open_model(
 
 
 def _one_at_a_time_notice(node: onnx.NodeProto) -> tuple[str, tuple[Notice, ...]]:
-    """How a graph takes its events that is given one at a time because of a node, and a warning."""
+    """Describes how a graph is run one event at a time because of a node, and warns of it."""
     which = f"node '{printable(node.name or node.output[0])}' ({node.op_type})"
     text = (
         f"{which} quantizes by the range of the whole batch, so that the response to an event"
@@ -198,8 +198,9 @@ def _located(model: LoadedModel) -> Iterator[None]:
 def _with_batch(
     function: GraphFunction, sample: Floats, provider: str, *, whole: bool
 ) -> tuple[Session, str, bool]:
-    """The session with a free batch if that is the same function, else with the fixed one; in
-    words; whether the batch had to be made free.
+    """Opens a session with a free batch if that is the same function, else with the fixed one.
+
+    Returns it, how it takes its events in words, and whether the batch had to be made free.
     """
     original = session_of(function, sample, provider=provider)
     few = distinct(sample, whole=whole)
@@ -234,7 +235,7 @@ def _with_batch(
 def _with_link(
     session: Session, model: LoadedModel, choice: Choice, sample: Floats, link: str, *, freed: bool
 ) -> Session:
-    """A session of the link of the responses, with the batch that the probes have settled."""
+    """Opens a session of the link of the responses, with the batch that the probes have settled."""
     known = session.function
     linked = build_function(model, choice, n_columns=sample.shape[1], link=link)
     if freed:

@@ -104,15 +104,15 @@ class Problem(OpenModel):
             An option names what does not exist, or makes no sense.
         """
         loaded = model if isinstance(model, LoadedModel) else read_model(model)
-        chosen, wanted = model_options or ModelOptions(), data_options or DataOptions()
+        of_model, of_data = model_options or ModelOptions(), data_options or DataOptions()
         source = open_data(
-            loaded, chosen, data, wanted, derivatives=derivatives, seed=seed, progress=progress
+            loaded, of_model, data, of_data, derivatives=derivatives, seed=seed, progress=progress
         )
         return cls.of_source(
             loaded,
             source,
-            chosen,
-            wanted,
+            of_model,
+            of_data,
             derivatives=derivatives,
             provider=provider,
             progress=progress,

@@ -6,7 +6,7 @@ refused, as infinite data are. Digits that get lost are warned of:
 
 ============  ====================================================================================
 ``overflow``  refused: values beyond the largest number, such as 65504 in float16
-``digits``    whole numbers that are no longer told apart, values that become 0, and values that
+``digits``    whole numbers that are no longer distinct, values that become 0, and values that
               move by more than 1 % of σ, at a sizeable share of the events
 ============  ====================================================================================
 
@@ -63,12 +63,12 @@ class _Columns:
 
 
 def rounded(x: Floats, formats: frozenset[str]) -> Floats:
-    """x as numbers of all of these formats, infinite where one of them cannot hold it."""
-    found = np.asarray(x, np.float64)
+    """Rounds x to numbers of all of these formats, infinite where one of them cannot hold it."""
+    held = np.asarray(x, np.float64)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for name in sorted(formats):
-            found = found.astype(helper.tensor_dtype_to_np_dtype(TYPES[name])).astype(np.float64)
-    return found
+            held = held.astype(helper.tensor_dtype_to_np_dtype(TYPES[name])).astype(np.float64)
+    return held
 
 
 def require_held(
@@ -183,7 +183,7 @@ def _loss(formats: frozenset[str], *, gone: float, moved: float, lost: float) ->
 
 
 def _columns(model: LoadedModel, features: Sequence[Port], n_columns: int) -> list[_Columns]:
-    """The columns of each input; none where they do not fit the data, which others report."""
+    """Lists the columns of each input; none where they do not fit the data, which others report."""
     layout = lay_out(features, printable(model.path), n_columns)
     if layout.n_features != n_columns:
         return []

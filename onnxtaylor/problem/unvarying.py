@@ -42,7 +42,7 @@ class Unvarying:
 
     @property
     def phrase(self) -> str:
-        """``response 'y' is 0 at all 200 events``, with what group they are of."""
+        """Phrase such as ``response 'y' is 0 at all 200 events``, with the class of the events."""
         of = "" if self.group is None else f" of class '{printable(self.group)}'"
         rounding = "" if self.exact else ", but for rounding"
         return (
@@ -52,7 +52,7 @@ class Unvarying:
 
 
 class ResponseRanges:
-    """The ranges of C responses over the events of each class, as far as they are needed."""
+    """Ranges of C responses over the events of each class, as far as they are needed."""
 
     def __init__(self, opened: OpenModel, classes: Sequence[str] = ()) -> None:
         self._opened = opened
@@ -60,25 +60,19 @@ class ResponseRanges:
         shape = (max(1, len(self._classes)), len(opened.response_names))
         self._low, self._high = np.full(shape, np.inf), np.full(shape, -np.inf)
         self._events = np.zeros(shape[0], np.int64)
-        self._strange = np.zeros(shape, np.bool_)  # not finite: others tell
+        self._strange = np.zeros(shape, np.bool_)  # not finite: reported elsewhere
         self._settled = False
 
     def of(self, source: EventSource) -> EventSource:
-        """The source, whose batches are watched."""
+        """Returns the source, whose batches are watched."""
         return _Watched(source, self)
 
     def watch(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches as they come; the events that may tell something new are evaluated."""
+        """Yields the batches as they come; events that may widen a range are evaluated."""
         for batch in batches:
             if not self._settled:
                 self._update(batch)
             yield batch
-
-    def look(self, source: EventSource) -> None:
-        """Reads the source as far as it takes to see every response vary in every class."""
-        for _ in self.watch(source.batches(FURTHER)):
-            if self._settled:
-                return
 
     def unvarying(self) -> list[Unvarying]:
         """Lists the responses that did not vary: over all events, or else over those of a class."""
@@ -107,7 +101,7 @@ class ResponseRanges:
 
     @property
     def _open(self) -> npt.NDArray[np.bool_]:
-        """The classes (G,) with a response that has not been seen to vary."""
+        """Classes (G,) with a response that has not been seen to vary."""
         return np.asarray((self._same(self._low, self._high) | (self._low > self._high)).any(1))
 
     def _update(self, batch: Batch) -> None:
@@ -145,7 +139,7 @@ class _Watched(DerivedSource):
         self._ranges = ranges
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Those of the source."""
+        """Reads the source, at most ``size`` events at a time."""
         return self._ranges.watch(self._source.batches(size))
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onnxtaylor.crosscheck import Sample, compare_engines
-from onnxtaylor.data import EventSource
-from onnxtaylor.engine.factory import MadeEngine, make_engine
+from onnxtaylor.engine.base import Engine
+from onnxtaylor.engine.factory import make_engine
 from onnxtaylor.errors import DataError
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 from onnxtaylor.options.functions import read_keywords, with_options
@@ -113,7 +113,7 @@ class Analysis:
     """A finished analysis: its result, the engine, and the responses that never vary."""
 
     result: TaylorResult
-    made: MadeEngine
+    engine: Engine
     unvarying: Sequence[Unvarying]
 
 
@@ -133,37 +133,26 @@ def analyze_problem(
     statistics = statistics_options or StatisticsOptions()
     if problem.stand_ins:
         raise DataError(f"an analysis needs data: {problem.stand_ins}")
-    scale, classes = scale_of(options, statistics), tuple(problem.survey.classes)
+    scale = scale_of(options, statistics)
     check_classes(problem, per_class=statistics.per_class)
 
     # the batch and its first displaced rows must fit in memory before anything is allocated
     everything = full_indices(problem, options.order)
     replicates = choose_replicates(statistics.bootstrap, problem, everything)
-    made = make_engine(problem, options, everything, replicates=replicates, progress=progress)
-    engine, indices = made.engine, made.engine.indices
+    chosen = make_engine(problem, options, everything, replicates=replicates, progress=progress)
+    engine, indices = chosen.engine, chosen.engine.indices
     notices = find_notices(problem, engine, scale)
 
-    # one pass: coefficients are summed, and what else is to be learned of the events on the way
-    sums = Accumulator(
-        len(problem.response_names),
-        len(indices),
-        classes=classes,
-        replicates=replicates,
-        seed=statistics.seed,
-        quantity=engine.quantity,
-    )
-    checkpoint = _checkpoint(problem, options, statistics, replicates)
-    checked = statistics.check if engine.quantity == "derivative" else 0  # steps have one engine
-    drawn = Sample(problem.survey.events, checked, statistics.seed)
-    ranges = ResponseRanges(problem, classes)
-    accumulate(
-        engine,
+    # there is no other engine of finite steps to compare with
+    check = statistics.check if engine.quantity == "derivative" else 0
+    drawn = Sample(problem.survey.events, check, statistics.seed) if check else None
+    sums, ranges, checkpoint = _sum_events(
         problem,
-        ranges.of(_watched(problem.source, [*samples, drawn] if checked else samples)),
-        sums,
-        batch_size=options.batch_size,
-        checkpoint=checkpoint,
-        progress=progress,
+        engine,
+        options,
+        replace(statistics, bootstrap=replicates),
+        [*samples, *([drawn] if drawn else [])],
+        progress,
     )
 
     tell(progress, "ranking", 0, None)
@@ -173,7 +162,7 @@ def analyze_problem(
     notices += inspect_joints(sums.joints, sums.events, problem.feature_names)
     unvarying = ranges.unvarying()
     notices += constant_notices(unvarying)
-    chosen = {
+    settings = {
         "order": options.order,
         "link": problem.function.link,
         "scale": scale,
@@ -183,30 +172,59 @@ def analyze_problem(
         "rank_level": 0.68,
         "seed": statistics.seed,
     }
-    result = make_result(problem, made, numbers, features, chosen, notices)
-    if checked:
-        evaluations = CHECK_EVALUATIONS
-        check = compare_engines(
-            problem, options, drawn, made=made, evaluations=evaluations, progress=progress
+    result = make_result(problem, chosen, numbers, features, settings, notices)
+    if drawn is not None:
+        compared = compare_engines(
+            problem,
+            options,
+            drawn,
+            chosen=chosen,
+            evaluations=CHECK_EVALUATIONS,
+            progress=progress,
         )
-        result = replace(result, check=check.to_dict())
+        result = replace(result, check=compared.to_dict())
     if checkpoint is not None:
         checkpoint.clear()
-    return Analysis(result, made, unvarying)
+    return Analysis(result, engine, unvarying)
 
 
-def _checkpoint(
-    problem: Problem, options: EngineOptions, statistics: StatisticsOptions, replicates: int
-) -> Checkpoint | None:
-    """Returns the sums of unfinished work, where they are to be kept."""
-    if statistics.resume is None:
-        return None
-    facts = checkpoint_facts(problem, options, statistics, replicates)
-    return Checkpoint(statistics.resume, facts)
+def _sum_events(
+    problem: Problem,
+    engine: Engine,
+    options: EngineOptions,
+    statistics: StatisticsOptions,
+    samples: Sequence[Sample],
+    progress: Progress | None,
+) -> tuple[Accumulator, ResponseRanges, Checkpoint | None]:
+    """Sums the coefficients of all events in one pass, and fills samples and ranges on the way.
 
-
-def _watched(source: EventSource, samples: Sequence[Sample]) -> EventSource:
-    """Returns the source, whose events fill the samples as they pass."""
+    ``statistics`` have the number of bootstrap replicates that memory allows. Returns the sums, the
+    ranges of the responses, and the folder of unfinished work where it is kept.
+    """
+    classes, replicates = tuple(problem.survey.classes), statistics.bootstrap or 0
+    sums = Accumulator(
+        len(problem.response_names),
+        len(engine.indices),
+        classes=classes,
+        replicates=replicates,
+        seed=statistics.seed,
+        quantity=engine.quantity,
+    )
+    checkpoint = None
+    if statistics.resume is not None:
+        facts = checkpoint_facts(problem, options, statistics)
+        checkpoint = Checkpoint(statistics.resume, facts)
+    events = problem.source
     for sample in samples:
-        source = sample.of(source)
-    return source
+        events = sample.of(events)
+    ranges = ResponseRanges(problem, classes)
+    accumulate(
+        engine,
+        problem,
+        ranges.of(events),
+        sums,
+        batch_size=options.batch_size,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    return sums, ranges, checkpoint

@@ -42,9 +42,10 @@ class _UpToSecond(NamedTuple):
 
 
 class DerivativeValues(_UpToSecond):
-    """Of B events: value (B, C), jacobian (B, C, n), hessian (B, C, n, n) or None for order 1.
+    """Responses and derivatives of B events.
 
-    A tuple of these three; from order 3 on ``third`` has the third derivatives (B, C, n, n, n).
+    A tuple of value (B, C), jacobian (B, C, n) and hessian (B, C, n, n), which is None for order 1.
+    From order 3 on ``third`` has the third derivatives (B, C, n, n, n).
     """
 
     third: npt.NDArray[Any] | None = None
@@ -96,7 +97,7 @@ class Derivatives:
         return f"Derivatives of {n} features: called on x (events, {n}) it gives {names}"
 
     def __call__(self, x: npt.ArrayLike) -> DerivativeValues:
-        """∂f_c/∂x_i, ∂²f_c/∂x_i∂x_j, … at x (B, n).
+        """Evaluates ∂f_c/∂x_i, ∂²f_c/∂x_i∂x_j, … at x (B, n).
 
         Raises DataError for another shape, and for numbers that the graph's format cannot hold.
         """
@@ -120,23 +121,23 @@ class Derivatives:
         odd = np.zeros(len(rows), np.bool_)
         if self._names[-1] == JOINT_EVENTS:
             odd = answers.pop()[:, 0] > 0
-        value, *found = answers
-        for array in found:
+        value, *arrays = answers
+        for array in arrays:
             odd |= ~np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
-        self._settle(rows, found, odd)
-        values = DerivativeValues(value, *found[:2], *([None] * (2 - len(found))))
-        values.third = found[2] if len(found) > 2 else None
+        self._settle(rows, arrays, odd)
+        values = DerivativeValues(value, *arrays[:2], *([None] * (2 - len(arrays))))
+        values.third = arrays[2] if len(arrays) > 2 else None
         return values
 
     def _settle(
-        self, rows: npt.NDArray[Any], found: list[npt.NDArray[Any]], odd: npt.NDArray[np.bool_]
+        self, rows: npt.NDArray[Any], arrays: list[npt.NDArray[Any]], odd: npt.NDArray[np.bool_]
     ) -> None:
         """Puts the limits of both sides into the derivatives of ``odd`` events."""
         if not odd.any():
             return
-        terms = terms_of([array[odd] for array in found], self._indices)
+        terms = terms_of([array[odd] for array in arrays], self._indices)
         self._limits.take(rows[odd].astype(np.float64), terms, np.ones(len(terms), np.bool_))
-        for array, limit in zip(found, arrays_of(terms, self._indices), strict=True):
+        for array, limit in zip(arrays, arrays_of(terms, self._indices), strict=True):
             array[odd] = limit
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from importlib.metadata import version
 
-from onnxtaylor.engine.factory import MadeEngine
+from onnxtaylor.engine.factory import ChosenEngine
 from onnxtaylor.options import EngineOptions, StatisticsOptions
 from onnxtaylor.problem import Problem
 from onnxtaylor.results.documents import told
@@ -35,7 +35,7 @@ def with_kinks(
 
 
 def checkpoint_facts(
-    problem: Problem, options: EngineOptions, statistics: StatisticsOptions, replicates: int
+    problem: Problem, options: EngineOptions, statistics: StatisticsOptions
 ) -> dict[str, object]:
     """Lists everything that the sums depend on: what a checkpoint is valid for."""
     survey = problem.survey
@@ -56,7 +56,7 @@ def checkpoint_facts(
             **kept,
             "link": problem.function.link,
             "missing": problem.missing,
-            "bootstrap": replicates,
+            "bootstrap": statistics.bootstrap,
             "seed": statistics.seed,
         },
     }
@@ -64,7 +64,7 @@ def checkpoint_facts(
 
 def make_result(
     problem: Problem,
-    made: MadeEngine,
+    chosen: ChosenEngine,
     numbers: Statistics,
     features: tuple[FeatureSummary, ...],
     options: dict[str, object],
@@ -73,10 +73,10 @@ def make_result(
     """Puts the result of a finished analysis together.
 
     ``features`` are those of the problem with what the engine has seen of them, ``options`` those
-    that say how the numbers were made; the engine adds its own.
+    that say how the numbers were chosen; the engine adds its own.
     """
-    engine, whole = made.engine, numbers.groups[0]
-    described = {**made.reasons, **engine.describe()}
+    engine, whole = chosen.engine, numbers.groups[0]
+    described = {**chosen.reasons, **engine.describe()}
     return TaylorResult(
         model=ModelSummary(
             path=problem.model.path,

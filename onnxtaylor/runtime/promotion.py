@@ -13,6 +13,7 @@ in single precision.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,8 @@ from onnxtaylor.graph.normalize import modernize, settle_branches
 from onnxtaylor.graph.normalize.stored import restore_weights
 from onnxtaylor.graph.promote import promote_graph
 from onnxtaylor.graph.prune import needed_inputs, prune
-from onnxtaylor.runtime.session import Session, reason, start
+from onnxtaylor.runtime.session import Session, available_threads, reason, start
+from onnxtaylor.runtime.sharing import share
 
 __all__ = ["ROUNDINGS", "Promotion", "on_grid", "promote", "session_of"]
 
@@ -41,27 +43,37 @@ COARSEST = 2.0**-4
 class Promotion:
     """``function`` in double precision; or the original one, and in one line why it is ``refused``.
 
-    The line names the operator and node, or by how much the responses differ.
+    The line names the operator and node, or by how much the responses differ. ``session`` evaluates
+    the promoted function in one thread.
     """
 
     function: GraphFunction
     refused: str | None
+    session: Session | None = None
 
 
-def promote(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Promotion:
+def promote(
+    function: GraphFunction,
+    x: Floats,
+    *,
+    provider: str = "cpu",
+    original: Session | None = None,
+) -> Promotion:
     """The function f: Rⁿ → R^C evaluated in float64, verified at events x (B, n).
 
     A function that is in double precision already is returned as it is. The responses must agree
     to 2⁹ ε of their largest size, ε the spacing of the original's format: the sum of K terms, each
     rounded, is off by about √K ε, so this allows for K = 2¹⁸ (N. J. Higham and T. Mary, SIAM J.
     Sci. Comput. 41, 2019, A2815). Behind a link they may agree before it instead, as the logit of
-    a saturated response is made of little but round-off.
+    a saturated response is made of little but round-off. ``original`` is a session of the function,
+    where there is one.
     """
     if function.precision == "float64":
         return Promotion(function, None)
     try:
-        double = _promoted(function)
-        apart = _apart(function, double, x[:EVENTS], provider)
+        # one thread: it may serve the threads of an engine
+        double = Session(_promoted(function), provider=provider, threads=1)
+        apart = _apart(original or function, double, x[:EVENTS])
     except ModelError as error:
         # what to do about it is said for graphs that do not run at all
         return Promotion(function, str(error).removesuffix(": export the model in float32"))
@@ -74,7 +86,7 @@ def promote(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Pro
             f"in float64 the responses differ by up to {apart:.2g} of their size, more than"
             f" {function.precision} explains ({limit:.2g})",
         )
-    return Promotion(double, None)
+    return Promotion(double.function, None, double)
 
 
 def session_of(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Session:
@@ -109,7 +121,8 @@ def _session_in_double(function: GraphFunction, x: Floats, provider: str) -> Ses
         with np.errstate(over="ignore"):
             proto = retyped(function.proto, {TensorProto.DOUBLE}, TensorProto.FLOAT)
         single = replace(alone.with_proto(proto), precision="float32")
-        apart = _apart(single, alone.with_proto(double.proto), x[:EVENTS], provider)
+        twin = Session(alone.with_proto(double.proto), provider=provider)
+        apart = _apart(single, twin, x[:EVENTS])
     except (ModelError, *UNKNOWN_FORM):
         return None
     return session if apart <= _limit(single.digits) else None
@@ -158,25 +171,40 @@ def _limit(digits: int) -> float:
     return min(ROUNDINGS * 2.0 ** (1 - digits), COARSEST)
 
 
-def _apart(original: GraphFunction, double: GraphFunction, x: Floats, provider: str) -> float:
+def _apart(original: GraphFunction | Session, double: Session, x: Floats) -> float:
     """max |f₆₄ − f| / max |f| at x as the original's format rounds it; ∞ where that says nothing.
 
     Events with a response that is not finite in the original are left out.
     """
-    rows = on_grid(x, original.digits)
+    known = original.function if isinstance(original, Session) else original
+    rows = on_grid(x, known.digits)
+    found = _in_threads(double, rows).astype(np.float64)
     # the original comes second: a graph that cannot be promoted costs no session of it
-    found = Session(double, provider=provider)(rows).astype(np.float64)
-    expected = Session(original, provider=provider)(rows).astype(np.float64)
+    if not isinstance(original, Session):
+        original = Session(original, provider=double.provider)
+    expected = original(rows).astype(np.float64)
     if found.shape != expected.shape:
         return np.inf
     finite = np.isfinite(expected)
     if not finite.any():
         return np.inf
     apart = _largest(found[finite], expected[finite])
-    if original.link == "identity" or apart <= _limit(original.digits):
+    if known.link == "identity" or apart <= _limit(known.digits):
         return apart
-    behind = [_behind_link(v[finite], original.link) for v in (found, expected)]
+    behind = [_behind_link(v[finite], known.link) for v in (found, expected)]
     return min(apart, _largest(*behind))
+
+
+def _in_threads(session: Session, rows: Floats) -> npt.NDArray[Any]:
+    """The responses of a session of one thread at the rows, which are shared among threads."""
+    size = -(-len(rows) // available_threads()) if session.provider == "cpu" else len(rows)
+    answers: dict[int, npt.NDArray[Any]] = {}
+
+    def work(part: slice) -> None:
+        answers[part.start] = session(rows[part])
+
+    share(len(rows), size, [work] * available_threads())
+    return np.concatenate([answers[start] for start in sorted(answers)])
 
 
 def _largest(found: Floats, expected: Floats) -> float:

@@ -182,7 +182,7 @@ def test_steps_of_the_other_engine_that_leave_the_range_are_warned_of():
 
 
 def test_exact_alone_names_operator_and_node():
-    with pytest.raises(ModelError, match=f"{REASON}; use --engine differences"):
+    with pytest.raises(ModelError, match=f'{REASON}; use engine="differences"'):
         ot.analyze(one_output(), events(), engine="exact")
 
 

@@ -108,7 +108,7 @@ def _responses(
     evidence: Evidence,
 ) -> Iterator[tuple[tuple[str, ...], Flags, npt.NDArray[np.int64]]]:
     """Names, whether each response is finite, and the numbers, batch by batch."""
-    options = evidence.chosen[0]
+    options = evidence.option_groups[0]
     choice = choose(evidence.model, options, derivatives=evidence.derivatives)
     names: tuple[str, ...] = ()
     session = None
@@ -135,7 +135,7 @@ def _coefficients(
     evidence: Evidence,
 ) -> Iterator[tuple[tuple[str, ...], Flags, npt.NDArray[np.int64]]]:
     """Names, whether all coefficients of each response are finite, and the numbers."""
-    problem, options = evidence.problem, evidence.chosen[2]
+    problem, options = evidence.problem, evidence.option_groups[2]
     engine = make_engine(problem, options, full_indices(problem, options.order)).engine
     for batch in evidence.source.batches(engine.batch_events):
         terms = engine.coefficients(batch.x).terms

@@ -59,7 +59,8 @@ class Differences:
     ``errors`` estimates the error of every coefficient and finds kinks, at the price of a stencil
     that reaches to three steps; ``accuracy`` is 6 then by default. Without errors ``accuracy`` is
     by default 4 in single precision, where wide steps keep the round-off small, and 2 in double.
-    ``progress`` is told of the trials of steps. Raises OptionError for what is not offered,
+    ``session`` evaluates the function in one thread, where there is one. ``progress`` is told of
+    the trials of steps. Raises OptionError for what is not offered,
     ModelError where the model fails.
     """
 
@@ -81,6 +82,7 @@ class Differences:
         mixed: str = "two",
         threads: int = 0,
         provider: str = "cpu",
+        session: Session | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.indices = indices
@@ -96,7 +98,7 @@ class Differences:
         # before the model is asked anything: what is not offered is refused
         apart = errors if steps is None else bool((steps[0] != steps[1]).any())
         self._stencil = self._build(indices, apart=apart)
-        self._session = Session(function, provider=provider, threads=1)
+        self._session = session or Session(function, provider=provider, threads=1)
         event = np.zeros((1, function.n_features)) if x is None else x[:1]
         self._outputs = self._session(event).shape[1]
         pilot = None if x is None or not errors else pilot_events(x, self._outputs)

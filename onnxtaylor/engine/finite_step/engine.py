@@ -141,7 +141,7 @@ class FiniteStep:
         stencil, formula = self._stencil, self._stencil.formula
         centres = np.ascontiguousarray(x, self._session.function.dtype)
         steps, ones = self.moves.steps[None], np.ones((1, x.shape[1]))
-        found = np.empty((len(x), stencil.points, self._outputs))
+        values = np.empty((len(x), stencil.points, self._outputs))
         for first in range(0, stencil.points, self._rows):
             size = min(self._rows, stencil.points - first)
             rows = np.empty((len(x), size, x.shape[1]), centres.dtype)
@@ -156,11 +156,11 @@ class FiniteStep:
                 rows,
             )
             self._hold(rows, centres)
-            found[:, first : first + size] = self._evaluate(rows)
+            values[:, first : first + size] = self._evaluate(rows)
             evaluated(len(x) * size)
-        responses[:] = found[:, 0]
+        responses[:] = values[:, 0]
         contract.alone(
-            found,
+            values,
             ones,  # not divided by the steps
             stencil.features,
             stencil.pairs,
