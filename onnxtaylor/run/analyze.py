@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from onnxtaylor.crosscheck import Sample, compare_engines
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.factory import make_engine
@@ -28,11 +26,10 @@ from onnxtaylor.problem.events import Events
 from onnxtaylor.problem.hygiene import inspect_joints
 from onnxtaylor.problem.unvarying import ResponseRanges, Unvarying, constant_notices
 from onnxtaylor.progress import Progress, showing, tell
-from onnxtaylor.results.documents import told
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.run.accumulate import accumulate
 from onnxtaylor.run.prepare import check_classes, choose_replicates, find_notices, full_indices
-from onnxtaylor.run.summarize import checkpoint_facts, make_result, with_kinks
+from onnxtaylor.run.summarize import checkpoint_facts, make_result
 from onnxtaylor.statistics import Accumulator
 from onnxtaylor.statistics.checkpoint import Checkpoint
 
@@ -127,7 +124,18 @@ def analyze_problem(
 ) -> Analysis:
     """Analyzes a problem in one more pass over its data.
 
-    ``samples`` of the events are filled as they pass. Raises as ``analyze`` does.
+    Parameters
+    ----------
+    problem
+        The model and its data.
+    engine_options, statistics_options
+        How coefficients are computed, and how they are summed and checked.
+    samples
+        Samples of the events, which are filled as these pass.
+    progress
+        Called with (stage, events done, events in all).
+
+    Raises as ``analyze`` does.
     """
     options = engine_options or EngineOptions()
     statistics = statistics_options or StatisticsOptions()
@@ -139,40 +147,22 @@ def analyze_problem(
     # the batch and its first displaced rows must fit in memory before anything is allocated
     everything = full_indices(problem, options.order)
     replicates = choose_replicates(statistics.bootstrap, problem, everything)
+    statistics = replace(statistics, bootstrap=replicates)
     chosen = make_engine(problem, options, everything, replicates=replicates, progress=progress)
-    engine, indices = chosen.engine, chosen.engine.indices
+    engine = chosen.engine
     notices = find_notices(problem, engine, scale)
 
     # there is no other engine of finite steps to compare with
     check = statistics.check if engine.quantity == "derivative" else 0
     drawn = Sample(problem.survey.events, check, statistics.seed) if check else None
-    sums, ranges, checkpoint = _sum_events(
-        problem,
-        engine,
-        options,
-        replace(statistics, bootstrap=replicates),
-        [*samples, *([drawn] if drawn else [])],
-        progress,
-    )
+    watching = [*samples, *([drawn] if drawn else [])]
+    sums, ranges, checkpoint = _sum_events(problem, engine, options, statistics, watching, progress)
 
     tell(progress, "ranking", 0, None)
-    features = with_kinks(problem.features, sums)
-    sigma = np.nan_to_num(np.array([feature.std for feature in features]))
-    numbers = sums.finalize(indices.scale(sigma) if scale == "sigma" else None)
-    notices += inspect_joints(sums.joints, sums.events, problem.feature_names)
     unvarying = ranges.unvarying()
+    notices += inspect_joints(sums.joints, sums.events, problem.feature_names)
     notices += constant_notices(unvarying)
-    settings = {
-        "order": options.order,
-        "link": problem.function.link,
-        "scale": scale,
-        "precision": options.precision,
-        "missing": told(problem.missing),
-        "bootstrap": replicates,
-        "rank_level": 0.68,
-        "seed": statistics.seed,
-    }
-    result = make_result(problem, chosen, numbers, features, settings, notices)
+    result = make_result(problem, chosen, sums, options, statistics, notices)
     if drawn is not None:
         compared = compare_engines(
             problem,

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from importlib.metadata import version
 
+import numpy as np
+
+from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.factory import ChosenEngine
 from onnxtaylor.options import EngineOptions, StatisticsOptions
+from onnxtaylor.options.scale import scale_of
 from onnxtaylor.problem import Problem
 from onnxtaylor.results.documents import told
 from onnxtaylor.results.taylor import (
@@ -19,10 +23,10 @@ from onnxtaylor.results.taylor import (
 )
 from onnxtaylor.statistics import Accumulator, Statistics
 
-__all__ = ["checkpoint_facts", "make_result", "with_kinks"]
+__all__ = ["checkpoint_facts", "make_result"]
 
 
-def with_kinks(
+def _with_kinks(
     features: tuple[FeatureSummary, ...], sums: Accumulator
 ) -> tuple[FeatureSummary, ...]:
     """Adds to features the share of events with a kink within reach, where it was counted."""
@@ -65,40 +69,33 @@ def checkpoint_facts(
 def make_result(
     problem: Problem,
     chosen: ChosenEngine,
-    numbers: Statistics,
-    features: tuple[FeatureSummary, ...],
-    options: dict[str, object],
+    sums: Accumulator,
+    options: EngineOptions,
+    statistics: StatisticsOptions,
     notices: Sequence[Notice],
 ) -> TaylorResult:
-    """Puts the result of a finished analysis together.
+    """Puts the result of a finished analysis together, in the scale that was asked for.
 
-    ``features`` are those of the problem with what the engine has seen of them, ``options`` those
-    that say how the numbers were chosen; the engine adds its own.
+    ``statistics`` have the number of bootstrap replicates that were made. Raises DataError where
+    the weights of a group do not sum to a positive number.
     """
-    engine, whole = chosen.engine, numbers.groups[0]
+    engine, scale = chosen.engine, scale_of(options, statistics)
+    features = _with_kinks(problem.features, sums)
+    sigma = np.nan_to_num(np.array([feature.std for feature in features]))
+    numbers = sums.finalize(engine.indices.scale(sigma) if scale == "sigma" else None)
     described = {**chosen.reasons, **engine.describe()}
     return TaylorResult(
-        model=ModelSummary(
-            path=problem.model.path,
-            sha256=problem.model.sha256,
-            producer=problem.model.producer,
-            opset=problem.model.opset,
-            output=problem.response_names,
-            engine=engine.name,
-            precision=engine.precision,
-            provider=problem.provider,
-            nodes=problem.nodes,
-        ),
-        data=DataSummary(
-            sources=tuple(problem.source.origins),
-            events=whole.events,
-            sum_weight=whole.sum_weight,
-            n_eff=whole.n_eff,
-            groups=numbers.groups,
-            features=features,
-        ),
+        model=_model_summary(problem, engine),
+        data=_data_summary(problem, numbers, features),
         options={
-            **options,
+            "order": options.order,
+            "link": problem.function.link,
+            "scale": scale,
+            "precision": options.precision,
+            "missing": told(problem.missing),
+            "bootstrap": statistics.bootstrap,
+            "rank_level": 0.68,
+            "seed": statistics.seed,
             "batch": problem.batch,
             "fixed": {
                 p.name: [told(x) if isinstance(x, float) else x for x in v.ravel().tolist()]
@@ -118,4 +115,32 @@ def make_result(
         numerical_error=numbers.numerical_error,
         version=version("onnxtaylor"),
         warnings=tuple(notices),
+    )
+
+
+def _model_summary(problem: Problem, engine: Engine) -> ModelSummary:
+    return ModelSummary(
+        path=problem.model.path,
+        sha256=problem.model.sha256,
+        producer=problem.model.producer,
+        opset=problem.model.opset,
+        output=problem.response_names,
+        engine=engine.name,
+        precision=engine.precision,
+        provider=problem.provider,
+        nodes=problem.nodes,
+    )
+
+
+def _data_summary(
+    problem: Problem, numbers: Statistics, features: tuple[FeatureSummary, ...]
+) -> DataSummary:
+    whole = numbers.groups[0]
+    return DataSummary(
+        sources=tuple(problem.source.origins),
+        events=whole.events,
+        sum_weight=whole.sum_weight,
+        n_eff=whole.n_eff,
+        groups=numbers.groups,
+        features=features,
     )

@@ -131,7 +131,9 @@ def test_what_a_listed_check_needs_must_be_there(sound, beside, message):
 
 
 def test_a_file_that_no_check_uses_is_a_wrong_call(sound, listing):
-    with pytest.raises(OptionError, match=r"gof names .*, and no check of here uses it: .*\(mismodelled\)"):
+    with pytest.raises(
+        OptionError, match=r"gof names .*, and no check of here uses it: .*\(mismodelled\)"
+    ):
         listing(Dominance(), gof=sound.gof)
     with pytest.raises(OptionError, match=r"\(baseline-drift, out-of-range\)"):
         listing(Dominance(), baseline=sound.baseline)
