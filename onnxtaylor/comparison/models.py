@@ -19,7 +19,7 @@ from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, Statist
 from onnxtaylor.options.functions import read_keywords, with_options
 from onnxtaylor.options.scale import scale_of
 from onnxtaylor.problem import ModelSource, Problem
-from onnxtaylor.problem.calls import problem_of
+from onnxtaylor.problem.calls import problem_of, refuse_beside_problem
 from onnxtaylor.problem.events import Events
 from onnxtaylor.progress import Progress, showing, tell
 from onnxtaylor.run.analyze import Analysis, analyze_problem
@@ -68,7 +68,11 @@ def compare_models(
         "compare_models", options, ModelOptions, DataOptions, EngineOptions, StatisticsOptions
     )
     scale_of(of_engine, of_statistics)
-    of_b = of_model if output_b is None else replace(of_model, output=output_b)
+    of_b = of_model
+    if output_b is not None:
+        if isinstance(b, Problem):
+            refuse_beside_problem(None, ["output"])
+        of_b = replace(of_model, output=output_b)
     with showing(progress) as report:
         one, two = (
             problem_of(

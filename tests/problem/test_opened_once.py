@@ -170,6 +170,11 @@ def test_options_of_model_and_data_belong_to_the_problem(model):
         ot.analyze(model)
 
 
+def test_names_may_come_from_an_iterator(model):
+    comparison = ot.compare_models(model, model, X, order=1, output_names=iter(["s", "b"]))
+    assert comparison.b.outputs == ("s", "b")
+
+
 def test_a_problem_is_for_derivatives_or_for_steps(model):
     problem = Problem.open(model, X, derivatives=False)
     with pytest.raises(OptionError, match="finite_step must be given"):
