@@ -179,7 +179,7 @@ def differentiate(
     loaded = read_model(model)
     if not (choose(loaded, of_model).n_features or own.n_features):
         raise OptionError(
-            "must be given: the model takes any number of features", option="n_features"
+            "the model takes any number of features: give their number with n_features=…"
         )
     problem = Problem.open_without_data(
         loaded, of_model, n_features=own.n_features, provider=of_engine.provider
