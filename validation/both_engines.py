@@ -14,14 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from onnxtaylor.data import ArraySource, survey
-from onnxtaylor.engine.differences.engine import Differences
+from onnxtaylor.engine.factory import make_engine
 from onnxtaylor.errors import ModelError
-from onnxtaylor.graph import ModelRequest, read_model
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.options.analysis import AnalysisOptions
-from onnxtaylor.problem.opening import open_model
-from onnxtaylor.run.analyze import make_engine
+from onnxtaylor.options import EngineOptions, ModelOptions
+from onnxtaylor.problem import Problem
 from validation.study import StudyError
 
 __all__ = ["CELLS", "Answer", "Cell", "Taylor", "apart", "clear_events", "deviations"]
@@ -66,11 +63,10 @@ class Taylor:
 
     def __init__(self, model: onnx.ModelProto, x: Floats, engine: str, precision: str) -> None:
         fed = [i.name for i in model.graph.input]
-        opened = open_model(read_model(model), ModelRequest.of(fed, None, None, "identity"), x)
-        options = AnalysisOptions(engine=engine, precision=precision, threads=1, bootstrap=0)
+        problem = Problem.open(model, x, ModelOptions(input=fed), provider="cpu")
+        options = EngineOptions(engine=engine, precision=precision, threads=1)
         self._indices = MultiIndices.full(x.shape[1], 2)
-        found = survey(ArraySource(x))
-        self._engine, _ = make_engine(opened, self._indices, found, options, x)
+        self._engine = make_engine(problem, options, self._indices, x=x).engine
 
     def __call__(self, x: Floats) -> Answer:
         """H_ij = t_ij and H_ii = 2 t_ii from the coefficients at x (N, n)."""
@@ -84,7 +80,7 @@ class Taylor:
     @property
     def reach(self) -> Floats:
         """How far (n,) the stencil of differences reaches."""
-        assert isinstance(self._engine, Differences)
+        assert self._engine.reach is not None
         return self._engine.reach
 
 

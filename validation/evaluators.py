@@ -18,7 +18,7 @@ from onnx.reference.op_run import OpRun
 
 from onnxtaylor.compiler import TERMS, Observation, compile_terms
 from onnxtaylor.errors import ModelError
-from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
+from onnxtaylor.graph import GraphFunction, build_function, choose, read_model
 from onnxtaylor.graph.normalize import OPSET, normalize
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
@@ -122,7 +122,7 @@ def _session(proto: onnx.ModelProto) -> Any:
 def function_of(proto: onnx.ModelProto) -> GraphFunction:
     """The normalized function of a model, as the exact engine takes it."""
     model = read_model(proto)
-    function = build_function(model, choose(model, ModelRequest()))
+    function = build_function(model, choose(model))
     return function.with_proto(normalize(function.proto, RULES))
 
 

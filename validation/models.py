@@ -26,9 +26,10 @@ import numpy as np
 from onnxtaylor.cli.console import uncertain
 from onnxtaylor.cli.forms import parse_held
 from onnxtaylor.errors import ModelError
-from onnxtaylor.graph import LoadedModel, ModelRequest, build_function, choose, read_model
+from onnxtaylor.graph import LoadedModel, build_function, choose, read_model
 from onnxtaylor.graph.normalize import modernize
 from onnxtaylor.graph.promote import promote_graph
+from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.opening import open_model
 from onnxtaylor.runtime.promotion import promote
 
@@ -154,7 +155,7 @@ def visit(case: Case, models: Path, engine: str = "auto") -> tuple[Answer, Answe
 def in_double(case: Case, models: Path) -> str:
     """Whether a model can be evaluated in float64, or the operator that stops it."""
     model = read_model(models / f"{case.name}.onnx")
-    request = ModelRequest(fix=parse_held("fix", case.options[1::2]))
+    request = ModelOptions(fix=parse_held("fix", case.options[1::2]))
     events = random_events(case).astype(np.float64)
     try:
         function = open_model(model, request, events).function

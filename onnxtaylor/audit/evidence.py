@@ -1,4 +1,4 @@
-"""What checks look at: model, data, coefficients, baseline, reference; made when first asked for.
+"""Evidence of an audit: model, data, coefficients, baseline, reference; made when first needed.
 
 A second model, the reference, is another ``Evidence`` over the same events.
 """
@@ -22,16 +22,17 @@ from onnxtaylor.crosscheck import Sample
 from onnxtaylor.data import EventSource
 from onnxtaylor.errors import OnnxTaylorError
 from onnxtaylor.gof.result import GoodnessOfFit
-from onnxtaylor.graph import LoadedModel, ModelRequest, read_model, stored_names
+from onnxtaylor.graph import LoadedModel, read_model, stored_names
 from onnxtaylor.graph.external import external_tensors
-from onnxtaylor.options.analysis import DataRequest
-from onnxtaylor.problem.events import FEATURE_KEYS, Progress, open_data
-from onnxtaylor.problem.opening import OpenModel, open_model
-from onnxtaylor.problem.unvarying import ResponseRanges, Unvarying
+from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
+from onnxtaylor.options.functions import read_keywords
+from onnxtaylor.options.scale import scale_of
+from onnxtaylor.problem import Problem
+from onnxtaylor.problem.events import FEATURE_KEYS, open_data
+from onnxtaylor.problem.unvarying import Unvarying
+from onnxtaylor.progress import Progress
 from onnxtaylor.results.taylor import TaylorResult
-from onnxtaylor.run.analyze import analyze
-from onnxtaylor.runtime.provider import choose_provider
-from onnxtaylor.runtime.session import Session
+from onnxtaylor.run.analyze import Analysis, analyze_problem
 
 __all__ = ["Evidence", "sha256_of"]
 
@@ -45,7 +46,8 @@ EVALUATED = 4096  # events at which responses are looked at
 class Evidence:
     """Files and options of one audit, and what follows from them.
 
-    ``options`` are the keywords of ``analyze``. Events that are no ``files`` are ``x``, in memory.
+    ``options`` are the keywords of ``analyze``. Events that are no ``files`` are ``x``, in memory;
+    ``opened`` is the problem where it was opened before.
     """
 
     path: Path
@@ -57,20 +59,21 @@ class Evidence:
     progress: Progress | None = None
     role: str = "model"
     x: Any = None
+    opened: Problem | None = None
 
     @property
     def model_file(self) -> Location:
-        """Where findings about the model point to."""
+        """Place that findings about the model point to."""
         return Location(self.role, str(self.path))
 
     @property
     def data_file(self) -> Location:
-        """Where findings about the data point to: the first file."""
+        """Place that findings about the data point to: the first file."""
         return Location("data", str(self.files[0]) if self.files else IN_MEMORY)
 
     @property
     def events(self) -> Any:
-        """What ``analyze`` is given: the files, or the events in memory."""
+        """Events of the analysis: the files, or those in memory."""
         return list(self.files) if self.files else self.x
 
     def open(self) -> None:
@@ -83,7 +86,7 @@ class Evidence:
     @cached_property
     def model(self) -> LoadedModel:
         """The model as it is in the file. Raises ModelError."""
-        return read_model(self.path)
+        return read_model(self.path) if self.opened is None else self.opened.model
 
     @cached_property
     def model_hashes(self) -> tuple[tuple[Location, str | None], ...]:
@@ -103,87 +106,95 @@ class Evidence:
         return tuple((Location("data", str(path)), sha256_of(path)) for path in self.files)
 
     @cached_property
-    def request(self) -> ModelRequest:
-        """Which inputs and outputs of it are analyzed."""
-        get = self.options.get
-        return ModelRequest.of(
-            get("input"),
-            get("output"),
-            get("fix"),
-            get("link", "identity"),
-            by_steps=get("finite_step") is not None,
-            output_names=get("output_names"),
-            classes=get("classes"),
+    def option_groups(self) -> tuple[ModelOptions, DataOptions, EngineOptions, StatisticsOptions]:
+        """The options by what they are about. Raises OptionError."""
+        return read_keywords(
+            "audit", self.options, ModelOptions, DataOptions, EngineOptions, StatisticsOptions
         )
 
     @property
     def measure(self) -> tuple[str, str, str]:
-        """What the analysis computes, known before it: method, scale and link of the result."""
-        link = str(self.options.get("link", "identity"))
-        if self.options.get("finite_step") is not None:
-            return "finite-step", "step", link
-        return "derivative", str(self.options.get("scale", "sigma")), link
+        """Method, scale and link of the result, known before the analysis."""
+        model, _, engine, statistics = self.option_groups
+        method = "derivative" if engine.finite_step is None else "finite-step"
+        return method, scale_of(engine, statistics), model.link
+
+    @property
+    def derivatives(self) -> bool:
+        """Whether derivatives are analyzed, not responses to finite steps."""
+        return self.option_groups[2].finite_step is None
 
     @cached_property
     def source(self) -> EventSource:
         """The events. Raises DataError."""
-        get = self.options.get
-        names, label, weight = get("feature_names"), get("labels"), get("weights")
+        if self.opened is not None:
+            return self.opened.source
+        model, data, _, statistics = self.option_groups
         return open_data(
             self.model,
-            self.request,
+            model,
             self.events,
-            DataRequest(
-                features=None if names is None else tuple(names),
-                label=label if isinstance(label, str) else None,
-                weight=weight if isinstance(weight, str) else None,
-                exclude=tuple(get("exclude") or ()),
-                events=get("events"),
-                sample=get("sample"),
-            ),
-            missing=get("missing"),
-            arrays=(weight, label),
-            seed=get("seed", 0),
+            data,
+            derivatives=self.derivatives,
+            seed=statistics.seed,
+            progress=self.progress,
         )
 
     @cached_property
+    def problem(self) -> Problem:
+        """The model on the events, opened once. Raises OnnxTaylorError."""
+        if self.opened is not None:
+            return self.opened
+        model, data, engine, _ = self.option_groups
+        return Problem.of_source(
+            self.model,
+            self.source,
+            model,
+            data,
+            derivatives=self.derivatives,
+            provider=engine.provider,
+            progress=self.progress,
+        )
+
+    @property
     def result(self) -> TaylorResult:
         """The coefficients. Raises the OnnxTaylorErrors of ``analyze``, once and again."""
-        if isinstance(self._analysis, OnnxTaylorError):
-            raise self._analysis
-        return self._analysis
+        return self._analysis[0].result
 
     @property
     def failure(self) -> OnnxTaylorError | None:
         """Why there are no coefficients; None where there are."""
-        return self._analysis if isinstance(self._analysis, OnnxTaylorError) else None
+        return self._tried if isinstance(self._tried, OnnxTaylorError) else None
+
+    @property
+    def _analysis(self) -> tuple[Analysis, Sample]:
+        if isinstance(self._tried, OnnxTaylorError):
+            raise self._tried
+        return self._tried
 
     @cached_property
-    def _analysis(self) -> TaylorResult | OnnxTaylorError:
+    def _tried(self) -> tuple[Analysis, Sample] | OnnxTaylorError:
+        """The analysis and a sample of its events, from one pass; or why there is none."""
+        _, _, engine, statistics = self.option_groups
         try:
-            return analyze(self.path, self.events, progress=self.progress, **self.options)
+            drawn = Sample(self.problem.survey.events, EVALUATED, statistics.seed)
+            analysis = analyze_problem(
+                self.problem, engine, statistics, samples=[drawn], progress=self.progress
+            )
         except OnnxTaylorError as error:
             return error
+        return analysis, drawn
 
-    @cached_property
+    @property
     def sample(self) -> Sample:
         """4096 events, drawn by the seed, or all where there are fewer."""
-        drawn = Sample(self.result.data.events, EVALUATED, self.options.get("seed", 0))
-        for _ in drawn.watch(self.source.batches(2**16)):
-            pass
-        return drawn
-
-    @cached_property
-    def opened(self) -> OpenModel:
-        """The function that was differentiated."""
-        provider = choose_provider(self.options.get("provider", "auto"))
-        return open_model(self.model, self.request, self.sample.x, provider=provider)
+        return self._analysis[1]
 
     @cached_property
     def responses(self) -> Floats:
         """The model's responses (E, C) at the events of ``sample``."""
-        session = Session(self.opened.function, provider=self.opened.provider)
-        parts = [session(x) for x in np.array_split(self.sample.x, -(-len(self.sample.x) // 256))]
+        x = self.sample.x
+        parts = [self.problem.session(part) for part in np.array_split(x, -(-len(x) // 256))]
         return np.concatenate(parts).astype(np.float64)
 
     @cached_property
@@ -204,12 +215,10 @@ class Evidence:
         """
         return tuple(TaylorResult.load(path) for path in self.baseline_paths)
 
-    @cached_property
-    def unvarying(self) -> list[Unvarying]:
+    @property
+    def unvarying(self) -> Sequence[Unvarying]:
         """The responses that are the same at all events, or at all of a class."""
-        ranges = ResponseRanges(self.opened, self.result.groups[1:])
-        ranges.look(self.source)
-        return ranges.found()
+        return self._analysis[0].unvarying
 
     @property
     def baseline(self) -> TaylorResult:
@@ -219,7 +228,7 @@ class Evidence:
 
     @property
     def baseline_file(self) -> Location:
-        """Where findings about the (first) baseline point to."""
+        """Place that findings about the (first) baseline point to."""
         return Location("baseline", str(self.baseline_path))
 
     @cached_property
@@ -230,7 +239,7 @@ class Evidence:
 
     @property
     def gof_file(self) -> Location:
-        """Where findings about the goodness of fit point to."""
+        """Place that findings about the goodness of fit point to."""
         return Location("gof", str(self.gof_path))
 
     @cached_property
@@ -247,9 +256,13 @@ class Evidence:
             stored = stored_names(read_model(self.reference_path).proto, FEATURE_KEYS)
             agree = stored is not None and set(stored) == set(names)
             options["feature_names"] = list(stored if agree and stored else names)
+        if self.opened is not None and not self.files:  # a source has its columns and weights
+            settled = DataOptions.__dataclass_fields__.keys() - {"missing"}
+            options = {key: value for key, value in options.items() if key not in settled}
         return replace(
             self,
             path=self.reference_path,
+            opened=None,
             options=options,
             baseline_paths=(),
             reference_path=None,
@@ -259,7 +272,7 @@ class Evidence:
 
 
 def sha256_of(path: Path) -> str | None:
-    """Of a regular file's content; None of a pipe or a folder, and where it cannot be read."""
+    """Returns the SHA-256 of a regular file; None of anything else, and where it is unreadable."""
     try:
         if not path.is_file():
             return None

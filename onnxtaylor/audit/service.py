@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.audit.check import Check, CheckReport, FileCheck, NotApplicableError
 from onnxtaylor.audit.check_outcome import CheckOutcome
@@ -18,7 +16,7 @@ from onnxtaylor.audit.evidence import Evidence, sha256_of
 from onnxtaylor.audit.mirrored import merge_mirrored
 from onnxtaylor.audit.outcome import AuditOutcome, File
 from onnxtaylor.audit.policy import Policy, find_policy, read_policy
-from onnxtaylor.data import EventSource, file_names
+from onnxtaylor.data import file_names
 from onnxtaylor.errors import (
     DisagreementError,
     ModelError,
@@ -27,8 +25,16 @@ from onnxtaylor.errors import (
     printable,
 )
 from onnxtaylor.files.whole import moment
-from onnxtaylor.problem.events import Paths, Progress, tell
-from onnxtaylor.progress import showing
+from onnxtaylor.options.functions import with_options
+from onnxtaylor.problem import Problem
+from onnxtaylor.problem.calls import refuse_beside_problem
+from onnxtaylor.problem.events import Events, Paths
+from onnxtaylor.progress import Progress, showing, tell
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from onnxtaylor.options.keywords import AuditKeywords
 
 __all__ = ["audit", "gather"]
 
@@ -40,9 +46,10 @@ AGREEMENT = ("primal-agreement", "derivative-agreement")
 TELLING = ("primal-agreement", "finite")
 
 
+@with_options("audit")
 def audit(
-    model: str | os.PathLike[str],
-    x: npt.ArrayLike | EventSource | Paths,
+    model: str | os.PathLike[str] | Problem,
+    x: Events | None = None,
     policy: str | os.PathLike[str] | Policy | None = None,
     *,
     baseline: Paths | None = None,
@@ -50,14 +57,14 @@ def audit(
     gof: str | os.PathLike[str] | None = None,
     strict: bool = False,
     progress: Progress | bool | None = None,
-    **options: Any,
+    **options: Unpack[AuditKeywords],
 ) -> AuditOutcome:
-    """Whether a model passes the checks of a policy on a data set.
+    """Checks whether a model passes a policy on a data set.
 
     Parameters
     ----------
     model
-        An ONNX file.
+        An ONNX file; or a ``Problem`` that was opened from one, which has its data.
     x
         Events as ``analyze`` takes them: one or several file names, an array (N, n), a data frame,
         or an ``EventSource``.
@@ -73,7 +80,7 @@ def audit(
     progress
         Called with (stage, events done, events in all); True draws a bar, also in notebooks.
     **options
-        Those of ``analyze``, in place of those of the policy.
+        Options of ``analyze``, in place of those of the policy.
 
     Raises OnnxTaylorError for a wrong call and for input that cannot be read or analyzed. What is
     raised otherwise is a fault of this program, or of a check that another one brought.
@@ -87,8 +94,8 @@ def audit(
     given: dict[str, Paths | None] = {"baseline": baseline, "reference": reference, "gof": gof}
     beside = {name: _paths(given[name] or getattr(policy, name)) for name in BESIDE}
     _complete(policy, beside, given)
-    with showing(progress) as told:
-        evidence = gather(model, x, policy, beside, told, options)
+    with showing(progress) as report:
+        evidence = gather(model, x, policy, beside, report, options)
         evidence.open()
         checks = [c if _lacking(c, evidence) else c.with_level_for(evidence) for c in policy.checks]
         for check in checks:
@@ -99,10 +106,10 @@ def audit(
         disagree = isinstance(evidence.failure, DisagreementError)
         first = "primal-agreement" if disagree else "finite"
         for check in sorted(checks, key=lambda check: check.id != first):
-            tell(told, check.name, 0, None)
+            tell(report, check.name, 0, None)
             outcomes[check.name] = _outcome(check, evidence, policy, outcomes)
         result = None if evidence.failure is not None else evidence.result
-        _require_told(evidence, policy, outcomes)
+        _require_reported(evidence, policy, outcomes)
     return AuditOutcome(
         model=File(str(evidence.path), evidence.model.sha256),
         data=tuple(File(where.path, digest) for where, digest in evidence.data_hashes),
@@ -123,29 +130,35 @@ def audit(
 
 
 def gather(
-    model: str | os.PathLike[str],
-    x: npt.ArrayLike | EventSource | Paths,
+    model: str | os.PathLike[str] | Problem,
+    x: Events | None,
     policy: Policy,
     beside: Mapping[str, tuple[Path, ...]],
     progress: Progress | None,
     options: Mapping[str, Any],
 ) -> Evidence:
-    """What the checks look at; ``options`` go before those of the policy."""
-    if not isinstance(model, str | os.PathLike):
-        raise OptionError(
-            "an audit tells which file passed, by its hash: save the model, and name the file"
-        )
-    files = file_names(x)
-    if files is None and isinstance(x, list | tuple) and not x:
-        raise OptionError("no data: name one file at least")
+    """Gathers the evidence for the checks; ``options`` go before those of the policy."""
     kept = {
         RENAMED.get(key, key.replace("-", "_")): value for key, value in policy.analysis.items()
     }
     kept |= {key: value for key, value in options.items() if value is not None}
+    opened = model if isinstance(model, Problem) else None
+    if opened is not None:
+        refuse_beside_problem(x, kept)
+        model, x = opened.model.path, _files_of(opened) or opened.source
+        kept |= {**vars(opened.model_options), **vars(opened.data_options)}
+    if not isinstance(model, str | os.PathLike) or (opened and not Path(model).is_file()):
+        raise OptionError(
+            "an audit reports which file has passed, by its hash: save the model, and name the file"
+        )
+    files = file_names(x)
+    if files is None and (x is None or (isinstance(x, list | tuple) and not x)):
+        raise OptionError("there are no data: name at least one file")
     return Evidence(
         path=Path(model),
         files=tuple(Path(file) for file in files or ()),
         x=None if files else x,
+        opened=opened,
         options=kept,
         baseline_paths=beside.get("baseline", ()),
         reference_path=_only(beside.get("reference", ())),
@@ -154,7 +167,9 @@ def gather(
     )
 
 
-def _require_told(evidence: Evidence, policy: Policy, outcomes: Mapping[str, CheckOutcome]) -> None:
+def _require_reported(
+    evidence: Evidence, policy: Policy, outcomes: Mapping[str, CheckOutcome]
+) -> None:
     """Raises ModelError where the engines differ and no check of the policy is there to say so."""
     check = None if evidence.failure is not None else evidence.result.check
     if check is None or check["verdict"] != "differs":
@@ -164,6 +179,12 @@ def _require_told(evidence: Evidence, policy: Policy, outcomes: Mapping[str, Che
             f"{printable(evidence.path)}: the engines differ, and no check of {policy.origin} tells"
             f" of it: list {' and '.join(AGREEMENT)}; `onnxtaylor check` says where"
         )
+
+
+def _files_of(problem: Problem) -> list[str]:
+    """Lists the files of a problem's events; none of events in memory."""
+    origins = list(problem.source.origins)
+    return origins if all(Path(origin).is_file() for origin in origins) else []
 
 
 def _paths(paths: Paths | None) -> tuple[Path, ...]:
@@ -185,15 +206,16 @@ def _complete(
             if not beside[name] and not _only_when_given(check):
                 raise OptionError(
                     f"{policy.origin}: check '{printable(check.name)}' needs a {name}: name it with"
-                    f' --{name}, or by {name} = "…" in the policy'
+                    f' {name}=…, or by {name} = "…" in the policy'
                 )
     for name in BESIDE:
         if given[name] and not any(name in check.needs for check in policy.checks):
             users = [id for id, check in BUILT_IN.items() if name in check.needs]
             files = ", ".join(map(printable, beside[name]))
             raise OptionError(
-                f"--{name} {files}: no check of {policy.origin} uses it: add one that does"
-                f" ({', '.join(users)}), or leave it out"
+                f"names {files}, and no check of {policy.origin} uses it: add one that does"
+                f" ({', '.join(users)}), or leave it out",
+                option=name,
             )
 
 
@@ -202,19 +224,19 @@ def _only_when_given(check: Check) -> bool:
 
 
 def _lacking(check: Check, evidence: Evidence) -> list[str]:
-    """Which of the files that a check needs are not there."""
+    """Lists the files that a check needs and that are not there."""
     return [name for name in check.needs if getattr(evidence, f"{name}_path") is None]
 
 
 def _outcome(
     check: Check, evidence: Evidence, policy: Policy, before: Mapping[str, CheckOutcome]
 ) -> CheckOutcome:
-    """What came of one check."""
+    """Runs one check."""
     looked, reason, hidden = CheckReport(0, ""), None, False
     lacking = _lacking(check, evidence)
     try:
         if lacking:
-            raise NotApplicableError(f"no {lacking[0]} was given (--{lacking[0]})")
+            raise NotApplicableError(f"no {lacking[0]} was given: name it with {lacking[0]}=…")
         looked = check.run(evidence)
         looked = replace(looked, findings=merge_mirrored(looked.findings, evidence.mirror_images))
         if not looked.n_checked and not looked.findings:
@@ -222,12 +244,12 @@ def _outcome(
     except NotApplicableError as error:
         reason = printable(error, 400)
     except OnnxTaylorError as error:
-        # what has been told is told once; anything else is a wrong call or input
-        told = [one for one in before.values() if one.id in TELLING and one.status == "fail"]
-        if error is not evidence.failure or not told:
+        # a failure that a check has reported is reported once; any other is a wrong call or input
+        reported = [one for one in before.values() if one.id in TELLING and one.status == "fail"]
+        if error is not evidence.failure or not reported:
             raise
         # a policy that calls it a warning gets no pass of checks that could not look
-        hidden = any(one.level == "error" for one in told)
+        hidden = any(one.level == "error" for one in reported)
         reason = f"no coefficients: {printable(error, 400)}"
     except Exception as error:
         error.add_note(f"in check '{printable(check.name)}'")
@@ -252,7 +274,7 @@ def _outcome(
 
 
 def _analysis(evidence: Evidence) -> dict[str, Any]:
-    """How the coefficients were computed, and of what."""
+    """Facts on the computation of the coefficients: method, engine, data, names."""
     if evidence.failure is not None:
         return {"failed": str(evidence.failure)}
     result = evidence.result

@@ -22,7 +22,8 @@ from onnxtaylor.audit.schema import SCHEMA
 from onnxtaylor.audit.service import RENAMED, gather
 from onnxtaylor.audit.toml_text import toml_text
 from onnxtaylor.errors import printable
-from onnxtaylor.problem.events import Paths, Progress
+from onnxtaylor.problem.events import Paths
+from onnxtaylor.progress import Progress
 from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["suggest"]

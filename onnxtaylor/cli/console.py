@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from onnxtaylor.problem.events import Progress
+    from onnxtaylor.progress import Progress
     from onnxtaylor.results.taylor import Notice, TaylorResult
     from onnxtaylor.views.tables import Table as Cells
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json as encoder
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from onnxtaylor.cli import console, files
 from onnxtaylor.cli.declared import takes
+from onnxtaylor.cli.flags import as_flags
 from onnxtaylor.cli.options import Json, Model
 from onnxtaylor.errors import OnnxTaylorError
 from onnxtaylor.options import DataOptions, ModelOptions
 
 __all__ = ["inspect"]
+
+Kind = TypeVar("Kind", ModelOptions, DataOptions)
 
 
 @takes(DataOptions, ModelOptions, without=("events", "sample"))
@@ -39,31 +44,17 @@ def inspect(
 
     onnxtaylor inspect model.onnx events.parquet --label Label
     """
-    from onnxtaylor.graph import ModelRequest
-    from onnxtaylor.options.analysis import DataRequest
     from onnxtaylor.run.inspect import inspect_model
 
-    names, fix = options.get("feature_names"), options.pop("fix", None)
     with files.data_files(data or ()) as paths:
         report = inspect_model(
             model,
             paths,
-            ModelRequest.of(
-                options.get("input"),
-                options.get("output"),
-                fix,
-                options["link"],
-                output_names=options.get("output_names"),
-                classes=options.get("classes"),
-            ),
-            DataRequest(
-                features=None if names is None else tuple(names),
-                label=options.get("labels"),
-                weight=options.get("weights"),
-                exclude=tuple(options.get("exclude", ())),
-            ),
-            missing=options.get("missing"),
+            _choose(ModelOptions, options),
+            _choose(DataOptions, options),
         )
+    if report["problem"]:
+        report["problem"] = as_flags(str(report["problem"]))
     if json:
         console.document(encoder.dumps(report, indent=1, ensure_ascii=False) + "\n")
     else:
@@ -71,6 +62,11 @@ def inspect(
     if report["problem"]:
         # stdout has what could be learned; the rest is an error like any other
         raise OnnxTaylorError(str(report["problem"]))
+
+
+def _choose(kind: type[Kind], options: Mapping[str, Any]) -> Kind:
+    """Returns the dataclass made of those options that are its fields."""
+    return kind(**{f.name: options[f.name] for f in fields(kind) if f.name in options})
 
 
 def _print(report: dict[str, object]) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from onnxtaylor.problem.events import Progress
+    from onnxtaylor.progress import Progress
     from onnxtaylor.tracking import LearningProgress, ProgressResult
 
 __all__ = ["track"]

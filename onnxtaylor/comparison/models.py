@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,97 +12,120 @@ import numpy.typing as npt
 from onnxtaylor.comparison.match import Match, match
 from onnxtaylor.comparison.moved import LEAST, SIGNIFICANCE, Comparison, compare_results
 from onnxtaylor.comparison.paired import PairedSums
-from onnxtaylor.data import Batch, EventSource
+from onnxtaylor.data import Batch
 from onnxtaylor.engine.base import BatchCoefficients
-from onnxtaylor.errors import DataError, OptionError, listed
-from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
-from onnxtaylor.options.analysis import AnalysisOptions, DataRequest
-from onnxtaylor.problem.events import Paths, Progress, open_data, tell
-from onnxtaylor.progress import showing
-from onnxtaylor.results.taylor import TaylorResult
-from onnxtaylor.run.analyze import ModelSource, run_prepared
-from onnxtaylor.run.prepare import Prepared, prepare
+from onnxtaylor.errors import DataError
+from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
+from onnxtaylor.options.functions import read_keywords, with_options
+from onnxtaylor.options.scale import scale_of
+from onnxtaylor.problem import ModelSource, Problem
+from onnxtaylor.problem.calls import problem_of, refuse_beside_problem
+from onnxtaylor.problem.events import Events
+from onnxtaylor.progress import Progress, showing, tell
+from onnxtaylor.run.analyze import Analysis, analyze_problem
 
-__all__ = ["compare_models"]
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from onnxtaylor.options.keywords import CompareKeywords
+
+__all__ = ["compare_models", "compare_problems"]
 
 
+@with_options("compare_models")
 def compare_models(
-    a: ModelSource,
-    b: ModelSource,
-    x: npt.ArrayLike | EventSource | Paths,
+    a: ModelSource | Problem,
+    b: ModelSource | Problem,
+    x: Events | None = None,
     *,
-    feature_names: Sequence[str] | None = None,
-    weights: npt.ArrayLike | str | None = None,
-    labels: npt.ArrayLike | str | None = None,
-    exclude: Sequence[str] = (),
-    input: str | Sequence[str] | None = None,
-    output: str | Sequence[str] | None = None,
     output_b: str | Sequence[str] | None = None,
-    fix: Mapping[str, npt.ArrayLike] | None = None,
-    output_names: Iterable[object] | None = None,
-    classes: Iterable[object] | None = None,
-    link: str = "identity",
-    events: int | None = None,
-    sample: int | None = None,
     significance: float = SIGNIFICANCE,
     least: float = LEAST,
     progress: Progress | bool | None = None,
-    **options: Any,
+    **options: Unpack[CompareKeywords],
 ) -> Comparison:
     """Δ_α = Σ w (abs(t_α) of B − abs(t_α) of A) / Σ w, with its standard error, and f_B − f_A.
 
-    Both models are analyzed, then they go through the events together. ``output_b`` are the
-    outputs of B where they are called otherwise than those of A; ``output_names`` and ``classes``
-    are those of both models. The other arguments are those of ``analyze``, but for ``check``:
-    nothing is cross-checked. Raises as ``analyze`` and ``compare_results`` do.
+    Both models are analyzed, then they go through the events together.
+
+    Parameters
+    ----------
+    a, b, x
+        Two models and their data as for ``analyze``; or two problems on the same events.
+    output_b
+        Outputs of B where they are called otherwise than those of A.
+    significance, least
+        As for ``compare_results``.
+    progress
+        Called with (stage, events done, events in all). True draws a bar, also in notebooks.
+    **options
+        Those of ``analyze`` but ``check``: nothing is cross-checked. ``output_names`` and
+        ``classes`` are those of both models.
+
+    Raises as ``analyze`` and ``compare_results`` do.
     """
-    unknown = sorted(set(options) - set(AnalysisOptions.__dataclass_fields__))
-    if unknown:
-        raise OptionError(f"compare_models has no option {listed(unknown)}")
-    chosen = replace(AnalysisOptions(link=link, **options), check=0)
-    wanted = DataRequest(
-        features=None if feature_names is None else tuple(feature_names),
-        label=labels if isinstance(labels, str) else None,
-        weight=weights if isinstance(weights, str) else None,
-        exclude=tuple(exclude),
-        events=events,
-        sample=sample,
+    of_model, of_data, of_engine, of_statistics = read_keywords(
+        "compare_models", options, ModelOptions, DataOptions, EngineOptions, StatisticsOptions
     )
-    with showing(progress) as told:
-        sides = []
-        for model, nodes in ((a, output), (b, output if output_b is None else output_b)):
-            by_steps = chosen.finite_step is not None
-            request = ModelRequest.of(
-                input,
-                nodes,
-                fix,
-                link,
-                by_steps=by_steps,
-                output_names=output_names,
-                classes=classes,
+    scale_of(of_engine, of_statistics)
+    of_b = of_model
+    if output_b is not None:
+        if isinstance(b, Problem):
+            refuse_beside_problem(None, ["output"])
+        of_b = replace(of_model, output=output_b)
+    with showing(progress) as report:
+        one, two = (
+            problem_of(
+                model,
+                None if isinstance(model, Problem) else x,
+                options,
+                own,
+                of_data,
+                derivatives=of_engine.finite_step is None,
+                provider=of_engine.provider,
+                seed=of_statistics.seed,
+                progress=report,
             )
-            loaded = read_model(model)
-            source = open_data(
-                loaded,
-                request,
-                x,
-                wanted,
-                missing=chosen.missing,
-                arrays=(weights, labels),
-                seed=chosen.seed,
-                progress=told,
-            )
-            sides.append(_analyzed(loaded, request, source, chosen, told))
-        shared = match(sides[0].result, sides[1].result)
-        sums = _side_by_side(sides[0], sides[1], shared, chosen.batch_size, told)
+            for model, own in ((a, of_model), (b, of_b))
+        )
+        return compare_problems(
+            one,
+            two,
+            of_engine,
+            of_statistics,
+            significance=significance,
+            least=least,
+            progress=report,
+        )
+
+
+def compare_problems(
+    a: Problem,
+    b: Problem,
+    engine_options: EngineOptions | None = None,
+    statistics_options: StatisticsOptions | None = None,
+    *,
+    significance: float = SIGNIFICANCE,
+    least: float = LEAST,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compares two models on the same events. Raises as ``compare_models`` does."""
+    options = engine_options or EngineOptions()
+    statistics = replace(statistics_options or StatisticsOptions(), check=0)
+    one, two = (
+        _Side(problem, analyze_problem(problem, options, statistics, progress=progress))
+        for problem in (a, b)
+    )
+    results = one.analysis.result, two.analysis.result
+    shared = match(*results)
+    sums = _side_by_side(one, two, shared, options.batch_size, progress)
     change, sigma = sums.change()
-    if chosen.per == "sigma":
-        spread = np.nan_to_num(np.array([f.std for f in sides[0].result.data.features]))
+    if scale_of(options, statistics) == "sigma":
+        spread = np.nan_to_num(np.array([f.std for f in results[0].data.features]))
         unit = shared.indices.scale(spread)
         change, sigma = change * unit, sigma * unit
     return compare_results(
-        sides[0].result,
-        sides[1].result,
+        *results,
         significance=significance,
         least=least,
         change=(change, sigma),
@@ -112,45 +135,33 @@ def compare_models(
 
 @dataclass(frozen=True)
 class _Side:
-    """One of the models: what it gave alone, its engine, and its view of the events."""
+    """One of the two models: its problem, and the analysis of it alone."""
 
-    result: TaylorResult
-    made: Prepared
-    source: EventSource
+    problem: Problem
+    analysis: Analysis
 
-
-def _analyzed(
-    model: LoadedModel,
-    request: ModelRequest,
-    source: EventSource,
-    options: AnalysisOptions,
-    progress: Progress | None,
-) -> _Side:
-    made = prepare(model, request, source, options, progress)
-    return _Side(run_prepared(made, source, progress), made, source)
+    def answer(self, batch: Batch, outputs: npt.NDArray[np.int64]) -> BatchCoefficients:
+        """Computes responses and coefficients of the chosen outputs."""
+        answer = self.analysis.engine.coefficients(batch.x)
+        return BatchCoefficients(answer.responses[:, outputs], answer.terms[:, outputs])
 
 
 def _side_by_side(
     a: _Side, b: _Side, shared: Match, batch_size: int | None, progress: Progress | None
 ) -> PairedSums:
-    """Both models at each event. Raises DataError where they do not see the same ones."""
+    """Sums over both models at each event. Raises DataError where they do not see the same ones."""
     sums = PairedSums([name for name, _ in shared.outputs], len(shared.indices), shared.groups)
-    size = batch_size or max(a.made.engine.batch_events, b.made.engine.batch_events)
-    done, total = 0, a.made.found.events
-    for one, two in zip(a.source.batches(size), b.source.batches(size), strict=True):
+    size = batch_size or max(side.analysis.engine.batch_events for side in (a, b))
+    done, total = 0, a.problem.survey.events
+    batches = (side.problem.source.batches(size) for side in (a, b))
+    for one, two in zip(*batches, strict=True):
         if not np.array_equal(one.numbers, two.numbers):
             raise DataError("the two models do not see the same events of the data")
         tell(progress, "comparing", done, total)
-        answer_a = _answer(a.made, one, shared.a[0])
-        answer_b = _answer(b.made, two, shared.b[0])
+        answer_a = a.answer(one, shared.a[0])
+        answer_b = b.answer(two, shared.b[0])
         terms = replace(answer_a, terms=answer_a.terms[..., shared.a[2]])
         sums.update(one, terms, answer_b, shared.b[2])
         done += len(one)
     tell(progress, "comparing", done, total)
     return sums
-
-
-def _answer(made: Prepared, batch: Batch, outputs: npt.NDArray[np.int64]) -> BatchCoefficients:
-    """Responses and coefficients of the chosen outputs."""
-    found = made.engine.coefficients(batch.x)
-    return BatchCoefficients(found.responses[:, outputs], found.terms[:, outputs])

@@ -1,14 +1,17 @@
 """The two engines against one another: which events, how far apart they may be, what follows.
 
-=============  =====================================================================
-``sample``     a seeded sample of the events, taken as they pass
-``budget``     how far apart sound engines may be
-``silent``     responses whose coefficients all vanish: nothing to compare
-``second_look``  events at which the engines seem to differ, with other steps
-``verdicts``   agrees, differs, undecided, kink: at events, of coefficients, of all
-``outcome``    ``CrossCheck``: frozen, told as text, JSON and figure
-``run``        both engines at the sample, within a given time
-=============  =====================================================================
+===================  ===============================================================================
+``sample``           a seeded sample of the events, taken as they pass
+``answers``          both engines at these events
+``budget``           how far apart sound engines may be
+``silent``           responses whose coefficients all vanish: nothing to compare
+``second_look``      events at which the engines seem to differ, with other steps
+``verdicts``         agrees, differs, undecided, kink: the criteria
+``judge``            verdicts at events, of coefficients, of the whole
+``result``           ``CrossCheck``: frozen, shown as text, JSON and figure
+``compare_engines``  both engines of a problem at a sample, within a given time
+``cross_check``      the library call
+===================  ===============================================================================
 """
 
 from __future__ import annotations

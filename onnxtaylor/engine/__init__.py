@@ -1,6 +1,7 @@
 """From a function and a batch of events to Taylor coefficients.
 
-``base``         the protocol: what every engine offers
+``base``         the protocol of all engines
+``factory``      the engine that the options ask for, and why it is no other one
 ``exact``        by the derivative graph
 ``differences``  by finite-difference stencils on the original graph
 ``mixed``        each response by one of these two

@@ -1,10 +1,10 @@
-"""What every engine offers: the coefficients of a batch of events, responses included."""
+"""The protocol of all engines: coefficients of a batch of events, responses included."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,59 +12,105 @@ import numpy.typing as npt
 from onnxtaylor.engine.no_derivative import NoDerivative
 from onnxtaylor.indices import MultiIndices
 
-__all__ = ["BatchCoefficients", "Engine", "Watcher"]
+__all__ = ["BatchCoefficients", "BatchSums", "Engine", "Quantity", "Watcher"]
 
-Watcher = Callable[[float], None]  # is told the share of a batch that is done, 0 to 1
+Floats: TypeAlias = npt.NDArray[np.float64]
+Watcher: TypeAlias = Callable[
+    [float], None
+]  # called with the share of a batch that is done, 0 to 1
+Quantity: TypeAlias = Literal["derivative", "finite-step"]
+BatchSums: TypeAlias = tuple[Floats, Floats]  # moments (5, G, D), replicates (G, R, D)
 
 
 @dataclass(frozen=True)
 class BatchCoefficients:
-    """Of B events: ``responses`` (B, C) and ``terms`` t_α (B, C, K), both float64.
+    """Responses and coefficients of B events.
 
     The K coefficients are those of the engine's ``indices``, 1/α! included, per unit of the
-    model's input. ``errors`` (B, C, K) are upper estimates of abs(t − true), ``kinks`` (B, n) is
-    true where a kink or step of a response lies within reach of the stencil along that feature;
-    both are None where the engine has none to tell. ``apart`` says at which events no derivative
-    exists because they lie exactly where pieces of the response meet. The arrays may be reused by
-    the engine's next batch.
+    model's input. The arrays may be reused by the engine's next batch.
+
+    Parameters
+    ----------
+    responses, terms
+        Responses (B, C) and coefficients t_α (B, C, K), both float64.
+    errors
+        Upper estimates (B, C, K) of abs(t − true); None where the engine has none.
+    kinks
+        (B, n), true where a kink or step of a response lies within reach of the stencil along that
+        feature; None where the engine has no stencil.
+    apart
+        Events at which no derivative exists because they lie exactly where pieces of the response
+        meet; None without such events.
     """
 
-    responses: npt.NDArray[np.float64]
-    terms: npt.NDArray[np.float64]
-    errors: npt.NDArray[np.float64] | None = None
+    responses: Floats
+    terms: Floats
+    errors: Floats | None = None
     kinks: npt.NDArray[np.bool_] | None = None
     apart: NoDerivative | None = None
 
 
 class Engine(Protocol):
-    """Computes Taylor coefficients of one function, batch by batch.
-
-    ``name`` and ``precision`` (the floating-point format of the evaluation) go into the result.
-    """
+    """Computes coefficients of one function, batch by batch."""
 
     @property
     def name(self) -> str:
         """``exact``, ``differences``, ``mixed`` or ``finite-step``."""
 
     @property
+    def quantity(self) -> Quantity:
+        """Quantity that the coefficients are: derivatives, or responses to finite steps."""
+
+    @property
     def precision(self) -> str:
-        """Such as ``float32``; ``float32 and float64`` where two engines share the responses."""
+        """Floating-point format of the evaluation; ``float32 and float64`` where two engines share
+        the responses.
+        """
 
     @property
     def indices(self) -> MultiIndices:
-        """The coefficients that it computes."""
+        """The K coefficients that are computed."""
+
+    @property
+    def exact_responses(self) -> npt.NDArray[np.bool_]:
+        """Whether the coefficients of each response (C,) are exact derivatives."""
+
+    @property
+    def reach(self) -> Floats | None:
+        """Largest displacement (n,) of each feature, None where none is displaced."""
+
+    @property
+    def points(self) -> int:
+        """Evaluations of the model per event."""
 
     @property
     def batch_events(self) -> int:
-        """The number of events that it likes to be given at a time."""
+        """Number of events that suits the engine best at a time."""
 
-    def coefficients(
-        self, x: npt.NDArray[np.float64], watch: Watcher | None = None
-    ) -> BatchCoefficients:
-        """The coefficients at the events x (B, n). Raises ModelError where the model fails.
+    @property
+    def sums_in_graph(self) -> bool:
+        """Whether ``sums`` shall be called before ``coefficients``."""
 
-        ``watch`` is told now and then, in the caller's thread, how much of them is done.
+    def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
+        """Computes the coefficients at the events x (B, n).
+
+        ``watch`` is called now and then, in the caller's thread, with the share that is done.
+        Raises ModelError where the model fails.
+        """
+
+    def sums(
+        self,
+        x: Floats,
+        weights: Floats,
+        groups: npt.NDArray[np.int64],
+        counts: npt.NDArray[np.uint8],
+    ) -> BatchSums | None:
+        """Computes the sums over the events x (B, n) without their coefficients.
+
+        Events, at most ``batch_events``, have weights (B,), groups (B,) and Poisson counts (B, R)
+        of the bootstrap. Returns None where the engine has no sums, or where these events need
+        their ``coefficients``: because one is not finite, or has no derivative.
         """
 
     def describe(self) -> dict[str, object]:
-        """What a reader of the result must know of the method, for ``options`` of the result."""
+        """Facts on the method for ``options`` of the result."""

@@ -5,23 +5,23 @@ Where an operator on the way to some responses has no rule, the others are exact
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.compiler.facts import shapes_from
-from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
+from onnxtaylor.engine.base import BatchCoefficients, Engine, Quantity, Watcher
 from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.engine.no_derivative import NoDerivative
-from onnxtaylor.errors import DisagreementError, ModelError, ProbeError, listed
+from onnxtaylor.errors import ModelError, listed
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.narrow import narrowed, sources
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.runtime.observe import observe
 
-__all__ = ["Division", "Mixed", "divide", "make_mixed"]
+__all__ = ["Division", "Mixed", "divide"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,7 +41,7 @@ class Division:
     others: GraphFunction
 
     def why(self, names: Sequence[str]) -> str:
-        """Which of the responses with these names are refused, for which operator and node."""
+        """Names the responses that are refused, for which operator and node."""
         reasons: dict[str, list[str]] = {}
         for column, reason in self.refused.items():
             reasons.setdefault(reason, []).append(names[column])
@@ -52,10 +52,10 @@ class Division:
 
 
 def divide(function: GraphFunction, x: Floats) -> Division | None:
-    """The responses with exact derivatives and those without, or None where all are of one kind.
+    """Divides the responses into those with exact derivatives and those without.
 
     x (B, n) are events at which the graph is observed. Responses that are read from the same
-    tensors share their fate.
+    tensors share their fate. Returns None where all are of one kind.
     """
     if function.fixed_batch:
         return None
@@ -88,34 +88,12 @@ def divide(function: GraphFunction, x: Floats) -> Division | None:
 
 
 def _refusal(function: GraphFunction, x: Floats) -> str | None:
-    """Why a function has no exact derivatives. One pair is enough to ask every rule."""
+    """Says why a function has no exact derivatives. One pair is enough to ask every rule."""
     try:
         derive(function, MultiIndices.of(function.n_features, [(0,), (0, 0)]), x)
     except ModelError as error:
         return str(error)
     return None
-
-
-def make_mixed(
-    function: GraphFunction,
-    x: Floats,
-    names: Sequence[str],
-    exact: Callable[[GraphFunction], Engine],
-    differences: Callable[[GraphFunction], Engine],
-) -> Mixed | None:
-    """Both engines for a function that the exact one cannot serve alone, or None where it can serve
-    no response. ``names`` are those of the responses. Raises DisagreementError.
-    """
-    division = divide(function, x)
-    if division is None:
-        return None
-    try:
-        served = exact(division.exact)
-    except (DisagreementError, ProbeError):
-        raise
-    except ModelError:  # each part compiles, all of them together do not
-        return None
-    return Mixed(served, differences(division.others), division, names)
 
 
 class Mixed:
@@ -126,6 +104,8 @@ class Mixed:
     """
 
     name = "mixed"
+    quantity: Quantity = "derivative"
+    sums_in_graph = False
 
     def __init__(
         self, exact: Engine, differences: Engine, division: Division, names: Sequence[str]
@@ -139,36 +119,50 @@ class Mixed:
 
     @property
     def precision(self) -> str:
-        """That of both engines, the exact one's first where they differ."""
+        """Formats of both engines, the exact one's first where they differ."""
         both = dict.fromkeys((self._exact.precision, self._differences.precision))
         return " and ".join(both)
 
     @property
+    def exact_responses(self) -> npt.NDArray[np.bool_]:
+        """Whether each response (C,) has exact derivatives."""
+        exact = np.zeros(len(self._names), np.bool_)
+        exact[self._columns] = True
+        return exact
+
+    @property
+    def points(self) -> int:
+        """Evaluations of the model per event, by both engines."""
+        return self._exact.points + self._differences.points
+
+    @property
     def batch_events(self) -> int:
-        """What both engines have the memory for."""
+        """Number of events for which both engines have the memory."""
         return min(self._exact.batch_events, self._differences.batch_events)
 
     @property
     def reach(self) -> Floats | None:
-        """The largest displacement (n,) of each feature, where the differences tell it."""
-        found: Floats | None = getattr(self._differences, "reach", None)
-        return found
+        """Largest displacement (n,) of each feature by the differences."""
+        return self._differences.reach
 
     @property
     def why(self) -> str:
-        """Which responses are not exact, and the operator and node at fault."""
+        """Names the responses that are not exact, and the operator and node at fault."""
         return self._division.why(self._names)
 
     def describe(self) -> dict[str, object]:
-        """What both engines tell of themselves, and ``engines``: which response has which."""
+        """Facts on both engines, and ``engines``: the engine of each response."""
         engines = {
             name: self._differences.name if c in self._division.refused else self._exact.name
             for c, name in enumerate(self._names)
         }
         return {**self._exact.describe(), **self._differences.describe(), "engines": engines}
 
+    def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> None:
+        """Returns None: sums are made from the coefficients."""
+
     def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
-        """t_α at the events x (B, n); errors are NaN where the exact engine knows none."""
+        """Computes t_α at the events x (B, n); error bounds are NaN for exact responses."""
         exact = self._exact.coefficients(x)
         rest = self._differences.coefficients(x, watch)  # which takes most of the time
         responses = np.empty((len(x), len(self._names)))

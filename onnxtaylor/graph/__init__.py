@@ -39,7 +39,7 @@ Looking at graphs
 """
 
 from onnxtaylor.graph.batch import free_batch
-from onnxtaylor.graph.choose import Choice, ModelRequest, choose
+from onnxtaylor.graph.choose import Choice, choose
 from onnxtaylor.graph.function import GraphFunction, build_function
 from onnxtaylor.graph.load import LoadedModel, read_model
 from onnxtaylor.graph.ports import Port, input_ports, output_ports, stored_names
@@ -48,7 +48,6 @@ __all__ = [
     "Choice",
     "GraphFunction",
     "LoadedModel",
-    "ModelRequest",
     "Port",
     "build_function",
     "choose",

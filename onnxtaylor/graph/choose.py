@@ -6,8 +6,8 @@ numbers has the features, the first output of floating-point numbers the respons
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy.typing as npt
 
@@ -17,9 +17,9 @@ from onnxtaylor.graph.layout import batch_of, can_lay_out, feature_count
 from onnxtaylor.graph.load import LoadedModel
 from onnxtaylor.graph.ports import FLOATS, Port, input_ports, output_ports, zipmap_tensors
 from onnxtaylor.graph.prune import needed_inputs, tensor_names
-from onnxtaylor.results.classes import words_of
+from onnxtaylor.options.model import ModelOptions
 
-__all__ = ["Choice", "ModelRequest", "choose"]
+__all__ = ["Choice", "choose"]
 
 SHOWN = 3  # inputs that a message describes; its advice names all
 LONGEST = 600  # characters of the advice in a message
@@ -27,51 +27,22 @@ MOST_FEATURES = 2**24  # of which one event fills 128 MiB
 
 
 @dataclass(frozen=True)
-class ModelRequest:
-    """What the user asks of a model.
+class _Request:
+    """Names and values of ``ModelOptions`` as tuples and a dictionary.
 
-    ``inputs`` are the inputs that hold features, ``outputs`` tensors or single response nodes,
-    ``fix`` values for further inputs, ``link`` what is analyzed of each response p:
-    p itself (``identity``), log(p/(1−p)) (``logit``) or log p (``log``). ``by_steps`` asks for no
-    derivatives: features may be whole numbers, and responses vary in steps. ``output_names`` and
-    ``classes`` name the nodes of the outputs, in the order of the model: see ``classes``.
+    ``by_steps``: no derivatives are wanted, so that features may be whole numbers and responses may
+    vary in steps.
     """
 
-    inputs: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-    fix: Mapping[str, npt.ArrayLike] = field(default_factory=dict)
-    link: str = "identity"
-    by_steps: bool = False
-    output_names: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        inputs: str | Sequence[str] | None,
-        outputs: str | Sequence[str] | None,
-        fix: Mapping[str, npt.ArrayLike] | None,
-        link: str,
-        *,
-        by_steps: bool = False,
-        output_names: Iterable[object] | None = None,
-        classes: Iterable[object] | None = None,
-    ) -> ModelRequest:
-        """What a caller says: of names one, several, or None. Classes may be numbers."""
-        return cls(
-            _names(inputs),
-            _names(outputs),
-            dict(fix or {}),
-            link,
-            by_steps,
-            words_of(output_names),
-            words_of(classes),
-        )
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    fix: Mapping[str, npt.ArrayLike]
+    by_steps: bool
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The resolved request.
+    """The resolved options.
 
     ``features`` are the inputs that hold the features, in the order of the data's columns, ``held``
     further inputs with the values that they are held at, ``outputs`` the tensors to evaluate.
@@ -93,12 +64,19 @@ class Choice:
         return None if None in sizes else sum(s for s in sizes if s is not None)
 
 
-def choose(model: LoadedModel, request: ModelRequest) -> Choice:
-    """Resolves a request against a model.
+def choose(
+    model: LoadedModel, options: ModelOptions | None = None, *, derivatives: bool = True
+) -> Choice:
+    """Resolves the options of a model against its graph.
 
-    Raises ModelError where the model has nothing to offer, OptionError where the request names
-    what does not exist or leaves an input without a value.
+    Without ``derivatives``, for responses to finite steps, features and responses may be whole
+    numbers. Raises ModelError where the model has nothing to offer, OptionError where an option
+    names what does not exist or an input is left without a value.
     """
+    options = options or ModelOptions()
+    request = _Request(
+        _names(options.input), _names(options.output), dict(options.fix or {}), not derivatives
+    )
     graph = model.proto.graph
     outputs, picks, others = _choose_outputs(model, request)
     ports = input_ports(graph)
@@ -129,7 +107,7 @@ def choose(model: LoadedModel, request: ModelRequest) -> Choice:
 
 
 def _choose_outputs(
-    model: LoadedModel, request: ModelRequest
+    model: LoadedModel, request: _Request
 ) -> tuple[list[str], list[str], list[str]]:
     """Tensors to evaluate, names to pick from their responses, and outputs that are not chosen."""
     graph, wanted, by_steps = model.proto.graph, request.outputs, request.by_steps
@@ -175,7 +153,7 @@ def _choose_outputs(
     return outputs, picks, [f for f in floats if f not in outputs]
 
 
-def _choose_features(model: LoadedModel, ports: list[Port], request: ModelRequest) -> list[Port]:
+def _choose_features(model: LoadedModel, ports: list[Port], request: _Request) -> list[Port]:
     if request.inputs:
         by_name = {p.name: p for p in ports}
         chosen = [by_name[name] for name in dict.fromkeys(request.inputs)]
@@ -236,7 +214,7 @@ def _require_features(model: LoadedModel, p: Port, *, by_steps: bool) -> None:
 
 
 def _choose_values(
-    model: LoadedModel, features: list[Port], held: list[Port], request: ModelRequest
+    model: LoadedModel, features: list[Port], held: list[Port], request: _Request
 ) -> list[tuple[Port, Value]]:
     """Values of the held inputs; the error for missing values names all of them at once."""
     missing = [p for p in held if p.name not in request.fix]

@@ -5,11 +5,11 @@
 ``data``         which columns are features, weights and labels, and which events
 ``engine``       how coefficients are computed; ``finite_step``: steps as users write them
 ``statistics``   how coefficients are scaled, summed and checked
+``scale``        per what coefficients are given: σ, unit, step
 ``gof``          how observed and expected events are compared
 ``audit``        the files that a model is compared with
 ``selection``    which coefficients are kept, and which p-values are bad
 ``functions``    which function takes which of them as keywords; ``keywords``: the same for editors
-``analysis``     all of an analysis, as the engines take them today
 """
 
 from __future__ import annotations

@@ -58,6 +58,10 @@ class ModelOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        for name in ("output_names", "classes"):  # options are read more than once
+            values = getattr(self, name)
+            if values is not None and not isinstance(values, str):
+                object.__setattr__(self, name, tuple(values))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ DIGITS = 15
 def one_at_a_time(
     session: Session, sample: Floats, *, whole: bool
 ) -> tuple[Session, onnx.NodeProto] | None:
-    """The session that is given one event at a time, and the node that makes it necessary.
+    """Returns a session that is given one event at a time, and the node that makes it necessary.
 
     None where no node quantizes by the range of its batch, where the batch is one event anyway, or
     where the model mixes its events for another reason as well.
@@ -52,7 +52,7 @@ def one_at_a_time(
 
 
 def _freed(session: Session, few: Floats) -> GraphFunction | None:
-    """The function of any number of events; None where it is not the one of the fixed batch."""
+    """Returns the function of any number of events; None where it differs from the fixed one."""
     function = session.function
     free = free_batch(function)
     rows = np.resize(few, (function.fixed_batch, few.shape[1]))
@@ -73,7 +73,7 @@ def _mixes(function: GraphFunction, few: Floats, provider: str) -> bool:
 def _values(
     function: GraphFunction, proto: onnx.ModelProto, names: list[str], rows: Floats
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """What a graph computes under these names at the rows."""
+    """Evaluates the tensors of these names at the rows."""
     if not names:
         return {}
     open_graph = onnx.ModelProto()

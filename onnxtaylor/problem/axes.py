@@ -1,7 +1,7 @@
 """Whether the first axes of several inputs count events, all of them the same.
 
 An exporter that knows no batch writes a jet's features as [1, F] and those of its tracks as
-[n_tracks, F]: n_tracks counts no events, but the objects of one. Such inputs are told by asking:
+[n_tracks, F]: n_tracks counts no events, but the objects of one. They are recognized by a trial:
 the model is run with more rows of one input than of another. Where it fails, the axes count the
 same. Where it answers, an axis counts events only if there is one row of responses for each of its
 rows, and the one that this row has alone.
@@ -64,7 +64,7 @@ def require_events(
             continue  # they count the same: of one input alone there are never more
         digits = min(function.digits, DIGITS["float32"]) if asked.single else function.digits
         if not fixed or not _each_alone(asked, few, names, together, digits):
-            apart.append((all(found.shape[:1] == (more,) for found in together), ports[0]))
+            apart.append((all(r.shape[:1] == (more,) for r in together), ports[0]))
     if apart:
         _, port = min(apart, key=lambda one: one[0])
         raise ProbeError(
@@ -81,18 +81,19 @@ def _each_alone(
     """Whether each of the further rows has a row of responses, the one that it has alone."""
     count = few + MORE - FEWER
     alone = [asked(few, names, slice(k, k + few)) for k in range(count)]
-    for place, found in enumerate(together):
+    for place, responses in enumerate(together):
         rows = [answer[place][:1] for answer in alone if answer and answer[place].ndim]
-        if len(rows) != count or found.ndim == 0 or len(found) != count:
+        if len(rows) != count or responses.ndim == 0 or len(responses) != count:
             return False
-        if not same(found, np.concatenate(rows), digits):
+        if not same(responses, np.concatenate(rows), digits):
             return False
     return True
 
 
 class _Asked:
-    """A model that is run with its own inputs, with any number of rows of each; ``x`` (B, n) are
-    events for all of them. ``single``: it only runs in single precision.
+    """A model that is run with its own inputs, with any number of rows of each.
+
+    ``x`` (B, n) are events for all of them. ``single``: it only runs in single precision.
     """
 
     def __init__(
@@ -121,20 +122,20 @@ class _Asked:
                 self._rows[port.name] = part.reshape(len(x), *shape).astype(kind)
 
     def __call__(self, few: int, others: Sequence[str], taken: slice) -> list[Array]:
-        """The responses to the first ``few`` rows of each input, but the ``taken`` ones of others.
+        """Responds to the first ``few`` rows of each input, but the ``taken`` ones of others.
 
         Empty where the model does not run with these.
         """
         feeds = {n: self._rows[n][taken if n in others else slice(0, few)] for n in self._names}
         try:
-            found = self._session.run(None, feeds)
+            answers = self._session.run(None, feeds)
         except Exception:  # onnxruntime raises many types without a common base
             return []
-        return [np.asarray(answer, np.float64) for answer in found]
+        return [np.asarray(answer, np.float64) for answer in answers]
 
 
 def objects_hint(ports: Sequence[Port]) -> str:
-    """What else may be behind responses that are not one row for each event; begins with ;."""
+    """Names another cause of responses that are not one row for each event; begins with ;."""
     free = [port for port in ports if not isinstance(batch_of(port), int)]
     if not free:
         return ""
@@ -145,5 +146,5 @@ def objects_hint(ports: Sequence[Port]) -> str:
 
 
 def _axis(port: Port) -> str:
-    """``axis 0 of input 'tracks' [n_tracks, 5]``."""
+    """Names the first axis of an input: ``axis 0 of input 'tracks' [n_tracks, 5]``."""
     return f"axis 0 of input '{printable(port.name)}' {printable(port.shape_text)}"

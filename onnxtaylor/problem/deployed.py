@@ -31,7 +31,7 @@ TOGETHER = 16  # events in one call
 
 @dataclass(frozen=True)
 class _Cure:
-    """What makes a deployed session compute what the file says: tried, then advised."""
+    """A setting that makes a deployed session compute what the file says: tried, then advised."""
 
     cause: str
     advice: str
@@ -73,7 +73,7 @@ CURES = (
 
 
 def run_as_written(session: Session, x: Floats) -> Session:
-    """The session, or one without any optimization where the optimized graph is another function.
+    """Returns the session, or one without optimizations where these make another function of it.
 
     x (B, n) are events of the data; the first 64 are compared. Requires: not random, no link.
     """
@@ -89,9 +89,9 @@ def run_as_written(session: Session, x: Floats) -> Session:
 def compare_as_deployed(
     session: Session, x: Floats, names: Sequence[str], columns: Sequence[int]
 ) -> tuple[Notice, ...]:
-    """How far responses are from those that onnxruntime gives with its default options.
+    """Warns where onnxruntime with its default options gives other responses, and how far apart.
 
-    ``names`` are those of all responses, ``columns`` the ones that are analyzed. Nothing is said
+    ``names`` are those of all responses, ``columns`` the ones that are analyzed. There is no notice
     where the two agree within round-off. Requires: as ``run_as_written``, which comes before.
     """
     function, rows = replace(session.function, plain=False), x[:EVENTS]
@@ -100,7 +100,7 @@ def compare_as_deployed(
     expected = _responses(session, rows)[:, columns]
     kept = [names[c] for c in columns]
 
-    def found(cure: _Cure | None) -> Floats:
+    def deployed_responses(cure: _Cure | None) -> Floats:
         cure = cure or _Cure("", "", {})
         other = replace(function, plain=cure.plain)
         if cure.written:
@@ -110,28 +110,28 @@ def compare_as_deployed(
 
     def helps(cure: _Cure) -> bool:
         try:
-            return same(found(cure), expected, function.digits)
+            return same(deployed_responses(cure), expected, function.digits)
         except ModelError:
             return False
 
     try:
-        usual = found(None)
+        usual = deployed_responses(None)
     except ModelError as error:
         why = printable(error, 120)
-        said, cause = f"with its default options onnxruntime refuses the model ({why})", ""
+        finding, cause = f"with its default options onnxruntime refuses the model ({why})", ""
     else:
         if same(usual, expected, function.digits):
             return ()
-        said, cause = _apart(usual, expected, kept, function), ": {}"
+        finding, cause = _apart(usual, expected, kept, function), ": {}"
     cure = next(filter(helps, CURES), None)
     if cure is None:
-        return (Notice("deployed", None, f"{said}; analyzed is what the file says"),)
-    text = f"{said}{cause.format(cure.cause)}; analyzed is what the file says: {cure.advice}"
+        return (Notice("deployed", None, f"{finding}; analyzed is what the file says"),)
+    text = f"{finding}{cause.format(cure.cause)}; analyzed is what the file says: {cure.advice}"
     return (Notice("deployed", None, f"{text} for the same"),)
 
 
 def _apart(usual: Floats, expected: Floats, names: Sequence[str], function: GraphFunction) -> str:
-    """Which response is furthest from that of the file, by how much and at how many events."""
+    """Names the response furthest from that of the file, by how much and at how many events."""
     finite = np.isfinite(usual) & np.isfinite(expected)
     gap = np.where(finite, np.abs(usual - expected), 0.0)
     gap[np.isfinite(usual) != np.isfinite(expected)] = np.inf

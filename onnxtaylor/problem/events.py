@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import TypeAlias, cast
 
+import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor import data
-from onnxtaylor.data import EventSource
+from onnxtaylor.data import Batch, EventSource
+from onnxtaylor.data.source import DerivedSource
 from onnxtaylor.errors import OptionError
-from onnxtaylor.graph import Choice, LoadedModel, ModelRequest, choose, stored_names
+from onnxtaylor.graph import Choice, LoadedModel, choose, stored_names
 from onnxtaylor.graph.layout import feature_count
-from onnxtaylor.options.analysis import DataRequest
+from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.progress import Progress, tell
 
-__all__ = ["FEATURE_KEYS", "Paths", "Progress", "feature_names_of", "open_data", "tell"]
+__all__ = [
+    "FEATURE_KEYS",
+    "Events",
+    "FirstRows",
+    "Paths",
+    "column_request",
+    "cut_events",
+    "feature_names_of",
+    "open_data",
+]
 
 FEATURE_KEYS = ("feature_names", "features", "input_names", "columns")
 
-Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Events: TypeAlias = npt.ArrayLike | EventSource | Paths
 
 
 def feature_names_of(model: LoadedModel, choice: Choice) -> list[str] | None:
-    """The features' names that a model carries: in its metadata, or as names of its inputs where
+    """Names of the features that a model carries: in its metadata, or as names of its inputs where
     each of several holds one feature, as those of scikit-learn pipelines do.
     """
     inputs = choice.features
@@ -38,32 +50,26 @@ def feature_names_of(model: LoadedModel, choice: Choice) -> list[str] | None:
 
 def open_data(
     model: LoadedModel,
-    request: ModelRequest,
-    x: npt.ArrayLike | EventSource | Paths,
-    wanted: DataRequest,
+    model_options: ModelOptions,
+    x: Events,
+    options: DataOptions,
     *,
-    missing: float | None = None,
-    arrays: tuple[Any, Any] = (None, None),
+    derivatives: bool = True,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> EventSource:
-    """The events of an array, a data frame or files, cut to those that are wanted.
+    """Opens the events of an array, a data frame or files, cut to those that are asked for.
 
     The names of the columns of files and frames are matched with those that the model carries. A
-    column that is called as an input that is held is no feature unless it is asked for.
+    column that is called as an input that is held is no feature unless it is asked for. Raises
+    DataError for what cannot be read, OptionError for options that do not fit the kind of data.
     """
-    weights, labels = (None if isinstance(given, str) else given for given in arrays)
-    columns = data.ColumnRequest(
-        n_features=None,
-        features=wanted.features,
-        label=wanted.label,
-        weight=wanted.weight,
-        exclude=wanted.exclude,
-        missing=missing,
-    )
+    columns = column_request(options)
+    arrays = {name: getattr(options, name) for name in ("weights", "labels")}
+    arrays = {name: None if isinstance(v, str) else v for name, v in arrays.items()}
 
     def matched() -> data.ColumnRequest:
-        choice = choose(model, request)
+        choice = choose(model, model_options, derivatives=derivatives)
         offered = feature_names_of(model, choice)
         return replace(
             columns,
@@ -74,41 +80,81 @@ def open_data(
 
     source: EventSource
     if hasattr(x, "batches"):
-        _refuse_columns(wanted, weights, labels)
+        _refuse_columns(options)
         source = cast(EventSource, x)
     elif (paths := data.file_names(x)) is not None:
-        _refuse_arrays(weights, labels)
+        for name, array in arrays.items():
+            if array is not None:
+                raise OptionError(
+                    "is an array, but the events are in files: name one of their columns",
+                    option=name,
+                )
         source = data.open_source(paths, request=matched())
     else:
         chosen = columns if data.column_names(x) is None else matched()
-        source = data.in_memory(x, chosen, weights=weights, labels=labels)
-    if wanted.events is not None:
-        source = data.first_events(source, wanted.events)
-    if wanted.sample is not None:
-        # one pass counts: a sample of unknown size cannot be drawn evenly
-        total = 0
-        for batch in source.batches(2**16):
-            total += len(batch)
-            tell(progress, "counting", total, None)
-        source = data.sample_events(source, total, wanted.sample, seed)
+        source = data.in_memory(x, chosen, **arrays)
+    return cut_events(source, options, seed, progress)
+
+
+def column_request(options: DataOptions) -> data.ColumnRequest:
+    """Returns the columns that are asked for by name; arrays of weights and labels have none."""
+    return data.ColumnRequest(
+        n_features=None,
+        features=None if options.feature_names is None else tuple(options.feature_names),
+        label=options.labels if isinstance(options.labels, str) else None,
+        weight=options.weights if isinstance(options.weights, str) else None,
+        exclude=tuple(options.exclude or ()),
+        missing=options.missing,
+    )
+
+
+def cut_events(
+    source: EventSource, options: DataOptions, seed: int, progress: Progress | None = None
+) -> EventSource:
+    """Returns the first events of a source, or a random sample of them, as far as asked for."""
+    if options.events is not None:
+        source = data.first_events(source, options.events)
+    if options.sample is not None:
+        source = data.sample_events(source, _count(source, progress), options.sample, seed)
     return source
 
 
-def _refuse_columns(wanted: DataRequest, weights: object, labels: object) -> None:
+def _count(source: EventSource, progress: Progress | None) -> int:
+    """Counts the events in one pass: a sample of unknown size cannot be drawn evenly."""
+    total = 0
+    for batch in source.batches(2**16):
+        total += len(batch)
+        tell(progress, "counting", total, None)
+    return total
+
+
+def _refuse_columns(options: DataOptions) -> None:
     """Raises OptionError for columns and arrays beside a source, which has them itself."""
-    given: dict[str, object] = {
-        "weights": weights if wanted.weight is None else wanted.weight,
-        "labels": labels if wanted.label is None else wanted.label,
-        "feature_names": wanted.features,
-        "exclude": wanted.exclude or None,
-    }
-    for name, value in given.items():
-        if value is not None:
-            raise OptionError(f"{name}: x is a source of events, which has them: leave it out")
+    for name in ("weights", "labels", "feature_names", "exclude"):
+        value = getattr(options, name)
+        if value is not None and not (name == "exclude" and not value):
+            raise OptionError(
+                "must be left out where the events are a source, which has its own", option=name
+            )
 
 
-def _refuse_arrays(weights: object, labels: object) -> None:
-    """Raises OptionError for arrays beside files."""
-    for name, value in (("weights", weights), ("labels", labels)):
-        if value is not None:
-            raise OptionError(f"{name} is an array, but x are files: name a column of theirs")
+class FirstRows(DerivedSource):
+    """A source that keeps the first ``count`` events that pass, as ``x`` (B, n)."""
+
+    def __init__(self, source: EventSource, count: int) -> None:
+        super().__init__(source)
+        self._left = count
+        self._parts: list[npt.NDArray[np.float64]] = []
+
+    @property
+    def x(self) -> npt.NDArray[np.float64]:
+        """The events that have passed, at most ``count``."""
+        return np.concatenate(self._parts)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Reads the source, at most ``size`` events at a time."""
+        for batch in self._source.batches(size):
+            if self._left:
+                self._parts.append(batch.x[: self._left].copy())
+                self._left -= len(self._parts[-1])
+            yield batch

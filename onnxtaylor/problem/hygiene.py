@@ -1,4 +1,4 @@
-"""What is suspicious about the data or the responses, before anyone trusts a ranking.
+"""Signs in data and responses that a ranking cannot be trusted, looked for before it is made.
 
 ==============  ==================================================================================
 ``constant``    a feature has one value only, or σ = 0: nothing in the data varies along it
@@ -25,12 +25,10 @@ import onnx
 
 from onnxtaylor.data import Survey
 from onnxtaylor.data.values import is_missing
-from onnxtaylor.engine.base import Engine
 from onnxtaylor.errors import listed, printable
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.problem.opening import OpenModel
+from onnxtaylor.problem.problem import Problem
 from onnxtaylor.results.taylor import Notice
-from onnxtaylor.runtime.session import Session
 
 __all__ = [
     "inspect",
@@ -58,68 +56,60 @@ EVALUATED = 256  # events of the sample
 PASSING = frozenset({"Identity", "Cast", "Flatten", "Reshape", "Squeeze", "Gather", "Slice"})
 
 
-def inspect(
-    opened: OpenModel,
-    engine: Engine,
-    found: Survey,
-    names: Sequence[str],
-    missing: float | None,
-    scale: str,
-) -> list[Notice]:
-    """Everything that is suspicious about an analysis with this engine, before it runs.
+def inspect(problem: Problem, scale: str, reach: Floats | None) -> list[Notice]:
+    """Finds everything that is suspicious about an analysis before it runs.
 
-    ``scale`` is that of the coefficients: ``sigma``, ``unit``, or ``step`` of finite steps.
+    ``scale`` is that of the coefficients: ``sigma``, ``unit``, or ``step`` of finite steps;
+    ``reach`` (n,) the largest displacement of each feature by the engine, None where it moves none.
     """
-    findings = [*opened.notes, *inspect_data(found, names, missing, scale)]
-    reach = getattr(engine, "reach", None)  # the exact engine moves nothing
+    survey, names, missing = problem.survey, problem.feature_names, problem.missing
+    notices = [*problem.notices, *inspect_data(survey, names, missing, scale)]
     if reach is not None:
-        findings += inspect_steps(found, names, missing, reach)
-
-    def evaluate(x: Floats) -> npt.NDArray[np.floating]:
-        return Session(opened.function, provider=opened.provider)(x)
-
-    return findings + inspect_responses(found, opened.function, opened.response_names, evaluate)
+        notices += inspect_steps(survey, names, missing, reach)
+    return notices + inspect_responses(
+        survey, problem.function, problem.response_names, problem.session
+    )
 
 
 def inspect_data(
-    found: Survey, names: Sequence[str], missing: float | None, scale: str
+    survey: Survey, names: Sequence[str], missing: float | None, scale: str
 ) -> list[Notice]:
-    """Constant and empty features, sentinels, and weights of few events."""
-    findings = []
-    present = ~is_missing(found.sample, missing)
+    """Finds constant and empty features, sentinels, and weights of few events."""
+    notices = []
+    present = ~is_missing(survey.sample, missing)
     vanish = ", so all of its coefficients are 0 per σ" if scale == "sigma" else ""
     for i, name in enumerate(names):
-        if found.missing[i] == found.events:
-            findings.append(_finding("empty", name, "is missing in every event"))
-        elif found.min[i] == found.max[i]:
-            text = f"is constant ({found.min[i]:g}): the data do not vary along it{vanish}"
-            findings.append(_finding("constant", name, text))
-        elif scale == "sigma" and not found.std[i] > 0:
+        if survey.missing[i] == survey.events:
+            notices.append(_notice("empty", name, "is missing in every event"))
+        elif survey.min[i] == survey.max[i]:
+            text = f"is constant ({survey.min[i]:g}): the data do not vary along it{vanish}"
+            notices.append(_notice("constant", name, text))
+        elif scale == "sigma" and not survey.std[i] > 0:
             text = (
-                f"has σ = 0, so all of its coefficients are 0 per σ: between {found.min[i]:g} and"
-                f" {found.max[i]:g} it varies only at events without weight, or too little for σ²"
+                f"has σ = 0, so all of its coefficients are 0 per σ: between {survey.min[i]:g} and"
+                f" {survey.max[i]:g} it varies only at events without weight, or too little for σ²"
             )
-            findings.append(_finding("constant", name, text))
+            notices.append(_notice("constant", name, text))
         else:
-            values = found.sample[present[:, i], i]
+            values = survey.sample[present[:, i], i]
             for value, share in sentinels(values):
                 text = (
                     f"has {value:.10g} at {share:.0%} of the events, far from all other values: if"
-                    f" it stands for a missing entry, say --missing {value:.10g}"
+                    f" it stands for a missing entry, set missing={value:.10g}"
                 )
-                findings.append(_finding("sentinel", name, text))
-    n_eff = found.sum_weight**2 / found.sum_weight2
-    if n_eff < FEW * found.events:
+                notices.append(_notice("sentinel", name, text))
+    n_eff = survey.sum_weight**2 / survey.sum_weight2
+    if n_eff < FEW * survey.events:
         text = (
-            f"the weights leave N_eff = {n_eff:.3g} of {found.events} events: errors are as large"
+            f"the weights leave N_eff = {n_eff:.3g} of {survey.events} events: errors are as large"
             " as for so few"
         )
-        findings.append(Notice("weights", None, text))
-    return findings
+        notices.append(Notice("weights", None, text))
+    return notices
 
 
 def sentinels(values: Floats) -> list[tuple[float, float]]:
-    """Values that occur often, lie beyond all others and far from them, and their shares.
+    """Finds values that occur often, lie beyond all others and far from them, and their shares.
 
     ``values`` (S,) are those of one feature. A value is far if there are 5 σ of the others between
     it and them, and they have 8 distinct values at least. Of numbers all of nines (99, −999, …) 3 σ
@@ -157,7 +147,7 @@ def sentinels(values: Floats) -> list[tuple[float, float]]:
 
 
 def _all_nines(value: float) -> bool:
-    """99, −999, 9999.0, … up to 18 nines."""
+    """Whether a value is 99, −999, 9999.0, … up to 18 nines."""
     text = f"{abs(value):.0f}"
     return bool(value == np.rint(value)) and 2 <= len(text) <= 18 and set(text) == {"9"}
 
@@ -170,52 +160,55 @@ def _is_minus_one(distinct: Floats, counts: npt.NDArray[np.int64]) -> bool:
 
 
 def inspect_steps(
-    found: Survey, names: Sequence[str], missing: float | None, reach: Floats
+    survey: Survey, names: Sequence[str], missing: float | None, reach: Floats
 ) -> list[Notice]:
-    """Features whose largest displacements ``reach`` (n,) leave their range at many events.
+    """Finds features whose largest displacements ``reach`` (n,) leave their range at many events.
 
     By more than 1 % of the range, that is: a derivative at the edge is none the worse for less.
     """
-    x, margin = found.sample, MARGIN * (found.max - found.min)
-    low, high = found.min - margin, found.max + margin
+    x, margin = survey.sample, MARGIN * (survey.max - survey.min)
+    low, high = survey.min - margin, survey.max + margin
     with np.errstate(invalid="ignore"):
         leaves = ((x - reach < low) | (x + reach > high)) & ~is_missing(x, missing)
     share = leaves.sum(axis=0) / max(1, len(x))
     return [
-        _finding(
+        _notice(
             "range",
             names[i],
-            f"is moved by up to {reach[i]:.3g}, out of the data's range ({found.min[i]:.6g} …"
-            f" {found.max[i]:.6g}) at {share[i]:.0%} of the events",
+            f"is moved by up to {reach[i]:.3g}, out of the data's range ({survey.min[i]:.6g} …"
+            f" {survey.max[i]:.6g}) at {share[i]:.0%} of the events",
         )
-        for i in np.flatnonzero((share > LEAVING) & (found.min < found.max)).tolist()
+        for i in np.flatnonzero((share > LEAVING) & (survey.min < survey.max)).tolist()
     ]
 
 
 def inspect_responses(
-    found: Survey,
+    survey: Survey,
     function: GraphFunction,
     names: Sequence[str],
     evaluate: Callable[[Floats], npt.NDArray[np.floating]],
 ) -> list[Notice]:
-    """Probabilities within 10⁻⁶ of 0 or 1 at many events; ``evaluate`` maps (B, n) to (B, C)."""
+    """Finds probabilities within 10⁻⁶ of 0 or 1 at many events.
+
+    ``evaluate`` maps events (B, n) to responses (B, C).
+    """
     if function.link != "identity" or not _is_probability(function.proto.graph):
         return []
-    responses = np.asarray(evaluate(found.sample[:EVALUATED]), np.float64)
+    responses = np.asarray(evaluate(survey.sample[:EVALUATED]), np.float64)
     share = (np.minimum(responses, 1 - responses) < SATURATED).mean(axis=0)
     return [
         Notice(
             "saturated",
             None,
             f"response '{printable(names[c])}' is within {SATURATED:g} of 0 or 1 at"
-            f" {share[c]:.0%} of the events, where it hardly varies: use --link logit",
+            f' {share[c]:.0%} of the events, where it hardly varies: use link="logit"',
         )
         for c in np.flatnonzero(share > MANY).tolist()
     ]
 
 
 def inspect_joints(joints: Floats, events: int, names: Sequence[str]) -> list[Notice]:
-    """Features by which no derivative exists at many events; ``joints`` (n,) says at how many."""
+    """Finds features by which no derivative exists at many events, ``joints`` (n,) of them."""
     many = [i for i in np.argsort(-joints, kind="stable").tolist() if joints[i] > ON_JOINT * events]
     if not many:
         return []
@@ -227,7 +220,7 @@ def inspect_joints(joints: Floats, events: int, names: Sequence[str]) -> list[No
             names[many[0]] if len(many) == 1 else None,
             f"at up to {share:.0%} of the events the response or its slope jumps exactly where the"
             f" event is: first or second derivatives by {which} do not exist there, and those of"
-            " one side are taken: leave these events out, or use --finite-step",
+            " one side are taken: leave these events out, or analyze with finite_step=…",
         )
     ]
 
@@ -254,5 +247,5 @@ def _squashes(node: onnx.NodeProto) -> bool:
     return node.op_type in ("Sigmoid", "Softmax") or final in (b"LOGISTIC", b"SOFTMAX")
 
 
-def _finding(code: str, feature: str, text: str) -> Notice:
+def _notice(code: str, feature: str, text: str) -> Notice:
     return Notice(code, feature, f"feature '{printable(feature)}' {text}")

@@ -1,4 +1,4 @@
-"""What a function must be before its derivatives mean anything.
+"""Probes of a function: what must hold before its derivatives mean anything.
 
 Three probes on the first events of the data, before anything is computed:
 
@@ -25,7 +25,7 @@ NUDGE = 2.0**-10  # of the stand-ins beside events of the data that may be alike
 
 
 def distinct(sample: npt.NDArray[np.float64], *, whole: bool = False) -> npt.NDArray[np.float64]:
-    """The events, and each of them a little off: among equal events no mixing would show.
+    """Returns the events, and each of them a little off: among equal ones no mixing would show.
 
     ``whole`` numbers may stand for rows of a table that ends: they come in another order instead.
     """
@@ -35,7 +35,7 @@ def distinct(sample: npt.NDArray[np.float64], *, whole: bool = False) -> npt.NDA
 
 
 def same(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating], digits: int) -> bool:
-    """Equal up to the round-off of sums taken in another order, in a graph of so many digits."""
+    """Whether arrays are equal up to the round-off of sums in another order, for so many digits."""
     if a.shape != b.shape:
         return False
     scale = np.abs(b[np.isfinite(b)]).max(initial=0.0)
@@ -93,5 +93,5 @@ def require_finite(
             f"{printable(model.path)}: response '{printable(names[column])}' is"
             f" {responses[event, column]} at event {event} (counted from 0): check that its"
             " features are in the units that the model was trained on"
-            + (", or use --link identity" if session.function.link != "identity" else "")
+            + (', or use link="identity"' if session.function.link != "identity" else "")
         )

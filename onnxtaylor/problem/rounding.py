@@ -1,4 +1,4 @@
-"""What becomes of the data in the number format of the model's inputs.
+"""Losses of the data in the number format of the model's inputs.
 
 Data are read in double precision and analyzed so, as far as the graph allows; the deployed model
 sees them rounded to its own format. What that format cannot hold would be infinite there: it is
@@ -6,7 +6,7 @@ refused, as infinite data are. Digits that get lost are warned of:
 
 ============  ====================================================================================
 ``overflow``  refused: values beyond the largest number, such as 65504 in float16
-``digits``    whole numbers that are no longer told apart, values that become 0, and values that
+``digits``    whole numbers that are no longer distinct, values that become 0, and values that
               move by more than 1 % of σ, at a sizeable share of the events
 ============  ====================================================================================
 
@@ -26,7 +26,7 @@ from onnx import TensorProto, helper
 from onnxtaylor.data import EventSource, Survey
 from onnxtaylor.data.values import is_missing
 from onnxtaylor.errors import DataError, printable
-from onnxtaylor.graph import LoadedModel, ModelRequest, Port, choose, stored_names
+from onnxtaylor.graph import LoadedModel, Port, stored_names
 from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.graph.input_formats import input_formats
 from onnxtaylor.graph.layout import lay_out
@@ -63,27 +63,27 @@ class _Columns:
 
 
 def rounded(x: Floats, formats: frozenset[str]) -> Floats:
-    """x as numbers of all of these formats, infinite where one of them cannot hold it."""
-    found = np.asarray(x, np.float64)
+    """Rounds x to numbers of all of these formats, infinite where one of them cannot hold it."""
+    held = np.asarray(x, np.float64)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for name in sorted(formats):
-            found = found.astype(helper.tensor_dtype_to_np_dtype(TYPES[name])).astype(np.float64)
-    return found
+            held = held.astype(helper.tensor_dtype_to_np_dtype(TYPES[name])).astype(np.float64)
+    return held
 
 
 def require_held(
-    model: LoadedModel, request: ModelRequest, source: EventSource, found: Survey
+    model: LoadedModel, features: Sequence[Port], source: EventSource, survey: Survey
 ) -> None:
     """Raises DataError for the first value that the model's input would make infinite.
 
     Missing entries count, since they are fed to the model as they are; NaN does not.
     """
-    if not found.largest.max(initial=0.0) > HALF:
+    if not survey.largest.max(initial=0.0) > HALF:
         return
     columns = [
         c
-        for c in _columns(model, choose(model, request).features, len(found.largest))
-        if np.isinf(rounded(found.largest[c.start : c.stop], c.formats)).any()
+        for c in _columns(model, features, len(survey.largest))
+        if np.isinf(rounded(survey.largest[c.start : c.stop], c.formats)).any()
     ]
     if not columns:
         return
@@ -104,12 +104,12 @@ def require_held(
     c = next(c for c in columns if c.start <= i < c.stop)
     narrow = min(c.formats, key=_most)
     names = source.feature_names or stored_names(model.proto, FEATURE_KEYS) or []
-    name = names[i] if len(names) == len(found.largest) else f"x{i}"
+    name = names[i] if len(names) == len(survey.largest) else f"x{i}"
     wider = "float32" if narrow == "float16" else "float64"
     raise DataError(
         f"{_origin(source)}feature '{printable(name)}' is {value:.10g} at event {number} (counted"
         f" from 0), and input '{printable(c.port.name)}' of {printable(model.path)} holds {narrow},"
-        f" up to {_most(narrow):.6g}: infinite there, as are {events} of {found.events} events:"
+        f" up to {_most(narrow):.6g}: infinite there, as are {events} of {survey.events} events:"
         " bring the features to the units of the training, leave these events out, or export the"
         f" model in {wider}"
     )
@@ -118,14 +118,14 @@ def require_held(
 def inspect_digits(
     model: LoadedModel,
     features: Sequence[Port],
-    found: Survey,
+    survey: Survey,
     names: Sequence[str],
     missing: float | None,
 ) -> list[Notice]:
-    """Features that lose digits in the format of their input, so that it matters."""
-    findings = []
+    """Finds features that lose digits in the format of their input, so that it matters."""
+    notices = []
     for c in _columns(model, features, len(names)):
-        x = found.sample[:, c.start : c.stop]
+        x = survey.sample[:, c.start : c.stop]
         there = np.isfinite(x) & ~is_missing(x, missing)
         with np.errstate(invalid="ignore"):
             held = rounded(x, c.formats)
@@ -134,10 +134,10 @@ def inspect_digits(
         total = np.maximum(there.sum(axis=0), 1)
         for k in range(c.stop - c.start):
             i = c.start + k
-            moved = error[:, k] > (MOVED * found.std[i] if found.std[i] > 0 else np.inf)
-            whole = bool(found.whole[i]) and found.largest[i] < EXACT
+            moved = error[:, k] > (MOVED * survey.std[i] if survey.std[i] > 0 else np.inf)
+            whole = bool(survey.whole[i]) and survey.largest[i] < EXACT
             together = whole and _fall_together(x[there[:, k], k], held[there[:, k], k])
-            text = _told(
+            text = _loss(
                 c.formats,
                 gone=float(gone[:, k].sum() / total[k]),
                 moved=float(moved.sum() / total[k]),
@@ -145,8 +145,8 @@ def inspect_digits(
             )
             if text:
                 message = f"feature '{printable(names[i])}' {text}"
-                findings.append(Notice("digits", names[i], message))
-    return findings
+                notices.append(Notice("digits", names[i], message))
+    return notices
 
 
 def _fall_together(x: Floats, held: Floats) -> bool:
@@ -154,9 +154,11 @@ def _fall_together(x: Floats, held: Floats) -> bool:
     return len(np.unique(held)) < (1 - MANY) * len(np.unique(x))
 
 
-def _told(formats: frozenset[str], *, gone: float, moved: float, lost: float) -> str:
-    """What formats do to a feature: shares of the events at which it becomes 0, moves by a part of
-    its σ, or, of whole numbers that fall together, loses digits.
+def _loss(formats: frozenset[str], *, gone: float, moved: float, lost: float) -> str:
+    """Says what formats do to a feature.
+
+    Arguments are shares of the events at which it becomes 0, moves by a part of its σ, or, of whole
+    numbers that fall together, loses digits.
     """
     if gone > SOME:
         tiny = max(formats, key=_least)
@@ -181,7 +183,7 @@ def _told(formats: frozenset[str], *, gone: float, moved: float, lost: float) ->
 
 
 def _columns(model: LoadedModel, features: Sequence[Port], n_columns: int) -> list[_Columns]:
-    """The columns of each input; none where they do not fit the data, which others tell."""
+    """Lists the columns of each input; none where they do not fit the data, which others report."""
     layout = lay_out(features, printable(model.path), n_columns)
     if layout.n_features != n_columns:
         return []

@@ -8,43 +8,26 @@ model runs and its responses are finite. Where there is none, finiteness is not 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import EvaluationError, NotFiniteError
-from onnxtaylor.graph import LoadedModel, ModelRequest
+from onnxtaylor.graph import LoadedModel
+from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.opening import OpenModel, open_model
 
-__all__ = ["NO_DATA", "OpenedAtStandins", "open_without_data", "stand_ins"]
+__all__ = ["NOT_FINITE", "NO_DATA", "open_at_standins", "stand_ins"]
 
 Floats = npt.NDArray[np.float64]
 
 EVENTS = 8
 NO_DATA = "no data were given: the model was probed at random numbers"
-
-
-@dataclass(frozen=True)
-class OpenedAtStandins:
-    """A model opened without data; ``x`` (8, n) are what stands for events, ``finite`` tells
-    whether its responses are finite there.
-    """
-
-    opened: OpenModel
-    x: Floats
-    finite: bool
-
-    @property
-    def note(self) -> str:
-        """What this means for the probes, in one line."""
-        if self.finite:
-            return NO_DATA
-        return f"{NO_DATA}, at which its responses are not finite: whether they are, data can tell"
+NOT_FINITE = f"{NO_DATA}, at which its responses are not finite: whether they are, data can tell"
 
 
 def stand_ins(n: int) -> Iterator[Floats]:
-    """Sets of 8 events of n features, the usual one first: all of one range.
+    """Yields sets of 8 events of n features, the usual one first: all of one range.
 
     Around 0, between 0 and 1 (logarithms, roots, arccosine), above 1 (arcosh), tens (a logarithm
     of a logarithm), falling from feature to feature (a mass from energy and momenta), 0 and 1
@@ -60,15 +43,19 @@ def stand_ins(n: int) -> Iterator[Floats]:
     yield random.integers(0, 2, shape).astype(np.float64)
 
 
-def open_without_data(
-    model: LoadedModel, request: ModelRequest, n: int, *, provider: str = "cpu"
-) -> OpenedAtStandins:
-    """Opens a model of n features at stand-ins for events. Raises as ``open_model`` does."""
+def open_at_standins(
+    model: LoadedModel, options: ModelOptions, n: int, *, provider: str = "cpu"
+) -> tuple[OpenModel, Floats, bool]:
+    """Opens a model of n features at stand-ins for events.
+
+    Returns the open model, the stand-ins (8, n), and whether its responses are finite there. Raises
+    as ``open_model`` does.
+    """
     first: EvaluationError | None = None
     unfit: Floats | None = None
     for x in stand_ins(n):
         try:
-            return OpenedAtStandins(open_model(model, request, x, provider=provider), x, True)
+            return open_model(model, options, x, provider=provider), x, True
         except NotFiniteError:
             unfit = x if unfit is None else unfit
         except EvaluationError as error:
@@ -76,5 +63,4 @@ def open_without_data(
     if unfit is None:
         assert first is not None
         raise type(first)(f"{first} ({NO_DATA})")
-    opened = open_model(model, request, unfit, provider=provider, finite=False)
-    return OpenedAtStandins(opened, unfit, False)
+    return open_model(model, options, unfit, provider=provider, finite=False), unfit, False

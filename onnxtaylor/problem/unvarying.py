@@ -20,9 +20,9 @@ from onnxtaylor.data.source import DerivedSource
 from onnxtaylor.errors import printable
 from onnxtaylor.problem.opening import OpenModel
 from onnxtaylor.results.taylor import Notice
-from onnxtaylor.runtime.session import Session, varying_width
+from onnxtaylor.runtime.session import varying_width
 
-__all__ = ["SPACINGS", "ResponseRanges", "Unvarying", "findings_of"]
+__all__ = ["SPACINGS", "ResponseRanges", "Unvarying", "constant_notices"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class Unvarying:
 
     @property
     def phrase(self) -> str:
-        """``response 'y' is 0 at all 200 events``, with what group they are of."""
+        """Phrase such as ``response 'y' is 0 at all 200 events``, with the class of the events."""
         of = "" if self.group is None else f" of class '{printable(self.group)}'"
         rounding = "" if self.exact else ", but for rounding"
         return (
@@ -52,7 +52,7 @@ class Unvarying:
 
 
 class ResponseRanges:
-    """The ranges of C responses over the events of each class, as far as they are needed."""
+    """Ranges of C responses over the events of each class, as far as they are needed."""
 
     def __init__(self, opened: OpenModel, classes: Sequence[str] = ()) -> None:
         self._opened = opened
@@ -60,29 +60,22 @@ class ResponseRanges:
         shape = (max(1, len(self._classes)), len(opened.response_names))
         self._low, self._high = np.full(shape, np.inf), np.full(shape, -np.inf)
         self._events = np.zeros(shape[0], np.int64)
-        self._strange = np.zeros(shape, np.bool_)  # not finite: others tell
-        self._session: Session | None = None
+        self._strange = np.zeros(shape, np.bool_)  # not finite: reported elsewhere
         self._settled = False
 
     def of(self, source: EventSource) -> EventSource:
-        """The source, whose batches are watched."""
+        """Returns the source, whose batches are watched."""
         return _Watched(source, self)
 
     def watch(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches as they come; the events that may tell something new are evaluated."""
+        """Yields the batches as they come; events that may widen a range are evaluated."""
         for batch in batches:
             if not self._settled:
                 self._update(batch)
             yield batch
 
-    def look(self, source: EventSource) -> None:
-        """Reads the source as far as it takes to see every response vary in every class."""
-        for _ in self.watch(source.batches(FURTHER)):
-            if self._settled:
-                return
-
-    def found(self) -> list[Unvarying]:
-        """The responses that did not vary: over all events, or else over those of a class."""
+    def unvarying(self) -> list[Unvarying]:
+        """Lists the responses that did not vary: over all events, or else over those of a class."""
         names, kept = self._opened.response_names, []
         low, high = self._low.min(axis=0), self._high.max(axis=0)
         strange, events = self._strange.any(axis=0), int(self._events.sum())
@@ -108,7 +101,7 @@ class ResponseRanges:
 
     @property
     def _open(self) -> npt.NDArray[np.bool_]:
-        """The classes (G,) with a response that has not been seen to vary."""
+        """Classes (G,) with a response that has not been seen to vary."""
         return np.asarray((self._same(self._low, self._high) | (self._low > self._high)).any(1))
 
     def _update(self, batch: Batch) -> None:
@@ -125,8 +118,6 @@ class ResponseRanges:
                     self._add(g, self._respond(batch.x[part]))
                 size = FURTHER
         self._settled = not self._open.any()
-        if self._settled:
-            self._session = None  # of a large model it is large, too
 
     def _add(self, g: int, responses: Floats) -> None:
         self._strange[g] |= ~np.isfinite(responses).all(axis=0)
@@ -134,12 +125,10 @@ class ResponseRanges:
         self._high[g] = np.fmax(self._high[g], responses.max(axis=0))
 
     def _respond(self, x: Floats) -> Floats:
-        if self._session is None:
-            self._session = Session(self._opened.function, provider=self._opened.provider)
-        found, count = self._session(x), self._low.shape[1]
-        if found.shape[1] != count:
-            raise varying_width(self._opened.function, f"{count} and {found.shape[1]}")
-        return np.asarray(found, np.float64)
+        responses, count = self._opened.session(x), self._low.shape[1]
+        if responses.shape[1] != count:
+            raise varying_width(self._opened.function, f"{count} and {responses.shape[1]}")
+        return np.asarray(responses, np.float64)
 
 
 class _Watched(DerivedSource):
@@ -150,19 +139,19 @@ class _Watched(DerivedSource):
         self._ranges = ranges
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Those of the source."""
+        """Reads the source, at most ``size`` events at a time."""
         return self._ranges.watch(self._source.batches(size))
 
 
-def findings_of(found: Iterable[Unvarying]) -> list[Notice]:
-    """A warning for each."""
+def constant_notices(unvarying: Iterable[Unvarying]) -> list[Notice]:
+    """Returns a warning for each response that does not vary."""
     return [
         Notice(
             "constant-response",
             None,
             f"{one.phrase}: it does not vary, so its ranking tells nothing: see whether the"
             " features are in the units of the training, or look at what comes before it"
-            " (--output, or --link logit of a saturated probability)",
+            ' (output=…, or link="logit" of a saturated probability)',
         )
-        for one in found
+        for one in unvarying
     ]

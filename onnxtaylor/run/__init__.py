@@ -1,7 +1,7 @@
-"""The verbs on one model, wired.
+"""The verbs on one problem, wired.
 
-``analyze``        the main job: model and data → engine → batches → sums → result
-``prepare``        all that is made before the first batch
+``analyze``        the main job: problem → engine → batches → sums → result
+``prepare``        sizes of an analysis, and its warnings, before the first batch
 ``accumulate``     batch by batch: events → coefficients → sums
 ``summarize``      the numbers and what they came from, put together as a result
 ``differentiate``  value, Jacobian and Hessian as a function and as a file

@@ -11,11 +11,9 @@ import numpy as np
 from onnxtaylor.data import Batch, EventSource
 from onnxtaylor.data.rechunk import cut
 from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
-from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.errors import DisagreementError, ModelError, printable
-from onnxtaylor.options.analysis import AnalysisOptions
-from onnxtaylor.problem.events import Progress, tell
-from onnxtaylor.problem.opening import OpenModel
+from onnxtaylor.problem import Problem
+from onnxtaylor.progress import Progress, tell
 from onnxtaylor.statistics import Accumulator
 from onnxtaylor.statistics.checkpoint import Checkpoint
 
@@ -26,23 +24,27 @@ SAVE_SECONDS = 20.0  # between checkpoints
 
 def accumulate(
     engine: Engine,
-    source: EventSource,
+    problem: Problem,
+    events: EventSource,
     sums: Accumulator,
-    total: int,
-    options: AnalysisOptions,
-    opened: OpenModel,
-    checkpoint: Checkpoint | None,
-    progress: Progress | None,
+    *,
+    batch_size: int | None = None,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress | None = None,
 ) -> None:
-    """Feeds every batch through the engine; saves the sums now and then, and when interrupted."""
-    done = checkpoint.restore(sums) if checkpoint else 0
+    """Feeds every batch of ``events``, those of the problem, through the engine into the sums.
+
+    Saves the sums now and then, and when interrupted. Raises ModelError, naming the event, where a
+    coefficient is not finite.
+    """
+    done, total = checkpoint.restore(sums) if checkpoint else 0, problem.survey.events
     saved = time.monotonic()
     whole = True  # sums that an interrupt tore half way are not worth saving
     try:
-        for batch in _behind(source.batches(options.batch_size or engine.batch_events), done):
+        for batch in skip_events(events.batches(batch_size or engine.batch_events), done):
             tell(progress, "coefficients", sums.events, total)
             watch = _watcher(progress, sums.events, len(batch), total)
-            for add in _additions(engine, batch, sums, opened, watch):
+            for add in _additions(engine, batch, sums, problem, watch):
                 whole = False
                 add()
                 whole = True
@@ -53,41 +55,54 @@ def accumulate(
             checkpoint.save(sums)
         tell(progress, "coefficients", sums.events, total)
     except DisagreementError as error:
-        raise error.located(opened.model.path) from None
+        raise error.located(problem.model.path) from None
     except KeyboardInterrupt:
         if checkpoint and whole:
             checkpoint.save(sums)
         raise
 
 
+def skip_events(batches: Iterator[Batch], done: int) -> Iterator[Batch]:
+    """Yields the batches without the first ``done`` events."""
+    for batch in batches:
+        if done >= len(batch):
+            done -= len(batch)
+        elif done:
+            yield cut(batch, done, len(batch))
+            done = 0
+        else:
+            yield batch
+
+
 def _watcher(progress: Progress | None, done: int, events: int, total: int) -> Watcher | None:
-    """Tells of a batch that is under way: one of a slow model takes long."""
+    """Reports a batch that is under way: one of a slow model takes long."""
     if progress is None:
         return None
     return lambda share: tell(progress, "coefficients", done + round(share * events), total)
 
 
 def _additions(
-    engine: Engine, batch: Batch, sums: Accumulator, opened: OpenModel, watch: Watcher | None
+    engine: Engine, batch: Batch, sums: Accumulator, problem: Problem, watch: Watcher | None
 ) -> Iterator[Callable[[], None]]:
-    """What is to be called, in this order, to add the events of a batch to the sums."""
-    if not (isinstance(engine, Exact) and engine.sums_in_graph):
-        yield _from_coefficients(engine, batch, sums, opened, watch)
+    """Yields the calls that add the events of a batch to the sums, in their order."""
+    if not engine.sums_in_graph:
+        yield _from_coefficients(engine, batch, sums, problem, watch)
         return
-    for part in _parts(batch, engine.batch_events):
+    for start in range(0, len(batch), engine.batch_events):
+        part = cut(batch, start, start + engine.batch_events)
         weighed = sums.weigh(part.weights, part.numbers, part.labels)
-        found = engine.sums(part.x, *weighed)
-        if found is None:  # a number that is not finite: its event is to be named
-            yield _from_coefficients(engine, part, sums, opened, None)
+        own = engine.sums(part.x, *weighed)
+        if own is None:  # a number that is not finite: its event is to be named
+            yield _from_coefficients(engine, part, sums, problem, None)
         else:
-            yield partial(sums.merge_sums, *found, weighed)
+            yield partial(sums.merge_sums, *own, weighed)
 
 
 def _from_coefficients(
-    engine: Engine, batch: Batch, sums: Accumulator, opened: OpenModel, watch: Watcher | None
+    engine: Engine, batch: Batch, sums: Accumulator, problem: Problem, watch: Watcher | None
 ) -> Callable[[], None]:
     answer = engine.coefficients(batch.x, watch)
-    _check_finite(answer, batch, opened)
+    _check_finite(answer, batch, problem)
     return partial(
         sums.update,
         answer.terms,
@@ -100,35 +115,17 @@ def _from_coefficients(
     )
 
 
-def _parts(batch: Batch, size: int) -> Iterator[Batch]:
-    """The batch in parts of at most ``size`` events."""
-    for start in range(0, len(batch), size):
-        yield cut(batch, start, start + size)
-
-
-def _behind(batches: Iterator[Batch], done: int) -> Iterator[Batch]:
-    """The batches without the first ``done`` events."""
-    for batch in batches:
-        if done >= len(batch):
-            done -= len(batch)
-        elif done:
-            yield cut(batch, done, len(batch))
-            done = 0
-        else:
-            yield batch
-
-
-def _check_finite(answer: BatchCoefficients, batch: Batch, opened: OpenModel) -> None:
+def _check_finite(answer: BatchCoefficients, batch: Batch, problem: Problem) -> None:
     finite = np.isfinite(answer.terms).all(axis=2) & np.isfinite(answer.responses)
     if finite.all():
         return
     event, node = np.argwhere(~finite)[0]
     hint = (
-        "the response is saturated there: use --link identity"
-        if opened.function.link != "identity"
+        'the response is saturated there: use link="identity"'
+        if problem.function.link != "identity"
         else "leave the event out, or see what its features do to the model"
     )
     raise ModelError(
-        f"{printable(opened.model.path)}: response '{printable(opened.response_names[node])}' or"
+        f"{printable(problem.model.path)}: response '{printable(problem.response_names[node])}' or"
         f" its coefficients are not finite at event {batch.numbers[event]} (counted from 0): {hint}"
     )

@@ -1,235 +1,220 @@
-"""The main job, wired: model and data → engine → batches → sums → result.
+"""The main job: model and data → problem → engine → batches → sums → result.
 
-1. the graph's inputs and outputs are resolved, and the data's columns with them;
-2. one pass over the data checks every cell and measures each feature's spread;
-3. the function is probed on the first events;
-4. the engine computes coefficients batch by batch, the accumulator sums them.
+1. ``Problem.open`` resolves inputs, outputs and columns, checks every cell of the data in one pass,
+   and probes the function at the first events;
+2. ``make_engine`` compiles the derivatives, or plans finite differences or finite steps;
+3. ``accumulate`` takes the coefficients of the events batch by batch, and sums them;
+4. ``compare_engines`` computes some of them anew with the other engine.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-import onnx
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from onnxtaylor.crosscheck import Sample, compare_engines
-from onnxtaylor.data import EventSource
-from onnxtaylor.engine.finite_step.plan import describe_moves
-from onnxtaylor.errors import OptionError, listed
-from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
-from onnxtaylor.options.analysis import AnalysisOptions, DataRequest
-from onnxtaylor.problem.events import Paths, Progress, open_data, tell
+from onnxtaylor.engine.base import Engine
+from onnxtaylor.engine.factory import make_engine
+from onnxtaylor.errors import DataError
+from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
+from onnxtaylor.options.functions import read_keywords, with_options
+from onnxtaylor.options.scale import scale_of
+from onnxtaylor.problem import ModelSource, Problem
+from onnxtaylor.problem.calls import problem_of
+from onnxtaylor.problem.events import Events
 from onnxtaylor.problem.hygiene import inspect_joints
-from onnxtaylor.problem.unvarying import ResponseRanges, findings_of
-from onnxtaylor.progress import showing
+from onnxtaylor.problem.unvarying import ResponseRanges, Unvarying, constant_notices
+from onnxtaylor.progress import Progress, showing, tell
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.run.accumulate import accumulate
-from onnxtaylor.run.prepare import Prepared, make_engine, prepare
-from onnxtaylor.run.summarize import checkpoint_facts, make_result, with_kinks
+from onnxtaylor.run.prepare import check_classes, choose_replicates, find_notices, full_indices
+from onnxtaylor.run.summarize import checkpoint_facts, make_result
 from onnxtaylor.statistics import Accumulator
 from onnxtaylor.statistics.checkpoint import Checkpoint
 
-__all__ = ["analyze", "run", "run_prepared"]
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from onnxtaylor.options.keywords import AnalyzeKeywords
+
+__all__ = ["Analysis", "analyze", "analyze_problem"]
 
 CHECK_EVALUATIONS = 2**18  # of the model that the cross-check may take
 
-ModelSource = str | os.PathLike[str] | bytes | onnx.ModelProto
 
-
+@with_options("analyze")
 def analyze(
-    model: ModelSource,
-    x: npt.ArrayLike | EventSource | Paths,
+    model: ModelSource | Problem,
+    x: Events | None = None,
     *,
-    feature_names: Sequence[str] | None = None,
-    weights: npt.ArrayLike | str | None = None,
-    labels: npt.ArrayLike | str | None = None,
-    exclude: Sequence[str] = (),
-    order: int = 2,
-    engine: str = "auto",
-    input: str | Sequence[str] | None = None,
-    output: str | Sequence[str] | None = None,
-    fix: Mapping[str, npt.ArrayLike] | None = None,
-    output_names: Iterable[object] | None = None,
-    classes: Iterable[object] | None = None,
-    link: str = "identity",
-    scale: str = "sigma",
-    events: int | None = None,
-    sample: int | None = None,
     progress: Progress | bool | None = None,
-    **options: Any,
+    **options: Unpack[AnalyzeKeywords],
 ) -> TaylorResult:
     """⟨t_α⟩ = Σ w abs(t_α) / Σ w of every Taylor coefficient of a model over a data set.
 
     Parameters
     ----------
     model
-        An ONNX file, its bytes, or an ``onnx.ModelProto``.
+        An ONNX file, its bytes, or an ``onnx.ModelProto``; or a ``Problem``, which has its data.
     x
         Events: an array (N, n), a data frame (pandas, polars, a table of pyarrow), one or several
         file names, or an ``EventSource``.
-    feature_names
-        Names of the n features; of files and data frames, the columns to take, in the order of the
-        model's input. Names that a data frame does not have are new ones for its columns.
-    weights, labels
-        Arrays (N,), or names of columns where x are files or a data frame: these are no features
-        then. Weights of both signs are allowed.
-    exclude
-        Columns of files or a data frame that are no features.
-    order
-        1, 2 with all pairs, or 3 with all triples (exact engine only).
-    engine
-        ``exact`` differentiates the graph, ``differences`` evaluates it at stencil points;
-        ``auto`` takes exact for every response with a rule for each operator on the way,
-        differences for the others, and says in the result's options which and why.
-    input, output, fix
-        Inputs that hold features; output tensors, inner tensors or response nodes to analyze;
-        values for further inputs.
-    output_names, classes
-        Names of the response nodes, and the labels of the classes that they are the scores of: one
-        for each node of the outputs, in the order of the model. Each may stand alone: classes name
-        the nodes, too. Needed where rankings per class are asked for and neither the model's names
-        nor labels 0 … C−1 tell which node belongs to which class (``onnxtaylor.results.classes``).
-    link
-        ``identity``, or ``logit`` / ``log`` of the response.
-    scale
-        ``sigma``: per standard deviation of each feature, t_i σ_i, t_ij σ_i σ_j, so that features
-        of different units can be compared; ``unit``: per unit of the model's input.
-    events, sample
-        Only the first, or a random sample, of the events.
     progress
         Called with (stage, events done, events in all), the latter None where that is not known;
         the stage ``cross-check`` counts evaluations of the model. True draws a bar, also in
         notebooks.
     **options
-        ``precision``: ``float64`` evaluates the model in double precision with either engine,
-        ``float32`` in its own format; ``auto`` takes double precision for differences where the
-        model can be promoted, and says in the result's options why it could not.
-        ``accuracy`` (2, 4 or 6) and ``mixed`` (``two`` or ``four`` corners per pair) of the
-        stencil, ``bootstrap`` (number of replicates), ``seed``, ``missing`` (the value of missing
-        entries), ``batch_size``, ``threads``, ``provider`` (auto, cpu, cuda), ``resume`` (a
-        folder).
-        ``per_class``: True refuses the run before it starts where it is not known which response
-        belongs to which class.
-        ``check``: the number of events, 64 by default, at which the two engines are compared once
-        the sums are made; fewer, but eight at least, where that would take more than 2¹⁸
-        evaluations of the model; 0 for none. What came of it is in ``result.check``: see
-        ``cross_check``.
-        ``finite_step``: responses to finite steps in place of derivatives, for models that have
-        none, such as trees and quantized networks: ``"0.5sigma"`` of each feature, a number in
-        units of the input, or either by feature, ``{"n_jets": 1, "*": "0.5sigma"}``; ``engine``
-        tells the formulas, ``moves`` what whole numbers and one-hot groups do.
+        Inputs and responses of the model, columns and events of the data, how coefficients are
+        computed and summed. Of a ``Problem`` only the latter two can be chosen.
+
+    Returns
+    -------
+    TaylorResult
+        Scores (C, G, K) of C responses, G groups and K coefficients. Why a response has no exact
+        derivatives, or was not evaluated in double precision, is in ``result.options``; what came
+        of the comparison of both engines in ``result.check``: see ``cross_check``.
 
     Raises
     ------
     ModelError, ProbeError
         The model cannot be read, run, or expanded.
     DataError
-        The data cannot be read or does not fit the model.
+        The data cannot be read or do not fit the model.
     OptionError
         An argument makes no sense.
 
     Source: Wunsch et al., Comput. Softw. Big Sci. 2 (2018) 5, arXiv:1803.08782.
     """
-    unknown = sorted(set(options) - set(AnalysisOptions.__dataclass_fields__))
-    if unknown:
-        raise OptionError(f"analyze has no option {listed(unknown)}")
-    chosen = AnalysisOptions(order=order, engine=engine, link=link, scale=scale, **options)
-    by_steps = chosen.finite_step is not None
-    request = ModelRequest.of(
-        input,
-        output,
-        fix,
-        link,
-        by_steps=by_steps,
-        output_names=output_names,
-        classes=classes,
+    of_model, of_data, of_engine, of_statistics = read_keywords(
+        "analyze", options, ModelOptions, DataOptions, EngineOptions, StatisticsOptions
     )
-    loaded = read_model(model)
-    with showing(progress) as told:
-        source = open_data(
-            loaded,
-            request,
+    scale_of(of_engine, of_statistics)  # options that contradict are refused before the work
+    with showing(progress) as report:
+        problem = problem_of(
+            model,
             x,
-            DataRequest(
-                features=None if feature_names is None else tuple(feature_names),
-                label=labels if isinstance(labels, str) else None,
-                weight=weights if isinstance(weights, str) else None,
-                exclude=tuple(exclude),
-                events=events,
-                sample=sample,
-            ),
-            missing=chosen.missing,
-            arrays=(weights, labels),
-            seed=chosen.seed,
-            progress=told,
+            options,
+            of_model,
+            of_data,
+            derivatives=of_engine.finite_step is None,
+            provider=of_engine.provider,
+            seed=of_statistics.seed,
+            progress=report,
         )
-        return run(loaded, request, source, chosen, told)
+        return analyze_problem(problem, of_engine, of_statistics, progress=report).result
 
 
-def run(
-    model: LoadedModel,
-    request: ModelRequest,
-    source: EventSource,
-    options: AnalysisOptions,
+@dataclass(frozen=True)
+class Analysis:
+    """A finished analysis: its result, the engine, and the responses that never vary."""
+
+    result: TaylorResult
+    engine: Engine
+    unvarying: Sequence[Unvarying]
+
+
+def analyze_problem(
+    problem: Problem,
+    engine_options: EngineOptions | None = None,
+    statistics_options: StatisticsOptions | None = None,
+    *,
+    samples: Sequence[Sample] = (),
     progress: Progress | None = None,
-) -> TaylorResult:
-    """The analysis of one function on one source of events."""
-    return run_prepared(prepare(model, request, source, options, progress), source, progress)
+) -> Analysis:
+    """Analyzes a problem in one more pass over its data.
 
+    Parameters
+    ----------
+    problem
+        The model and its data.
+    engine_options, statistics_options
+        How coefficients are computed, and how they are summed and checked.
+    samples
+        Samples of the events, which are filled as these pass.
+    progress
+        Called with (stage, events done, events in all).
 
-def run_prepared(
-    made: Prepared, source: EventSource, progress: Progress | None = None
-) -> TaylorResult:
-    """The analysis of what was prepared for this source of events."""
-    opened, found, engine, options = made.opened, made.found, made.engine, made.options
-    indices, names = made.indices, made.names
-    sums = Accumulator(
-        len(opened.response_names),
-        len(indices),
-        classes=tuple(found.classes),
-        replicates=options.bootstrap or 0,
-        seed=options.seed,
-        quantity=engine.name if made.moves else "derivative",
-    )
-    checkpoint = None
-    if options.resume is not None:
-        checkpoint = Checkpoint(options.resume, checkpoint_facts(opened, source, found, options))
-    drawn = Sample(found.events, options.check, options.seed)
-    ranges = ResponseRanges(opened, tuple(found.classes))
-    events = ranges.of(drawn.of(source) if options.check else source)
-    accumulate(engine, events, sums, found.events, options, opened, checkpoint, progress)
+    Raises as ``analyze`` does.
+    """
+    options = engine_options or EngineOptions()
+    statistics = statistics_options or StatisticsOptions()
+    if problem.stand_ins:
+        raise DataError(f"an analysis needs data: {problem.stand_ins}")
+    scale = scale_of(options, statistics)
+    check_classes(problem, per_class=statistics.per_class)
+
+    # the batch and its first displaced rows must fit in memory before anything is allocated
+    everything = full_indices(problem, options.order)
+    replicates = choose_replicates(statistics.bootstrap, problem, everything)
+    statistics = replace(statistics, bootstrap=replicates)
+    chosen = make_engine(problem, options, everything, replicates=replicates, progress=progress)
+    engine = chosen.engine
+    notices = find_notices(problem, engine, scale)
+
+    # there is no other engine of finite steps to compare with
+    check = statistics.check if engine.quantity == "derivative" else 0
+    drawn = Sample(problem.survey.events, check, statistics.seed) if check else None
+    watching = [*samples, *([drawn] if drawn else [])]
+    sums, ranges, checkpoint = _sum_events(problem, engine, options, statistics, watching, progress)
+
     tell(progress, "ranking", 0, None)
-    features = with_kinks(made.features, sums)
-    sigma = np.array([f.std for f in features])
-    scale = indices.scale(np.nan_to_num(sigma)) if options.per == "sigma" else None
-    steps, numbers = describe_moves(made.moves, options.finite_step, names), sums.finalize(scale)
-    warnings = [
-        *made.warnings,
-        *inspect_joints(sums.joints, sums.events, names),
-        *findings_of(ranges.found()),
-    ]
-    result = make_result(
-        opened, engine, made.reasons, source, features, numbers, options, steps, warnings
-    )
-    if options.check:
-        check = compare_engines(
-            opened,
-            found,
+    unvarying = ranges.unvarying()
+    notices += inspect_joints(sums.joints, sums.events, problem.feature_names)
+    notices += constant_notices(unvarying)
+    result = make_result(problem, chosen, sums, options, statistics, notices)
+    if drawn is not None:
+        compared = compare_engines(
+            problem,
             options,
             drawn,
-            names,
-            lambda indices, wanted, x: make_engine(opened, indices, found, wanted, x, progress),
-            used=engine,
-            refused=made.reasons["no_exact_engine"],
+            chosen=chosen,
             evaluations=CHECK_EVALUATIONS,
             progress=progress,
         )
-        result = replace(result, check=check.to_dict())
+        result = replace(result, check=compared.to_dict())
     if checkpoint is not None:
         checkpoint.clear()
-    return result
+    return Analysis(result, engine, unvarying)
+
+
+def _sum_events(
+    problem: Problem,
+    engine: Engine,
+    options: EngineOptions,
+    statistics: StatisticsOptions,
+    samples: Sequence[Sample],
+    progress: Progress | None,
+) -> tuple[Accumulator, ResponseRanges, Checkpoint | None]:
+    """Sums the coefficients of all events in one pass, and fills samples and ranges on the way.
+
+    ``statistics`` have the number of bootstrap replicates that memory allows. Returns the sums, the
+    ranges of the responses, and the folder of unfinished work where it is kept.
+    """
+    classes, replicates = tuple(problem.survey.classes), statistics.bootstrap or 0
+    sums = Accumulator(
+        len(problem.response_names),
+        len(engine.indices),
+        classes=classes,
+        replicates=replicates,
+        seed=statistics.seed,
+        quantity=engine.quantity,
+    )
+    checkpoint = None
+    if statistics.resume is not None:
+        facts = checkpoint_facts(problem, options, statistics)
+        checkpoint = Checkpoint(statistics.resume, facts)
+    events = problem.source
+    for sample in samples:
+        events = sample.of(events)
+    ranges = ResponseRanges(problem, classes)
+    accumulate(
+        engine,
+        problem,
+        ranges.of(events),
+        sums,
+        batch_size=options.batch_size,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    return sums, ranges, checkpoint

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +17,24 @@ from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.engine.exact.joints import JointLimits
 from onnxtaylor.engine.exact.limit_graph import make_two_sided_limits
 from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
-from onnxtaylor.errors import DataError, ModelError, OptionError, printable
+from onnxtaylor.errors import DataError, ModelError, OptionError
 from onnxtaylor.files.whole import write_whole
-from onnxtaylor.graph import ModelRequest, choose, read_model
-from onnxtaylor.indices import MultiIndices, check_order
-from onnxtaylor.problem.standins import open_without_data
-from onnxtaylor.runtime.provider import choose_provider
+from onnxtaylor.graph import choose, read_model
+from onnxtaylor.indices import MultiIndices
+from onnxtaylor.options import EngineOptions, ModelOptions
+from onnxtaylor.options.functions import read_keywords, with_options
+from onnxtaylor.options.model import DerivativeOptions
+from onnxtaylor.problem import ModelSource, Problem
+from onnxtaylor.problem.calls import refuse_beside_problem
 from onnxtaylor.runtime.reason import reason
 from onnxtaylor.runtime.session import start
 
-__all__ = ["DerivativeValues", "Derivatives", "differentiate"]
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from onnxtaylor.options.keywords import DifferentiateKeywords
+
+__all__ = ["DerivativeValues", "Derivatives", "differentiate", "differentiate_problem"]
 
 
 class _UpToSecond(NamedTuple):
@@ -36,9 +44,10 @@ class _UpToSecond(NamedTuple):
 
 
 class DerivativeValues(_UpToSecond):
-    """Of B events: value (B, C), jacobian (B, C, n), hessian (B, C, n, n) or None for order 1.
+    """Responses and derivatives of B events.
 
-    A tuple of these three; from order 3 on ``third`` has the third derivatives (B, C, n, n, n).
+    A tuple of value (B, C), jacobian (B, C, n) and hessian (B, C, n, n), which is None for order 1.
+    From order 3 on ``third`` has the third derivatives (B, C, n, n, n).
     """
 
     third: npt.NDArray[Any] | None = None
@@ -84,13 +93,13 @@ class Derivatives:
         self._dtype = np.dtype(np.float64 if double else np.float32)
 
     def __repr__(self) -> str:
-        """What a call takes and gives."""
+        """Says what a call takes and gives."""
         names = ", ".join(output.name for output in self.proto.graph.output)
         n = self.n_features
         return f"Derivatives of {n} features: called on x (events, {n}) it gives {names}"
 
     def __call__(self, x: npt.ArrayLike) -> DerivativeValues:
-        """∂f_c/∂x_i, ∂²f_c/∂x_i∂x_j, … at x (B, n).
+        """Evaluates ∂f_c/∂x_i, ∂²f_c/∂x_i∂x_j, … at x (B, n).
 
         Raises DataError for another shape, and for numbers that the graph's format cannot hold.
         """
@@ -114,23 +123,23 @@ class Derivatives:
         odd = np.zeros(len(rows), np.bool_)
         if self._names[-1] == JOINT_EVENTS:
             odd = answers.pop()[:, 0] > 0
-        value, *found = answers
-        for array in found:
+        value, *arrays = answers
+        for array in arrays:
             odd |= ~np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
-        self._settle(rows, found, odd)
-        values = DerivativeValues(value, *found[:2], *([None] * (2 - len(found))))
-        values.third = found[2] if len(found) > 2 else None
+        self._settle(rows, arrays, odd)
+        values = DerivativeValues(value, *arrays[:2], *([None] * (2 - len(arrays))))
+        values.third = arrays[2] if len(arrays) > 2 else None
         return values
 
     def _settle(
-        self, rows: npt.NDArray[Any], found: list[npt.NDArray[Any]], odd: npt.NDArray[np.bool_]
+        self, rows: npt.NDArray[Any], arrays: list[npt.NDArray[Any]], odd: npt.NDArray[np.bool_]
     ) -> None:
         """Puts the limits of both sides into the derivatives of ``odd`` events."""
         if not odd.any():
             return
-        terms = terms_of([array[odd] for array in found], self._indices)
+        terms = terms_of([array[odd] for array in arrays], self._indices)
         self._limits.take(rows[odd].astype(np.float64), terms, np.ones(len(terms), np.bool_))
-        for array, limit in zip(found, arrays_of(terms, self._indices), strict=True):
+        for array, limit in zip(arrays, arrays_of(terms, self._indices), strict=True):
             array[odd] = limit
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -138,60 +147,76 @@ class Derivatives:
         write_whole(path, self.proto.SerializeToString())
 
 
+@with_options("differentiate")
 def differentiate(
-    model: str | os.PathLike[str] | bytes | onnx.ModelProto,
-    *,
-    order: int = 2,
-    input: str | Sequence[str] | None = None,
-    output: str | Sequence[str] | None = None,
-    fix: Mapping[str, npt.ArrayLike] | None = None,
-    link: str = "identity",
-    n_features: int | None = None,
-    provider: str = "auto",
-    threads: int = 0,
+    model: ModelSource | Problem, **options: Unpack[DifferentiateKeywords]
 ) -> Derivatives:
     """Compiles a model's graph into the graph of its derivatives up to an order.
 
     H_c = Σ_k Jᵀ (ā_ck · D²φ_k) J over the nodes φ_k that are not linear, with J the Jacobian of
     their inputs and ā_ck the derivative of response c by their outputs.
 
-    ``order`` is 1, 2 or 3; ``n_features`` is needed where the model takes any number; the others
-    are those of ``analyze``. Raises ModelError, naming the operator and node, where an operator on
-    the way from features to responses has no rule.
+    Parameters
+    ----------
+    model
+        An ONNX file, its bytes, or an ``onnx.ModelProto``, which is probed at random numbers; or a
+        ``Problem``.
+    **options
+        Inputs and responses of the model, and how the graph is run. Of a ``Problem`` only the
+        latter can be chosen.
+
+    Raises
+    ------
+    ModelError
+        An operator on the way from features to responses has no rule: operator and node are named.
+    OptionError
+        An argument makes no sense, or ``n_features`` is needed.
     """
-    check_order(order)
+    of_model, own, of_engine = read_keywords(
+        "differentiate", options, ModelOptions, DerivativeOptions, EngineOptions
+    )
+    if isinstance(model, Problem):
+        refuse_beside_problem(None, options)
+        return differentiate_problem(model, of_engine)
     loaded = read_model(model)
-    request = ModelRequest.of(input, output, fix, link)
-    n = choose(loaded, request).n_features or n_features
-    if n is None:
+    if not (choose(loaded, of_model).n_features or own.n_features):
         raise OptionError(
-            "the model takes any number of features: say how many with n_features (--n-features N)"
+            "the model takes any number of features: give their number with n_features=…"
         )
-    chosen = choose_provider(provider)
-    # what is probed and observed are shapes and agreement, not values
-    found = open_without_data(loaded, request, n, provider=chosen)
+    problem = Problem.open_without_data(
+        loaded, of_model, n_features=own.n_features, provider=of_engine.provider
+    )
+    return differentiate_problem(problem, of_engine)
+
+
+def differentiate_problem(problem: Problem, options: EngineOptions) -> Derivatives:
+    """Compiles the derivatives of a problem's function, of ``options`` by order and threads.
+
+    Raises as ``differentiate`` does.
+    """
+    function, x = problem.function, problem.first_events
     try:
-        # the branch that is not taken may have no finite slope
-        indices = MultiIndices.full(n, order)
-        graph = derive(found.opened.function, indices, found.x, joints=True, strong=None)
+        indices = MultiIndices.full(function.n_features, options.order)
+        # what is observed at x are shapes; the branch that is not taken may have no finite slope
+        graph = derive(function, indices, x, joints=True, strong=None)
         exact = graph
         if graph.strong:
-            exact = derive(found.opened.function, indices, found.x, joints=True)
+            exact = derive(function, indices, x, joints=True)
     except ModelError as error:
-        raise ModelError(f"{printable(loaded.path)}: no exact derivatives: {error}") from None
+        raise ModelError(f"no exact derivatives: {error}").located(problem.model.path) from None
 
     def sides() -> TwoSidedLimits:
         return make_two_sided_limits(
-            found.opened.function, indices, found.x, provider=chosen, threads=threads
+            function, indices, x, provider=problem.provider, threads=options.threads
         )
 
     return Derivatives(
         graph,
         exact,
         sides,
-        provider=chosen,
-        threads=threads,
-        note=found.note,
-        plain=found.opened.function.plain,
-        warnings=tuple(note.message for note in found.opened.notes),
+        provider=problem.provider,
+        threads=options.threads,
+        note=problem.stand_ins,
+        plain=function.plain,
+        warnings=tuple(notice.message for notice in problem.notices),
     )

@@ -1,63 +1,67 @@
-"""What a model offers and what an analysis would do with it, as plain text and numbers."""
+"""A report of what a model offers and what an analysis would do with it."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-
-from onnxtaylor.data import survey
 from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.engine.mixed import divide
 from onnxtaylor.errors import ModelError, OnnxTaylorError, printable
-from onnxtaylor.graph import (
-    LoadedModel,
-    ModelRequest,
-    build_function,
-    choose,
-    input_ports,
-    output_ports,
-    read_model,
-)
+from onnxtaylor.graph import LoadedModel, input_ports, output_ports, read_model
 from onnxtaylor.graph.function import select_responses
 from onnxtaylor.indices import MultiIndices, count
-from onnxtaylor.options.analysis import DataRequest
-from onnxtaylor.problem.events import feature_names_of, open_data
-from onnxtaylor.problem.opening import OpenModel, open_model
-from onnxtaylor.problem.rounding import require_held
-from onnxtaylor.problem.standins import open_without_data
+from onnxtaylor.options import DataOptions, ModelOptions
+from onnxtaylor.problem import ModelSource, Problem
+from onnxtaylor.problem.events import Events, feature_names_of
+from onnxtaylor.problem.standins import NOT_FINITE
 
-__all__ = ["inspect_model"]
+__all__ = ["inspect_model", "inspect_problem"]
 
-Floats = npt.NDArray[np.float64]
 MOST_RESPONSES = 2**10  # that are looked at one by one
 PROBES = ("an event alone = in a batch", "twice the same", "finite")
 
 
 def inspect_model(
-    path: str | os.PathLike[str],
-    data: Sequence[str | os.PathLike[str]],
-    request: ModelRequest,
-    wanted: DataRequest,
-    *,
-    missing: float | None = None,
+    model: ModelSource,
+    data: Events | None = None,
+    model_options: ModelOptions | None = None,
+    data_options: DataOptions | None = None,
 ) -> dict[str, object]:
-    """A report of names to texts or lists of texts; ``problem`` is None or one line.
+    """Reports what a model offers, and what an analysis would do with it.
 
-    What cannot be told because of a problem is left out. Raises ModelError for a file that is no
-    model at all.
+    Returns names with texts or lists of texts; ``problem`` is None, or one line that says why the
+    rest is left out. Without data the model is probed at random numbers. Raises ModelError for a
+    file that is no model at all.
     """
-    model = read_model(path)
-    report = _file(model)
-    problem = None
+    loaded = read_model(model)
+    report = _file(loaded)
     try:
-        report |= _function(model, data, request, wanted, missing)
+        if data is None:
+            problem = Problem.open_without_data(loaded, model_options, provider="cpu")
+        else:
+            problem = Problem.open(loaded, data, model_options, data_options, provider="cpu")
+        report |= inspect_problem(problem)
     except OnnxTaylorError as error:
-        problem = str(error)
-    return {**report, "problem": problem}
+        return {**report, "problem": str(error)}
+    return {**report, "problem": None}
+
+
+def inspect_problem(problem: Problem) -> dict[str, object]:
+    """Reports data, function and engine of a problem: names with texts or lists of texts."""
+    report: dict[str, object] = {}
+    probes = "; ".join(PROBES)
+    if problem.stand_ins:
+        finite = problem.stand_ins != NOT_FINITE
+        probes = f"{'; '.join(PROBES if finite else PROBES[:-1])} ({problem.stand_ins})"
+    else:
+        survey = problem.survey
+        report["events"] = f"{survey.events}, Σw = {survey.sum_weight:.6g}"
+        if survey.classes:
+            report["classes"] = [
+                f"{name}: {c.events} events, Σw = {c.sum_weight:.6g}"
+                for name, c in survey.classes.items()
+            ]
+    return report | _opened(problem) | {"probes": probes}
 
 
 def _file(model: LoadedModel) -> dict[str, object]:
@@ -79,63 +83,29 @@ def _file(model: LoadedModel) -> dict[str, object]:
     }
 
 
-def _function(
-    model: LoadedModel,
-    data: Sequence[str | os.PathLike[str]],
-    request: ModelRequest,
-    wanted: DataRequest,
-    missing: float | None,
-) -> dict[str, object]:
-    report: dict[str, object] = {}
-    if data:
-        source = open_data(model, request, list(data), wanted, missing=missing)
-        found = survey(source, missing=missing)
-        require_held(model, request, source, found)
-        x = next(iter(source.batches(64))).x
-        report["events"] = f"{found.events}, Σw = {found.sum_weight:.6g}"
-        if found.classes:
-            report["classes"] = [
-                f"{name}: {c.events} events, Σw = {c.sum_weight:.6g}"
-                for name, c in found.classes.items()
-            ]
-        names = source.feature_names
-    else:
-        n = choose(model, request).n_features
-        if n is None:
-            # raises the line that says which size is free
-            build_function(model, choose(model, request))
-        found_at = open_without_data(model, request, n or 1)
-        names = feature_names_of(model, found_at.opened.choice)
-        probes = PROBES if found_at.finite else PROBES[:-1]
-        said = f"{'; '.join(probes)} ({found_at.note})"
-        return _opened(found_at.opened, found_at.x, names) | {"probes": said}
-    opened = open_model(model, request, x)
-    names = names or feature_names_of(model, opened.choice)
-    return report | _opened(opened, x, names) | {"probes": "; ".join(PROBES)}
-
-
-def _opened(opened: OpenModel, x: Floats, names: Sequence[str] | None) -> dict[str, object]:
-    n = opened.function.n_features
+def _opened(problem: Problem) -> dict[str, object]:
+    n = problem.function.n_features
+    names = problem.source.feature_names or feature_names_of(problem.model, problem.choice)
     features = [f"{n}: " + ", ".join(map(printable, names))] if names else [str(n)]
     return {
         "features": features,
-        "responses": ", ".join(map(printable, opened.response_names)),
-        "other outputs": ", ".join(map(printable, opened.choice.others)) or "none",
+        "responses": ", ".join(map(printable, problem.response_names)),
+        "other outputs": ", ".join(map(printable, problem.choice.others)) or "none",
         "held inputs": ", ".join(
-            f"{printable(p.name)} = {v.tolist()}" for p, v in opened.choice.held
+            f"{printable(p.name)} = {v.tolist()}" for p, v in problem.choice.held
         )
         or "none",
-        "precision": opened.function.precision,
-        "batch": opened.batch,
-        "engine": _engine(opened, x),
+        "precision": problem.function.precision,
+        "batch": problem.batch,
+        "engine": _engine(problem),
         "coefficients": f"{count(n, 1)} of first order, {count(n, 2)} up to second",
-        **({"warnings": [note.message for note in opened.notes]} if opened.notes else {}),
+        **({"warnings": [notice.message for notice in problem.notices]} if problem.notices else {}),
     }
 
 
-def _engine(opened: OpenModel, x: Floats) -> str | list[str]:
-    """The engine that ``auto`` takes, and why; a line for each engine where it takes both."""
-    function, names = opened.function, opened.response_names
+def _engine(problem: Problem) -> str | list[str]:
+    """Names the engine that ``auto`` takes, and why; a line for each where it takes both."""
+    function, names, x = problem.function, problem.response_names, problem.first_events
     # second order of one feature and one response: every rule is asked, and the graph stays small
     one = function if function.fixed_batch else select_responses(function, [0])
     try:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from importlib.metadata import version
 
-from onnxtaylor.data import EventSource, Survey
+import numpy as np
+
 from onnxtaylor.engine.base import Engine
-from onnxtaylor.options.analysis import AnalysisOptions
-from onnxtaylor.problem.events import feature_names_of
-from onnxtaylor.problem.opening import OpenModel
+from onnxtaylor.engine.factory import ChosenEngine
+from onnxtaylor.options import EngineOptions, StatisticsOptions
+from onnxtaylor.options.scale import scale_of
+from onnxtaylor.problem import Problem
 from onnxtaylor.results.documents import json_number
 from onnxtaylor.results.taylor import (
     DataSummary,
@@ -21,31 +23,13 @@ from onnxtaylor.results.taylor import (
 )
 from onnxtaylor.statistics import Accumulator, Statistics
 
-__all__ = ["checkpoint_facts", "feature_summaries", "make_result", "with_kinks"]
+__all__ = ["checkpoint_facts", "make_result"]
 
 
-def feature_summaries(
-    opened: OpenModel, source: EventSource, found: Survey
-) -> tuple[FeatureSummary, ...]:
-    """Name, moments and range of every feature."""
-    names = (
-        source.feature_names
-        or feature_names_of(opened.model, opened.choice)
-        or [f"x{i}" for i in range(opened.function.n_features)]
-    )
-    if len(names) != opened.function.n_features:
-        names = [f"x{i}" for i in range(opened.function.n_features)]
-    columns = zip(names, found.mean, found.std, found.min, found.max, found.missing, strict=True)
-    return tuple(
-        FeatureSummary(name, float(a), float(b), float(c), float(d), int(e))
-        for name, a, b, c, d, e in columns
-    )
-
-
-def with_kinks(
+def _with_kinks(
     features: tuple[FeatureSummary, ...], sums: Accumulator
 ) -> tuple[FeatureSummary, ...]:
-    """The features with the share of events that have a kink within reach, where it was counted."""
+    """Adds to features the share of events with a kink within reach, where it was counted."""
     if not len(sums.kinks):
         return features
     return tuple(
@@ -55,78 +39,70 @@ def with_kinks(
 
 
 def checkpoint_facts(
-    opened: OpenModel, source: EventSource, found: Survey, options: AnalysisOptions
+    problem: Problem, options: EngineOptions, statistics: StatisticsOptions
 ) -> dict[str, object]:
-    """Everything that the sums depend on: what a checkpoint is valid for."""
-    kept = {k: getattr(options, k) for k in AnalysisOptions.__dataclass_fields__}
-    for name in ("threads", "resume", "scale", "batch_size", "check", "per_class"):
+    """Lists everything that the sums depend on: what a checkpoint is valid for."""
+    survey = problem.survey
+    kept = {f.name: getattr(options, f.name) for f in fields(options)}
+    for name in ("threads", "batch_size"):
         del kept[name]
     return {
         "version": version("onnxtaylor"),
-        "model": opened.model.sha256,
-        "responses": opened.response_names,
-        "fixed": [(p.name, v.tolist()) for p, v in opened.choice.held],
-        "inputs": [p.name for p in opened.choice.features],
-        "origins": list(source.origins),
-        "features": list(source.feature_names or ()),
-        "data": [found.events, found.sum_weight, found.sum_weight2, found.classes],
-        "values": [found.mean.tolist(), found.std.tolist(), found.largest.tolist()],
-        "options": kept,
+        "model": problem.model.sha256,
+        "responses": problem.response_names,
+        "fixed": [(p.name, v.tolist()) for p, v in problem.choice.held],
+        "inputs": [p.name for p in problem.choice.features],
+        "origins": list(problem.source.origins),
+        "features": list(problem.source.feature_names or ()),
+        "data": [survey.events, survey.sum_weight, survey.sum_weight2, survey.classes],
+        "values": [survey.mean.tolist(), survey.std.tolist(), survey.largest.tolist()],
+        "options": {
+            **kept,
+            "link": problem.function.link,
+            "missing": problem.missing,
+            "bootstrap": statistics.bootstrap,
+            "seed": statistics.seed,
+        },
     }
 
 
 def make_result(
-    opened: OpenModel,
-    engine: Engine,
-    reasons: Mapping[str, str | None],
-    source: EventSource,
-    features: tuple[FeatureSummary, ...],
-    numbers: Statistics,
-    options: AnalysisOptions,
-    steps: Mapping[str, object],
-    warnings: Sequence[Notice],
+    problem: Problem,
+    chosen: ChosenEngine,
+    sums: Accumulator,
+    options: EngineOptions,
+    statistics: StatisticsOptions,
+    notices: Sequence[Notice],
 ) -> TaylorResult:
-    """The result of a finished analysis; ``reasons`` say why it was not done otherwise, ``steps``
-    how far features moved where no derivatives were taken.
+    """Puts the result of a finished analysis together, in the scale that was asked for.
+
+    ``statistics`` have the number of bootstrap replicates that were made. Raises DataError where
+    the weights of a group do not sum to a positive number.
     """
-    whole = numbers.groups[0]
+    engine, scale = chosen.engine, scale_of(options, statistics)
+    features = _with_kinks(problem.features, sums)
+    sigma = np.nan_to_num(np.array([feature.std for feature in features]))
+    numbers = sums.finalize(engine.indices.scale(sigma) if scale == "sigma" else None)
+    described = {**chosen.reasons, **engine.describe()}
     return TaylorResult(
-        model=ModelSummary(
-            path=opened.model.path,
-            sha256=opened.model.sha256,
-            producer=opened.model.producer,
-            opset=opened.model.opset,
-            output=opened.response_names,
-            engine=engine.name,
-            precision=engine.precision,
-            provider=opened.provider,
-            nodes=opened.nodes,
-        ),
-        data=DataSummary(
-            sources=tuple(source.origins),
-            events=whole.events,
-            sum_weight=whole.sum_weight,
-            n_eff=whole.n_eff,
-            groups=numbers.groups,
-            features=features,
-        ),
+        model=_model_summary(problem, engine),
+        data=_data_summary(problem, numbers, features),
         options={
             "order": options.order,
-            "link": options.link,
-            "scale": options.per,
+            "link": problem.function.link,
+            "scale": scale,
             "precision": options.precision,
-            "missing": json_number(options.missing),
-            "bootstrap": options.bootstrap,
+            "missing": json_number(problem.missing),
+            "bootstrap": statistics.bootstrap,
             "rank_level": 0.68,
-            "seed": options.seed,
-            "batch": opened.batch,
+            "seed": statistics.seed,
+            "batch": problem.batch,
             "fixed": {
                 p.name: [json_number(x) if isinstance(x, float) else x for x in v.ravel().tolist()]
-                for p, v in opened.choice.held
+                for p, v in problem.choice.held
             },
-            **reasons,
-            **engine.describe(),
-            **steps,
+            **described,
+            "finite_step": described.get("finite_step"),
         },
         indices=engine.indices,
         score=numbers.score,
@@ -138,5 +114,33 @@ def make_result(
         rank_high=numbers.rank_high,
         numerical_error=numbers.numerical_error,
         version=version("onnxtaylor"),
-        warnings=tuple(warnings),
+        warnings=tuple(notices),
+    )
+
+
+def _model_summary(problem: Problem, engine: Engine) -> ModelSummary:
+    return ModelSummary(
+        path=problem.model.path,
+        sha256=problem.model.sha256,
+        producer=problem.model.producer,
+        opset=problem.model.opset,
+        output=problem.response_names,
+        engine=engine.name,
+        precision=engine.precision,
+        provider=problem.provider,
+        nodes=problem.nodes,
+    )
+
+
+def _data_summary(
+    problem: Problem, numbers: Statistics, features: tuple[FeatureSummary, ...]
+) -> DataSummary:
+    whole = numbers.groups[0]
+    return DataSummary(
+        sources=tuple(problem.source.origins),
+        events=whole.events,
+        sum_weight=whole.sum_weight,
+        n_eff=whole.n_eff,
+        groups=numbers.groups,
+        features=features,
     )

@@ -22,7 +22,7 @@ from onnx import numpy_helper
 from onnxtaylor.engine.exact.structure import FLOATS
 from onnxtaylor.errors import ModelError, OnnxTaylorWarning, listed
 from onnxtaylor.graph import read_model
-from onnxtaylor.problem.opening import OpenModel
+from onnxtaylor.problem import Problem
 from onnxtaylor.runtime.session import start
 from onnxtaylor.tracking.tracker import Measured, Tracker, require_same
 from onnxtaylor.tracking.variables import Variables, with_constants
@@ -72,7 +72,7 @@ class Follower:
         self._places: Mapping[str, Any] = {}
         self._raw: Mapping[str, Any] = {}
         self._variables: Variables | None = None
-        self._opened: OpenModel | None = None  # the model whose weights the graph has
+        self._opened: Problem | None = None  # the model whose weights the graph has
         self._every_time = False
 
     def record(self, step: int | float) -> None:
@@ -90,13 +90,13 @@ class Follower:
             self._prove(flat)
             self._next_proof *= 4
         # another model may have been recorded in between: the compiled graph is then that model's
-        ours = self._places and self._tracker.opened is self._opened
+        ours = self._places and self._tracker.problem is self._opened
         quick = ours and self._tracker.swap(self._variables.constants(self._places, flat))
         if quick:
-            assert self._tracker.opened is not None
-            reference = self._tracker.opening(read_model(self._now(flat))) if proved else None
+            assert self._tracker.problem is not None
+            reference = self._tracker.open(read_model(self._now(flat))) if proved else None
             scores = self._tracker.scores(None if reference is None else reference.function)
-            opened = self._tracker.opened
+            opened = self._tracker.problem
             precision = opened.function.precision
             measured = Measured(scores, opened, "swapped", "exact", precision, None)
             self._progress.keep(step, name, measured)
@@ -171,7 +171,7 @@ class Follower:
     def _follow(self) -> None:
         """Locates the weights of the compiled graph among the variables."""
         assert self._variables is not None
-        opened = self._opened = self._tracker.opened
+        opened = self._opened = self._tracker.problem
         if opened is None:
             return
         known = self._variables.constants(self._raw, self._variables.flat)

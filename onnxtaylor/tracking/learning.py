@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,16 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from onnxtaylor.data import ColumnRequest, EventSource, in_memory
+from onnxtaylor.data import in_memory
 from onnxtaylor.errors import DataError, OptionError, printable
-from onnxtaylor.graph import LoadedModel, ModelRequest, read_model
+from onnxtaylor.graph import LoadedModel, read_model
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.options.analysis import AnalysisOptions, DataRequest
-from onnxtaylor.problem.events import Paths, Progress
+from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
+from onnxtaylor.options.functions import read_keywords, with_options
+from onnxtaylor.problem import Problem
+from onnxtaylor.problem.calls import refuse_beside_problem
+from onnxtaylor.problem.events import Events, column_request, cut_events, open_data
+from onnxtaylor.progress import Progress
 from onnxtaylor.results.documents import json_number
 from onnxtaylor.results.summaries import DataSummary
 from onnxtaylor.tracking.events import Scores, TrackedEvents, read_events
@@ -30,27 +34,31 @@ from onnxtaylor.tracking.result import ProgressResult, TrackedStep
 from onnxtaylor.tracking.tracker import Measured, Tracker
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from matplotlib.axes import Axes
+
+    from onnxtaylor.options.keywords import TrackKeywords
 
 __all__ = ["EVENTS", "LearningProgress"]
 
 EVENTS = 1000  # tracked by default: SEM of a few per cent, and as cheap as a gradient step
 
 
+@with_options("LearningProgress")
 class LearningProgress:
     """Records ⟨t⟩, its standard error and the signed mean of all coefficients, step by step.
 
     Parameters
     ----------
     x
-        Events: an array (N, n), a data frame, one or several file names, or an ``EventSource``.
-        They are the same at every step.
-    feature_names, weights, labels, exclude, missing
-        As for ``analyze``.
+        Events: an array (N, n), a data frame, one or several file names, or an ``EventSource``; or
+        a ``Problem``, whose events and choices of inputs and responses are taken. They are the same
+        at every step.
     sample
-        The number of events that are tracked, drawn at random; None takes all.
-    order, link, scale, engine, input, output, output_names, classes, fix, seed, threads
-        As for ``analyze``. Derivatives of order 3 are compiled anew at each step.
+        Number of events that are tracked, drawn at random; None takes all.
+    **options
+        A choice of those of ``analyze``. Derivatives of order 3 are compiled anew at each step.
     progress
         Called with (stage, events done, events in all) while the data are read.
 
@@ -59,53 +67,28 @@ class LearningProgress:
 
     def __init__(
         self,
-        x: npt.ArrayLike | EventSource | Paths,
+        x: Events | Problem,
         *,
-        feature_names: Sequence[str] | None = None,
-        weights: npt.ArrayLike | str | None = None,
-        labels: npt.ArrayLike | str | None = None,
-        exclude: Sequence[str] = (),
-        missing: float | None = None,
         sample: int | None = EVENTS,
-        order: int = 2,
-        input: str | Sequence[str] | None = None,
-        output: str | Sequence[str] | None = None,
-        fix: Mapping[str, npt.ArrayLike] | None = None,
-        output_names: Iterable[object] | None = None,
-        classes: Iterable[object] | None = None,
-        link: str = "identity",
-        scale: str = "sigma",
-        engine: str = "auto",
-        seed: int = 0,
-        threads: int = 0,
         progress: Progress | None = None,
+        **options: Unpack[TrackKeywords],
     ) -> None:
-        if sample is not None and sample < 1:
-            raise OptionError(f"sample {sample}: one event at least is needed")
-        self._options = AnalysisOptions(
-            order=order,
-            link=link,
-            scale=scale,
-            engine=engine,
-            seed=seed,
-            threads=threads,
-            missing=missing,
-            bootstrap=0,
-            check=0,
-            provider="cpu",
+        of_model, of_data, of_engine, of_statistics = read_keywords(
+            "LearningProgress",
+            options,
+            ModelOptions,
+            DataOptions,
+            EngineOptions,
+            StatisticsOptions,
         )
-        self._request = ModelRequest.of(
-            input, output, fix, link, output_names=output_names, classes=classes
-        )
-        self._x, self._arrays = x, (weights, labels)
-        self._wanted = DataRequest(
-            features=None if feature_names is None else tuple(feature_names),
-            label=labels if isinstance(labels, str) else None,
-            weight=weights if isinstance(weights, str) else None,
-            exclude=tuple(exclude),
-            sample=sample,
-        )
-        self._told = progress
+        if isinstance(x, Problem):
+            refuse_beside_problem(None, options)
+            of_model, of_data = x.model_options, x.data_options
+        self._x = x
+        self._model_options, self._data_options = of_model, replace(of_data, sample=sample)
+        self._engine_options = replace(of_engine, provider="cpu")
+        self._statistics = replace(of_statistics, bootstrap=0, check=0)
+        self._progress = progress
         self._events: TrackedEvents | None = None
         self._tracker: Tracker | None = None
         self._summary: DataSummary | None = None
@@ -115,14 +98,14 @@ class LearningProgress:
         self._scores: list[Scores] = []
 
     def __repr__(self) -> str:
-        """How many steps of what."""
+        """Says how many steps of what were recorded."""
         if not self._steps:
             return "LearningProgress: nothing was recorded yet"
         return repr(self.result()).replace("ProgressResult", "LearningProgress", 1)
 
     @property
     def steps(self) -> tuple[TrackedStep, ...]:
-        """What has been recorded, in this order."""
+        """Steps that have been recorded, in this order."""
         return tuple(self._steps)
 
     def record(
@@ -142,16 +125,24 @@ class LearningProgress:
         return self.keep(step, name or loaded.path, self.tracker.measure(loaded), loaded.sha256)
 
     def keep(
-        self, step: int | float, name: str, found: Measured, sha256: str | None = None
+        self, step: int | float, name: str, measured: Measured, sha256: str | None = None
     ) -> TrackedStep:
-        """Adds what a step gave. For those who measure by themselves."""
+        """Adds the scores of a step. For callers who measure by themselves."""
         self._check_step(step)
         if self._summary is None:
             assert self._events is not None
-            self._summary = self._events.summary(found.opened)
-            self._outputs = found.opened.response_names
-        kept = TrackedStep(step, name, found.how, found.engine, found.precision, sha256, found.note)
-        self._scores.append(found.scores)
+            self._summary = self._events.summary(measured.problem)
+            self._outputs = measured.problem.response_names
+        kept = TrackedStep(
+            step,
+            name,
+            measured.how,
+            measured.engine,
+            measured.precision,
+            sha256,
+            measured.note,
+        )
+        self._scores.append(measured.scores)
         self._steps.append(kept)
         self._recorded.add(step)
         return kept
@@ -177,7 +168,10 @@ class LearningProgress:
         return TorchSteps(self, model, _checked_every(every), example)
 
     def result(self) -> ProgressResult:
-        """All that was recorded, in the order of the steps. Raises OptionError if nothing was."""
+        """Returns all that was recorded, in the order of the steps.
+
+        Raises OptionError if nothing was.
+        """
         if not self._steps or self._summary is None:
             raise OptionError("nothing was recorded yet: record(step, model), or a callback")
         order = sorted(range(len(self._steps)), key=lambda k: self._steps[k].step)
@@ -186,20 +180,20 @@ class LearningProgress:
         def stacked(name: str) -> npt.NDArray[np.float64]:
             return np.stack([getattr(self._scores[k], name) for k in order])
 
-        options = self._options
+        order_of, scale = self._engine_options.order, self._statistics.scale
         return ProgressResult(
             outputs=self._outputs,
             data=self._summary,
             options={
-                "order": options.order,
-                "link": options.link,
-                "scale": options.scale,
-                "sample": self._wanted.sample,
-                "seed": options.seed,
-                "missing": json_number(options.missing),
+                "order": order_of,
+                "link": self._model_options.link,
+                "scale": scale,
+                "sample": self._data_options.sample,
+                "seed": self._statistics.seed,
+                "missing": json_number(self._data_options.missing),
                 "piecewise_linear": dict(self.tracker.kinks),
             },
-            indices=MultiIndices.full(n, options.order),
+            indices=MultiIndices.full(n, order_of),
             steps=tuple(self._steps[k] for k in order),
             score=stacked("score"),
             sem=stacked("sem"),
@@ -216,7 +210,7 @@ class LearningProgress:
         top: int = 8,
         log: bool = False,
     ) -> Axes:
-        """⟨t⟩ against the step: see ``onnxtaylor.views.plot.progress.plot_progress``."""
+        """Draws ⟨t⟩ against the step: see ``onnxtaylor.views.plot.progress.plot_progress``."""
         return self.result().plot(ax, output=output, group=group, top=top, log=log)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -225,60 +219,55 @@ class LearningProgress:
 
     @property
     def tracker(self) -> Tracker:
-        """What measures models, once the data are read."""
+        """Measures models, once the data are read."""
         if self._tracker is None:
             raise OptionError("nothing was recorded yet: record(step, model), or a callback")
         return self._tracker
 
     def some_events(self, count: int) -> npt.NDArray[np.float64]:
-        """The first of the tracked events (≤ count, n). x must be an array or data frame where no
-        model was recorded yet: which columns of a file are features, its model says.
+        """Returns the first of the tracked events (≤ count, n).
+
+        The events must be an array or data frame where no model was recorded yet: which columns of
+        a file are features, its model says.
         """
         if self._events is not None:
             return self._events.x[:count]
+        if isinstance(self._x, Problem):
+            return self._x.first_events[:count]
         if _names_files(self._x) or hasattr(self._x, "batches"):
             raise OptionError(
                 "callbacks need the events as an array or data frame: which columns of a file are"
                 " features is not known before a model is exported"
             )
-        wanted = self._wanted
-        columns = ColumnRequest(
-            None,
-            features=wanted.features,
-            label=wanted.label,
-            weight=wanted.weight,
-            exclude=wanted.exclude,
-            missing=self._options.missing,
-        )
-        for batch in in_memory(self._x, columns).batches(count):
+        for batch in in_memory(self._x, column_request(self._data_options)).batches(count):
             return batch.x
         raise DataError("there are no events to track")
 
     def _begin(self, model: LoadedModel) -> None:
         if self._tracker is not None:
             return
-        self._events = read_events(
-            model,
-            self._request,
-            self._x,
-            self._wanted,
-            missing=self._options.missing,
-            arrays=self._arrays,
-            seed=self._options.seed,
-            progress=self._told,
+        x, options, seed = self._x, self._data_options, self._statistics.seed
+        if isinstance(x, Problem):
+            source = cut_events(x.source, DataOptions(sample=options.sample), seed, self._progress)
+        else:
+            source = open_data(
+                model, self._model_options, x, options, seed=seed, progress=self._progress
+            )
+        self._events = read_events(source, options.missing)
+        self._tracker = Tracker(
+            self._events, self._model_options, options, self._engine_options, self._statistics
         )
-        self._tracker = Tracker(self._request, self._events, self._options)
 
     def _check_step(self, step: int | float) -> None:
         if not isinstance(step, int | float) or not isfinite(step):
-            raise OptionError(f"step {printable(step)}: a finite number is needed")
+            raise OptionError(f"must be a finite number, got {printable(step)}", option="step")
         if step in self._recorded:
             raise OptionError(f"step {step:g} was recorded already: give each step its own number")
 
 
 def _checked_every(every: int) -> int:
     if every < 1:
-        raise OptionError(f"every {every}: 1 records each gradient step")
+        raise OptionError(f"must be at least 1, got {printable(every)}", option="every")
     return every
 
 

@@ -25,13 +25,11 @@ from onnxtaylor.engine.exact.structure import (
     with_stored_constants,
 )
 from onnxtaylor.errors import ModelError, listed, printable
-from onnxtaylor.graph import GraphFunction, LoadedModel, ModelRequest
+from onnxtaylor.graph import GraphFunction, LoadedModel
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.options.analysis import AnalysisOptions
-from onnxtaylor.problem.opening import OpenModel, open_model
-from onnxtaylor.problem.rounding import require_held
-from onnxtaylor.results.classes import agree_with_labels
-from onnxtaylor.run.analyze import run
+from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
+from onnxtaylor.problem import Problem
+from onnxtaylor.run.analyze import analyze_problem
 from onnxtaylor.runtime.session import Session
 from onnxtaylor.tracking.events import Scores, TrackedEvents
 
@@ -45,10 +43,10 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Measured:
-    """What one step gave; ``how`` and ``note`` as in ``TrackedStep``."""
+    """Scores of one step; ``how`` and ``note`` as in ``TrackedStep``."""
 
     scores: Scores
-    opened: OpenModel
+    problem: Problem
     how: str
     engine: str
     precision: str
@@ -66,61 +64,75 @@ class Tracker:
     """Measures models at the same events. Raises as ``analyze`` does."""
 
     def __init__(
-        self, request: ModelRequest, events: TrackedEvents, options: AnalysisOptions
+        self,
+        events: TrackedEvents,
+        model_options: ModelOptions,
+        data_options: DataOptions,
+        engine_options: EngineOptions,
+        statistics_options: StatisticsOptions,
     ) -> None:
-        self._request, self._events, self._options = request, events, options
+        self._events, self._options = events, engine_options
+        self._model_options, self._data_options = model_options, data_options
+        self._statistics = statistics_options
         self._compiled: _Compiled | None = None
         self._responses: tuple[str, ...] = ()
         self._refused: dict[bytes, str] = {}  # why, by structure
-        self.opened: OpenModel | None = None
+        self.problem: Problem | None = None  # that was measured last
 
     def measure(self, model: LoadedModel) -> Measured:
-        """The scores of one model."""
-        opened = self.opening(model)
-        self._responses = self._responses or opened.response_names
-        renamed = opened.response_names != self._responses
-        if len(opened.response_names) != len(self._responses):
-            raise self._of_another_kind(opened)
-        self.opened, why = opened, self._why_not()
+        """Computes the scores of one model."""
+        problem = self.open(model)
+        self._responses = self._responses or problem.response_names
+        renamed = problem.response_names != self._responses
+        if len(problem.response_names) != len(self._responses):
+            raise self._of_another_kind(problem)
+        self.problem, why = problem, self._why_not()
         if why is None:
             try:
-                how, note = self._ready(opened)
+                how, note = self._ready(problem)
             except _RefusedError as refused:
                 why = str(refused)
             else:
                 if renamed and how != "swapped":  # in the same graph names mean nothing
-                    raise self._of_another_kind(opened)
-                scores = self.scores(opened.function, model)
-                precision = opened.function.precision
-                return Measured(scores, opened, how, "exact", precision, note)
+                    raise self._of_another_kind(problem)
+                scores = self.scores(problem.function, model)
+                precision = problem.function.precision
+                return Measured(scores, problem, how, "exact", precision, note)
         if renamed:
-            raise self._of_another_kind(opened)
-        return self._analyzed(model, opened, why)
+            raise self._of_another_kind(problem)
+        return self._analyzed(problem, why)
 
-    def _of_another_kind(self, opened: OpenModel) -> ModelError:
+    def _of_another_kind(self, problem: Problem) -> ModelError:
         return ModelError(
-            f"{printable(opened.model.path)}: its responses are {listed(opened.response_names)},"
+            f"{printable(problem.model.path)}: its responses are {listed(problem.response_names)},"
             f" those of the steps before {listed(self._responses)}: track one kind of model at a"
             " time"
         )
 
     @property
     def kinks(self) -> dict[str, int]:
-        """How many piecewise linear operators the compiled graph has, by kind."""
+        """Number of piecewise linear operators in the compiled graph, by kind."""
         return {} if self._compiled is None else self._compiled.engine.kinks
 
-    def opening(self, model: LoadedModel) -> OpenModel:
-        """The model as a function, probed."""
-        require_held(model, self._request, self._events.source, self._events.found)
-        opened = open_model(model, self._request, self._events.x[:COMPARED])
-        agree_with_labels(opened.nodes, list(self._events.found.classes))
-        return opened
+    def open(self, model: LoadedModel) -> Problem:
+        """Opens a model on the events that are watched, and probes it."""
+        if self.problem is not None:
+            return self.problem.with_model(model)
+        return Problem.of_source(
+            model,
+            self._events.source,
+            self._model_options,
+            self._data_options,
+            provider=self._options.provider,
+        )
 
     def scores(
         self, function: GraphFunction | None = None, model: LoadedModel | None = None
     ) -> Scores:
-        """Those of the compiled graph with its weights; with a ``function`` its responses are
-        compared with the graph's. Raises ModelError where they differ.
+        """Computes the scores of the compiled graph with its weights.
+
+        The responses of a ``function`` are compared with the graph's. Raises ModelError where they
+        differ.
         """
         assert self._compiled is not None
         engine = self._compiled.engine
@@ -157,16 +169,16 @@ class Tracker:
             return "third-order graphs are compiled for one set of weights"
         return None
 
-    def _ready(self, opened: OpenModel) -> tuple[str, str | None]:
-        """Has the graph of the model compiled, with its weights; how, and why so.
+    def _ready(self, problem: Problem) -> tuple[str, str | None]:
+        """Compiles the graph of the model, or gives it the weights; says how, and why so.
 
         Raises _RefusedError where the exact engine does not serve it.
         """
-        key = structure_of(with_stored_constants(opened.function)).key
+        key = structure_of(with_stored_constants(problem.function)).key
         if key in self._refused:
             raise _RefusedError(self._refused[key])
         try:
-            normal = self._normal(opened.function)
+            normal = self._normal(problem.function)
             made, values = structure_of(normal), float_constants(normal)
             note, weights = None, frozenset(likely_weights(normal))
             if self._compiled is not None:
@@ -190,17 +202,17 @@ class Tracker:
         self._compiled = _Compiled(engine, made, weights)
         return "compiled", note
 
-    def _analyzed(self, model: LoadedModel, opened: OpenModel, why: str) -> Measured:
-        result = run(model, self._request, self._events.source, self._options)
+    def _analyzed(self, problem: Problem, why: str) -> Measured:
+        result = analyze_problem(problem, self._options, self._statistics).result
         scores = Scores(result.score, result.sem, result.signed_mean)
         summary = result.model
         note = f"not swapped: {why}"
-        return Measured(scores, opened, "analyzed", summary.engine, summary.precision, note)
+        return Measured(scores, problem, "analyzed", summary.engine, summary.precision, note)
 
     def _factor(self, indices: MultiIndices) -> npt.NDArray[np.float64] | None:
-        if self._options.scale != "sigma":
+        if self._statistics.scale != "sigma":
             return None
-        return indices.scale(np.nan_to_num(self._events.found.std))
+        return indices.scale(np.nan_to_num(self._events.survey.std))
 
 
 class _RefusedError(Exception):
@@ -208,20 +220,20 @@ class _RefusedError(Exception):
 
 
 def _compared(parts: Any, function: GraphFunction, x: Array, where: str) -> Any:
-    """The parts as they are, once the first responses agree with the function's."""
+    """Yields the parts as they are, once the first responses agree with the function's."""
     expected = Session(function, threads=1)(x[:COMPARED])
-    for part, found in parts:
+    for part, answer in parts:
         if part.start < COMPARED:
             count = min(part.stop, COMPARED) - part.start
             want = expected[part.start : part.start + count]
             require_same(
-                found.responses[:count],
+                answer.responses[:count],
                 want,
                 f"{where}the derivative graph's response differs from the model's by {{}}: report"
                 " this",
                 digits=function.digits,
             )
-        yield part, found
+        yield part, answer
 
 
 def require_same(found: Array, expected: Array, message: str, digits: int = 53) -> None:

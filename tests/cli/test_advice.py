@@ -166,11 +166,11 @@ CASES = [
     Case("inspect floor.onnx", "such as (--output \\S+)"),
     Case(
         "check floor.onnx x3.npy",
-        "use analyze (--finite-step 0.5sigma)",
+        "analyze with (--finite-step 0.5sigma)",
         command="analyze",
     ),
     Case("inspect free.onnx", "name a file of (events)", {"events": "x4.npy"}),
-    Case("differentiate free.onnx -o d.onnx", r"\((--n-features N)\)", {"N": "4"}),
+    Case("differentiate free.onnx -o d.onnx", "number with (--n-features)", {"--n-features": "4"}),
     Case(
         f"analyze det.onnx x4.npy {ANALYZE} --engine exact",
         "use (--engine differences)",

@@ -21,7 +21,7 @@ def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     onnx.save(stored(), "stored.onnx")
     np.save("x.npy", rows(stored(), 100))
-    if not opened(stored(), rows(stored())).notes:
+    if not opened(stored(), rows(stored())).notices:
         pytest.skip("this onnxruntime keeps the function")
     return ["stored.onnx", "x.npy"]
 

@@ -63,8 +63,8 @@ def test_steps_by_name(tree, cli):
     ("words", "says"),
     [
         (("--finite-step", "half"), "--finite-step must be a positive number"),
-        (("--finite-step", "b=-1"), "in σ of the data; got b=-1"),
-        (("--finite-step", "d=1"), "no such feature"),
+        (("--finite-step", "b=-1"), "got b=-1"),
+        (("--finite-step", "d=1"), "no feature is called so"),
         (("--finite-step", "=1"), "names no feature"),
         (("--finite-step", "1", "--finite-step", "2"), "given twice"),
         (("--finite-step", "1", "--order", "3"), "leave --order 3 out"),

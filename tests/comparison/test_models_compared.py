@@ -161,7 +161,7 @@ def test_progress_is_told_or_drawn(case, monkeypatch):
 
 def test_an_option_that_does_not_exist_is_refused(case):
     a, b, x, *_ = case
-    with pytest.raises(OptionError, match="no option sede"):
+    with pytest.raises(OptionError, match="no option 'sede': did you mean 'seed'"):
         compare_models(a, b, x, sede=3)
 
 

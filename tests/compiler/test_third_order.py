@@ -16,7 +16,7 @@ import onnxtaylor as ot
 from onnxtaylor.cli import main
 from onnxtaylor.compiler import MissingRuleError
 from onnxtaylor.engine.exact.derive import derive
-from onnxtaylor.graph import ModelRequest, build_function, choose, read_model
+from onnxtaylor.graph import build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
 from onnxtaylor.runtime.session import start
@@ -44,7 +44,7 @@ def double(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def terms(model, order, x):
     loaded = read_model(model)
-    function = build_function(loaded, choose(loaded, ModelRequest()))
+    function = build_function(loaded, choose(loaded))
     indices = MultiIndices.full(x.shape[1], order)
     graph = derive(function, indices)
     onnx.checker.check_model(graph.proto)
@@ -85,7 +85,7 @@ def terms_at(model, x, column):
     key = id(model)
     if key not in _SESSIONS:
         loaded = read_model(model)
-        function = build_function(loaded, choose(loaded, ModelRequest()))
+        function = build_function(loaded, choose(loaded))
         graph = derive(function, MultiIndices.full(x.shape[1], 2))
         names = [o.name for o in graph.proto.graph.output]
         _SESSIONS[key] = (model, start(graph.proto), names, function.feed)

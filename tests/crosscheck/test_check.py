@@ -312,7 +312,10 @@ def test_the_json_document_is_the_dictionary():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"events": 0}, "one at least"), ({"engine": "exact"}, "no option engine")],
+    [
+        ({"events": 0}, "events must be at least 1, got 0"),
+        ({"engine": "exact"}, "no option 'engine'"),
+    ],
 )
 def test_what_makes_no_sense_is_refused(options, message):
     with pytest.raises(OptionError, match=message):

@@ -12,7 +12,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from onnxtaylor.engine.differences.engine import Differences
-from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
+from onnxtaylor.graph import GraphFunction, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
 
 N = 3
@@ -147,7 +147,7 @@ class Network:
 
 def function_of(model: onnx.ModelProto) -> GraphFunction:
     loaded = read_model(model)
-    return build_function(loaded, choose(loaded, ModelRequest()))
+    return build_function(loaded, choose(loaded))
 
 
 def engine_of(

@@ -8,7 +8,8 @@ import pytest
 from onnx import helper, numpy_helper
 
 from onnxtaylor.engine.differences import chunks
-from onnxtaylor.graph import ModelRequest, read_model
+from onnxtaylor.graph import read_model
+from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.opening import open_model
 from onnxtaylor.runtime.session import Session
 from tests.engine.paper import (
@@ -124,7 +125,7 @@ def stubborn(polynomial: Polynomial, batch: int) -> onnx.ModelProto:
 def test_graphs_that_insist_on_their_batch_give_the_same_coefficients(batch, count):
     # a polynomial of its own, so that memory of another test does not hold the answer
     polynomial, x = Polynomial(3, seed=10 * count + batch), events()[:count]
-    opened = open_model(read_model(stubborn(polynomial, batch)), ModelRequest(), x)
+    opened = open_model(read_model(stubborn(polynomial, batch)), ModelOptions(), x)
     assert opened.batch == f"fixed to {batch}: evaluated {batch} at a time"
     assert opened.function.fixed_batch == batch
     engine = engine_of(opened.function)
@@ -135,7 +136,7 @@ def test_graphs_that_insist_on_their_batch_give_the_same_coefficients(batch, cou
 @pytest.mark.parametrize("batch", [1, 3])
 def test_graphs_whose_batch_was_freed_give_the_same_coefficients(batch):
     polynomial, x = Polynomial(3), events()
-    opened = open_model(read_model(polynomial.model(batch=batch)), ModelRequest(), x)
+    opened = open_model(read_model(polynomial.model(batch=batch)), ModelOptions(), x)
     assert opened.function.fixed_batch == 0
     found = bits(engine_of(opened.function), x)
     assert_same_bits(found, bits(engine_of(polynomial.model()), x))

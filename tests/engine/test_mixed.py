@@ -14,9 +14,8 @@ from onnxtaylor.cli import main
 from onnxtaylor.compiler.facts import shapes_from
 from onnxtaylor.engine.mixed import divide
 from onnxtaylor.errors import ModelError
-from onnxtaylor.graph import GraphFunction, ModelRequest
+from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.narrow import narrowed
-from onnxtaylor.options.analysis import DataRequest
 from onnxtaylor.run.inspect import inspect_model
 from onnxtaylor.runtime.observe import observe
 from onnxtaylor.runtime.session import Session
@@ -183,14 +182,14 @@ def test_steps_of_the_other_engine_that_leave_the_range_are_warned_of():
 
 
 def test_exact_alone_names_operator_and_node():
-    with pytest.raises(ModelError, match=f"{REASON}; use --engine differences"):
+    with pytest.raises(ModelError, match=f'{REASON}; use engine="differences"'):
         ot.analyze(one_output(), events(), engine="exact")
 
 
 def test_inspect_tells_the_engine_of_each_response(tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(one_output().SerializeToString())
-    report = inspect_model(path, (), ModelRequest(), DataRequest())
+    report = inspect_model(path)
     assert report["engine"] == ["exact: y[0], y[2]", f"differences: response y[1]: {REASON}"]
 
 

@@ -6,8 +6,6 @@ import pytest
 
 import onnxtaylor as ot
 from onnxtaylor.errors import ModelError, ProbeError
-from onnxtaylor.graph import ModelRequest
-from onnxtaylor.options.analysis import DataRequest
 from onnxtaylor.run.inspect import inspect_model
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>\n'
@@ -76,7 +74,7 @@ def test_another_output_is_a_way_out():
 def test_without_data_too(text, says, tmp_path):
     path = tmp_path / "model.onnx"
     onnx.save(graph(text), path)
-    report = inspect_model(path, [], ModelRequest(), DataRequest())
+    report = inspect_model(path)
     assert report["outputs"]
     with pytest.raises(ModelError, match=says) as error:
         ot.differentiate(path)

@@ -10,7 +10,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxtaylor.graph import ModelRequest, read_model
+from onnxtaylor.graph import read_model
+from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.opening import OpenModel, open_model
 from onnxtaylor.runtime.session import Session
 
@@ -98,8 +99,16 @@ def ask(proto: onnx.ModelProto, **feeds: object) -> dict[str, np.ndarray]:
     return dict(zip(names, session.run(None, fed), strict=True))
 
 
-def opened(proto: onnx.ModelProto, x: np.ndarray, **request: Any) -> OpenModel:
-    return open_model(read_model(proto), ModelRequest(**request), x)
+def model_options(
+    inputs: Sequence[str] = (), outputs: Sequence[str] = (), **options: Any
+) -> ModelOptions:
+    return ModelOptions(input=inputs, output=outputs, **options)
+
+
+def opened(
+    proto: onnx.ModelProto, x: np.ndarray, *, by_steps: bool = False, **options: Any
+) -> OpenModel:
+    return open_model(read_model(proto), model_options(**options), x, derivatives=not by_steps)
 
 
 def respond(proto: onnx.ModelProto, x: np.ndarray, **request: Any) -> np.ndarray:

@@ -8,8 +8,9 @@ import pytest
 from onnx import helper
 
 from onnxtaylor.errors import ModelError, OptionError
-from onnxtaylor.graph import ModelRequest, choose, read_model
-from tests.graph.graphs import BF16, F32, F64, I64, STRING, model, net, op, port
+from onnxtaylor.graph import choose, read_model
+from onnxtaylor.options import ModelOptions
+from tests.graph.graphs import BF16, F32, F64, I64, STRING, model, model_options, net, op, port
 
 
 def total(*ports, outputs=("y",)):
@@ -20,13 +21,13 @@ def total(*ports, outputs=("y",)):
 
 
 def chosen(proto, **request):
-    choice = choose(read_model(proto), ModelRequest(**request))
+    choice = choose(read_model(proto), model_options(**request))
     return [p.name for p in choice.features], [p.name for p, _ in choice.held]
 
 
 def refused(kind, says, proto, **request):
     with pytest.raises(kind, match=says) as error:
-        choose(read_model(proto), ModelRequest(**request))
+        choose(read_model(proto), model_options(**request))
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -121,23 +122,23 @@ def test_labels_are_passed_over():
     proto = net()
     proto.graph.node.append(op("ArgMax", ["y"], ["label"], axis=1))
     proto.graph.output.insert(0, port("label", ["N", 1], I64))
-    choice = choose(read_model(proto), ModelRequest())
+    choice = choose(read_model(proto))
     assert (choice.outputs, choice.others) == (("y",), ())
     assert "choose y" in refused(OptionError, "int64", proto, outputs=("label",))
 
 
 def test_outputs_inner_tensors_and_nodes():
     model_ = read_model(net())
-    assert choose(model_, ModelRequest(outputs=("h",))).outputs == ("h",)
-    assert choose(model_, ModelRequest(outputs=("h[2]",))).outputs == ("h",)
-    assert choose(model_, ModelRequest(outputs=("ggh",))).outputs == ("y",)
-    both = choose(model_, ModelRequest(outputs=("h[1]", "y")))
+    assert choose(model_, ModelOptions(output=("h",))).outputs == ("h",)
+    assert choose(model_, ModelOptions(output=("h[2]",))).outputs == ("h",)
+    assert choose(model_, ModelOptions(output=("ggh",))).outputs == ("y",)
+    both = choose(model_, ModelOptions(output=("h[1]", "y")))
     assert (both.outputs, both.picks) == (("h", "y"), ("h[1]", "y"))
 
 
 def test_the_number_of_features():
     def count(*ports, **request):
-        return choose(read_model(total(*ports)), ModelRequest(**request)).n_features
+        return choose(read_model(total(*ports)), model_options(**request)).n_features
 
     assert count(port("x", ["N", 2, 3])) == 6
     assert count(port("x", ["N"], F64)) == 1

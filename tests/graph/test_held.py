@@ -6,7 +6,8 @@ from onnx import TensorProto
 
 import onnxtaylor as ot
 from onnxtaylor.errors import ModelError, OptionError
-from onnxtaylor.graph import ModelRequest, choose, read_model
+from onnxtaylor.graph import choose, read_model
+from onnxtaylor.options import ModelOptions
 from tests.graph.graphs import F32, F64, I64, STRING, ask, events, model, op, port, respond
 
 
@@ -225,11 +226,9 @@ def test_numbers_may_be_given_as_text(kind, text, value):
 def test_whole_numbers_are_kept_to_the_last_digit():
     value = 2**53 + 1
     for given in (value, str(value), [value], np.array(value)):
-        choice = choose(
-            read_model(with_held([], I64)), ModelRequest(inputs=("x",), fix={"k": given})
-        )
+        choice = choose(read_model(with_held([], I64)), ModelOptions(input="x", fix={"k": given}))
         assert choice.held[0][1].tolist() in (value, [value])
     text = str(2**64 - 1)
     proto = with_held([], TensorProto.UINT64)
-    choice = choose(read_model(proto), ModelRequest(inputs=("x",), fix={"k": text}))
+    choice = choose(read_model(proto), ModelOptions(input="x", fix={"k": text}))
     assert choice.held[0][1].tolist() == 2**64 - 1

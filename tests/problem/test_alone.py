@@ -112,7 +112,7 @@ def test_the_response_is_that_of_an_event_alone():
 def test_each_such_node_is_named_and_events_are_given_alone(proto, node):
     x = events()
     made = opened(proto, x, by_steps=True)
-    (note,) = [note for note in made.notes if note.code == "batch"]
+    (note,) = [note for note in made.notices if note.code == "batch"]
     assert node in note.message
     assert "one event at a time" in note.message
     assert "\n" not in note.message
@@ -144,7 +144,7 @@ def test_behind_a_link_too(proto, link):
 @pytest.mark.parametrize("proto", [dynamic(batch=1)], ids=["one"])
 def test_a_batch_of_one_needs_no_word(proto):
     made = opened(proto, events(), by_steps=True)
-    assert made.notes == ()
+    assert made.notices == ()
     assert made.batch.startswith("fixed to 1")
 
 
@@ -156,7 +156,7 @@ def test_other_mixing_is_refused_as_ever():
 
 def test_without_steps_the_way_out_is_told_and_works():
     x = events()
-    with pytest.raises(ModelError, match=r"--finite-step 0\.5sigma"):
+    with pytest.raises(ModelError, match=r'finite_step="0\.5sigma"'):
         analyze(dynamic().SerializeToString(), x)
     result = analyze(dynamic().SerializeToString(), x, finite_step="0.5sigma", order=1)
     assert [w.code for w in result.warnings].count("batch") == 1

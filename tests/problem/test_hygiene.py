@@ -156,7 +156,7 @@ def test_a_sentinel_is_named_with_the_option(value, share):
     x[np.random.default_rng(2).random(2000) < share, 1] = value
     codes, messages = found(x)
     assert codes == [("sentinel", "x1")]
-    assert messages[0].endswith(f"--missing {value:.10g}")
+    assert messages[0].endswith(f"missing={value:.10g}")
     assert found(x, missing=value) == ([], [])
 
 
@@ -225,7 +225,7 @@ def test_saturated_responses(kind):
     codes, messages = found(x, squashed(kind, 60.0))
     assert codes == [("saturated", None), ("saturated", None)]
     assert "response 'p[0]'" in messages[0]
-    assert messages[0].endswith("use --link logit")
+    assert messages[0].endswith('use link="logit"')
     assert found(x, squashed(kind, 1.0)) == ([], [])
     if kind == "Sigmoid":
         assert found(x, squashed(kind, 60.0), link="logit") == ([], [])
@@ -266,7 +266,7 @@ def test_the_demo_has_minus_999_where_a_quantity_is_not_defined(engine):
     assert {f.code for f in raw} == {"sentinel"}
     assert {f.feature for f in raw} == NOT_ALWAYS_DEFINED
     assert len(raw) == len(NOT_ALWAYS_DEFINED)
-    assert all(f.message.endswith("--missing -999") for f in raw)
+    assert all(f.message.endswith("missing=-999") for f in raw)
     assert ot.analyze(*paths, missing=-999.0, **options).warnings == ()
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import onnxtaylor as ot
 from onnxtaylor.errors import DataError
-from onnxtaylor.graph import ModelRequest, choose, read_model
+from onnxtaylor.graph import choose, read_model
 from onnxtaylor.problem.events import feature_names_of
 from tests.graph.graphs import STRING, model, net, op, port
 
@@ -74,6 +74,6 @@ def test_names_of_inputs_name_arrays_too():
 
 def test_names_of_inputs_that_hold_several_features_name_none():
     loaded = read_model(net())
-    assert feature_names_of(loaded, choose(loaded, ModelRequest())) is None
+    assert feature_names_of(loaded, choose(loaded)) is None
     named = read_model(net(metadata={"feature_names": "a,b,c"}))
-    assert feature_names_of(named, choose(named, ModelRequest())) == ["a", "b", "c"]
+    assert feature_names_of(named, choose(named)) == ["a", "b", "c"]

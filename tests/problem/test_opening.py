@@ -161,10 +161,10 @@ def test_round_off_is_no_mixing(kind):
 @pytest.mark.parametrize(
     ("nodes", "way_out"),
     [
-        ([op("Floor", ["x"], ["y"])], "--output x"),
+        ([op("Floor", ["x"], ["y"])], 'output="x"'),
         (
             [op("Exp", ["x"], ["e"]), op("Round", ["e"], ["r"]), op("Neg", ["r"], ["y"])],
-            "--output e",
+            'output="e"',
         ),
         ([op("ArgMax", ["x"], ["a"]), op("Cast", ["a"], ["y"], to=F32)], "ArgMax"),
         (

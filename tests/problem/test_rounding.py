@@ -13,10 +13,8 @@ import onnxtaylor as ot
 from onnxtaylor.audit.service import audit
 from onnxtaylor.cli.app import run
 from onnxtaylor.errors import DataError, OptionError
-from onnxtaylor.graph import ModelRequest
 from onnxtaylor.graph.input_formats import input_formats
 from onnxtaylor.graph.ports import input_ports
-from onnxtaylor.options.analysis import DataRequest
 from onnxtaylor.problem.rounding import rounded
 from onnxtaylor.run.inspect import inspect_model
 from tests.graph.graphs import model, op, port
@@ -80,7 +78,7 @@ def test_the_library_refuses(files):
             call(path, np.load(data))
     with pytest.raises(DataError, match="at event 4"):
         audit(path, data)
-    found = inspect_model(path, [data], ModelRequest(), DataRequest())
+    found = inspect_model(path, [data])
     assert "at event 4" in found["problem"]
 
 

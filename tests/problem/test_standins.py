@@ -6,9 +6,8 @@ import pytest
 
 import onnxtaylor as ot
 from onnxtaylor.errors import EvaluationError, ModelError, ProbeError
-from onnxtaylor.graph import ModelRequest, read_model
-from onnxtaylor.options.analysis import DataRequest
-from onnxtaylor.problem.standins import open_without_data, stand_ins
+from onnxtaylor.problem import Problem
+from onnxtaylor.problem.standins import NO_DATA, stand_ins
 from onnxtaylor.run.inspect import inspect_model
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>\n'
@@ -61,14 +60,14 @@ def test_derivatives_of_models_of_positive_features(name):
 
 
 def test_a_mass_needs_more_energy_than_momentum():
-    found = open_without_data(read_model(MASS), ModelRequest(), 3)
-    assert found.finite
+    found = Problem.open_without_data(MASS)
+    assert found.stand_ins == NO_DATA
     assert ot.differentiate(MASS)([[5.0, 3.0, 0.0]]).value == pytest.approx(4.0)
 
 
 def test_numbers_of_classes():
-    found = open_without_data(read_model(TABLE), ModelRequest(), 3)
-    assert found.finite
+    found = Problem.open_without_data(TABLE)
+    assert found.stand_ins == NO_DATA
     np.testing.assert_array_equal(
         ot.differentiate(TABLE, order=1)([[0.0, 1, 1]]).value, [[0, 2, 2]]
     )
@@ -81,7 +80,7 @@ def test_a_model_finite_nowhere_is_still_written(tmp_path):
     assert np.isnan(derivatives(X).value).all()
     path = tmp_path / "m.onnx"
     onnx.save(NOWHERE, path)
-    report = inspect_model(path, [], ModelRequest(), DataRequest())
+    report = inspect_model(path)
     assert report["problem"] is None
     assert "finite (" not in report["probes"]
     assert "data can tell" in report["probes"]

@@ -11,6 +11,7 @@ from onnxtaylor.audit import audit
 from onnxtaylor.cli.app import run
 from onnxtaylor.data import ArraySource
 from onnxtaylor.errors import OptionError
+from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.unvarying import ResponseRanges
 from tests.graph.graphs import model, net, op, port
 
@@ -201,14 +202,14 @@ def test_ranges_of_classes_come_in_any_order():
     """Data sorted by class: the second is looked at when it comes."""
     order = np.argsort(SIDE, kind="stable")
     source = ArraySource(X[order], labels=SIDE[order])
-    from onnxtaylor.graph import ModelRequest, read_model
+    from onnxtaylor.graph import read_model
     from onnxtaylor.problem.opening import open_model
 
     proto = model([op("Relu", ["x"], ["y"])], [port("x", ["N", 3])], [port("y", ["N", 3])])
-    opened = open_model(read_model(proto), ModelRequest(), X[:8])
+    opened = open_model(read_model(proto), ModelOptions(), X[:8])
     for size in (1, 7, 400):
         ranges = ResponseRanges(opened, ("b", "s"))
         for _ in ranges.watch(source.batches(size)):
             pass
-        (one,) = ranges.found()
+        (one,) = ranges.unvarying()
         assert (one.output, one.group, one.value) == ("y[0]", "b", 0.0)

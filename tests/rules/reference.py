@@ -15,7 +15,7 @@ import onnxruntime
 from onnx.reference import ReferenceEvaluator
 
 from onnxtaylor.compiler import TERMS, DerivativeGraph, Observation, compile_terms
-from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
+from onnxtaylor.graph import GraphFunction, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
 from tests.rules.legacy import LEGACY
 from validation.evaluators import Erf, Gelu, Mean
@@ -73,7 +73,7 @@ def evaluate(proto: onnx.ModelProto, x: Array, outputs: Sequence[str] = ()) -> d
 
 def function_of(proto: onnx.ModelProto) -> GraphFunction:
     model = read_model(proto)
-    return build_function(model, choose(model, ModelRequest()))
+    return build_function(model, choose(model))
 
 
 def observed(function: GraphFunction, x: Array) -> Observation:

@@ -19,8 +19,9 @@ from onnxtaylor.engine.exact import engine as exact
 from onnxtaylor.engine.exact.derive import normal_form
 from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.engine.exact.reweighted import Reweighted
-from onnxtaylor.graph import ModelRequest, read_model
+from onnxtaylor.graph import read_model
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.opening import open_model
 from onnxtaylor.rules import RULES
 from tests.rules.sample import Sample
@@ -87,7 +88,7 @@ def not_taken(kind: str, poison: str) -> bool:
     ran = False
     for sample, dtype in product(TABLE[kind][:2], (np.float64, np.float32)):
         try:
-            opened = open_model(read_model(guarded(sample, poison, dtype)), ModelRequest(), x)
+            opened = open_model(read_model(guarded(sample, poison, dtype)), ModelOptions(), x)
             made = Exact(opened.function, MultiIndices.full(4, 2), x=x)
         except (InvalidGraph, ot.OnnxTaylorError):  # no double kernel, or a constant response
             continue
@@ -176,7 +177,7 @@ GUARDS = {
 def test_guarded_functions_have_finite_derivatives(name, order):
     text, events, jacobian = GUARDS[name]
     model, x = onnx.parser.parse_model(HEAD + text), np.array(events)
-    opened = open_model(read_model(model), ModelRequest(), x)
+    opened = open_model(read_model(model), ModelOptions(), x)
     made = Exact(opened.function, MultiIndices.full(2, order), x=x)
     found = made.coefficients(x)
     assert np.isfinite(found.terms).all()
@@ -209,7 +210,7 @@ def test_zero_times_infinity_by_accident_is_no_zero():
 
 
 def test_nor_is_it_where_weights_are_swapped():
-    opened = open_model(read_model(onnx.parser.parse_model(HEAD + ROOT)), ModelRequest(), CENTRE)
+    opened = open_model(read_model(onnx.parser.parse_model(HEAD + ROOT)), ModelOptions(), CENTRE)
     normal = normal_form(opened.function, CENTRE)
     made = Reweighted(normal, MultiIndices.full(2, 2), CENTRE, [])
     (_, found), *_ = made.coefficients()

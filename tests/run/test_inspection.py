@@ -7,10 +7,9 @@ import onnx
 import pytest
 
 from onnxtaylor.errors import ModelError
-from onnxtaylor.graph import ModelRequest
-from onnxtaylor.options.analysis import DataRequest
+from onnxtaylor.options import DataOptions
 from onnxtaylor.run.inspect import inspect_model
-from tests.graph.graphs import F32, I64, model, net, op, port
+from tests.graph.graphs import F32, I64, model, model_options, net, op, port
 
 
 @pytest.fixture
@@ -20,8 +19,8 @@ def report(tmp_path):
     def inspect(proto, *data, columns=None, missing=None, **request):
         path = tmp_path / "model.onnx"
         path.write_bytes(proto.SerializeToString())
-        wanted = DataRequest(**(columns or {}))
-        found = inspect_model(path, data, ModelRequest(**request), wanted, missing=missing)
+        wanted = DataOptions(missing=missing, **(columns or {}))
+        found = inspect_model(path, data or None, model_options(**request), wanted)
         json.dumps(found)
         return found
 
@@ -68,7 +67,7 @@ def test_a_free_size_asks_for_data(report, tmp_path):
 
 def test_data_give_events_classes_and_names(report, tmp_path):
     (tmp_path / "x.csv").write_text("a,b,c,w,l\n1,2,3,0.5,s\n2,1,0,1.5,b\n0,1,2,1,b\n")
-    found = report(net(), tmp_path / "x.csv", columns={"label": "l", "weight": "w"})
+    found = report(net(), tmp_path / "x.csv", columns={"labels": "l", "weights": "w"})
     assert found["events"] == "3, Σw = 3"
     assert found["classes"] == ["b: 2 events, Σw = 2.5", "s: 1 events, Σw = 0.5"]
     assert found["features"] == ["3: a, b, c"]
@@ -120,7 +119,7 @@ def test_what_is_no_model_is_an_error(tmp_path):
     path = tmp_path / "no.onnx"
     path.write_text("hello")
     with pytest.raises(ModelError):
-        inspect_model(path, [], ModelRequest(), DataRequest())
+        inspect_model(path)
 
 
 def test_a_model_too_wide_is_a_problem(report):

@@ -11,7 +11,8 @@ import pytest
 
 from onnxtaylor.cli import main
 from onnxtaylor.cli.flags import as_flags
-from onnxtaylor.graph import ModelRequest, input_ports, read_model
+from onnxtaylor.graph import input_ports, read_model
+from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.opening import open_model
 from onnxtaylor.runtime.session import Session
 from validation.models import CASES, EVENTS, Case, random_events, run
@@ -172,7 +173,7 @@ def test_the_function_is_the_original(case, events):
     x = np.load(events).astype(float)
     fixed = dict(pair.split("=") for pair in case.options[1::2])
     model = read_model(path)
-    opened = open_model(model, ModelRequest(fix={k: float(v) for k, v in fixed.items()}), x)
+    opened = open_model(model, ModelOptions(fix={k: float(v) for k, v in fixed.items()}), x)
     found = Session(opened.function)(x)
 
     original = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

@@ -14,8 +14,9 @@ import onnxtaylor as ot
 from onnxtaylor.data import ArraySource, survey
 from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.engine.exact.engine import Exact
-from onnxtaylor.graph import ModelRequest, read_model
+from onnxtaylor.graph import read_model
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.opening import open_model
 from onnxtaylor.runtime.promotion import promote
 from onnxtaylor.statistics import Accumulator
@@ -107,7 +108,7 @@ def test_shards_that_are_merged(table, reference, engine):
     indices = MultiIndices.full(30)
     whole = None
     for chosen in (slice(150, EVENTS), slice(0, 40), slice(40, 150)):
-        opened = open_model(read_model(MODEL), ModelRequest(), x[chosen])
+        opened = open_model(read_model(MODEL), ModelOptions(), x[chosen])
         if engine == "exact":
             own = Exact(opened.function, indices, x=x[chosen][:64])
         else:

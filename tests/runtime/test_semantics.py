@@ -8,8 +8,6 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from onnxtaylor.graph import ModelRequest
-from onnxtaylor.options.analysis import DataRequest
 from onnxtaylor.run.inspect import inspect_model
 from onnxtaylor.runtime.session import Session
 from tests.engine.optimized import CHANGED, KEPT, WHOLE, V, constants, norm, packed, rows, stored
@@ -63,7 +61,7 @@ def test_a_warning_says_what_the_default_options_change(name):
     proto = {**CHANGED, **KEPT}[name]
     x = rows(proto)
     expected, usual = run(without_levels(proto), x, LEVELS.ORT_DISABLE_ALL), deployed(proto, x)
-    notes = opened(proto, x, by_steps=True).notes
+    notes = opened(proto, x, by_steps=True).notices
     scale = np.abs(expected[np.isfinite(expected)]).max()
     if usual is not None and np.allclose(
         usual, expected, rtol=0, atol=ROUND_OFF * scale, equal_nan=True
@@ -131,7 +129,7 @@ def test_nodes_inside_branches_count():
     made = opened(proto, x)
     found = Session(made.function)(x)
     assert found == pytest.approx(np.tanh(x @ (WHOLE * c["s"])) @ V.astype(float), abs=2e-6)
-    assert bool(made.notes) == (np.abs(run(proto, x) - found).max() > ROUND_OFF)
+    assert bool(made.notices) == (np.abs(run(proto, x) - found).max() > ROUND_OFF)
 
 
 def test_what_no_one_knows_of_is_looked_for(monkeypatch):
@@ -146,7 +144,7 @@ def test_what_no_one_knows_of_is_looked_for(monkeypatch):
         pytest.skip("this onnxruntime keeps the function")
     assert made.function.plain
     assert Session(made.function)(x) == pytest.approx(expected, abs=1e-6)
-    assert "ORT_DISABLE_ALL" in made.notes[0].message
+    assert "ORT_DISABLE_ALL" in made.notices[0].message
 
 
 def test_only_the_responses_that_are_analyzed_count():
@@ -155,15 +153,15 @@ def test_only_the_responses_that_are_analyzed_count():
     proto.graph.node.append(op("Sin", ["x"], ["second"]))
     proto.graph.output.append(port("second", None))
     x = rows(proto)
-    if not opened(proto, x, outputs=("y",)).notes:
+    if not opened(proto, x, outputs=("y",)).notices:
         pytest.skip("this onnxruntime keeps the function")
-    assert opened(proto, x, outputs=("second",)).notes == ()
+    assert opened(proto, x, outputs=("second",)).notices == ()
 
 
 def test_inspect_says_it(tmp_path):
     proto = stored()
     onnx.save(proto, tmp_path / "stored.onnx")
-    report = inspect_model(tmp_path / "stored.onnx", [], ModelRequest(), DataRequest())
-    notes = opened(proto, rows(proto)).notes
+    report = inspect_model(tmp_path / "stored.onnx")
+    notes = opened(proto, rows(proto)).notices
     assert len(report.get("warnings", [])) == len(notes)
     assert report["engine"] == "exact: every operator on the way has a rule"

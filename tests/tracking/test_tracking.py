@@ -233,9 +233,9 @@ def test_a_step_occurs_once_and_steps_come_in_order():
 
 
 def test_bad_samples_and_intervals():
-    with pytest.raises(OptionError, match="sample 0"):
+    with pytest.raises(OptionError, match="sample must be at least 1, got 0"):
         LearningProgress(X, sample=0)
-    with pytest.raises(OptionError, match="every 0"):
+    with pytest.raises(OptionError, match="every must be at least 1, got 0"):
         LearningProgress(X).keras(every=0)
 
 

@@ -12,7 +12,7 @@ from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.errors import ModelError
-from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
+from onnxtaylor.graph import GraphFunction, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.runtime.promotion import promote
 from validation.numerical_errors.cases import EXPLAINED, PILOT, Case
@@ -65,7 +65,7 @@ class Row:
 def function_of(model: onnx.ModelProto) -> GraphFunction:
     """A model as an analysis takes it."""
     loaded = read_model(model)
-    return build_function(loaded, choose(loaded, ModelRequest()))
+    return build_function(loaded, choose(loaded))
 
 
 def promoted(function: GraphFunction, x: Floats) -> GraphFunction:

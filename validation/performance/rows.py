@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.engine.differences.engine import Differences
-from onnxtaylor.graph import ModelRequest, build_function, choose, read_model
+from onnxtaylor.graph import build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.runtime.provider import available_threads
 from validation.performance.nets import dense_net
@@ -38,7 +38,7 @@ def plain_session(content: bytes, threads: int) -> object:
 def measure(accuracy: int, threads: int, events: int, repeats: int) -> dict[str, float]:
     """Medians over the repeats of rows/s by onnxruntime and through the engine, and the ratio."""
     model = read_model(dense_net(LAYERS))
-    function = build_function(model, choose(model, ModelRequest()))
+    function = build_function(model, choose(model))
     spread = np.ones(FEATURES)
     engine = Differences(
         function,

@@ -17,11 +17,11 @@ from onnxtaylor.audit.check import Check, CheckReport
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.phrases import interval, percent, quote_name
+from onnxtaylor.engine.factory import make_engine
 from onnxtaylor.errors import ModelError, OnnxTaylorError
 from onnxtaylor.graph import build_function, choose
-from onnxtaylor.options.analysis import AnalysisOptions
 from onnxtaylor.problem.opening import open_model
-from onnxtaylor.run.prepare import prepare
+from onnxtaylor.run.prepare import full_indices
 from onnxtaylor.runtime.session import Session
 
 __all__ = ["Finite"]
@@ -109,13 +109,14 @@ def _responses(
     evidence: Evidence,
 ) -> Iterator[tuple[tuple[str, ...], Flags, npt.NDArray[np.int64]]]:
     """Yields response names, whether each response is finite, (B, C), and event numbers, (B,)."""
-    choice = choose(evidence.model, evidence.request)
+    options = evidence.option_groups[0]
+    choice = choose(evidence.model, options, derivatives=evidence.derivatives)
     names: tuple[str, ...] = ()
     session = None
     for batch in evidence.source.batches(BATCH):
         if session is None:
             function = build_function(
-                evidence.model, choice, n_columns=batch.x.shape[1], link=evidence.request.link
+                evidence.model, choice, n_columns=batch.x.shape[1], link=options.link
             )
             session = Session(function)
         responses = session(batch.x)
@@ -125,8 +126,10 @@ def _responses(
             # opening probes the model, which fails where a response is not finite; until there is
             # a good event, responses are called by their places
             if good.any():
-                opened = open_model(evidence.model, evidence.request, batch.x[good])
-                session, names = Session(opened.function), opened.response_names
+                opened = open_model(
+                    evidence.model, options, batch.x[good], derivatives=evidence.derivatives
+                )
+                session, names = opened.session, opened.response_names
                 responses = session(batch.x)
         yield names, np.asarray(np.isfinite(responses), np.bool_), batch.numbers
 
@@ -135,15 +138,9 @@ def _coefficients(
     evidence: Evidence,
 ) -> Iterator[tuple[tuple[str, ...], Flags, npt.NDArray[np.int64]]]:
     """Yields response names, whether all coefficients of each are finite, and event numbers."""
-    known = AnalysisOptions.__dataclass_fields__
-    options = {k: v for k, v in evidence.options.items() if k in known}
-    made = prepare(
-        evidence.model,
-        evidence.request,
-        evidence.source,
-        AnalysisOptions(**{**options, "bootstrap": 0, "check": 0}),
-    )
-    for batch in evidence.source.batches(made.engine.batch_events):
-        terms = made.engine.coefficients(batch.x).terms
+    problem, options = evidence.problem, evidence.option_groups[2]
+    engine = make_engine(problem, options, full_indices(problem, options.order)).engine
+    for batch in evidence.source.batches(engine.batch_events):
+        terms = engine.coefficients(batch.x).terms
         finite = np.asarray(np.isfinite(terms).all(axis=2), np.bool_)
-        yield made.opened.response_names, finite, batch.numbers
+        yield problem.response_names, finite, batch.numbers

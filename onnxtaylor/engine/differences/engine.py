@@ -19,7 +19,7 @@ from typing import Unpack
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.engine.base import BatchCoefficients, Watcher
+from onnxtaylor.engine.base import BatchCoefficients, Quantity, Watcher
 from onnxtaylor.engine.differences.chunks import ChunkedStencil
 from onnxtaylor.engine.differences.noise import ResponseNoise, assumed_noise, measure_noise
 from onnxtaylor.engine.differences.stencil import Stencil, StencilOptions, build_stencil
@@ -65,6 +65,8 @@ class Differences:
         Number of pipelines; 0 makes one for each processor.
     provider
         ``cpu`` or ``cuda``.
+    session
+        A session of the function in one thread, where there is one already.
     progress
         Told of the trials of steps.
     stencil
@@ -79,6 +81,8 @@ class Differences:
     """
 
     name = "differences"
+    quantity: Quantity = "derivative"
+    sums_in_graph = False
 
     def __init__(
         self,
@@ -91,6 +95,7 @@ class Differences:
         steps: Floats | None = None,
         threads: int = 0,
         provider: str = "cpu",
+        session: Session | None = None,
         progress: Progress | None = None,
         **stencil: Unpack[StencilOptions],
     ) -> None:
@@ -109,7 +114,7 @@ class Differences:
         # before the model is run: options that are not offered are refused here
         separate = self._bounds_errors if steps is None else bool((steps[0] != steps[1]).any())
         self._stencil = self._build(indices, separate_orders=separate)
-        self._session = Session(function, provider=provider, threads=1)
+        self._session = session or Session(function, provider=provider, threads=1)
         event = np.zeros((1, function.n_features)) if x is None else x[:1]
         self._outputs = self._session(event).shape[1]
         pilot = None if x is None or not self._bounds_errors else pilot_events(x, self._outputs)
@@ -129,6 +134,11 @@ class Differences:
     def points(self) -> int:
         """Number of evaluations of the model per event."""
         return self._stencil.points
+
+    @property
+    def exact_responses(self) -> npt.NDArray[np.bool_]:
+        """False for every response (C,)."""
+        return np.zeros(self._outputs, np.bool_)
 
     @property
     def accuracy(self) -> int:
@@ -182,6 +192,9 @@ class Differences:
             The model fails.
         """
         return self._chunked.coefficients(x, watch)
+
+    def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> None:
+        """Returns None: sums are made from the coefficients."""
 
     def with_other_steps(self, x: Floats, factor: float) -> BatchCoefficients:
         """Computes t_α at events x (B, n) by steps that are ``factor`` times as wide.

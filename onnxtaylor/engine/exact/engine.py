@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.compiler.sums import loose_pieces, sums_graph
-from onnxtaylor.engine.base import BatchCoefficients, Watcher
+from onnxtaylor.engine.base import BatchCoefficients, Quantity, Watcher
 from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.engine.exact.joints import JointLimits
 from onnxtaylor.engine.exact.limit_graph import make_two_sided_limits
@@ -79,6 +79,9 @@ class Exact:
     """
 
     name = "exact"
+    quantity: Quantity = "derivative"
+    reach = None  # no feature is displaced
+    points = 1
 
     def __init__(
         self,
@@ -137,6 +140,11 @@ class Exact:
         if self._sums is None:
             self._size = self._fastest(lambda size: self._trial(pipeline(size), size), x)
         self._pipelines = [pipeline(self._size) for _ in range(self._threads)]
+
+    @property
+    def exact_responses(self) -> npt.NDArray[np.bool_]:
+        """True for every response (C,)."""
+        return np.ones(self._outputs, np.bool_)
 
     @property
     def sums_in_graph(self) -> bool:

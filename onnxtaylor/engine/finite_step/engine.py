@@ -28,7 +28,7 @@ import numpy.typing as npt
 from onnxtaylor_kernels.contract import contract
 from onnxtaylor_kernels.displace import displace
 
-from onnxtaylor.engine.base import BatchCoefficients, Watcher
+from onnxtaylor.engine.base import BatchCoefficients, Quantity, Watcher
 from onnxtaylor.engine.differences.stencil import build_stencil
 from onnxtaylor.engine.finite_step.moves import Moves
 from onnxtaylor.graph import GraphFunction
@@ -55,6 +55,8 @@ class FiniteStep:
     """
 
     name = "finite-step"
+    quantity: Quantity = "finite-step"
+    sums_in_graph = False
 
     def __init__(
         self,
@@ -87,13 +89,18 @@ class FiniteStep:
         return self._stencil.points
 
     @property
+    def exact_responses(self) -> npt.NDArray[np.bool_]:
+        """False for every response (C,): finite steps are no derivatives."""
+        return np.zeros(self._outputs, np.bool_)
+
+    @property
     def reach(self) -> Floats:
-        """The largest displacement (n,) of each feature that may leave the range of its data."""
+        """Largest displacement (n,) of each feature that may leave the range of its data."""
         return np.where(self.moves.whole, 0.0, self.moves.steps)
 
     @property
     def batch_events(self) -> int:
-        """As many as fit the memory that their responses may take."""
+        """Number of events whose responses fit the memory that they may take."""
         together = self._events * self._workers
         per_event = 8 * len(self.indices) * self._outputs
         rounds = max(1, BATCH_BYTES // (per_event * together))
@@ -110,11 +117,14 @@ class FiniteStep:
         return int(np.clip(in_cache, MIN_ROWS, MAX_ROWS))
 
     def describe(self) -> dict[str, object]:
-        """The number of evaluations; the steps are told with the features' names."""
-        return {"points": self.points}
+        """Number of evaluations, and ``finite_step``: how far which features move."""
+        return {"points": self.points, "finite_step": self.moves.describe()}
+
+    def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> None:
+        """Returns None: sums are made from the coefficients."""
 
     def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
-        """r_α at the events x (B, n)."""
+        """Computes r_α at the events x (B, n)."""
         shape = (len(x), self._outputs, len(self.indices))
         responses, terms = np.empty(shape[:2]), np.empty(shape)
         tally = Tally(len(x) * self.points, watch)
@@ -128,11 +138,11 @@ class FiniteStep:
     def _respond(
         self, x: Floats, responses: Floats, terms: Floats, evaluated: Callable[[int], None]
     ) -> None:
-        """Fills responses (E, C) and terms (E, C, K); ``evaluated`` is told of rows as they go."""
+        """Fills responses (E, C) and terms (E, C, K); calls ``evaluated`` with counts of rows."""
         stencil, formula = self._stencil, self._stencil.formula
         centres = np.ascontiguousarray(x, self._session.function.dtype)
         steps, ones = self.moves.steps[None], np.ones((1, x.shape[1]))
-        found = np.empty((len(x), stencil.points, self._outputs))
+        values = np.empty((len(x), stencil.points, self._outputs))
         for first in range(0, stencil.points, self._rows):
             size = min(self._rows, stencil.points - first)
             rows = np.empty((len(x), size, x.shape[1]), centres.dtype)
@@ -147,11 +157,11 @@ class FiniteStep:
                 rows,
             )
             self._hold(rows, centres)
-            found[:, first : first + size] = self._evaluate(rows)
+            values[:, first : first + size] = self._evaluate(rows)
             evaluated(len(x) * size)
-        responses[:] = found[:, 0]
+        responses[:] = values[:, 0]
         contract.alone(
-            found,
+            values,
             ones,  # not divided by the steps
             stencil.features,
             stencil.pairs,
@@ -198,7 +208,7 @@ class FiniteStep:
                 terms[events, :, slot] = self._curvature(x[events], i)
 
     def _curvature(self, x: Floats, i: int) -> Floats:
-        """r_ii (E, C) about the nearest place from which both steps stay inside the range."""
+        """Computes r_ii (E, C) about the nearest place where both steps stay inside the range."""
         d = self.moves.steps[i]
         centre = np.clip(x[:, i], self.moves.low[i] + d, self.moves.high[i] - d)
         rows = np.repeat(x[:, None, :], 3, axis=1)

@@ -1,4 +1,4 @@
-"""How far each feature moves in a finite step, and which do not move at all.
+"""Moves of the features in a finite step: how far, and which do not move at all.
 
 A step is asked for in σ of the feature's data (``0.5sigma``) or in units of the model's input
 (``0.5``), for all features or by name. What a step of a feature can be follows from its data:
@@ -12,41 +12,47 @@ A step is asked for in σ of the feature's data (``0.5sigma``) or in units of th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, listed, nearest, printable
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.options.finite_step import OTHERS, FiniteSteps, Step, read_steps
 
-__all__ = ["OTHERS", "FiniteSteps", "Moves", "plan_moves", "read_steps"]
+__all__ = ["Moves", "plan_moves"]
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-Step = tuple[float, bool]  # its size, and whether that is in σ
-FiniteSteps = str | float | Mapping[str, str | float]
-
-OTHERS = "*"  # in a mapping of steps: all features that it does not name
-_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_STEP = re.compile(rf"\s*({_NUMBER})\s*(sigma|σ)?\s*")
 
 
 @dataclass(frozen=True, eq=False)
 class Moves:
-    """The steps d (n,) of n features in units of the model's input; 0 where a feature stays.
+    """Steps of n features, and the ranges that they stay inside.
 
-    ``whole`` (n,) are those that move by whole steps inside ``low`` … ``high`` (n,); these are ∓Inf
-    for the others. ``fixed`` tells why a feature does not move.
+    Parameters
+    ----------
+    steps
+        Step d (n,) of each feature in units of the model's input; 0 where a feature stays.
+    low, high
+        Range (n,) of the features that move by whole steps; ∓Inf for the others.
+    whole
+        Features (n,) that move by whole steps.
+    not_moved
+        Reason why a feature does not move, by its place.
+    names, sizes
+        Names of the features; sizes of the steps as they were asked for, by feature.
     """
 
     steps: Floats
     low: Floats
     high: Floats
     whole: Mask
-    fixed: Mapping[int, str]
+    not_moved: Mapping[int, str]
+    names: Sequence[str] = ()
+    sizes: Mapping[str, Step] = field(default_factory=dict)
 
     @property
     def two_valued(self) -> Mask:
@@ -54,45 +60,33 @@ class Moves:
         return self.whole & (self.steps > 0) & (self.high - self.low < 2 * self.steps)
 
     def indices(self, order: int) -> MultiIndices:
-        """All responses up to an order that exist. Raises OptionError where no feature moves."""
+        """Lists the responses up to an order that exist. Raises OptionError where nothing moves."""
         moving, flat = np.flatnonzero(self.steps > 0), self.two_valued
         if not len(moving):
-            reasons = listed(sorted(set(self.fixed.values())))
-            raise OptionError(f"--finite-step: no feature moves ({reasons})")
+            reasons = listed(sorted(set(self.not_moved.values())))
+            raise OptionError(f"moves no feature ({reasons})", option="finite_step")
         everything = MultiIndices.full(len(self.steps), order).table
         kept = np.all((everything < 0) | np.isin(everything, moving), axis=1)
         if order > 1:
             kept &= ~((everything[:, 0] == everything[:, 1]) & flat[everything[:, 0]])
         return MultiIndices(len(self.steps), everything[kept])
 
-
-def read_steps(asked: FiniteSteps) -> dict[str, Step]:
-    """The steps by feature, ``*`` for all others. Raises OptionError for what is no step.
-
-    >>> read_steps("0.5sigma"), read_steps({"n_jets": 2, "*": "1 sigma"})
-    ({'*': (0.5, True)}, {'n_jets': (2.0, False), '*': (1.0, True)})
-    """
-    if not isinstance(asked, Mapping):
-        asked = {OTHERS: asked}
-    if not asked:
-        raise OptionError("--finite-step: no step is given: say 0.5sigma")
-    return {str(name): _read(name, step) for name, step in asked.items()}
-
-
-def _read(name: str, step: str | float) -> Step:
-    found = _STEP.fullmatch(str(step))
-    size = float(found[1]) if found else 0.0
-    if not found or not 0 < size < np.inf or isinstance(step, bool):
-        what = printable(step) if name == OTHERS else f"{printable(name)}={printable(step)}"
-        raise OptionError(
-            f"--finite-step {what}: it takes a positive number, in units of the model's input, or"
-            " one in σ of the data, such as 0.5sigma"
-        )
-    return size, bool(found[2])
+    def describe(self) -> dict[str, object]:
+        """Facts on the steps for ``options`` of a result."""
+        return {
+            "asked": {
+                name: f"{size:.10g}{'sigma' if in_sigma else ''}"
+                for name, (size, in_sigma) in self.sizes.items()
+            },
+            "steps": [float(d) or None for d in self.steps],
+            "whole": [self.names[i] for i in np.flatnonzero(self.whole).tolist()],
+            "not_moved": {self.names[i]: reason for i, reason in self.not_moved.items()},
+            "no_second": [self.names[i] for i in np.flatnonzero(self.two_valued).tolist()],
+        }
 
 
 def plan_moves(
-    asked: FiniteSteps,
+    steps: FiniteSteps,
     names: Sequence[str],
     *,
     std: Floats,
@@ -101,37 +95,43 @@ def plan_moves(
     whole: Mask,
     one_hot: Sequence[Sequence[int]],
 ) -> Moves:
-    """What moves how far; arrays (n,) are the features' σ, range and kind in the data.
+    """Plans which feature moves how far.
+
+    Arrays (n,) are the features' σ, range and kind in the data.
 
     Raises OptionError for a step of a feature that does not exist.
     """
-    wanted = read_steps(asked)
-    for name in wanted:
+    sizes = read_steps(steps)
+    for name in sizes:
         if name != OTHERS and name not in names:
             raise OptionError(
-                f"--finite-step {printable(name)}: no such feature{nearest(name, list(names))}"
+                f"names '{printable(name)}', and no feature is called so"
+                f"{nearest(name, list(names))}",
+                option="finite_step",
             )
     groups = {i: group for group in one_hot for i in group}
-    steps, fixed = np.zeros(len(names)), {}
+    d, not_moved = np.zeros(len(names)), {}
     for i, name in enumerate(names):
-        step = wanted.get(name, wanted.get(OTHERS))
+        step = sizes.get(name, sizes.get(OTHERS))
         if i in groups:
             group = listed([names[j] for j in groups[i]])
-            fixed[i] = f"one of a one-hot group ({group})"
+            not_moved[i] = f"one of a one-hot group ({group})"
         elif not low[i] < high[i]:
-            fixed[i] = "constant in the data"
+            not_moved[i] = "constant in the data"
         elif step is None:
-            fixed[i] = "no step is asked for"
+            not_moved[i] = "no step is asked for"
         else:
-            steps[i] = step[0] * std[i] if step[1] else step[0]
+            d[i] = step[0] * std[i] if step[1] else step[0]
             if whole[i]:
                 half = max(1.0, np.floor((high[i] - low[i]) / 2))
-                steps[i] = min(max(1.0, np.rint(steps[i])), half)
-    inside = whole & (steps > 0)
+                d[i] = min(max(1.0, np.rint(d[i])), half)
+    inside = whole & (d > 0)
     return Moves(
-        steps=steps,
+        steps=d,
         low=np.where(inside, low, -np.inf),
         high=np.where(inside, high, np.inf),
         whole=inside,
-        fixed=fixed,
+        not_moved=not_moved,
+        names=tuple(names),
+        sizes=sizes,
     )

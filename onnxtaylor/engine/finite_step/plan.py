@@ -1,55 +1,58 @@
-"""Wiring of an analysis by finite steps: the survey's features → moves → engine → what is told."""
+"""The engine of finite steps for a problem: features of the survey → moves → engine."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 
 import numpy as np
-import numpy.typing as npt
 from onnx import helper
 
-from onnxtaylor.data import Survey
 from onnxtaylor.data.values import is_missing
 from onnxtaylor.engine.finite_step.engine import FiniteStep
-from onnxtaylor.engine.finite_step.moves import FiniteSteps, Moves, plan_moves, read_steps
+from onnxtaylor.engine.finite_step.moves import plan_moves
 from onnxtaylor.errors import DataError, printable
 from onnxtaylor.graph.layout import lay_out
-from onnxtaylor.options.analysis import AnalysisOptions
-from onnxtaylor.problem.opening import OpenModel
+from onnxtaylor.options.finite_step import FiniteSteps
+from onnxtaylor.problem import Problem
 
-__all__ = ["describe_moves", "finite_engine", "plan"]
+__all__ = ["finite_step_engine"]
 
 
-def plan(
-    asked: FiniteSteps,
-    opened: OpenModel,
-    found: Survey,
-    names: Sequence[str],
-    missing: float | None,
-) -> Moves:
-    """What moves how far in these data.
+def finite_step_engine(
+    problem: Problem, steps: FiniteSteps, order: int, *, threads: int = 0
+) -> FiniteStep:
+    """Makes the engine for steps of a model as it is; missing entries stay where they are.
 
     Raises DataError for data that an input of whole numbers cannot hold, OptionError for steps
     that make no sense.
     """
-    _require_whole(opened, found, names, missing)
-    return plan_moves(
-        asked,
-        names,
-        std=found.std,
-        low=found.min,
-        high=found.max,
-        whole=found.whole,
-        one_hot=found.one_hot,
+    _require_whole(problem)
+    survey, missing = problem.survey, problem.missing
+    moves = plan_moves(
+        steps,
+        problem.feature_names,
+        std=survey.std,
+        low=survey.min,
+        high=survey.max,
+        whole=survey.whole,
+        one_hot=survey.one_hot,
+    )
+    return FiniteStep(
+        problem.function,
+        moves,
+        order,
+        x=problem.first_events,
+        absent=None if missing is None else lambda rows: is_missing(rows, missing),
+        threads=threads,
+        provider=problem.provider,
     )
 
 
-def _require_whole(
-    opened: OpenModel, found: Survey, names: Sequence[str], missing: float | None
-) -> None:
-    ports, end = opened.choice.features, 0
-    layout = lay_out(ports, printable(opened.model.path), found.sample.shape[1])
+def _require_whole(problem: Problem) -> None:
+    """Raises DataError where an input of whole numbers would be given others, or too large ones."""
+    ports, end, survey = problem.choice.features, 0, problem.survey
+    missing, names = problem.missing, problem.feature_names
+    layout = lay_out(ports, printable(problem.model.path), survey.sample.shape[1])
     for port, sizes in zip(ports, layout.sizes, strict=True):
         start, end = end, end + prod(sizes)
         if not port.is_whole:
@@ -58,49 +61,13 @@ def _require_whole(
         for i in range(start, end):
             where = f"input '{printable(port.name)}' takes {port.type_name}, feature"
             where += f" '{printable(names[i])}'"
-            if not found.whole[i] or (found.missing[i] and missing != missing):
+            if not survey.whole[i] or (survey.missing[i] and missing != missing):
                 raise DataError(f"{where} has values that are no whole numbers")
             # missing entries are fed as they are: a sentinel has to fit, too
-            fed = [found.min[i], found.max[i], *([missing] if found.missing[i] else [])]
+            fed = [survey.min[i], survey.max[i], *([missing] if survey.missing[i] else [])]
             if any(not limits.min <= value <= limits.max for value in fed):
                 low, high = min(fed), max(fed)
                 raise DataError(
                     f"{where} has values from {low:g} to {high:g}: it holds"
                     f" {limits.min} … {limits.max}"
                 )
-
-
-def finite_engine(
-    opened: OpenModel, moves: Moves, options: AnalysisOptions, x: npt.NDArray[np.float64]
-) -> FiniteStep:
-    """The engine for these moves of the model as it is; missing entries stay where they are."""
-    missing = options.missing
-    return FiniteStep(
-        opened.function,
-        moves,
-        options.order,
-        x=x,
-        absent=None if missing is None else lambda rows: is_missing(rows, missing),
-        threads=options.threads,
-        provider=opened.provider,
-    )
-
-
-def describe_moves(
-    moves: Moves | None, asked: FiniteSteps | None, names: Sequence[str]
-) -> dict[str, object]:
-    """What ``options`` of a result tell of the steps: ``finite_step``, null for derivatives."""
-    if moves is None or asked is None:
-        return {"finite_step": None}
-    return {
-        "finite_step": {
-            "asked": {
-                name: f"{size:.10g}{'sigma' if in_sigma else ''}"
-                for name, (size, in_sigma) in read_steps(asked).items()
-            },
-            "steps": [float(d) or None for d in moves.steps],
-            "whole": [names[i] for i in np.flatnonzero(moves.whole).tolist()],
-            "not_moved": {names[i]: reason for i, reason in moves.fixed.items()},
-            "no_second": [names[i] for i in np.flatnonzero(moves.two_valued).tolist()],
-        }
-    }

@@ -17,7 +17,7 @@ from onnxtaylor.engine.exact import engine as exact
 from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.errors import ModelError
-from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
+from onnxtaylor.graph import GraphFunction, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices, count
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.runtime.provider import PROVIDERS
@@ -28,7 +28,7 @@ from validation.performance.nets import dense_net
 
 def function_of(layers: tuple[int, ...], **kinds: str) -> GraphFunction:
     model = read_model(dense_net(layers, **kinds))
-    return build_function(model, choose(model, ModelRequest()))
+    return build_function(model, choose(model))
 
 
 def events(rows: int, features: int) -> np.ndarray:
@@ -250,12 +250,12 @@ def test_sums_continue_from_a_checkpoint_of_the_kernels(monkeypatch, tmp_path):
 PEAK = """
 import sys, resource, numpy as np
 from onnxtaylor.engine.exact.engine import Exact
-from onnxtaylor.graph import ModelRequest, build_function, choose, read_model
+from onnxtaylor.graph import build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
 from validation.performance.nets import dense_net
 n, events = int(sys.argv[1]), int(sys.argv[2])
 model = read_model(dense_net((n, 64, 32, 2)))
-function = build_function(model, choose(model, ModelRequest()))
+function = build_function(model, choose(model))
 x = np.random.default_rng(0).normal(size=(events, n))
 engine = Exact(function, MultiIndices.full(n), x=x[:16])
 for k in range(0, events, engine.batch_events):
@@ -298,7 +298,7 @@ def test_a_softplus_of_log_and_exp_does_not_overflow():
     model = read_model(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     )
-    function = build_function(model, choose(model, ModelRequest()))
+    function = build_function(model, choose(model))
     x = np.linspace(-9, 29, 39)[:, None]
     terms = Exact(function, MultiIndices.full(1), x=x).coefficients(x).terms[:, 0]
     slope = 1 / (1 + np.exp(-3 * x[:, 0]))

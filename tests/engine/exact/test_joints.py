@@ -10,8 +10,9 @@ import pytest
 import onnxtaylor as ot
 from onnxtaylor.engine.exact import engine as exact
 from onnxtaylor.engine.exact.engine import Exact
-from onnxtaylor.graph import ModelRequest, read_model
+from onnxtaylor.graph import read_model
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.opening import open_model
 from onnxtaylor.rules import RULES, joints
 from tests.engine.pieced import PIECES, Writer, pieced_models
@@ -28,7 +29,7 @@ def parsed(text: str) -> onnx.ModelProto:
 
 
 def engine(model: onnx.ModelProto, x: np.ndarray, order: int = 2) -> Exact:
-    opened = open_model(read_model(model), ModelRequest(), x)
+    opened = open_model(read_model(model), ModelOptions(), x)
     return Exact(opened.function, MultiIndices.full(x.shape[1], order), x=x)
 
 

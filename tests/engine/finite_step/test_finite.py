@@ -11,10 +11,11 @@ import pytest
 import onnxtaylor as ot
 from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.engine.finite_step.engine import FiniteStep
-from onnxtaylor.engine.finite_step.moves import Moves, plan_moves, read_steps
+from onnxtaylor.engine.finite_step.moves import Moves, plan_moves
 from onnxtaylor.errors import DataError, ModelError, OptionError
-from onnxtaylor.graph import ModelRequest, build_function, choose, read_model
+from onnxtaylor.graph import build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.options.finite_step import read_steps
 from onnxtaylor.statistics import Accumulator
 from tests.engine.trees import FOREST, embedding, forest, grown, quantized
 from tests.graph.graphs import F64, I64, ask, model, net, op, port
@@ -24,7 +25,7 @@ MISSING = -2.5  # not so far that a tanh would be flat there
 
 def function_of(proto):
     loaded = read_model(proto)
-    return build_function(loaded, choose(loaded, ModelRequest(by_steps=True)))
+    return build_function(loaded, choose(loaded, derivatives=False))
 
 
 def free(steps):
@@ -238,14 +239,14 @@ def test_what_is_no_step_is_refused(step):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"finite_step": {}}, "no step is given"),
+        ({"finite_step": {}}, "has no step"),
         ({"finite_step": {"coun": 1}}, "did you mean 'count'"),
-        ({"finite_step": {"red": 1}}, "no feature moves .*one-hot"),
-        ({"order": 3}, "order 3"),
-        ({"engine": "exact"}, "--engine exact is for derivatives"),
-        ({"scale": "unit"}, "--scale unit is for derivatives"),
-        ({"accuracy": 4}, "--accuracy 4 is for derivatives"),
-        ({"precision": "float64"}, "--precision float64 is for derivatives"),
+        ({"finite_step": {"red": 1}}, "moves no feature .*one-hot"),
+        ({"order": 3}, "order=3"),
+        ({"engine": "exact"}, "engine=exact for derivatives"),
+        ({"scale": "unit"}, "scale=unit for derivatives"),
+        ({"accuracy": 4}, "accuracy=4 for derivatives"),
+        ({"precision": "float64"}, "precision=float64 for derivatives"),
     ],
 )
 def test_what_cannot_be_asked_for(options, says):

@@ -8,7 +8,7 @@ import onnxtaylor
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.engine.exact.engine import Exact
-from onnxtaylor.graph import GraphFunction, ModelRequest, build_function, choose, read_model
+from onnxtaylor.graph import GraphFunction, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.statistics import Accumulator
 from validation.performance.peers.net import Floats, Net
@@ -35,7 +35,7 @@ class _Ours:
     def prepare(self, batch: int) -> None:
         """Builds the engine from the model's file, up to the first answer."""
         model = read_model(self._net.model().SerializeToString())
-        self._engine = self._open(build_function(model, choose(model, ModelRequest())))
+        self._engine = self._open(build_function(model, choose(model)))
         self.scores(self._net.events(1))
 
     def scores(self, x: Floats) -> Scores:

@@ -1,0 +1,191 @@
+"""Answers of both engines at the same events, and by how much rounding may have moved them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.crosscheck.budget import measure_round_off
+from onnxtaylor.crosscheck.second_look import confirmed_ratio
+from onnxtaylor.crosscheck.verdicts import near_kinks
+from onnxtaylor.engine.base import BatchCoefficients, BatchSums, Engine, Quantity, Watcher
+from onnxtaylor.engine.differences.engine import Differences
+from onnxtaylor.engine.differences.steps import step_share
+from onnxtaylor.engine.no_derivative import NoDerivative
+from onnxtaylor.graph.function import DIGITS
+from onnxtaylor.indices import MultiIndices
+from onnxtaylor.progress import Progress, tell
+
+__all__ = ["Answers", "digits_of", "evaluate_both", "joints_of"]
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers of both engines at E events.
+
+    Parameters
+    ----------
+    exact, differences
+        Responses (E, C) and coefficients (E, C, K) of each engine.
+    terms, responses
+        Allowances for the rounding of the exact engine's coefficients and responses.
+    precision
+        Format that the exact engine computes in.
+    again
+        Least deviation / budget (E, C, K) with other steps of the differences, from the ratios of
+        the first look and where they are telling.
+    """
+
+    exact: BatchCoefficients
+    differences: BatchCoefficients
+    terms: Floats
+    responses: Floats
+    precision: str
+    again: Callable[[Floats, Flags], Floats]
+
+    @property
+    def budget(self) -> Floats:
+        """Largest distance (E, C, K) between the coefficients of two sound engines."""
+        assert self.differences.errors is not None
+        return np.asarray(self.differences.errors + self.terms)
+
+    def of_responses(self, columns: list[int]) -> Answers:
+        """Returns the answers of these responses alone."""
+
+        def again(ratio: Floats, telling: Flags) -> Floats:
+            whole = np.zeros(self.terms.shape)
+            whole[:, columns] = ratio
+            also = np.zeros(whole.shape, np.bool_)
+            also[:, columns] = telling
+            return self.again(whole, also)[:, columns]
+
+        def narrow(answer: BatchCoefficients) -> BatchCoefficients:
+            apart = answer.apart  # of all coefficients, one order more perhaps
+            return replace(
+                answer,
+                apart=None if apart is None else NoDerivative(apart.events, apart.mask[:, columns]),
+                responses=answer.responses[:, columns],
+                terms=answer.terms[:, columns],
+                errors=None if answer.errors is None else answer.errors[:, columns],
+            )
+
+        return replace(
+            self,
+            exact=narrow(self.exact),
+            differences=narrow(self.differences),
+            terms=self.terms[:, columns],
+            responses=self.responses[:, columns],
+            again=again,
+        )
+
+
+def evaluate_both(
+    exact: Engine,
+    differences: Differences,
+    x: Floats,
+    spread: Floats,
+    *,
+    seed: int,
+    progress: Progress | None = None,
+) -> Answers:
+    """Evaluates both engines at the events x (E, n), and the rounding of the exact one beside them.
+
+    ``spread`` (n,) are the features' spreads, ``seed`` draws the directions in which rounding is
+    measured. Raises ModelError where an engine fails.
+    """
+    narrow = _UpTo(exact, differences.indices)
+    total = len(x) * differences.points
+    tell(progress, "cross-check", 0, total)
+    ours = narrow.coefficients(x)
+    theirs = _copied(
+        differences.coefficients(
+            x, lambda share: tell(progress, "cross-check", round(share * total), total)
+        )
+    )
+    tell(progress, "cross-check", total, total)
+    assert theirs.kinks is not None
+    shape = ours.terms.shape
+    nearby = near_kinks(theirs.kinks, differences.indices, shape, joints_of(ours, shape))
+    terms, responses = measure_round_off(
+        narrow,
+        x,
+        ours,
+        comparable=~nearby,
+        spread=spread,
+        length=_lengths(differences, spread),
+        digits=digits_of(narrow.precision),
+        seed=seed,
+        progress=progress,
+    )
+    again = partial(confirmed_ratio, differences, x, ours.terms, terms)
+    return Answers(ours, theirs, terms, responses, exact.precision, again)
+
+
+def digits_of(precision: str) -> int:
+    """Binary digits of a format; the fewer of two engines' formats."""
+    return min(DIGITS[name] for name in precision.split(" and "))
+
+
+def joints_of(answer: BatchCoefficients, shape: tuple[int, ...]) -> Flags | None:
+    """Flags coefficients that do not exist, of a shape (E, C, K); None without such events."""
+    return None if answer.apart is None else answer.apart.among(shape[0], shape[2])
+
+
+def _lengths(differences: Differences, spread: Floats) -> Floats:
+    """Lengths (n,) over which the function changes in each feature, by the steps that suited it.
+
+    A step of second order is c times that: see ``engine.differences.steps``. Sentinels such as
+    −999 make a spread much larger.
+    """
+    c = step_share(digits=digits_of(differences.precision), order=2, accuracy=differences.accuracy)
+    return np.asarray(np.minimum(differences.steps[1] / c, spread))
+
+
+class _UpTo:
+    """An engine whose coefficients are cut to the first ones: third order has no differences."""
+
+    name = "exact"
+    quantity: Quantity = "derivative"
+    sums_in_graph = False
+
+    def __init__(self, engine: Engine, indices: MultiIndices) -> None:
+        self._engine, self.indices = engine, indices
+        self.precision, self.batch_events = engine.precision, engine.batch_events
+        self.exact_responses, self.reach, self.points = (
+            engine.exact_responses,
+            engine.reach,
+            engine.points,
+        )
+
+    def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
+        """Computes the engine's coefficients, in arrays of their own."""
+        answer = self._engine.coefficients(x, watch)
+        return BatchCoefficients(
+            answer.responses.copy(),
+            answer.terms[..., : len(self.indices)].copy(),
+            apart=answer.apart,
+        )
+
+    def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> BatchSums | None:
+        """Returns None: sums are made from the coefficients."""
+        return None
+
+    def describe(self) -> dict[str, object]:
+        """Facts on the engine."""
+        return self._engine.describe()
+
+
+def _copied(answer: BatchCoefficients) -> BatchCoefficients:
+    """Copies an answer of the differences, safe from the engine's next batch."""
+    assert answer.errors is not None
+    assert answer.kinks is not None
+    return BatchCoefficients(
+        answer.responses.copy(), answer.terms.copy(), answer.errors.copy(), answer.kinks.copy()
+    )

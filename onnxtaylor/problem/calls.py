@@ -1,0 +1,58 @@
+"""The first arguments of a verb: a model and data, or a ``Problem`` made of them before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from onnxtaylor.errors import OptionError
+from onnxtaylor.options import DataOptions, ModelOptions
+from onnxtaylor.problem.events import Events
+from onnxtaylor.problem.problem import ModelSource, Problem
+from onnxtaylor.progress import Progress
+
+__all__ = ["problem_of", "refuse_beside_problem"]
+
+
+def problem_of(
+    model: ModelSource | Problem,
+    x: Events | None,
+    given: Iterable[str],
+    model_options: ModelOptions,
+    data_options: DataOptions,
+    *,
+    derivatives: bool = True,
+    provider: str = "auto",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Problem:
+    """Opens a problem, or returns the one that is given in place of a model.
+
+    ``given`` are the names of the options in the call. Raises OptionError where data or options
+    are given beside a problem that has them, or no data beside a model.
+    """
+    if isinstance(model, Problem):
+        refuse_beside_problem(x, given)
+        return model
+    if x is None:
+        raise OptionError("data are needed beside a model: give the events as x")
+    return Problem.open(
+        model,
+        x,
+        model_options,
+        data_options,
+        derivatives=derivatives,
+        provider=provider,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def refuse_beside_problem(x: object, given: Iterable[str]) -> None:
+    """Raises OptionError for data, and for options of model and data, beside a problem."""
+    if x is not None:
+        raise OptionError("x must be left out beside a problem, which has its data")
+    settled = {*ModelOptions.__dataclass_fields__, *DataOptions.__dataclass_fields__}
+    settled |= {"provider", "n_features"}
+    for name in given:
+        if name in settled:
+            raise OptionError("must be given to Problem.open, not beside a problem", option=name)

@@ -1,0 +1,236 @@
+"""This model on these data, opened once: every verb of the package takes a ``Problem``.
+
+>>> problem = Problem.open("model.onnx", "events.parquet")    # doctest: +SKIP
+>>> result = onnxtaylor.analyze(problem, order=1)             # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from onnxtaylor.data import ArraySource, EventSource, Survey, survey
+from onnxtaylor.graph import LoadedModel, build_function, choose, read_model
+from onnxtaylor.options import DataOptions, ModelOptions
+from onnxtaylor.problem.events import Events, FirstRows, feature_names_of, open_data
+from onnxtaylor.problem.opening import OpenModel, open_model
+from onnxtaylor.problem.rounding import require_held
+from onnxtaylor.problem.standins import NO_DATA, NOT_FINITE, open_at_standins
+from onnxtaylor.progress import Progress, tell
+from onnxtaylor.results.classes import agree_with_labels
+from onnxtaylor.results.taylor import FeatureSummary
+from onnxtaylor.runtime.provider import choose_provider
+
+__all__ = ["FIRST_EVENTS", "ModelSource", "Problem"]
+
+FIRST_EVENTS = 64  # of the data: at these the function is probed and compared, and engines tried
+
+ModelSource: TypeAlias = str | os.PathLike[str] | bytes | onnx.ModelProto
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem(OpenModel):
+    """A model and the events that it is analyzed on, opened, surveyed and probed.
+
+    Parameters
+    ----------
+    model_options, data_options
+        Choice of inputs, responses, columns and events.
+    source
+        The events, which can be read again and again.
+    survey
+        Count, weights, moments and ranges of the data, from one pass over them.
+    first_events
+        The first 64 events (B, n), or all if there are fewer.
+    derivatives
+        Whether the model has been opened for derivatives, or for responses to finite steps.
+    stand_ins
+        Remark on what stands for events where there are no data; empty where there are.
+
+    The other parameters are those of ``OpenModel``.
+    """
+
+    model_options: ModelOptions
+    data_options: DataOptions
+    source: EventSource
+    survey: Survey
+    first_events: npt.NDArray[np.float64]
+    derivatives: bool = True
+    stand_ins: str = ""
+
+    @classmethod
+    def open(
+        cls,
+        model: ModelSource | LoadedModel,
+        data: Events,
+        model_options: ModelOptions | None = None,
+        data_options: DataOptions | None = None,
+        *,
+        derivatives: bool = True,
+        provider: str = "auto",
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Problem:
+        """Reads a model, opens the data and surveys them in one pass, and probes the function.
+
+        Parameters
+        ----------
+        model
+            An ONNX file, its bytes, or an ``onnx.ModelProto``.
+        data
+            Events: an array (N, n), a data frame, one or several file names, or an ``EventSource``.
+        model_options, data_options
+            Choice of inputs, responses, columns and events; the defaults take what fits.
+        derivatives
+            False where responses to finite steps are wanted: inputs may then be whole numbers, and
+            responses may vary in steps.
+        provider, seed
+            Device that evaluates the model; random seed of a sample of the events.
+        progress
+            Called with (stage, events done, events in all).
+
+        Raises
+        ------
+        ModelError, ProbeError
+            The model cannot be read or run, is random, or mixes its events.
+        DataError
+            The data cannot be read or do not fit the model.
+        OptionError
+            An option names what does not exist, or makes no sense.
+        """
+        loaded = model if isinstance(model, LoadedModel) else read_model(model)
+        of_model, of_data = model_options or ModelOptions(), data_options or DataOptions()
+        source = open_data(
+            loaded, of_model, data, of_data, derivatives=derivatives, seed=seed, progress=progress
+        )
+        return cls.of_source(
+            loaded,
+            source,
+            of_model,
+            of_data,
+            derivatives=derivatives,
+            provider=provider,
+            progress=progress,
+        )
+
+    @classmethod
+    def of_source(
+        cls,
+        model: LoadedModel,
+        source: EventSource,
+        model_options: ModelOptions,
+        data_options: DataOptions,
+        *,
+        derivatives: bool = True,
+        provider: str = "auto",
+        progress: Progress | None = None,
+    ) -> Problem:
+        """Surveys and probes a model on a source that has been opened with these options.
+
+        Raises as ``open`` does.
+        """
+        watched = FirstRows(source, FIRST_EVENTS)
+        surveyed = survey(
+            watched,
+            missing=data_options.missing,
+            progress=lambda done: tell(progress, "checking data", done, None),
+        )
+        choice = choose(model, model_options, derivatives=derivatives)
+        require_held(model, choice.features, source, surveyed)
+        device = choose_provider(provider)
+        tell(progress, "probing", 0, None)
+        opened = open_model(
+            model, model_options, watched.x, provider=device, derivatives=derivatives
+        )
+        agree_with_labels(opened.nodes, list(surveyed.classes))
+        return cls(
+            **_fields_of(opened),
+            model_options=model_options,
+            data_options=data_options,
+            source=source,
+            survey=surveyed,
+            first_events=watched.x,
+            derivatives=derivatives,
+        )
+
+    @classmethod
+    def open_without_data(
+        cls,
+        model: ModelSource | LoadedModel,
+        model_options: ModelOptions | None = None,
+        *,
+        n_features: int | None = None,
+        provider: str = "auto",
+    ) -> Problem:
+        """Probes a model at random numbers in place of events.
+
+        ``n_features`` is needed where the model takes any number of features. Raises as ``open``
+        does.
+        """
+        loaded = model if isinstance(model, LoadedModel) else read_model(model)
+        chosen = model_options or ModelOptions()
+        choice = choose(loaded, chosen)
+        n = choice.n_features or n_features
+        if n is None:
+            build_function(loaded, choice)  # raises the line that says which size is free
+        opened, x, finite = open_at_standins(
+            loaded, chosen, n or 1, provider=choose_provider(provider)
+        )
+        return cls(
+            **_fields_of(opened),
+            model_options=chosen,
+            data_options=DataOptions(),
+            source=(source := ArraySource(x)),
+            survey=survey(source),
+            first_events=x,
+            stand_ins=NO_DATA if finite else NOT_FINITE,
+        )
+
+    def with_model(self, model: LoadedModel) -> Problem:
+        """Returns another model on the same events, probed at the first of them.
+
+        The data are not read again. Raises as ``open`` does.
+        """
+        choice = choose(model, self.model_options, derivatives=self.derivatives)
+        require_held(model, choice.features, self.source, self.survey)
+        opened = open_model(
+            model,
+            self.model_options,
+            self.first_events,
+            provider=self.provider,
+            derivatives=self.derivatives,
+        )
+        agree_with_labels(opened.nodes, list(self.survey.classes))
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Problem(**{**own, **_fields_of(opened)})
+
+    @property
+    def features(self) -> tuple[FeatureSummary, ...]:
+        """Name, moments and range of each feature, in the order of the model's input."""
+        s = self.survey
+        columns = zip(self.feature_names, s.mean, s.std, s.min, s.max, s.missing, strict=True)
+        return tuple(
+            FeatureSummary(name, float(a), float(b), float(c), float(d), int(e))
+            for name, a, b, c, d, e in columns
+        )
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the n features: those of the data, else of the model, else ``x0``, ``x1``, …"""
+        n = self.function.n_features
+        names = self.source.feature_names or feature_names_of(self.model, self.choice)
+        return list(names) if names and len(names) == n else [f"x{i}" for i in range(n)]
+
+    @property
+    def missing(self) -> float | None:
+        """Value of missing entries in the data."""
+        return self.data_options.missing
+
+
+def _fields_of(opened: OpenModel) -> dict[str, Any]:
+    return {f.name: getattr(opened, f.name) for f in fields(OpenModel)}
