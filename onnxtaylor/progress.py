@@ -14,7 +14,14 @@ from importlib import import_module
 from time import monotonic
 from typing import Any
 
-__all__ = ["Progress", "in_notebook", "notebook_bar", "showing", "tell", "terminal_bar"]
+__all__ = [
+    "Progress",
+    "in_notebook",
+    "notebook_bar",
+    "progress_callback",
+    "report_progress",
+    "terminal_bar",
+]
 
 Progress = Callable[[str, int, int | None], None]  # stage, events done, events in all
 
@@ -24,7 +31,7 @@ BAR = 14  # letters; so millions of evaluations fit a terminal of 80 letters
 UNITS = {"cross-check": "evaluations", "step sizes": "trials"}
 
 
-def tell(progress: Progress | None, stage: str, done: int, total: int | None) -> None:
+def report_progress(progress: Progress | None, stage: str, done: int, total: int | None) -> None:
     """Reports progress to a callback, if there is one.
 
     Parameters
@@ -41,7 +48,9 @@ def tell(progress: Progress | None, stage: str, done: int, total: int | None) ->
 
 
 @contextmanager
-def showing(progress: Progress | bool | None, unit: str = "events") -> Iterator[Progress | None]:
+def progress_callback(
+    progress: Progress | bool | None, unit: str = "events"
+) -> Iterator[Progress | None]:
     """Gives the callback that ``progress`` stands for, and removes its bar at the end.
 
     Parameters

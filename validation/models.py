@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxtaylor.cli.console import uncertain
+from onnxtaylor.cli.console import plus_minus
 from onnxtaylor.cli.forms import parse_held
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import LoadedModel, build_function, choose, read_model
@@ -212,7 +212,7 @@ def _outcome(case: Case, answer: Answer) -> str:
     held = f"`{' '.join(given)}`, " if given else ""
     engine = answer.facts["model"]["engine"]
     return (
-        f"{top['label']} first with {uncertain(top['score'], top['sem'])} of {top['output']};"
+        f"{top['label']} first with {plus_minus(top['score'], top['sem'])} of {top['output']};"
         f" {held}order {case.order}, {engine}, {effort}{max(1, round(answer.seconds))} s"
     )
 

@@ -24,12 +24,12 @@ from onnxtaylor.errors import (
     OptionError,
     printable,
 )
-from onnxtaylor.files.whole import moment
+from onnxtaylor.files.whole import time_of_writing
 from onnxtaylor.options.functions import with_options
 from onnxtaylor.problem import Problem
 from onnxtaylor.problem.calls import refuse_beside_problem
 from onnxtaylor.problem.events import Events, Paths
-from onnxtaylor.progress import Progress, showing, tell
+from onnxtaylor.progress import Progress, progress_callback, report_progress
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -88,13 +88,13 @@ def audit(
     >>> outcome = audit("model.onnx", "events.parquet")    # doctest: +SKIP
     >>> outcome.passed, outcome.verdict                    # doctest: +SKIP
     """
-    timestamp = f"{moment():%Y-%m-%dT%H:%M:%SZ}"
+    timestamp = f"{time_of_writing():%Y-%m-%dT%H:%M:%SZ}"
     if not isinstance(policy, Policy):
         policy = find_policy() if policy is None else read_policy(policy)
     given: dict[str, Paths | None] = {"baseline": baseline, "reference": reference, "gof": gof}
     beside = {name: _paths(given[name] or getattr(policy, name)) for name in BESIDE}
     _complete(policy, beside, given)
-    with showing(progress) as report:
+    with progress_callback(progress) as report:
         evidence = gather(model, x, policy, beside, report, options)
         evidence.open()
         checks = [c if _lacking(c, evidence) else c.with_level_for(evidence) for c in policy.checks]
@@ -106,7 +106,7 @@ def audit(
         disagree = isinstance(evidence.failure, DisagreementError)
         first = "primal-agreement" if disagree else "finite"
         for check in sorted(checks, key=lambda check: check.id != first):
-            tell(report, check.name, 0, None)
+            report_progress(report, check.name, 0, None)
             outcomes[check.name] = _outcome(check, evidence, policy, outcomes)
         result = None if evidence.failure is not None else evidence.result
         _require_reported(evidence, policy, outcomes)

@@ -249,7 +249,7 @@ def _changes(rows: list[dict[str, object]], title: str, total: int, *, several: 
             *(Text(console.printable(name, limit=400)) for name in names),
             f"{row['score_a']:.4g}",
             f"{row['score_b']:.4g}",
-            console.uncertain(float(str(row["change"])), float(str(row["sigma"]))),
+            console.plus_minus(float(str(row["change"])), float(str(row["sigma"]))),
             "–" if z is None else f"{z:+.1f}",
             f"{row['p']:.1g}",
             f"{row['rank_a']} → {row['rank_b']}",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from onnxtaylor.cli.flags import as_flags
 from onnxtaylor.errors import listed, printable
 from onnxtaylor.results.quantity import FINITE_STEP, quantity_of_rows
-from onnxtaylor.text.uncertainty import uncertain
+from onnxtaylor.text.uncertainty import plus_minus
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +28,7 @@ __all__ = [
     "document",
     "library_text",
     "note",
+    "plus_minus",
     "printable",
     "progress_bar",
     "ranking_table",
@@ -36,7 +37,6 @@ __all__ = [
     "summary",
     "table_of",
     "title",
-    "uncertain",
     "warn",
 ]
 

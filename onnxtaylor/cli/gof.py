@@ -239,7 +239,7 @@ def _p(test: TestResult) -> str:
     """Returns the p-value of a test with its uncertainty."""
     if test.p is None:
         return "not tested"
-    return _number(test.p) if not test.p_error else console.uncertain(test.p, test.p_error)
+    return _number(test.p) if not test.p_error else console.plus_minus(test.p, test.p_error)
 
 
 def _number(p: float | None) -> str:

@@ -128,7 +128,7 @@ def _joined_table(joined: JoinedTable, symbol: str) -> Table:
     for row in joined.rows:
         table.add_row(
             Text(printable(row.feature, limit=400)),
-            "–" if row.score is None else console.uncertain(row.score, row.sem or 0.0),
+            "–" if row.score is None else console.plus_minus(row.score, row.sem or 0.0),
             "–" if row.first_rank is None else str(row.first_rank),
             f"{row.best_rank}{'*' * row.important}",
             "–" if row.p is None else f"{row.p:.2g}",
@@ -185,7 +185,7 @@ def _table(result: TaylorResult, selection: Selection, inside: bool, symbol: str
     if judged:
         table.add_column("surely in" if inside else "surely out", justify="center", no_wrap=True)
     for f in features:
-        alone = "–" if f.first_order is None else console.uncertain(f.first_order, f.sem or 0.0)
+        alone = "–" if f.first_order is None else console.plus_minus(f.first_order, f.sem or 0.0)
         table.add_row(
             Text(printable(f.name, limit=400)),
             *([str(f.coefficients), f"{100 * f.share:.1f} %"] if inside else []),

@@ -251,7 +251,7 @@ def _table(result: ProgressResult, output: str, top: int) -> Table:
         table.add_row(
             Text(printable(row["label"], limit=400)),
             *(f"{curve[s]:.4g}" for s in shown[:-1]),
-            console.uncertain(row["score"], row["sem"]),
+            console.plus_minus(row["score"], row["sem"]),
             f"{row['signed_mean']:+.4g}",
         )
     if top < len(result.indices):

@@ -21,7 +21,7 @@ from onnxtaylor.options.scale import scale_of
 from onnxtaylor.problem import ModelSource, Problem
 from onnxtaylor.problem.calls import problem_of, refuse_beside_problem
 from onnxtaylor.problem.events import Events
-from onnxtaylor.progress import Progress, showing, tell
+from onnxtaylor.progress import Progress, progress_callback, report_progress
 from onnxtaylor.run.analyze import Analysis, analyze_problem
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def compare_models(
         if isinstance(b, Problem):
             refuse_beside_problem(None, ["output"])
         of_b = replace(of_model, output=output_b)
-    with showing(progress) as report:
+    with progress_callback(progress) as report:
         one, two = (
             problem_of(
                 model,
@@ -157,11 +157,11 @@ def _side_by_side(
     for one, two in zip(*batches, strict=True):
         if not np.array_equal(one.numbers, two.numbers):
             raise DataError("the two models do not see the same events of the data")
-        tell(progress, "comparing", done, total)
+        report_progress(progress, "comparing", done, total)
         answer_a = a.answer(one, shared.a[0])
         answer_b = b.answer(two, shared.b[0])
         terms = replace(answer_a, terms=answer_a.terms[..., shared.a[2]])
         sums.update(one, terms, answer_b, shared.b[2])
         done += len(one)
-    tell(progress, "comparing", done, total)
+    report_progress(progress, "comparing", done, total)
     return sums

@@ -18,7 +18,7 @@ from onnxtaylor.engine.differences.steps import step_share
 from onnxtaylor.engine.no_derivative import NoDerivative
 from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.progress import Progress, tell
+from onnxtaylor.progress import Progress, report_progress
 
 __all__ = ["Answers", "digits_of", "evaluate_both", "joints_of"]
 
@@ -102,14 +102,14 @@ def evaluate_both(
     """
     narrow = _UpTo(exact, differences.indices)
     total = len(x) * differences.points
-    tell(progress, "cross-check", 0, total)
+    report_progress(progress, "cross-check", 0, total)
     ours = narrow.coefficients(x)
     theirs = _copied(
         differences.coefficients(
-            x, lambda share: tell(progress, "cross-check", round(share * total), total)
+            x, lambda share: report_progress(progress, "cross-check", round(share * total), total)
         )
     )
-    tell(progress, "cross-check", total, total)
+    report_progress(progress, "cross-check", total, total)
     assert theirs.kinks is not None
     shape = ours.terms.shape
     nearby = near_kinks(theirs.kinks, differences.indices, shape, joints_of(ours, shape))

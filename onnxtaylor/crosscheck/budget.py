@@ -37,7 +37,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.engine.base import BatchCoefficients, Engine
-from onnxtaylor.progress import Progress, tell
+from onnxtaylor.progress import Progress, report_progress
 
 __all__ = ["NEGLIGIBLE", "measure_round_off", "scale_of"]
 
@@ -110,7 +110,7 @@ def measure_round_off(
         done, total = next(calls) * len(x), 2 * POINTS * len(x)
 
         def watch(share: float) -> None:
-            tell(progress, "rounding", done + round(share * len(x)), total)
+            report_progress(progress, "rounding", done + round(share * len(x)), total)
 
         watch(0.0)
         return _joined(exact.coefficients(points, watch))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from onnxtaylor.errors import OptionError, ResultError, printable
 
-__all__ = ["moment", "write_whole"]
+__all__ = ["time_of_writing", "write_whole"]
 
 
-def moment() -> datetime:
+def time_of_writing() -> datetime:
     """The time to write into a file, in UTC: now, or that of SOURCE_DATE_EPOCH if it is set.
 
     Source: https://reproducible-builds.org/specs/source-date-epoch/

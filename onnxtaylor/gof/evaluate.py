@@ -26,7 +26,7 @@ from onnxtaylor.gof.result import (
 from onnxtaylor.gof.samples import Sample
 from onnxtaylor.gof.saturated import Bins, p_value
 from onnxtaylor.options.gof import GofOptions
-from onnxtaylor.progress import Progress, tell
+from onnxtaylor.progress import Progress, report_progress
 from onnxtaylor.results.documents import json_number
 
 __all__ = ["SATURATED", "compare_samples"]
@@ -103,9 +103,9 @@ def compare_samples(
 def _counted(items: Sequence[T], progress: Progress | None, stage: str) -> Iterator[T]:
     """Yields the items, and reports how many are done."""
     for done, item in enumerate(items):
-        tell(progress, stage, done, len(items))
+        report_progress(progress, stage, done, len(items))
         yield item
-    tell(progress, stage, len(items), len(items))
+    report_progress(progress, stage, len(items), len(items))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from onnxtaylor.gof.samples import Events, Sample, read_samples
 from onnxtaylor.options.functions import read_keywords
 from onnxtaylor.options.gof import GofOptions
 from onnxtaylor.options.keywords import GofKeywords
-from onnxtaylor.progress import Progress, showing
+from onnxtaylor.progress import Progress, progress_callback
 
 __all__ = ["goodness_of_fit"]
 
@@ -78,7 +78,7 @@ def goodness_of_fit(
     """
     read_keywords("goodness_of_fit", tests, GofOptions)  # refuses what is no option
     chosen = replace(settings or GofOptions(), **tests)
-    with showing(progress, "tests") as report:
+    with progress_callback(progress, "tests") as report:
         if isinstance(observed, Sample) and isinstance(expected, Sample):
             given = (features, weights, observed_weights, exclude or None, missing)
             if any(value is not None for value in given):

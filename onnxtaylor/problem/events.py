@@ -17,7 +17,7 @@ from onnxtaylor.errors import OptionError
 from onnxtaylor.graph import Choice, LoadedModel, choose, stored_names
 from onnxtaylor.graph.layout import feature_count
 from onnxtaylor.options import DataOptions, ModelOptions
-from onnxtaylor.progress import Progress, tell
+from onnxtaylor.progress import Progress, report_progress
 
 __all__ = [
     "FEATURE_KEYS",
@@ -124,7 +124,7 @@ def _count(source: EventSource, progress: Progress | None) -> int:
     total = 0
     for batch in source.batches(2**16):
         total += len(batch)
-        tell(progress, "counting", total, None)
+        report_progress(progress, "counting", total, None)
     return total
 
 

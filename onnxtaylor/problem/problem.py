@@ -21,7 +21,7 @@ from onnxtaylor.problem.events import Events, FirstRows, feature_names_of, open_
 from onnxtaylor.problem.opening import OpenModel, open_model
 from onnxtaylor.problem.rounding import require_held
 from onnxtaylor.problem.standins import NO_DATA, NOT_FINITE, open_at_standins
-from onnxtaylor.progress import Progress, tell
+from onnxtaylor.progress import Progress, report_progress
 from onnxtaylor.results.classes import agree_with_labels
 from onnxtaylor.results.taylor import FeatureSummary
 from onnxtaylor.runtime.provider import choose_provider
@@ -138,12 +138,12 @@ class Problem(OpenModel):
         surveyed = survey(
             watched,
             missing=data_options.missing,
-            progress=lambda done: tell(progress, "checking data", done, None),
+            progress=lambda done: report_progress(progress, "checking data", done, None),
         )
         choice = choose(model, model_options, derivatives=derivatives)
         require_held(model, choice.features, source, surveyed)
         device = choose_provider(provider)
-        tell(progress, "probing", 0, None)
+        report_progress(progress, "probing", 0, None)
         opened = open_model(
             model, model_options, watched.x, provider=device, derivatives=derivatives
         )

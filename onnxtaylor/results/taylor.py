@@ -46,7 +46,7 @@ from onnxtaylor.results.summaries import (
 )
 from onnxtaylor.results.taylor_document import COLUMNS, KIND, fields_of, text_of
 from onnxtaylor.results.tidy import arrow_table, data_frame
-from onnxtaylor.text.uncertainty import uncertain
+from onnxtaylor.text.uncertainty import plus_minus
 
 if TYPE_CHECKING:
     import pandas
@@ -274,7 +274,7 @@ class TaylorResult:
             f"highest ranked of {printable(self.outputs[0], 40)}, {self.quantity.mean} ± SEM:",
         ]
         for row in self.top(SHOWN):
-            value = uncertain(row["score"], row["sem"])
+            value = plus_minus(row["score"], row["sem"])
             lines.append(f"{row['rank']:>4}  {printable(row['label'], 60)}: {value}")
         return "\n".join(lines)
 

@@ -13,7 +13,7 @@ from onnxtaylor.data.rechunk import cut
 from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
 from onnxtaylor.errors import DisagreementError, ModelError, printable
 from onnxtaylor.problem import Problem
-from onnxtaylor.progress import Progress, tell
+from onnxtaylor.progress import Progress, report_progress
 from onnxtaylor.statistics import Accumulator
 from onnxtaylor.statistics.checkpoint import Checkpoint
 
@@ -42,7 +42,7 @@ def accumulate(
     whole = True  # sums that an interrupt tore half way are not worth saving
     try:
         for batch in skip_events(events.batches(batch_size or engine.batch_events), done):
-            tell(progress, "coefficients", sums.events, total)
+            report_progress(progress, "coefficients", sums.events, total)
             watch = _watcher(progress, sums.events, len(batch), total)
             for add in _additions(engine, batch, sums, problem, watch):
                 whole = False
@@ -53,7 +53,7 @@ def accumulate(
                 saved = time.monotonic()
         if checkpoint:
             checkpoint.save(sums)
-        tell(progress, "coefficients", sums.events, total)
+        report_progress(progress, "coefficients", sums.events, total)
     except DisagreementError as error:
         raise error.located(problem.model.path) from None
     except KeyboardInterrupt:
@@ -78,7 +78,9 @@ def _watcher(progress: Progress | None, done: int, events: int, total: int) -> W
     """Reports a batch that is under way: one of a slow model takes long."""
     if progress is None:
         return None
-    return lambda share: tell(progress, "coefficients", done + round(share * events), total)
+    return lambda share: report_progress(
+        progress, "coefficients", done + round(share * events), total
+    )
 
 
 def _additions(

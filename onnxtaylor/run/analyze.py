@@ -25,7 +25,7 @@ from onnxtaylor.problem.calls import problem_of
 from onnxtaylor.problem.events import Events
 from onnxtaylor.problem.hygiene import inspect_joints
 from onnxtaylor.problem.unvarying import ResponseRanges, Unvarying, constant_notices
-from onnxtaylor.progress import Progress, showing, tell
+from onnxtaylor.progress import Progress, progress_callback, report_progress
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.run.accumulate import accumulate
 from onnxtaylor.run.prepare import check_classes, choose_replicates, find_notices, full_indices
@@ -90,7 +90,7 @@ def analyze(
         "analyze", options, ModelOptions, DataOptions, EngineOptions, StatisticsOptions
     )
     scale_of(of_engine, of_statistics)  # options that contradict are refused before the work
-    with showing(progress) as report:
+    with progress_callback(progress) as report:
         problem = problem_of(
             model,
             x,
@@ -158,7 +158,7 @@ def analyze_problem(
     watching = [*samples, *([drawn] if drawn else [])]
     sums, ranges, checkpoint = _sum_events(problem, engine, options, statistics, watching, progress)
 
-    tell(progress, "ranking", 0, None)
+    report_progress(progress, "ranking", 0, None)
     unvarying = ranges.unvarying()
     notices += inspect_joints(sums.joints, sums.events, problem.feature_names)
     notices += constant_notices(unvarying)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-__all__ = ["shorten", "shortened", "unlike"]
+__all__ = ["distinguish", "shorten", "shorten_all"]
 
 GAP = "…"
 LEAST = 10  # letters; with fewer, a name with two gaps cannot be read
@@ -33,7 +33,7 @@ def shorten(text: str, limit: int) -> str:
     return "".join(_cut(_atoms(text), limit))
 
 
-def shortened(names: Sequence[str], limit: int) -> list[str]:
+def shorten_all(names: Sequence[str], limit: int) -> list[str]:
     """Shortens names to about ``limit`` letters, so that different names stay different.
 
     Names that fit are not changed. A result may be longer than ``limit`` if it has a formula, or a
@@ -46,13 +46,13 @@ def shortened(names: Sequence[str], limit: int) -> list[str]:
     limit
         Number of letters.
 
-    >>> shortened(["jets_leading_0_pt_over_mass", "jets_leading_1_pt_over_mass", "pt"], 20)
+    >>> shorten_all(["jets_leading_0_pt_over_mass", "jets_leading_1_pt_over_mass", "pt"], 20)
     ['jets_l…ding_0…r_mass', 'jets_l…ding_1…r_mass', 'pt']
     """
     return list(_shortened(tuple(names), limit))
 
 
-def unlike(names: Sequence[str], texts: Sequence[str]) -> list[str]:
+def distinguish(names: Sequence[str], texts: Sequence[str]) -> list[str]:
     """The texts that stand for names, with a number added where another name has the same text.
 
     Parameters
@@ -62,7 +62,7 @@ def unlike(names: Sequence[str], texts: Sequence[str]) -> list[str]:
     texts
         One text for each name.
 
-    >>> unlike(["a", "b", "a"], ["x", "x", "x"])
+    >>> distinguish(["a", "b", "a"], ["x", "x", "x"])
     ['x', 'x (2)', 'x']
     """
     taken: set[str] = set()
@@ -83,7 +83,7 @@ def unlike(names: Sequence[str], texts: Sequence[str]) -> list[str]:
 def _shortened(names: tuple[str, ...], limit: int) -> tuple[str, ...]:
     distinct = list(dict.fromkeys(names))
     short = ["".join(atoms) for atoms in _cut_all([_atoms(n) for n in distinct], limit)]
-    results = dict(zip(distinct, unlike(distinct, short), strict=True))
+    results = dict(zip(distinct, distinguish(distinct, short), strict=True))
     return tuple(results[name] for name in names)
 
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from math import floor, isfinite, log10
 
-__all__ = ["formats", "uncertain"]
+__all__ = ["number_formats", "plus_minus"]
 
 
-def uncertain(value: float, error: float) -> str:
+def plus_minus(value: float, error: float) -> str:
     """A value and its uncertainty as text, both to the second digit of the uncertainty.
 
-    >>> uncertain(0.23537, 0.00974), uncertain(1234.5, 67.0), uncertain(0.5, 0.0)
+    >>> plus_minus(0.23537, 0.00974), plus_minus(1234.5, 67.0), plus_minus(0.5, 0.0)
     ('0.2354 ± 0.0097', '1234 ± 67', '0.5 ± 0')
     """
-    shown, and_error = formats(value, error)
+    shown, and_error = number_formats(value, error)
     return f"{value:{shown}} ± {error:{and_error}}"
 
 
-def formats(value: float, error: float) -> tuple[str, str]:
+def number_formats(value: float, error: float) -> tuple[str, str]:
     """Format specifications of a value and of its uncertainty, to the latter's second digit.
 
-    >>> format(0.23537, formats(0.23537, 0.00974)[0])
+    >>> format(0.23537, number_formats(0.23537, 0.00974)[0])
     '0.2354'
     """
     if not (isfinite(value) and isfinite(error)) or error <= 0:

@@ -18,7 +18,7 @@ from onnxtaylor.errors import OptionError, nearest, printable
 from onnxtaylor.results.quantity import FINITE_STEP, quantity_of_rows
 from onnxtaylor.results.ranking import Column
 from onnxtaylor.text.markup import latex, markdown
-from onnxtaylor.text.uncertainty import formats, uncertain
+from onnxtaylor.text.uncertainty import number_formats, plus_minus
 
 __all__ = [
     "FORMATS",
@@ -59,7 +59,7 @@ def listing(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
         ("rank", "r", lambda row: str(row["rank"])),
         *([("68 %", "c", _interval)] if intervals else []),
         ("moved" if quantity == FINITE_STEP else "coefficient", "l", coefficient),
-        (f"{quantity.mean} ± SEM", "r", lambda r: uncertain(r["score"], r["sem"])),
+        (f"{quantity.mean} ± SEM", "r", lambda r: plus_minus(r["score"], r["sem"])),
         *([("num. error", "r", lambda row: _bound(row["numerical_error"]))] if bounded else []),
         ("signed mean", "r", _signed),
     ]
@@ -181,11 +181,11 @@ def _interval(row: Mapping[str, Any]) -> str:
 
 
 def _signed(row: Mapping[str, Any]) -> str:
-    return f"{row['signed_mean']:+{formats(row['score'], row['sem'])[0]}}"
+    return f"{row['signed_mean']:+{number_formats(row['score'], row['sem'])[0]}}"
 
 
 def _score(row: Mapping[str, Any]) -> str:
-    return f"{row['score']:{formats(row['score'], row['sem'])[0]}}"
+    return f"{row['score']:{number_formats(row['score'], row['sem'])[0]}}"
 
 
 def _bound(error: float | None) -> str:

@@ -13,7 +13,7 @@ import termios
 
 import pytest
 
-from onnxtaylor.cli.console import ranking_table, uncertain
+from onnxtaylor.cli.console import plus_minus, ranking_table
 from tests.conftest import synthetic_result
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -45,7 +45,7 @@ ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
     ],
 )
 def test_two_digits_of_the_uncertainty(value, error, text):
-    assert uncertain(value, error) == text
+    assert plus_minus(value, error) == text
 
 
 def test_the_signed_mean_has_the_decimals_of_the_score():
@@ -103,7 +103,7 @@ def test_a_narrow_terminal_cuts_no_number(tmp_path, columns):
     assert status == 0
     assert "…" not in shown
     for row in result.top(14):
-        assert uncertain(row["score"], row["sem"]) in shown
+        assert plus_minus(row["score"], row["sem"]) in shown
         low, high = row["rank_low"], row["rank_high"]
         assert f"{low}–{high}" in shown
     widest = max(len(line) for line in shown.splitlines())

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import onnxtaylor as ot
-from onnxtaylor.cli.console import summary, uncertain
+from onnxtaylor.cli.console import plus_minus, summary
 from tests.cli.conftest import write_model, write_table
 
 COLUMNS = ("--label", "Label", "--weight", "w")
@@ -36,7 +36,7 @@ def test_the_table_goes_to_stdout_and_messages_to_stderr(place, cli):
     assert "9 coefficients of 1 response; ⟨t⟩ per σ of each feature" in out
     for row in result.top(4):
         assert row["label"] in out
-        assert uncertain(row["score"], row["sem"]) in out
+        assert plus_minus(row["score"], row["sem"]) in out
     assert "4 of 9 coefficients" in out
 
 

@@ -10,7 +10,7 @@ import pytest
 from onnx import numpy_helper
 
 import onnxtaylor as ot
-from onnxtaylor import progress as bars
+from onnxtaylor import progress as progress_module
 from onnxtaylor.comparison import compare_results
 from onnxtaylor.comparison.models import compare_models
 from onnxtaylor.errors import OptionError, ResultError
@@ -148,7 +148,7 @@ def test_progress_is_told_or_drawn(case, monkeypatch):
     def bar(unit):
         yield lambda *state: drawn.append(state)
 
-    monkeypatch.setattr(bars, "terminal_bar", bar)
+    monkeypatch.setattr(progress_module, "terminal_bar", bar)
     silent = compare_models(a, b, x, order=1, progress=lambda *state: told.append(state))
     assert told[-1] == ("comparing", 300, 300)
     assert not drawn

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import onnxtaylor as ot
-from onnxtaylor import progress as bars
+from onnxtaylor import progress as progress_module
 from onnxtaylor.engine.differences import engine as differences
 from onnxtaylor.engine.exact import engine as exact
 from onnxtaylor.engine.finite_step import engine as finite
@@ -117,7 +117,7 @@ def terminal(monkeypatch, capsys):
 
 
 def test_a_bar_counts_in_the_unit_of_its_stage_and_tells_the_time_left(terminal):
-    with bars.terminal_bar("events") as tell:
+    with progress_module.terminal_bar("events") as tell:
         tell("compiling", 0, None)
         tell("cross-check", 2_000_000, 4_000_000)
         tell("cross-check", 4_000_000, 4_000_000)
@@ -128,7 +128,7 @@ def test_a_bar_counts_in_the_unit_of_its_stage_and_tells_the_time_left(terminal)
 
 
 def test_a_stage_that_comes_again_is_shown_again(terminal):
-    with bars.terminal_bar("events") as tell:
+    with progress_module.terminal_bar("events") as tell:
         for k in (1, 2):
             tell("coefficients", k, 7)
             tell("ranking", 0, None)
@@ -142,7 +142,7 @@ def test_a_cell_counts_in_the_unit_of_its_stage(monkeypatch):
     module.HTML = lambda text: text
     module.display = lambda first, display_id: SimpleNamespace(update=cell.append)
     monkeypatch.setitem(sys.modules, "IPython.display", module)
-    with bars.notebook_bar("events") as tell:
+    with progress_module.notebook_bar("events") as tell:
         tell("compiling", 0, None)
         tell("cross-check", 5, 5)
         tell("coefficients", 0, 5)

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from onnxtaylor.text.abbreviation import shorten, shortened, unlike
+from onnxtaylor.text.abbreviation import distinguish, shorten, shorten_all
 
 LONG = "ak4_jets_corrected_leading_constituent_{}_transverse_momentum_over_jet_pt"
 FORMULA = r"$\Delta\phi_{{{}}}(j, \ell)$ [rad]"
@@ -30,7 +30,7 @@ LISTS = {
 @pytest.mark.parametrize("kind", LISTS)
 def test_different_names_stay_different(kind, limit):
     names = list(dict.fromkeys(LISTS[kind]))
-    short = shortened(names, limit)
+    short = shorten_all(names, limit)
     assert len(set(short)) == len(names)
     for name, label in zip(names, short, strict=True):
         if len(name) <= limit:
@@ -44,13 +44,13 @@ NUMBERED = {"lengths", "one inside another", "far apart"}  # letters that repeat
 @pytest.mark.parametrize("kind", [kind for kind in LISTS if "formulas" not in kind])
 def test_names_are_as_long_as_there_is_room(kind):
     for limit in (18, 28, 34):
-        short = shortened(LISTS[kind], limit)
+        short = shorten_all(LISTS[kind], limit)
         assert max(map(len, short)) <= limit + 5 * (kind in NUMBERED)
         assert kind in NUMBERED or not any(label.endswith(")") for label in short)
 
 
 def test_what_differs_is_kept_with_what_stands_before_it():
-    short = shortened(LISTS["middles"], 28)
+    short = shorten_all(LISTS["middles"], 28)
     assert short[7] == "ak4_jets…ituent_7…r_jet_pt"
     assert all(f"_{k}…" in label for k, label in enumerate(short))
 
@@ -60,7 +60,7 @@ def test_formulas_are_not_cut(limit):
     names = [
         rf"$p_T(\ell_{k})$ of the {what} lepton" for k in range(9) for what in ("first", "last")
     ]
-    for name, label in zip(names, shortened(names, limit), strict=True):
+    for name, label in zip(names, shorten_all(names, limit), strict=True):
         formula = name[: name.rindex("$") + 1]
         assert formula in label or "$" not in label
     assert shorten("$m_{jj}$", 4) == "$m_{jj}$"
@@ -78,20 +78,20 @@ def test_random_names():
             for _ in range(draw.randint(0, 4) if name else 0):
                 name[draw.randrange(len(name))] = draw.choice(letters + "xyz")
             names.append("".join(name[: draw.choice([None, draw.randint(0, 80)])]))
-        short = dict(zip(names, shortened(names, limit), strict=True))
+        short = dict(zip(names, shorten_all(names, limit), strict=True))
         assert len(set(short.values())) == len(short)
         assert all(label == name for name, label in short.items() if len(name) <= limit)
 
 
 def test_a_repeated_name_has_one_label():
-    assert shortened(["x" * 50, "y", "x" * 50], 20)[::2] == ["xxxxxxxxxx…xxxxxxxxx"] * 2
+    assert shorten_all(["x" * 50, "y", "x" * 50], 20)[::2] == ["xxxxxxxxxx…xxxxxxxxx"] * 2
 
 
 def test_texts_that_are_taken_get_a_number():
-    assert unlike(["a", "b", "x"], ["x", "x", "x"]) == ["x (2)", "x (3)", "x"]
-    assert unlike(["a", "b", "c"], ["x", "x", "x (2)"]) == ["x", "x (2)", "x (2) (2)"]
+    assert distinguish(["a", "b", "x"], ["x", "x", "x"]) == ["x (2)", "x (3)", "x"]
+    assert distinguish(["a", "b", "c"], ["x", "x", "x (2)"]) == ["x", "x (2)", "x (2) (2)"]
 
 
 def test_huge_names_take_no_time():
     names = [("n" * 9_000) + str(k) + ("m" * 9_000) for k in range(200)]
-    assert len(set(shortened(names, 28))) == 200
+    assert len(set(shorten_all(names, 28))) == 200

@@ -49,7 +49,7 @@ from onnxtaylor.audit.mirrored import without_mirror_images
 from onnxtaylor.audit.phrases import quote_name
 from onnxtaylor.comparison import compare_results, holm, two_sided
 from onnxtaylor.errors import listed, printable
-from onnxtaylor.text.uncertainty import uncertain
+from onnxtaylor.text.uncertainty import plus_minus
 
 __all__ = ["BaselineDrift"]
 
@@ -187,8 +187,8 @@ class BaselineDrift(FileCheck, CoefficientCheck):
                 _subject(row),
                 evidence.model_file,
                 f"⟨t⟩ of {printable(row['label'])} of response {quote_name(row['output_b'])} went"
-                f" from {uncertain(old, float(changes.error[k]))}{_averaged(changes)} to"
-                f" {uncertain(new, row['sem_b'])}",
+                f" from {plus_minus(old, float(changes.error[k]))}{_averaged(changes)} to"
+                f" {plus_minus(new, row['sem_b'])}",
                 quantity="relative change of ⟨t⟩",
                 measured=change,
                 relation="≤",

@@ -31,7 +31,7 @@ from onnxtaylor.engine.differences.steps import (
 )
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.progress import Progress, tell
+from onnxtaylor.progress import Progress, report_progress
 from onnxtaylor.runtime.provider import available_threads
 from onnxtaylor.runtime.session import Session
 
@@ -119,7 +119,7 @@ class Differences:
         self._outputs = self._session(event).shape[1]
         pilot = None if x is None or not self._bounds_errors else pilot_events(x, self._outputs)
         if pilot is not None:
-            tell(progress, "step sizes", 0, None)  # measuring the noise takes time, too
+            report_progress(progress, "step sizes", 0, None)  # measuring the noise takes time, too
         self._noise = (
             assumed_noise(self._outputs, function.digits)
             if pilot is None
@@ -230,7 +230,7 @@ class Differences:
 
         def trial(indices: MultiIndices, steps: Floats) -> Floats:
             assert pilot is not None
-            tell(progress, "step sizes", next(trials), None)
+            report_progress(progress, "step sizes", next(trials), None)
             # all features are tried at once: one whose step is too wide must not count for others
             stencil = self._build(indices, separate_orders=True, pooled=False)
             answer = self._in_chunks(stencil, steps).coefficients(pilot)

@@ -28,7 +28,7 @@ from onnxtaylor.engine.exact.reader import CoefficientReader
 from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.progress import Progress, tell
+from onnxtaylor.progress import Progress, report_progress
 from onnxtaylor.runtime.provider import available_threads
 from onnxtaylor.runtime.session import Session, start
 from onnxtaylor.runtime.sharing import Tally, share
@@ -102,7 +102,7 @@ class Exact:
         # the derivative graph of a function in half precision computes in single precision
         single = function.precision in ("float16", "bfloat16")
         self.precision = "float32" if single else function.precision
-        tell(progress, "compiling", 0, None)
+        report_progress(progress, "compiling", 0, None)
         self.graph = derive(function, indices, x, loose=True, joints=True)
         self._function, self._provider = function, provider
         self._threads = threads or available_threads()
@@ -271,7 +271,7 @@ class Exact:
         for size in (1, *sizes):
             if size > 1 and (size * each > WORK_BYTES or size > 64 * len(x)):
                 break
-            tell(self._progress, "batch size", size, None)
+            report_progress(self._progress, "batch size", size, None)
             current = size / _seconds(trial(size), np.resize(x, (size, x.shape[1])))
             if current > rate:
                 best, rate = size, current

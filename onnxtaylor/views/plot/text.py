@@ -14,7 +14,7 @@ from onnxtaylor.errors import printable
 from onnxtaylor.indices import label
 from onnxtaylor.results.quantity import FINITE_STEP
 from onnxtaylor.results.taylor import TaylorResult
-from onnxtaylor.text.abbreviation import shortened, unlike
+from onnxtaylor.text.abbreviation import distinguish, shorten_all
 
 __all__ = [
     "LITERAL",
@@ -47,8 +47,8 @@ def literal(name: object, limit: int = NAME_LENGTH) -> str:
 def literals(names: Sequence[object], limit: int = NAME_LENGTH) -> list[str]:
     """Names as ``literal`` writes them; different names stay different (see ``abbreviation``)."""
     texts = [str(name) for name in names]
-    safe = unlike(texts, [printable(text, len(text) + 1) or NO_NAME for text in texts])
-    return [text.replace("$", r"\$") for text in shortened(safe, limit)]
+    safe = distinguish(texts, [printable(text, len(text) + 1) or NO_NAME for text in texts])
+    return [text.replace("$", r"\$") for text in shorten_all(safe, limit)]
 
 
 def coefficient_labels(

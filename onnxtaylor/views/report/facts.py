@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from onnxtaylor.results.ranking import influential_count
 from onnxtaylor.results.taylor import TaylorResult
-from onnxtaylor.text.uncertainty import uncertain
+from onnxtaylor.text.uncertainty import plus_minus
 from onnxtaylor.views.report.payload import FRACTION, response
 
 __all__ = [
@@ -106,7 +106,7 @@ def _leader(result: TaylorResult, c: int, k: int) -> Leader:
         interval = str(low) if low == high else f"{low}–{high}"
     return Leader(
         tuple(result.features[i] for i in result.indices.table[k] if i >= 0),
-        uncertain(float(result.score[c, 0, k]), float(result.sem[c, 0, k])),
+        plus_minus(float(result.score[c, 0, k]), float(result.sem[c, 0, k])),
         interval,
     )
 

@@ -19,8 +19,8 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup, escape
 
 from onnxtaylor.errors import printable
-from onnxtaylor.files.whole import moment
-from onnxtaylor.text.abbreviation import shortened, unlike
+from onnxtaylor.files.whole import time_of_writing
+from onnxtaylor.text.abbreviation import distinguish, shorten_all
 
 __all__ = [
     "LIBRARIES",
@@ -120,7 +120,7 @@ def shown(text: object) -> str:
 def shown_apart(names: Sequence[str]) -> list[str]:
     """Names as a page shows them; different names stay different."""
     safe = [printable(text, len(text) + 1) or NO_NAME for text in names]
-    return shortened(unlike(names, safe), NAME_LIMIT)
+    return shorten_all(distinguish(names, safe), NAME_LIMIT)
 
 
 def count(number: float) -> str:
@@ -143,7 +143,7 @@ def embedded(data: Mapping[str, Any]) -> Markup:
 
 def written_at() -> str:
     """Time of writing, or SOURCE_DATE_EPOCH. Raises OptionError where that is not a time."""
-    return f"{moment():%Y-%m-%d %H:%M:%S} UTC"
+    return f"{time_of_writing():%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _json(data: object, **_: object) -> str:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from onnxtaylor.errors import OptionError
 from onnxtaylor.results.ranking import class_groups, influential_count
 from onnxtaylor.results.taylor import TaylorResult
-from onnxtaylor.text.abbreviation import shortened
-from onnxtaylor.text.uncertainty import formats, uncertain
+from onnxtaylor.text.abbreviation import shorten_all
+from onnxtaylor.text.uncertainty import number_formats, plus_minus
 from onnxtaylor.views.report.page import shown, shown_apart
 
 __all__ = ["FRACTION", "MATRIX", "payload", "units"]
@@ -36,7 +36,7 @@ def payload(result: TaylorResult) -> dict[str, Any]:
         "symbol": result.quantity.symbol,
         "units": units(result),
         "features": (features := shown_apart(result.features)),
-        "short": {str(limit): shortened(features, limit) for limit in LENGTHS},
+        "short": {str(limit): shorten_all(features, limit) for limit in LENGTHS},
         "outputs": [response(result, c) for c in outputs],
         "groups": shown_apart(result.groups),
         "events": [g.events for g in result.data.groups],
@@ -111,8 +111,8 @@ def _block(result: TaylorResult, c: int, g: int, kept: Integers) -> Mapping[str,
         "rank": result.rank[c, g, kept].tolist(),
         "score": [_rounded(s, 5) for s in score],
         "sem": [_rounded(s, 3) for s in sem],
-        "text": [uncertain(s, e) for s, e in both],
-        "mean": [f"{m:+{formats(*pair)[0]}}" for m, pair in zip(mean, both, strict=True)],
+        "text": [plus_minus(s, e) for s, e in both],
+        "mean": [f"{m:+{number_formats(*pair)[0]}}" for m, pair in zip(mean, both, strict=True)],
     }
     if result.rank_low is not None and result.rank_high is not None:
         block["low"] = result.rank_low[c, g, kept].tolist()

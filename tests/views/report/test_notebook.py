@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import onnxtaylor as ot
-from onnxtaylor import progress as bars
+from onnxtaylor import progress as progress_module
 from tests.cli.conftest import write_model
 from tests.views.report.hostile import SCRIPT, VISIBLE, hostile
 from tests.views.report.pages import Page
@@ -80,8 +80,8 @@ def notebook(monkeypatch):
 
 def test_a_bar_in_a_notebook(notebook, monkeypatch):
     clock = iter(np.arange(0.0, 100.0, 0.15))
-    monkeypatch.setattr(bars, "monotonic", lambda: float(next(clock)))
-    with bars.showing(True) as tell:
+    monkeypatch.setattr(progress_module, "monotonic", lambda: float(next(clock)))
+    with progress_module.progress_callback(True) as tell:
         for done in range(5):
             tell("a<b", done, 4)
         tell("next", 3, None)
@@ -92,7 +92,7 @@ def test_a_bar_in_a_notebook(notebook, monkeypatch):
 
 
 def test_the_bar_goes_when_a_run_fails(notebook):
-    with pytest.raises(ZeroDivisionError), bars.showing(True) as tell:
+    with pytest.raises(ZeroDivisionError), progress_module.progress_callback(True) as tell:
         tell("stage", 1 // 0, None)
     assert notebook == ["", ""]
 
@@ -102,7 +102,7 @@ def test_a_bar_in_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    with bars.showing(True, "steps") as tell:
+    with progress_module.progress_callback(True, "steps") as tell:
         tell("stage", 1, 3)
         tell("stage", 3, 3)
     assert "stage" in stream.getvalue()
@@ -126,9 +126,9 @@ def test_analyze_draws_a_bar_or_tells_a_function(notebook, tmp_path):
 
 def test_where_nobody_looks_there_is_no_bar():
     for off in (None, False):
-        with bars.showing(off) as tell:
+        with progress_module.progress_callback(off) as tell:
             assert tell is None
-    assert not bars.in_notebook()
+    assert not progress_module.in_notebook()
 
 
 def test_ipython_takes_the_table(make_result):
