@@ -124,5 +124,5 @@ def test_other_files_of_this_name_are_refused(tmp_path, content):
 
 def test_a_folder_that_cannot_be_one_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OnnxTaylorError, match="^resume folder"):
+    with pytest.raises(OnnxTaylorError, match=r"^resume folder"):
         Checkpoint(tmp_path / "file", FACTS)
