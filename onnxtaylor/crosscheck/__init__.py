@@ -8,6 +8,7 @@
 ``second_look``      events at which the engines seem to differ, with other steps
 ``verdicts``         agrees, differs, undecided, kink: the criteria
 ``judge``            verdicts at events, of coefficients, of the whole
+``comparisons``      all comparisons of a check, and of the responses
 ``result``           ``CrossCheck``: frozen, shown as text, JSON and figure
 ``compare_engines``  both engines of a problem at a sample, within a given time
 ``cross_check``      the library call

@@ -205,23 +205,23 @@ def judge_coefficients(
     array
         Verdicts as places in ``VERDICTS``, (C, K).
     """
-    telling = (codes == AGREES) | (codes == DIFFERS)
-    events = telling.sum(axis=0)
+    conclusive = (codes == AGREES) | (codes == DIFFERS)
+    events = conclusive.sum(axis=0)
     chance = CHANCE / max(1, events.size)
     differs = np.zeros(events.shape, dtype=np.bool_)
     too_few = np.ones(events.shape, dtype=np.bool_)
     for level, share in LEVELS:
-        beyond = (telling & (ratio > level)).sum(axis=0)
+        beyond = (conclusive & (ratio > level)).sum(axis=0)
         if beyond.any():  # of sound engines seldom: they do not wait for scipy.stats
             differs |= beyond >= critical(events, share, chance)
         too_few &= share**events >= chance  # even if all of them were beyond
-    excess = np.where(telling & (ratio > 1), (ratio - 1) * budget, 0.0).sum(axis=0)
+    excess = np.where(conclusive & (ratio > 1), (ratio - 1) * budget, 0.0).sum(axis=0)
     if sure is not None:
         with np.errstate(invalid="ignore"):  # of what is infinite
             matters = ratio * budget > MATTERS * scale
         for level, events_needed in SURE:
             differs |= ((sure > level) & matters).sum(axis=0) >= events_needed
-    several = (telling & (ratio > LEVELS[1][0])).sum(axis=0) >= 2
+    several = (conclusive & (ratio > LEVELS[1][0])).sum(axis=0) >= 2
     differs |= several & (excess > WRONG * scale * events)
     found = np.full(events.shape, AGREES, dtype=np.int8)
     by_kinks = (codes == KINK).sum(axis=0) > (codes == UNDECIDED).sum(axis=0)

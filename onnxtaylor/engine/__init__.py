@@ -1,9 +1,10 @@
 """From a function and a batch of events to Taylor coefficients.
 
-``base``         the protocol of all engines
-``factory``      the engine that the options ask for, and why it is no other one
-``exact``        by the derivative graph
-``differences``  by finite-difference stencils on the original graph
-``mixed``        each response by one of these two
-``finite_step``  responses to finite steps, for models without derivatives
+``base``           the protocol of all engines
+``no_derivative``  events at which a derivative does not exist
+``factory``        the engine that the options ask for, and why it is no other one
+``exact``          by the derivative graph
+``differences``    by finite-difference stencils on the original graph
+``mixed``          each response by one of these two
+``finite_step``    responses to finite steps, for models without derivatives
 """

@@ -11,7 +11,7 @@ import pytest
 
 import onnxtaylor as ot
 from onnxtaylor import progress as progress_module
-from onnxtaylor.engine.differences import engine as differences
+from onnxtaylor.engine.differences import chunks as differences
 from onnxtaylor.engine.exact import engine as exact
 from onnxtaylor.engine.finite_step import engine as finite
 from onnxtaylor.runtime import sharing

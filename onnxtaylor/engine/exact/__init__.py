@@ -5,6 +5,7 @@
 ``pipeline``     one thread's way from events to coefficients or sums
 ``compared``     the derivative graph's responses against the original model's
 ``reader``       the graph's output tensors → coefficients
+``timing``       the time that a call takes, for the choice of the batch size
 ``joints``       events on a joint get the limit of both sides, where there is one
 ``two_sided``    how that limit is taken
 ``jumps``        responses that jump beside an event

@@ -11,9 +11,8 @@ On a CPU the kernels make them, while the coefficients are in the cache.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from itertools import count
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ from onnxtaylor.engine.exact.joints import JointLimits
 from onnxtaylor.engine.exact.limit_graph import make_two_sided_limits
 from onnxtaylor.engine.exact.pipeline import Pipeline, SumPipeline
 from onnxtaylor.engine.exact.reader import CoefficientReader
+from onnxtaylor.engine.exact.timing import least_seconds
 from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
@@ -272,7 +272,8 @@ class Exact:
             if size > 1 and (size * each > WORK_BYTES or size > 64 * len(x)):
                 break
             report_progress(self._progress, "batch size", size, None)
-            current = size / _seconds(trial(size), np.resize(x, (size, x.shape[1])))
+            run = partial(trial(size), np.resize(x, (size, x.shape[1])))
+            current = size / least_seconds(run, TRIAL_SECONDS)
             if current > rate:
                 best, rate = size, current
             elif current < 0.7 * rate:  # well beyond the best: larger ones are slower still
@@ -289,17 +290,3 @@ class Exact:
 
     def _shape(self, events: int) -> tuple[int, int, int]:
         return (events, self._outputs, len(self.indices))
-
-
-def _seconds(run: Callable[[Floats], object], x: Floats) -> float:
-    """Measures the least time in seconds that ``run`` takes for the events x (B, n)."""
-    run(x)  # the first run allocates memory and is slower
-    spent, fewest = 0.0, np.inf
-    for calls in count():
-        if (calls >= 3 and spent > TRIAL_SECONDS) or spent > 2 * TRIAL_SECONDS:
-            return fewest
-        begin = time.perf_counter()
-        run(x)
-        took = time.perf_counter() - begin
-        spent, fewest = spent + took, min(fewest, took)
-    raise AssertionError  # count() has no end
