@@ -53,8 +53,8 @@ class Answers:
     @property
     def budget(self) -> Floats:
         """Largest distance (E, C, K) between the coefficients of two sound engines."""
-        assert self.differences.errors is not None
-        return np.asarray(self.differences.errors + self.terms)
+        assert self.differences.error_bounds is not None
+        return np.asarray(self.differences.error_bounds + self.terms)
 
     def of_responses(self, columns: list[int]) -> Answers:
         """Returns the answers of these responses alone."""
@@ -67,13 +67,16 @@ class Answers:
             return self.again(whole, also)[:, columns]
 
         def narrow(answer: BatchCoefficients) -> BatchCoefficients:
-            apart = answer.apart  # of all coefficients, one order more perhaps
+            joints = answer.no_derivative  # of all coefficients, one order more perhaps
+            bounds = answer.error_bounds
+            if joints is not None:
+                joints = NoDerivative(joints.events, joints.mask[:, columns])
             return replace(
                 answer,
-                apart=None if apart is None else NoDerivative(apart.events, apart.mask[:, columns]),
+                no_derivative=joints,
                 responses=answer.responses[:, columns],
                 terms=answer.terms[:, columns],
-                errors=None if answer.errors is None else answer.errors[:, columns],
+                error_bounds=None if bounds is None else bounds[:, columns],
             )
 
         return replace(
@@ -135,7 +138,7 @@ def digits_of(precision: str) -> int:
 
 def joints_of(answer: BatchCoefficients, shape: tuple[int, ...]) -> Flags | None:
     """Flags coefficients that do not exist, of a shape (E, C, K); None without such events."""
-    return None if answer.apart is None else answer.apart.among(shape[0], shape[2])
+    return None if answer.no_derivative is None else answer.no_derivative.among(shape[0], shape[2])
 
 
 def _lengths(differences: Differences, spread: Floats) -> Floats:
@@ -170,7 +173,7 @@ class _UpTo:
         return BatchCoefficients(
             answer.responses.copy(),
             answer.terms[..., : len(self.indices)].copy(),
-            apart=answer.apart,
+            no_derivative=answer.no_derivative,
         )
 
     def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> BatchSums | None:
@@ -184,8 +187,11 @@ class _UpTo:
 
 def _copied(answer: BatchCoefficients) -> BatchCoefficients:
     """Copies an answer of the differences, safe from the engine's next batch."""
-    assert answer.errors is not None
+    assert answer.error_bounds is not None
     assert answer.kinks is not None
     return BatchCoefficients(
-        answer.responses.copy(), answer.terms.copy(), answer.errors.copy(), answer.kinks.copy()
+        answer.responses.copy(),
+        answer.terms.copy(),
+        answer.error_bounds.copy(),
+        answer.kinks.copy(),
     )

@@ -63,9 +63,11 @@ def confirmed_ratio(
         return least
     for factor in FACTORS:
         answer = differences.with_other_steps(x[events], factor)
-        assert answer.errors is not None
+        assert answer.error_bounds is not None
         with np.errstate(divide="ignore", invalid="ignore"):
             deviation = np.abs(exact[events] - answer.terms)
-            again = np.where(deviation == 0, 0.0, deviation / (answer.errors + allowance[events]))
+            again = np.where(
+                deviation == 0, 0.0, deviation / (answer.error_bounds + allowance[events])
+            )
         least[events] = np.minimum(least[events], np.nan_to_num(again, nan=0.0, posinf=np.inf))
     return least

@@ -33,21 +33,21 @@ class BatchCoefficients:
     ----------
     responses, terms
         Responses (B, C) and coefficients t_α (B, C, K), both float64.
-    errors
+    error_bounds
         Upper estimates (B, C, K) of abs(t − true); None where the engine has none.
     kinks
         (B, n), true where a kink or step of a response lies within reach of the stencil along that
         feature; None where the engine has no stencil.
-    apart
+    no_derivative
         Events at which no derivative exists because they lie exactly where pieces of the response
         meet; None without such events.
     """
 
     responses: Floats
     terms: Floats
-    errors: Floats | None = None
+    error_bounds: Floats | None = None
     kinks: npt.NDArray[np.bool_] | None = None
-    apart: NoDerivative | None = None
+    no_derivative: NoDerivative | None = None
 
 
 class Engine(Protocol):

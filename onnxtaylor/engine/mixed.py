@@ -171,12 +171,12 @@ class Mixed:
             responses[:, columns] = answer.responses
             terms[:, columns] = answer.terms
         errors = None
-        if rest.errors is not None:
+        if rest.error_bounds is not None:
             errors = np.full(terms.shape, np.nan)
-            errors[:, self._others] = rest.errors
+            errors[:, self._others] = rest.error_bounds
         apart = None
-        if exact.apart is not None:
-            mask = np.zeros((len(exact.apart.events), *terms.shape[1:]), np.bool_)
-            mask[:, self._columns] = exact.apart.mask
-            apart = NoDerivative(exact.apart.events, mask)
+        if exact.no_derivative is not None:
+            mask = np.zeros((len(exact.no_derivative.events), *terms.shape[1:]), np.bool_)
+            mask[:, self._columns] = exact.no_derivative.mask
+            apart = NoDerivative(exact.no_derivative.events, mask)
         return BatchCoefficients(responses, terms, errors, rest.kinks, apart)

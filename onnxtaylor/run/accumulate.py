@@ -105,15 +105,16 @@ def _from_coefficients(
 ) -> Callable[[], None]:
     answer = engine.coefficients(batch.x, watch)
     _check_finite(answer, batch, problem)
+    joints = answer.no_derivative
     return partial(
         sums.update,
         answer.terms,
         batch.weights,
         batch.numbers,
         batch.labels,
-        error_bounds=answer.errors,
+        error_bounds=answer.error_bounds,
         kinks=answer.kinks,
-        joints=None if answer.apart is None else answer.apart.by_feature(engine.indices),
+        joints=None if joints is None else joints.by_feature(engine.indices),
     )
 
 

@@ -84,7 +84,7 @@ def test_any_response_counts(dtype):
 def test_coefficients_across_a_kink_are_covered_or_called_kinked(dtype):
     net, x = Net("relu", sizes=(5, 12, 2), softmax=False), events_of(5, 2064)
     engine, answer = judged(net.model(dtype), x[64:], x[:64], steps=np.full(5, 2.0**-5))
-    wrong = abs(answer.terms - net.terms(x[64:])) > answer.errors
+    wrong = abs(answer.terms - net.terms(x[64:])) > answer.error_bounds
     table = engine.indices.table
     called = answer.kinks[:, table[:, 0]] | answer.kinks[:, table[:, 1]]
     assert wrong.mean() < 0.01

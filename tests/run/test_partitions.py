@@ -118,7 +118,7 @@ def test_shards_that_are_merged(table, reference, engine):
         sums = Accumulator(1, len(indices), classes=("b", "s"), replicates=50)
         numbers = np.arange(EVENTS)[chosen]
         answer = own.coefficients(x[chosen])
-        sums.update(answer.terms, weights[chosen], numbers, labels[chosen], answer.errors)
+        sums.update(answer.terms, weights[chosen], numbers, labels[chosen], answer.error_bounds)
         if whole is None:
             whole = sums
         else:

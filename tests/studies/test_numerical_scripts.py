@@ -114,7 +114,7 @@ def test_estimates_that_are_too_small_are_found(monkeypatch):
 
     def shrunk(*arguments, **options):
         engine, answer = real(*arguments, **options)
-        return engine, replace(answer, errors=answer.errors / 100)
+        return engine, replace(answer, error_bounds=answer.error_bounds / 100)
 
     monkeypatch.setattr(judging, "answer_of", shrunk)
     rows = judge(case_of("tanh net"))
@@ -127,7 +127,7 @@ def test_estimates_that_are_too_large_are_found(monkeypatch):
 
     def swollen(*arguments, **options):
         engine, answer = real(*arguments, **options)
-        return engine, replace(answer, errors=answer.errors * 10)
+        return engine, replace(answer, error_bounds=answer.error_bounds * 10)
 
     monkeypatch.setattr(judging, "answer_of", swollen)
     missed = judge(case_of("toy D"))[1].missed()

@@ -100,13 +100,13 @@ def judge(case: Case) -> list[Row]:
     truth, rows = truth_of(double, x), []
     for precision, function in (("float32", original), ("float64", double)):
         engine, answer = answer_of(function, x, pilot)
-        assert answer.errors is not None
+        assert answer.error_bounds is not None
         keep = np.ones(truth.shape, np.bool_)
         if case.smooth_parts:
             keep &= away_from_kinks(double, x, engine.reach, engine.indices)[:, None]
         found = {
             order: measure(
-                answer.terms, answer.errors, truth, keep & (engine.indices.orders == order)
+                answer.terms, answer.error_bounds, truth, keep & (engine.indices.orders == order)
             )
             for order in (1, 2)
         }

@@ -234,10 +234,10 @@ class Differences:
             # all features are tried at once: one whose step is too wide must not count for others
             stencil = self._build(indices, separate_orders=True, pooled=False)
             answer = self._in_chunks(stencil, steps).coefficients(pilot)
-            assert answer.errors is not None
+            assert answer.error_bounds is not None
             noise = self._noise.at(answer.responses)[..., None]
             with np.errstate(divide="ignore", invalid="ignore"):
-                return np.asarray((answer.errors / noise).reshape(-1, len(indices)))
+                return np.asarray((answer.error_bounds / noise).reshape(-1, len(indices)))
 
         if pilot is None:
             return self._widen(start)

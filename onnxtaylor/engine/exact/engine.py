@@ -200,7 +200,9 @@ class Exact:
             return work
 
         share(len(x), self._size, [worker(pipeline) for pipeline in self._pipelines], tally)
-        return BatchCoefficients(responses, terms, apart=self._limits.take(x, terms, flagged))
+        return BatchCoefficients(
+            responses, terms, no_derivative=self._limits.take(x, terms, flagged)
+        )
 
     def _make_two_sided_limits(self) -> TwoSidedLimits:
         return make_two_sided_limits(

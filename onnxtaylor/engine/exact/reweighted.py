@@ -151,7 +151,10 @@ class Reweighted:
             flagged = np.empty(count, np.bool_)
             self._fill(self._graph, self._x[part], responses[:count], terms[:count], flagged)
             no_derivative = self._limits.take(self._events[part], terms[:count], flagged)
-            yield part, BatchCoefficients(responses[:count], terms[:count], apart=no_derivative)
+            yield (
+                part,
+                BatchCoefficients(responses[:count], terms[:count], no_derivative=no_derivative),
+            )
 
     def _make_two_sided_limits(self) -> TwoSidedLimits:
         graph = derive_normal(self._normal, self.indices, self._x, self._weights, strong=True)

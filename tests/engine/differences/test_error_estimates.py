@@ -34,9 +34,9 @@ def assert_trusted(answer, truth, orders, dtype, *, each=False):
     The median of the estimates is compared with that of the errors, or that of ``each`` ratio.
     Without a ``dtype`` the accuracy has no limit.
     """
-    assert np.isfinite(answer.errors).all()
+    assert np.isfinite(answer.error_bounds).all()
     for order in (1, 2):
-        found = measure(answer.terms, answer.errors, truth, orders == order)
+        found = measure(answer.terms, answer.error_bounds, truth, orders == order)
         assert found.coverage >= COVERED, order
         if found.zeros == 1:  # as of the second order of piecewise linear nets
             continue
@@ -148,7 +148,7 @@ def test_steps_that_are_badly_chosen_are_paid_for_in_the_estimate(power, dtype):
     true = abs(answer.terms - truth)
     for order in (1, 2):
         chosen = engine.indices.orders == order
-        assert (answer.errors >= true)[..., chosen].mean() >= 0.98
+        assert (answer.error_bounds >= true)[..., chosen].mean() >= 0.98
 
 
 @formats
@@ -162,14 +162,15 @@ def test_chosen_coefficients_are_those_of_the_full_run(alphas, dtype):
     engine, answer = judged(net.model(dtype), x, steps=steps, indices=MultiIndices.of(6, alphas))
     columns = [MultiIndices.full(6).tuples().index(a) for a in engine.indices.tuples()]
     np.testing.assert_array_equal(answer.terms, full.terms[..., columns])
-    ratio = np.median(answer.errors, axis=0) / np.median(full.errors[..., columns], axis=0)
+    ours, theirs = answer.error_bounds, full.error_bounds[..., columns]
+    ratio = np.median(ours, axis=0) / np.median(theirs, axis=0)
     assert ((ratio > 1 / 3) & (ratio < 3)).all()
 
 
 def test_without_errors_there_are_none():
     net, x = Net("tanh"), events_of(6, 20)
     engine, answer = judged(net.model(), x, error_bounds=False)
-    assert answer.errors is None
+    assert answer.error_bounds is None
     assert answer.kinks is None
     assert engine.points == judged(net.model(), x, accuracy=4, error_bounds=False)[0].points
 
@@ -181,7 +182,7 @@ def test_saturated_responses_are_uncertain_by_their_rounding(dtype):
     _, answer = judged(net.model(dtype), x[64:264], x[:64])
     saturated = (answer.responses == 1.0) & (answer.terms == 0.0).all(axis=2)
     assert saturated.mean() > 0.05
-    errors = answer.errors[saturated]
+    errors = answer.error_bounds[saturated]
     assert (errors > 0).all()
     truth = net.terms(x[64:264])[saturated]
     assert (errors >= abs(truth)).mean() >= COVERED

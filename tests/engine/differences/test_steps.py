@@ -72,7 +72,7 @@ def test_steps_are_powers_of_two_not_below_the_spacing(dtype):
     assert (np.frexp(engine.steps)[0] == 0.5).all()
     spacing = np.spacing(abs(x).max(axis=0)) * 2.0 ** (53 - DIGITS[dtype])
     assert (engine.steps >= spacing).all()
-    assert np.isfinite(answer.errors).all()
+    assert np.isfinite(answer.error_bounds).all()
 
 
 @pytest.mark.parametrize("power", [-20, 10])
@@ -157,7 +157,7 @@ def test_steps_that_leave_the_domain_are_not_taken():
     x = 1.0 + 0.2 * np.random.default_rng(0).random((200, 2))
     spread = np.full(2, 1e4)  # as of a feature whose other events lie far away
     engine, answer = judged(model, x, spread=spread)
-    assert np.isfinite(answer.errors).all()
+    assert np.isfinite(answer.error_bounds).all()
     assert (3 * engine.steps < 1.0).all()
 
 

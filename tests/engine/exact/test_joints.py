@@ -35,7 +35,7 @@ def engine(model: onnx.ModelProto, x: np.ndarray, order: int = 2) -> Exact:
 
 def coefficients(model: onnx.ModelProto, x: np.ndarray, order: int = 2) -> np.ndarray:
     found = engine(model, x, order).coefficients(x)
-    assert found.apart is None or not found.apart.mask.any()
+    assert found.no_derivative is None or not found.no_derivative.mask.any()
     return found.terms
 
 
@@ -159,13 +159,13 @@ def test_on_a_kink_no_derivative_exists_and_the_check_says_so(kind):
     x = np.random.default_rng(1).uniform(-1, 1, (40, 2))
     x[:13, 0] = place
     found = engine(model, x).coefficients(x)
-    assert found.apart is not None
-    np.testing.assert_array_equal(found.apart.events, np.arange(13))
+    assert found.no_derivative is not None
+    np.testing.assert_array_equal(found.no_derivative.events, np.arange(13))
     slopes = 0 if below != above else 2  # t_0 has no limit, or t_00 alone
     if kind != "Mod":  # a sawtooth jumps
-        assert found.apart.mask[:, 0, slopes].all()
-    assert not found.apart.mask[:, 0, 1].any()  # the other feature is none the worse
-    assert not found.apart.mask[:, 1].any()
+        assert found.no_derivative.mask[:, 0, slopes].all()
+    assert not found.no_derivative.mask[:, 0, 1].any()  # the other feature is none the worse
+    assert not found.no_derivative.mask[:, 1].any()
     check = ot.cross_check(model, x)
     assert check.verdict == "kink"
     row = check.to_dict()["joints"][0]
@@ -221,8 +221,8 @@ def test_beside_a_kink_of_second_order_what_exists_is_exact():
     x[::3, 0] = 0.0
     found = engine(model, x).coefficients(x)
     np.testing.assert_allclose(found.terms[::3, 0, [0, 3]], 0.0, atol=1e-9)  # t_0 and t_01
-    assert found.apart is not None
-    assert found.apart.mask[:, 0].tolist() == [[False, False, True, False, False]] * 22
+    assert found.no_derivative is not None
+    assert found.no_derivative.mask[:, 0].tolist() == [[False, False, True, False, False]] * 22
     assert ot.cross_check(model, x).verdict == "kink"
 
 
@@ -270,8 +270,8 @@ def test_a_sentinel_is_a_point_of_its_own_and_other_joints_are_seen_beside_it():
     np.testing.assert_allclose(found.terms[:, 0, :2], slopes, rtol=2e-6, atol=2e-6)
     np.testing.assert_allclose(found.terms[:, 0, [2, 4]], bends, rtol=2e-6, atol=2e-6)
     features = ot.MultiIndices.full(2, 2)
-    assert found.apart is not None
-    counts = found.apart.by_feature(features)
+    assert found.no_derivative is not None
+    counts = found.no_derivative.by_feature(features)
     np.testing.assert_array_equal(counts, [2, 1])
 
 
@@ -291,7 +291,7 @@ def test_an_event_off_all_joints_is_not_touched(monkeypatch):
     x = np.random.default_rng(2).normal(size=(20, 2))
     model = parsed("m (float[N, 2] x) => (float[N, 2] y) { a = Relu(x) y = Mul(a, x) }")
     made = engine(model, x)
-    assert made.coefficients(x).apart is None
+    assert made.coefficients(x).no_derivative is None
 
 
 WHOLE = """m (double[N, 2] x) => (double[N, 2] y)
@@ -315,7 +315,7 @@ def test_whole_numbers_lie_inside_of_a_piece():
     x = np.array([[0.3, -0.4], [1.5, 0.2], [-2.7, 3.1], [9.5, -1.5]])
     slope = np.where(np.trunc(x) == 0, 1.0, np.trunc(x))
     found = engine(parsed(WHOLE), x).coefficients(x)
-    assert found.apart is None
+    assert found.no_derivative is None
     y = np.tanh(slope * x)
     wanted = np.stack([slope * (1 - y**2), -y * (1 - y**2) * slope**2], axis=-1)
     for i, (first, second) in enumerate(((0, 2), (1, 4))):
@@ -343,6 +343,6 @@ def test_the_largest_two_may_be_equal_where_the_last_one_taken_is_flat():
     )
     x = np.array([[2.0, 2.0, -1.0, -3.0], [2.0, 1.0, -1.0, -3.0], [-1.0, -1.0, -2.0, -2.0]])
     found = engine(model, x, order=1).coefficients(x)
-    assert found.apart is not None
-    np.testing.assert_array_equal(found.apart.events, [0])
-    np.testing.assert_array_equal(found.apart.mask[0, 0], [True, True, False, False])
+    assert found.no_derivative is not None
+    np.testing.assert_array_equal(found.no_derivative.events, [0])
+    np.testing.assert_array_equal(found.no_derivative.mask[0, 0], [True, True, False, False])
