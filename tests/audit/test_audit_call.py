@@ -106,5 +106,5 @@ def test_a_bar_is_drawn_where_one_is_asked_for(sound, capsys):
 def test_a_model_in_memory_is_no_file(sound):
     with pytest.raises(OptionError, match="save the model, and name the file"):
         ot.audit(sound.model.read_bytes(), sound.data)
-    with pytest.raises(OptionError, match="no data: name one file at least"):
+    with pytest.raises(OptionError, match="there are no data: name at least one file"):
         ot.audit(sound.model, [])

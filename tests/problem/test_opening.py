@@ -112,7 +112,7 @@ def test_responses_must_be_finite(kind, says):
 
 
 def test_a_link_of_what_is_no_probability_is_refused():
-    assert "--link identity" in refused(ProbeError, "nan", net(), link="logit")
+    assert 'link="identity"' in refused(ProbeError, "nan", net(), link="logit")
 
 
 @pytest.mark.parametrize("batch", ["N", 1, 3])
