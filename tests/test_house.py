@@ -16,8 +16,8 @@ LINES, FUNCTION, PARAMETERS = 300, 60, 12
 
 # A docstring that begins so can only be understood by who has read what stands before it.
 LEANING = re.compile(
-    r"(The same\b|Those? |That |Of |And |But |As |What |How |Who |Whose |Which |Where |It |They |Both,"
-    r"|Beside )"
+    r"(The same\b|Those? |That |Of |And |But |As |What |How |Who |Whose |Which |Where |It |They "
+    r"|Both,|Beside )"
 )
 
 
