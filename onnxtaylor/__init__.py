@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from onnxtaylor.errors import OnnxTaylorError
     from onnxtaylor.gof import GoodnessOfFit, goodness_of_fit
     from onnxtaylor.indices import MultiIndices
+    from onnxtaylor.problem import Problem
     from onnxtaylor.results.selection import Selection, select
     from onnxtaylor.results.taylor import TaylorResult
     from onnxtaylor.rules import register
@@ -66,6 +67,7 @@ __all__ = [
     "LearningProgress",
     "MultiIndices",
     "OnnxTaylorError",
+    "Problem",
     "ProgressResult",
     "Selection",
     "TaylorResult",
@@ -84,6 +86,7 @@ __all__ = [
 _HOMES = {
     "MultiIndices": "indices",
     "OnnxTaylorError": "errors",
+    "Problem": "problem",
     "TaylorResult": "results.taylor",
     "Selection": "results.selection",
     "Derivatives": "run.differentiate",

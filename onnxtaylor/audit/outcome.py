@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from onnxtaylor.audit.check_outcome import STATUSES, CheckOutcome
 from onnxtaylor.audit.finding import LEVELS, Finding, round_number
 from onnxtaylor.errors import printable
-from onnxtaylor.results.documents import DocumentKind
-from onnxtaylor.results.rows import check_unique
+from onnxtaylor.results.documents import DocumentKind, check_unique
 from onnxtaylor.results.summaries import Notice
 
 if TYPE_CHECKING:

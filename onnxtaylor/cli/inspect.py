@@ -49,7 +49,7 @@ def inspect(
     with files.data_files(data or ()) as paths:
         report = inspect_model(
             model,
-            paths,
+            paths or None,
             _choose(ModelOptions, options),
             _choose(DataOptions, options),
         )

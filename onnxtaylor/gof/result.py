@@ -9,8 +9,7 @@ from math import inf, sqrt
 from typing import Any, TypeVar
 
 from onnxtaylor.errors import OptionError, nearest, printable
-from onnxtaylor.results.documents import DocumentKind, document_text, part, save_text
-from onnxtaylor.results.rows import check_unique
+from onnxtaylor.results.documents import DocumentKind, check_unique, document_text, part, save_text
 
 __all__ = ["SCHEMA", "Bin", "FeatureFit", "GoodnessOfFit", "PairFit", "SampleSummary", "TestResult"]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import isfinite, isnan
 from pathlib import Path
@@ -25,7 +25,15 @@ from onnxtaylor.results.migrations import migrate
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["DocumentKind", "document_text", "json_number", "part", "save_text", "with_nulls"]
+__all__ = [
+    "DocumentKind",
+    "check_unique",
+    "document_text",
+    "json_number",
+    "part",
+    "save_text",
+    "with_nulls",
+]
 
 _Loaded = TypeVar("_Loaded")
 _Part = TypeVar("_Part", bound="DataclassInstance")
@@ -184,3 +192,10 @@ def _integer(text: str) -> int:
     if len(text) > 300:
         raise OverflowError(f"a number of {len(text)} digits is too large")
     return int(text)
+
+
+def check_unique(values: Sequence[object], place: str) -> None:
+    """Raises ValueError where something at this place of a document occurs twice."""
+    if len(set(values)) < len(values):
+        twice = next(value for k, value in enumerate(values) if value in values[:k])
+        raise ValueError(f"{place} must differ, got {twice!r} twice")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from onnxtaylor.indices import MultiIndices, label
 
-__all__ = ["CoefficientRows", "check_ranks", "check_unique"]
+__all__ = ["CoefficientRows", "check_ranks"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -136,13 +136,6 @@ def _refuse(wrong: npt.NDArray[np.bool_], name: str, values: Integers, demand: s
     if len(places):
         k = int(places[0])
         raise ValueError(f"coefficients[{k}].{name} {demand}, got {values.flat[k]}")
-
-
-def check_unique(values: Sequence[object], place: str) -> None:
-    """Raises ValueError where something at this place of a document occurs twice."""
-    if len(set(values)) < len(values):
-        twice = next(value for k, value in enumerate(values) if value in values[:k])
-        raise ValueError(f"{place} must differ, got {twice!r} twice")
 
 
 def _indices(block: Sequence[Mapping[str, Any]], features: Sequence[str]) -> MultiIndices:

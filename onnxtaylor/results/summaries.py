@@ -9,8 +9,7 @@ from typing import Any
 
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.results.classes import ResponseNode
-from onnxtaylor.results.documents import part
-from onnxtaylor.results.rows import check_unique
+from onnxtaylor.results.documents import check_unique, part
 
 __all__ = [
     "DataSummary",

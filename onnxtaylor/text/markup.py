@@ -31,7 +31,7 @@ _MARKUP = re.compile(
 # References that GitHub and GitLab turn into links and pictures after they have read the Markdown,
 # so that a backslash does not stop them: @name, #12, !12, ~label, &12, %12, :word:. A space of no
 # width does.
-_CALLS = re.compile(r"(\\[@#!~&$]|%)(?=\\?\w)|\\:(?=[^\s\d])")
+_CALLS = re.compile(r"(\\[@#!~&$]|%)(?=\\?\w)|\\:(?=[^\s\d]|[\w+-]+\\?:)")
 NO_WIDTH = "&#8203;"
 
 _LATEX = {

@@ -20,9 +20,16 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, listed, nearest, printable
 from onnxtaylor.indices import MultiIndices, label
-from onnxtaylor.results.documents import DocumentKind, document_text, part, save_text, with_nulls
+from onnxtaylor.results.documents import (
+    DocumentKind,
+    check_unique,
+    document_text,
+    part,
+    save_text,
+    with_nulls,
+)
 from onnxtaylor.results.lazy import LazyModule
-from onnxtaylor.results.rows import CoefficientRows, check_unique
+from onnxtaylor.results.rows import CoefficientRows
 from onnxtaylor.results.summaries import DataSummary, FeatureSummary, place_of
 from onnxtaylor.results.tidy import arrow_table, data_frame, write_table
 

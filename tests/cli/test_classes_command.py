@@ -75,9 +75,7 @@ def test_figures_per_class(cli, place, refused):
     found = cli(*words, "--classes", "tth,ggh,bkg", "--output", "ggh", "--what", "scores")
     assert (found.out, found.err) == ("f/scores-ggh-per-class.svg\n", "")
     assert "did you mean 'ggh'?" in refused(*words, "--classes", "tth,gghh,bkg")
-    assert "what 'table': it shows all" in refused(
-        *words[:-1], "--output", "y[0]", "--what", "table"
-    )
+    assert "what 'table' shows all" in refused(*words[:-1], "--output", "y[0]", "--what", "table")
 
 
 def test_names_come_from_a_file_too(cli, place):

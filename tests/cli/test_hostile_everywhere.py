@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 import onnx
 import pytest
 
+from onnxtaylor.cli.flags import as_flags
 from tests.cli.conftest import write_model, write_table
 
 # a name, and how a terminal is to show it; by hand
@@ -214,7 +215,7 @@ def test_audit_in_every_format(say):
     words += ["--baseline", baseline, "--gof", "g\n.json", "--reference", "b" + MODEL]
     written = {kind: Path(f"a\x1b[31m\n](x).{kind}") for kind in REPORTS}
     told = say(*words, *(w for k, p in written.items() for w in ("--report", f"{k}:{p}")), status=1)
-    assert told == written["text"].read_text(encoding="utf-8")
+    assert told == as_flags(written["text"].read_text(encoding="utf-8"))
     texts = {kind: path.read_text(encoding="utf-8") for kind, path in written.items()}
     for kind, text in texts.items():
         assert not re.search("[\x00-\x08\x0b-\x1f]", text), kind

@@ -199,7 +199,7 @@ def agrees(proto: onnx.ModelProto, x: Array, order: int = 3) -> Array:
     # what vanishes at these events is compared with the response
     scale = np.maximum(wanted.scale(), 1e-3 * max(np.abs(y).max(), 1e-3))
     limit = np.array([LIMITS[k] for k in indices.orders])
-    estimate = wanted.error_bounds / scale
+    estimate = wanted.errors / scale
     if not (estimate < 10 * limit).all():
         raise UnresolvedError(f"differences are good to {estimate.max():.1g} only")
     apart = np.abs(found - wanted.values) / scale

@@ -155,7 +155,7 @@ def test_unknown_sequences_are_named(name):
     result = ot.analyze(UNKNOWN[name][0], X, order=1, check=4, scale="unit")
     assert result.model.engine == "differences"
     assert "SplitToSequence has no rule" in result.options["no_exact_engine"]
-    with pytest.raises(ModelError, match="SplitToSequence has no rule; use --engine differences"):
+    with pytest.raises(ModelError, match='SplitToSequence has no rule; use engine="differences"'):
         ot.analyze(UNKNOWN[name][0], X, engine="exact")
 
 

@@ -118,7 +118,7 @@ def test_a_table_per_unit_of_unlike_features_says_so(factor, told):
     assert codes == [("units", None)] * told
     if told:
         assert "from 1 ('r') to 11 ('mass')" in messages[0]
-        assert "--scale sigma" in messages[0]
+        assert 'scale="sigma"' in messages[0]
     assert found(x) == ([], [])
     assert found(x, finite_step="0.5sigma") == ([], [])
 

@@ -268,7 +268,7 @@ def test_differences_go_on_in_the_precision_of_the_model():
 def test_single_precision_of_a_model_in_double_is_refused():
     with pytest.raises(ModelError, match='computes in float64: use precision="auto"'):
         ot.analyze(net(kind=F64), events(), precision="float32")
-    with pytest.raises(OptionError, match="precision 'double' is not offered"):
+    with pytest.raises(OptionError, match="precision must be auto, float32 or float64"):
         ot.analyze(net(), events(), precision="double")
 
 

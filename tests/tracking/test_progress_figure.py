@@ -86,6 +86,9 @@ def test_one_step_and_later_steps():
 
 
 def test_what_there_is_not(result):
-    for options, message in (({"top": 0}, "top 0"), ({"output": "z"}, "no output 'z'")):
+    for options, message in (
+        ({"top": 0}, "top must be at least 1"),
+        ({"output": "z"}, "no output 'z'"),
+    ):
         with pytest.raises(OptionError, match=message):
             result.plot(**options)

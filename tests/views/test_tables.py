@@ -90,10 +90,10 @@ def test_columns_of_other_classes_say_so(make_result):
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        ((), "needs the classes of the events: analyze with --label"),
+        ((), "needs the classes of the events: analyze with labels=…"),
         (("s", "c", "d"), "no response is called 'c' or 'd' and no label is called 'b': correct"),
         # by order b would be shown over the events of another class
-        (("s", "c"), "no response is called 'c' and no label is called 'b': .* --classes"),
+        (("s", "c"), "no response is called 'c' and no label is called 'b': .* classes=…"),
         (("t", "c"), "nothing says which of the responses s, b belongs to .* labels t, c: "),
         (("t", "c", "d"), r"2 responses \(s, b\) and 3 labels \(t, c, d\) do not agree"),
     ],

@@ -85,5 +85,5 @@ def test_labels_thin_out_above_sixty_features(make_result, n, labels):
 
 
 def test_a_result_of_first_order_has_no_matrix_figure(make_result):
-    with pytest.raises(OptionError, match="order 2"):
+    with pytest.raises(OptionError, match="order=2"):
         plot_matrix(make_result(3, order=1))
