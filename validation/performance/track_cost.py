@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import onnxtaylor as ot
+from onnxtaylor.tracking import EVENTS
 from onnxtaylor.tracking.follower import Follower
 from onnxtaylor.tracking.with_keras import KerasModel
 from validation.learning_progress.nets import FULL, events
@@ -111,7 +112,7 @@ def _compiled(batch: int) -> tuple[Any, Any, Any, Any]:
 def main(arguments: list[str] | None = None) -> int:
     """Measures, prints the ratios, and says whether the study's batch stays below the limit."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=ot.progress.EVENTS, help="that are tracked")
+    parser.add_argument("--events", type=int, default=EVENTS, help="that are tracked")
     parser.add_argument("--batch", type=int, action="append", help="default: 1000 and 100")
     parser.add_argument("--turns", type=int, default=5)
     chosen = parser.parse_args(arguments)
