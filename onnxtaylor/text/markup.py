@@ -30,8 +30,8 @@ _MARKUP = re.compile(
 
 # References that GitHub and GitLab turn into links and pictures after they have read the Markdown,
 # so that a backslash does not stop them: @name, #12, !12, ~label, &12, %12, :word:. A space of no
-# width does.
-_CALLS = re.compile(r"(\\[@#!~&$]|%)(?=\\?\w)|\\:(?=[^\s\d]|[\w+-]+\\?:)")
+# width does. Of numbers only :100: and :1234: are pictures; the minutes of a time stay as they are.
+_CALLS = re.compile(r"(\\[@#!~&$]|%)(?=\\?\w)|\\:(?=[^\s\d]|\d+[a-z_+-]|(?:100|1234)\\?:)")
 NO_WIDTH = "&#8203;"
 
 _LATEX = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -54,12 +56,21 @@ def analyze(problem, progress=None, **changes):
     return onnxtaylor.analyze(model, arguments.pop("x"), progress=progress, **arguments)
 
 
+def comparable(result):
+    """The document but for the comparisons of the cross-check: their budgets are measured
+    roundings, which depend on the batch size that each run times for itself.
+    """
+    document = json.loads(result.to_json())
+    check = document.pop("check")
+    return document, check["verdict"], check["coefficients"]
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(problem):
     recorder = Recorder()
     result = analyze(problem, recorder)
     assert recorder.evaluated == EVENTS
-    return result.to_json()
+    return result
 
 
 @pytest.mark.parametrize(
@@ -79,7 +90,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     assert (tmp_path / FILE).exists()
     second = Recorder()
     result = analyze(problem, second, resume=tmp_path)
-    assert result.to_json() == uninterrupted
+    assert comparable(result) == comparable(uninterrupted)
     assert first.evaluated + second.evaluated == EVENTS
     assert second.evaluated < EVENTS
     assert not (tmp_path / FILE).exists()  # a finished analysis leaves nothing behind
@@ -93,7 +104,7 @@ def test_several_interruptions_add_up(problem, uninterrupted, tmp_path):
             analyze(problem, recorder, resume=tmp_path)
         evaluated += recorder.evaluated
     last = Recorder()
-    assert analyze(problem, last, resume=tmp_path).to_json() == uninterrupted
+    assert comparable(analyze(problem, last, resume=tmp_path)) == comparable(uninterrupted)
     assert evaluated + last.evaluated == EVENTS
 
 
@@ -114,7 +125,7 @@ def test_another_batch_size_resumes_in_the_middle_of_a_batch(problem, uninterrup
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-11, atol=1e-13, err_msg=name)
     result = analyze(problem, resume=twice, batch_size=777)
-    whole = onnxtaylor.TaylorResult.from_json(uninterrupted)
+    whole = uninterrupted
     for name in ("score", "sem", "signed_mean", "rms"):
         np.testing.assert_allclose(getattr(result, name), getattr(whole, name), rtol=1e-12)
     np.testing.assert_array_equal(result.rank_low, whole.rank_low)
@@ -127,7 +138,7 @@ def test_the_sums_are_saved_now_and_then(problem, uninterrupted, tmp_path, monke
     with pytest.raises(SystemExit):
         analyze(problem, Recorder(1000, SystemExit), resume=tmp_path)
     recorder = Recorder()
-    assert analyze(problem, recorder, resume=tmp_path).to_json() == uninterrupted
+    assert comparable(analyze(problem, recorder, resume=tmp_path)) == comparable(uninterrupted)
     assert recorder.done[0] >= 1000
 
 
