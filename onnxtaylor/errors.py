@@ -128,7 +128,7 @@ class OptionError(OnnxTaylorError, ValueError):
 
 
 class ResultError(OnnxTaylorError):
-    """A saved result cannot be read or written, or does not hold what is asked of it."""
+    """A saved result cannot be read or written, or lacks what was requested."""
 
 
 class RuntimeMissingError(OnnxTaylorError, ImportError):
@@ -136,7 +136,7 @@ class RuntimeMissingError(OnnxTaylorError, ImportError):
 
 
 class OnnxTaylorWarning(UserWarning):
-    """Warning: nothing that stops a run, but that its user should know."""
+    """Warning: the run goes on, but its user should read this."""
 
 
 def printable(text: object, limit: int = 120) -> str:

@@ -94,7 +94,7 @@ class Check(ABC):
     Attributes
     ----------
     id
-        Its name in policies, which stays.
+        Name of the check in policies. It never changes.
     usual_level
         Level of its findings where the policy sets none.
     needs

@@ -81,7 +81,7 @@ class Block:
 
     @property
     def location_phrase(self) -> str:
-        """Phrase that goes on behind a number: ``of response 'y' over the events of 'b'``."""
+        """Phrase that follows a number in a message: ``of response 'y' over the events of 'b'``."""
         over = "" if self.group == "all" else f" over the events of {quote_name(self.group)}"
         return f"of response {quote_name(self.output)}{over}"
 
@@ -167,7 +167,7 @@ def select_matching(
 def require_coefficients(result: TaylorResult, features: Sequence[int]) -> None:
     """Makes sure that every feature, given by its index, has a coefficient in the result.
 
-    Finite steps move only some of the features; nothing is known of the others.
+    Finite steps move only some of the features; the others have no coefficient.
 
     Raises
     ------

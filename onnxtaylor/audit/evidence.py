@@ -1,4 +1,4 @@
-"""Evidence of an audit: model, data, coefficients, baseline, reference; made when first needed.
+"""Evidence of an audit: model, data, coefficients, baseline, reference; each computed when needed.
 
 A second model, the reference, is another ``Evidence`` over the same events.
 """
@@ -44,7 +44,7 @@ EVALUATED = 4096  # events at which responses are looked at
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Files and options of one audit, and what follows from them.
+    """Files and options of one audit, and all numbers computed from them.
 
     ``options`` are the keywords of ``analyze``. Events that are no ``files`` are ``x``, in memory;
     ``opened`` is the problem where it was opened before.
@@ -90,7 +90,7 @@ class Evidence:
 
     @cached_property
     def model_hashes(self) -> tuple[tuple[Location, str | None], ...]:
-        """The model's file and those that its weights lie in, if it has such, and their SHA-256."""
+        """The model's file, the files of its external weights if it has some, and their SHA-256."""
         own = (self.model_file, self.model.sha256)
         proto = onnx.load(self.path, load_external_data=False)
         entries = (entry for tensor in external_tensors(proto) for entry in tensor.external_data)
@@ -100,14 +100,14 @@ class Evidence:
 
     @cached_property
     def data_hashes(self) -> tuple[tuple[Location, str | None], ...]:
-        """The data's files and their SHA-256; None of what is no file."""
+        """The data's files and their SHA-256, which is None for data that are no file."""
         if not self.files:
             return ((self.data_file, None),)
         return tuple((Location("data", str(path)), sha256_of(path)) for path in self.files)
 
     @cached_property
     def option_groups(self) -> tuple[ModelOptions, DataOptions, EngineOptions, StatisticsOptions]:
-        """The options by what they are about. Raises OptionError."""
+        """The options, grouped by their subject. Raises OptionError."""
         return read_keywords(
             "audit", self.options, ModelOptions, DataOptions, EngineOptions, StatisticsOptions
         )
@@ -199,7 +199,7 @@ class Evidence:
 
     @cached_property
     def mirror_images(self) -> dict[str, str]:
-        """Responses that mirror an earlier one, with its name."""
+        """Maps each response that mirrors an earlier one to the name of the earlier one."""
         return {} if self.failure is not None else mirror_images(self.result)
 
     @property

@@ -24,7 +24,7 @@ SAME = 1e-3  # relative difference of two measured values that count as equal
 
 
 def mirror_images(result: TaylorResult) -> dict[str, str]:
-    """Finds the responses whose coefficients are minus those of an earlier one; gives its name.
+    """Maps each response whose coefficients are minus those of an earlier one to the earlier name.
 
     Scores and RMS of every group and coefficient are equal, and the signed means opposite.
 

@@ -72,7 +72,7 @@ class Policy:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Its own file and those that it names: no report may be written over them."""
+        """The policy's own file and all files that it names: no report may overwrite them."""
         paths = (self.path, *self.baseline, self.reference, self.gof)
         return tuple(path for path in paths if path is not None)
 

@@ -200,7 +200,7 @@ def _only(paths: tuple[Path, ...]) -> Path | None:
 def _complete(
     policy: Policy, beside: Mapping[str, tuple[Path, ...]], given: Mapping[str, Paths | None]
 ) -> None:
-    """Raises OptionError where a check that is asked for lacks a file, or a file lacks a check."""
+    """Raises OptionError where a listed check lacks its file, or a file has no check."""
     for check in policy.checks if policy.listed else ():
         for name in check.needs:
             if not beside[name] and not _only_when_given(check):

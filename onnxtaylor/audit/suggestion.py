@@ -65,7 +65,7 @@ def suggest(
     Returns
     -------
     text, result
-        The policy, and the analysis behind it, which may have warnings.
+        The policy as text, and the analysis that it was measured on, which may have warnings.
 
     Raises OnnxTaylorError as ``analyze`` does.
     """
@@ -129,7 +129,7 @@ def _analysis(options: Mapping[str, Any], result: TaylorResult) -> str:
 
 
 def _block(check: Check, evidence: Evidence, limits: Limits) -> str:
-    """Writes one check with the measurement behind it, commented out where it does not apply."""
+    """Writes one check and the measurement of its limit; commented out where it does not apply."""
     head = f"# {type(check).title()}"
     try:
         looked = check.run(evidence)

@@ -160,7 +160,7 @@ def _policy(path: Path | None) -> Policy:
 
 
 def _require_events(data: Sequence[Path], baseline: Sequence[Path]) -> None:
-    """Raises OptionError for a second baseline without its option: it would be taken for data."""
+    """Raises OptionError for a second baseline without its own option: it would be read as data."""
     stray = [path for path in data if path.suffix.lower() == ".json"]
     if baseline and stray:
         raise OptionError(
@@ -195,7 +195,7 @@ def _reports(texts: Sequence[str] | None, json: bool) -> list[tuple[str, Path | 
 def _write_reports(
     outcome: AuditOutcome, reports: Sequence[tuple[str, Path | None]], quiet: bool
 ) -> None:
-    """Writes all reports, made before the first is written: a fault leaves none behind."""
+    """Composes all reports, then writes them: where composing fails, no file is written."""
     from onnxtaylor.audit.formats import FORMATS
 
     texts = [(FORMATS[kind](outcome), path) for kind, path in reports]

@@ -126,9 +126,9 @@ def _width(thing: Table | str, console: Console, terminal: int) -> int:
 
 @contextmanager
 def progress_bar(quiet: bool, unit: str = "events") -> Iterator[Progress | None]:
-    """Yields a progress callback that draws on stderr, or None where nobody looks.
+    """Yields a progress callback that draws on stderr, or None where stderr is no terminal.
 
-    ``unit`` is what the bar counts.
+    ``unit`` is the noun for what the bar counts, such as events.
     """
     if quiet or not sys.stderr.isatty():
         yield None
@@ -140,7 +140,7 @@ def progress_bar(quiet: bool, unit: str = "events") -> Iterator[Progress | None]
 
 
 def summary(result: TaylorResult) -> str:
-    """Returns in a few lines what was analyzed, and how."""
+    """Returns a summary of the analysis in a few lines."""
     model, data, options = result.model, result.data, dict(result.options)
     units = {"sigma": "σ of each feature", "step": "step"}.get(
         str(options.get("scale")), "the input's units"
@@ -187,7 +187,7 @@ def within_reach(result: TaylorResult) -> str:
 
 
 def steps(result: TaylorResult) -> str:
-    """Returns in a few lines how far features moved, and which did not: of finite steps."""
+    """Returns a few lines on finite steps: how far features move, and which ones do not."""
     moves = result.options.get("finite_step") or {}
     asked = dict(moves.get("asked") or {})
     usual = asked.pop("*", None)
@@ -254,7 +254,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def check_line(check: Mapping[str, Any]) -> str:
-    """Returns the verdict of a cross-check in one line; ``check`` is that of a saved result."""
+    """Returns the verdict of a cross-check in one line; ``check`` is its part of a saved result."""
     verdict, counts, worst = check.get("verdict"), check.get("coefficients"), check.get("worst")
     if verdict == "not run":
         return f"check: not run, so not passed: {library_text(check.get('reason'))}"

@@ -104,7 +104,7 @@ def takes(
 
 
 def _keywords(declared: list[Field[Any]], given: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Takes the options out of what typer gives, as keywords of the library."""
+    """Selects the options among typer's arguments, as keywords of the library."""
     for f in declared:
         value, form = given.pop(f.name), form_of(f.name, str(f.type))
         if value is None or value == []:
@@ -113,7 +113,7 @@ def _keywords(declared: list[Field[Any]], given: dict[str, Any]) -> Iterator[tup
 
 
 def _panel(parameter: Parameter) -> str | None:
-    """Returns the panel of the help that a command's own option stands in."""
+    """Returns the title of the help panel that shows a command's own option."""
     for info in getattr(parameter.annotation, "__metadata__", ()):
         return getattr(info, "rich_help_panel", None)
     return None

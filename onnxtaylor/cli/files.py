@@ -124,7 +124,7 @@ def load_result(path: Path, **names: Any) -> TaylorResult:
 
 
 def _read_result(path: Path) -> TaylorResult:
-    """Loads a saved result as it is."""
+    """Loads a saved result, without renaming anything."""
     from onnxtaylor.results.taylor import TaylorResult
 
     if path != Path("-"):

@@ -1,4 +1,4 @@
-"""``onnxtaylor select``: the variables behind the most influential coefficients."""
+"""``onnxtaylor select``: the features of the most influential coefficients."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def select(
     json: Json = False,
     **options: Any,
 ) -> None:
-    """Finds the variables behind the most influential coefficients.
+    """Finds the features of the most influential coefficients.
 
     A variable is chosen if it is in a coefficient that is kept: alone, or as a part of a pair.
 

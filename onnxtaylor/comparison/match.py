@@ -99,7 +99,7 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
 
 
 def _steps(result: TaylorResult) -> Any:
-    """The finite steps of an analysis as they were asked for; ``none`` for derivatives."""
+    """The finite steps of an analysis as the user gave them; ``none`` for derivatives."""
     steps = result.options.get("finite_step")
     return steps.get("asked") if isinstance(steps, Mapping) else "none"
 

@@ -210,7 +210,7 @@ def compare_results(
     change: tuple[Floats, Floats] | None = None,
     responses: Sequence[ResponseDifference] = (),
 ) -> Comparison:
-    """Compares every coefficient of B with the one of A.
+    """Compares every coefficient of B with the same coefficient of A.
 
     Parameters
     ----------

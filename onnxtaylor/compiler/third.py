@@ -130,7 +130,7 @@ def _plan(indices: MultiIndices) -> _Plan:
 def _covering(triples: Sequence[Alpha]) -> list[int]:
     """A small set of features that has at least one of every triple.
 
-    The feature that occurs most often is taken first (greedy set cover).
+    Takes the feature that occurs most often first (greedy set cover).
     """
     chosen, waiting = [], list(triples)
     while waiting:

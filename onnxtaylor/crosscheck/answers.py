@@ -39,8 +39,8 @@ class Answers:
     precision
         Format that the exact engine computes in.
     again
-        Least deviation / budget (E, C, K) with other steps of the differences, from the ratios of
-        the first look and where they are telling.
+        Least deviation / budget (E, C, K) over the default and other steps of the differences;
+        other steps count only where they are conclusive.
     """
 
     exact: BatchCoefficients
@@ -152,7 +152,7 @@ def _lengths(differences: Differences, spread: Floats) -> Floats:
 
 
 class _UpTo:
-    """An engine whose coefficients are cut to the first ones: third order has no differences."""
+    """An engine cut to its first coefficients: the differences engine has no third order."""
 
     name = "exact"
     quantity: Quantity = "derivative"
@@ -177,7 +177,7 @@ class _UpTo:
         )
 
     def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> BatchSums | None:
-        """Returns None: sums are made from the coefficients."""
+        """Returns None: the caller sums the coefficients itself."""
         return None
 
     def describe(self) -> dict[str, object]:

@@ -71,7 +71,7 @@ def measure_round_off(
     x
         Events (E, n).
     answer
-        Its answer at these events.
+        Answer of the exact engine at these events.
     comparable
         True where no kink is within reach of a coefficient's features, (E, C, K): only there are
         sizes of coefficients averaged.

@@ -50,7 +50,7 @@ def compare_engines(
     sample
         Events of the data, which have passed.
     chosen
-        Engine of the analysis, which is checked as it is.
+        Engine of the analysis, which is checked without changing it.
     evaluations
         Evaluations of the model that the check may take: only as many events are compared as these
         suffice for, eight at least.
@@ -120,7 +120,7 @@ def _engines(
     chosen: ChosenEngine | None,
     progress: Progress | None,
 ) -> tuple[Engine, Differences]:
-    """Returns the exact engine and that of the differences, the one at hand among them.
+    """Returns the exact and the differences engine; one of them is the engine of the analysis.
 
     Raises _NotComparableError where there is no exact one, ModelError where one cannot be chosen.
     """

@@ -47,7 +47,7 @@ def cross_check(
     events
         Number of events that are compared.
     progress
-        Called with (stage, events or evaluations done, of so many in all).
+        Called with (stage, events or evaluations done, their total number).
     **options
         A choice of those of ``analyze``.
 

@@ -53,7 +53,8 @@ def judge(
     Returns
     -------
     fields, elsewhere
-        Fields of a ``CrossCheck``; coefficients (C, K) that are made at events next to a kink.
+        Fields of a ``CrossCheck``; flags (C, K) of coefficients whose ⟨t⟩ comes from events next to
+        a kink.
     """
     ours, theirs = answers.exact.terms, answers.differences.terms
     kinks = answers.differences.kinks

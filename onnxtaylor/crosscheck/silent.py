@@ -28,7 +28,7 @@ def silent_responses(
     units: Floats,
     digits: int,
 ) -> npt.NDArray[np.bool_]:
-    """Finds the responses whose coefficients cannot be told from 0.
+    """Finds the responses whose coefficients cannot be distinguished from 0.
 
     A response is silent if no coefficient is beyond its budget of 0 at any event. It is silent,
     too, if it is the same at all events but for rounding, and no coefficient changes it by more

@@ -177,7 +177,7 @@ def _numbers(array: npt.NDArray[Any], what: str) -> npt.NDArray[Any]:
 
 
 def _checked_names(names: tuple[str, ...], n: int) -> tuple[str, ...]:
-    """The names, after a check that they are n different ones."""
+    """Checks that there are n different names, and returns them."""
     if len(names) != n:
         raise DataError(
             f"must have one name for each of the {n} columns of x, got {len(names)}",

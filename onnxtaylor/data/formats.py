@@ -1,4 +1,4 @@
-"""The interface of a file format: names of its columns, and pieces of the columns asked for."""
+"""The interface of a file format: names of its columns, and pieces of the requested columns."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Table(Protocol):
 
     @property
     def hint(self) -> str:
-        """Why columns may be missing, for the message that there are too few; mostly empty."""
+        """Reason why columns may be missing, for an error message; usually empty."""
 
     @property
     def positional(self) -> bool:

@@ -124,7 +124,7 @@ def _squeeze(text: str) -> str:
 
 
 def _read(stream: Any, limit: int) -> bytes:
-    """The first bytes of a stream; a compressed one gives fewer at once than it is asked for."""
+    """The first bytes of a stream; reads in parts, since compressed streams may return fewer."""
     parts, size = [], 0
     while size < limit and (part := stream.read(limit - size)):
         parts.append(part)

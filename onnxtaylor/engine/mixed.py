@@ -1,4 +1,4 @@
-"""Two engines for one function: each response by the one that can serve it.
+"""Two engines for one function: each response is computed by the engine that can do so.
 
 Where an operator on the way to some responses has no rule, the others are exact all the same.
 """
@@ -97,7 +97,7 @@ def _refusal(function: GraphFunction, x: Floats) -> str | None:
 
 
 class Mixed:
-    """The coefficients of ``exact`` at its columns, those of ``differences`` at the others.
+    """The engine that joins the columns of ``exact`` and of ``differences``.
 
     ``division`` says which are which, ``names`` are those of all responses. Sums are made of the
     coefficients, not in the graph.
@@ -159,7 +159,7 @@ class Mixed:
         return {**self._exact.describe(), **self._differences.describe(), "engines": engines}
 
     def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> None:
-        """Returns None: sums are made from the coefficients."""
+        """Returns None: the caller sums the coefficients itself."""
 
     def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
         """Computes t_α at the events x (B, n); error bounds are NaN for exact responses."""

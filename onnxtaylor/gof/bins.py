@@ -103,7 +103,7 @@ def _met(total: Any, total2: Any, least: float, effective: float) -> bool:
 
 
 def snake(rows: int, columns: int) -> Integers:
-    """Returns the cells of a grid in an order in which each is a neighbour of the one before.
+    """Returns the cells of a grid, ordered so that consecutive cells are neighbours.
 
     >>> snake(2, 3)
     array([0, 1, 2, 5, 4, 3])

@@ -88,7 +88,7 @@ def read_combine(
 
 
 def _files(place: str, names: Sequence[str]) -> Iterator[tuple[frozenset[str], Path]]:
-    """The files that a pattern or folder stands for, each with its feature or pair."""
+    """Maps each feature or pair to its file, by the pattern or folder."""
     if "{1}" in place:
         yield from _by_pattern(place, names)
     elif "{" in place:

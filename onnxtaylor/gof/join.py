@@ -111,7 +111,8 @@ def join(
     threshold
         α: features and pairs with smaller p-values are badly modelled.
     max_bad_pairs
-        Number of badly modelled pairs that a feature may have; by default what chance makes.
+        Number of badly modelled pairs that a feature may have; by default the number expected by
+        chance.
 
     Raises
     ------

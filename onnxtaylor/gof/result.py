@@ -88,13 +88,13 @@ class FeatureFit:
 
     @property
     def p(self) -> float | None:
-        """p-value of the first test: the saturated one, if onnxtaylor made it."""
+        """p-value of the first test, which is the saturated one if onnxtaylor made the tests."""
         return self.tests[0].p
 
 
 @dataclass(frozen=True)
 class PairFit:
-    """The tests of a pair of features, and the number of cells they were made in."""
+    """The tests of a pair of features, and the number of cells of their grid."""
 
     features: tuple[str, str]
     tests: tuple[TestResult, ...]
@@ -203,7 +203,7 @@ class GoodnessOfFit:
     def from_json(cls, text: str, where: str = "goodness of fit") -> GoodnessOfFit:
         """Returns the tests of a document of ``to_json``; error messages begin with ``where``.
 
-        Raises ResultError for what is no goodness of fit, and for a damaged one.
+        Raises ResultError for text that is no goodness of fit, and for a damaged one.
         """
         return KIND.parse(text, where, cls._from_document)
 

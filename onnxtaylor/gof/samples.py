@@ -194,7 +194,7 @@ def _check_excluded(exclude: Sequence[str], known: Sequence[str]) -> None:
 def _shared(
     observed: Sequence[str], expected: Sequence[str], taken: Set[str | None]
 ) -> tuple[str, ...]:
-    """Columns of both that are not ``taken``, in the order of the expectation."""
+    """Common columns without the ``taken`` ones, in the order of the expectation."""
     shared = tuple(name for name in expected if name in observed and name not in taken)
     if not shared:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Graphs with a fixed batch dimension, made to take any number of events.
+"""Changes graphs with a fixed batch dimension so that they take any number of events.
 
 Exporters that trace one event write its batch into the graph: into the inputs, into recorded
 shapes, into the targets of Reshape and Expand, and into constants that are joined to every event,

@@ -274,7 +274,7 @@ def _quoted(port: Port) -> str:
 
 
 def _can_be_features(model: LoadedModel, ports: Sequence[Port]) -> bool:
-    """Whether these inputs can be features together, as far as that is known without data."""
+    """Whether these inputs can hold the features together, judged without data."""
     try:
         for p in ports:
             _require_features(model, p, by_steps=False)

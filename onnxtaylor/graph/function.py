@@ -58,7 +58,7 @@ class GraphFunction:
     dependence
         Dependence of the responses on the features.
     plain
-        Run without onnxruntime's optimizations, under which it is another function.
+        Whether to run it without onnxruntime's optimizations, which would change the function.
     """
 
     proto: onnx.ModelProto

@@ -62,7 +62,7 @@ def sources(function: GraphFunction, column: int, widths: Mapping[str, int]) -> 
 
 
 class _Walk:
-    """Walk from the responses up a copy of the graph, with the columns that are wanted."""
+    """Walk from the responses upwards through a copy of the graph, with the columns to keep."""
 
     def __init__(self, function: GraphFunction, widths: Mapping[str, int]) -> None:
         self._function, self._widths = function, widths
@@ -132,7 +132,7 @@ class _Walk:
         return self.choose(name, columns) if self._widths.get(name) == width else None
 
     def _joined(self, node: onnx.NodeProto, columns: tuple[int, ...]) -> str | None:
-        """Columns of a Concat: those of each input, runs from the same input taken together."""
+        """Splits the columns of a Concat by input; neighbours from one input form one run."""
         if any(name not in self._widths for name in node.input):
             return None
         origins = [(name, k) for name in node.input for k in range(self._widths[name])]

@@ -1,4 +1,4 @@
-"""Options as keywords of the public functions: who takes which, and unknown ones refused."""
+"""Options as keywords of the public functions: which function takes which; others are refused."""
 
 from __future__ import annotations
 

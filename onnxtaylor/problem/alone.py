@@ -32,7 +32,7 @@ DIGITS = 15
 def one_at_a_time(
     session: Session, sample: Floats, *, whole: bool
 ) -> tuple[Session, onnx.NodeProto] | None:
-    """Returns a session that is given one event at a time, and the node that makes it necessary.
+    """Returns a session that evaluates one event at a time, and the node that requires this.
 
     None where no node quantizes by the range of its batch, where the batch is one event anyway, or
     where the model mixes its events for another reason as well.
@@ -52,7 +52,7 @@ def one_at_a_time(
 
 
 def _freed(session: Session, few: Floats) -> GraphFunction | None:
-    """Returns the function of any number of events; None where it differs from the fixed one."""
+    """Returns the function with a free batch size; None where this changes its responses."""
     function = session.function
     free = free_batch(function)
     rows = np.resize(few, (function.fixed_batch, few.shape[1]))

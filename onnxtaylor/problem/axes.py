@@ -3,8 +3,8 @@
 An exporter that knows no batch writes a jet's features as [1, F] and those of its tracks as
 [n_tracks, F]: n_tracks counts no events, but the objects of one. They are recognized by a trial:
 the model is run with more rows of one input than of another. Where it fails, the axes count the
-same. Where it answers, an axis counts events only if there is one row of responses for each of its
-rows, and the one that this row has alone.
+same. Where it runs, an axis counts events only if each of its rows has a row of responses, and the
+same responses as when the model gets that row alone.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def require_events(
 ) -> None:
     """Raises ProbeError where the first axis of an input does not count the events of another.
 
-    x (B, n) are a few events. Inputs with one and the same symbol or size are left to the probes.
+    x (B, n) are a few events. Inputs that share a symbol or size are tested by the probes instead.
     """
     fixed = [b for p in choice.features if isinstance(b := batch_of(p), int)]
     groups: dict[str, list[Port]] = {}
@@ -78,7 +78,7 @@ def require_events(
 def _each_alone(
     asked: _Asked, few: int, names: Sequence[str], together: Sequence[Array], digits: int
 ) -> bool:
-    """Whether each of the further rows has a row of responses, the one that it has alone."""
+    """Whether each further row has a row of responses, the same as when it is evaluated alone."""
     count = few + MORE - FEWER
     alone = [asked(few, names, slice(k, k + few)) for k in range(count)]
     for place, responses in enumerate(together):
@@ -122,7 +122,8 @@ class _Asked:
                 self._rows[port.name] = part.reshape(len(x), *shape).astype(kind)
 
     def __call__(self, few: int, others: Sequence[str], taken: slice) -> list[Array]:
-        """Responds to the first ``few`` rows of each input, but the ``taken`` ones of others.
+        """Runs the model on the first ``few`` rows of each input, but on the rows ``taken`` of
+        ``others``.
 
         Empty where the model does not run with these.
         """

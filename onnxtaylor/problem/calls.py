@@ -1,4 +1,4 @@
-"""The first arguments of a verb: a model and data, or a ``Problem`` made of them before."""
+"""The first arguments of a public function: a model and data, or a ``Problem`` opened before."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def problem_of(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Problem:
-    """Opens a problem, or returns the one that is given in place of a model.
+    """Opens a problem, or returns the ``Problem`` that the caller gave in place of a model.
 
     ``given`` are the names of the options in the call. Raises OptionError where data or options
     are given beside a problem that has them, or no data beside a model.

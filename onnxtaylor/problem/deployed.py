@@ -1,4 +1,4 @@
-"""Whether the function that is analyzed is the one in the file, and the one that others get.
+"""Whether the analyzed function is that of the file, and whether other programs compute it, too.
 
 Analyzed is what the file says. Each model that is opened is compared with its own graph run as it
 is written, node by node, at the first events: where onnxruntime's optimizations make another
@@ -31,7 +31,7 @@ TOGETHER = 16  # events in one call
 
 @dataclass(frozen=True)
 class _Cure:
-    """A setting that makes a deployed session compute what the file says: tried, then advised."""
+    """A setting that may make a deployed session compute what the file says."""
 
     cause: str
     advice: str
@@ -73,7 +73,7 @@ CURES = (
 
 
 def run_as_written(session: Session, x: Floats) -> Session:
-    """Returns the session, or one without optimizations where these make another function of it.
+    """Returns the session, or one without optimizations where they change the function.
 
     x (B, n) are events of the data; the first 64 are compared. Requires: not random, no link.
     """
@@ -91,8 +91,9 @@ def compare_as_deployed(
 ) -> tuple[Notice, ...]:
     """Warns where onnxruntime with its default options gives other responses, and how far apart.
 
-    ``names`` are those of all responses, ``columns`` the ones that are analyzed. There is no notice
-    where the two agree within round-off. Requires: as ``run_as_written``, which comes before.
+    ``names`` are the names of all responses, ``columns`` the numbers of the analyzed ones. There is
+    no notice where both functions agree within round-off. Requires the same as ``run_as_written``,
+    which must be called before.
     """
     function, rows = replace(session.function, plain=False), x[:EVENTS]
     if not session.function.plain and not is_questionable(function.proto):

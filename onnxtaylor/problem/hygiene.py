@@ -1,15 +1,15 @@
-"""Signs in data and responses that a ranking cannot be trusted, looked for before it is made.
+"""Signs in data and responses that a ranking cannot be trusted, searched before the analysis.
 
 ==============  ==================================================================================
 ``constant``    a feature has one value only, or σ = 0: nothing in the data varies along it
 ``empty``       a feature is missing in every event
 ``sentinel``    a value far from all others, at many events, such as −999: a missing entry?
 ``range``       the steps of a feature leave the range of its data at many events
-``saturated``   a probability is 0 or 1 at many events: its logit has more to tell
+``saturated``   a probability is 0 or 1 at many events: its logit would vary more
 ``joint``       many events lie exactly where the response has a kink, or jumps
 ``weights``     few events carry nearly all of the weight: N_eff = (Σw)² / Σw² is small
-``deployed``    onnxruntime's default options make another function of the model
-``batch``       an event's response depends on the batch: it is given one event at a time
+``deployed``    onnxruntime's default options change the model's function
+``batch``       an event's response depends on its batch: events are evaluated one at a time
 ==============  ==================================================================================
 
 How often something happens is estimated on the survey's sample of events.

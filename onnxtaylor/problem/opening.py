@@ -46,7 +46,7 @@ class OpenModel:
     Parameters
     ----------
     model, choice
-        The file, and which of its inputs and outputs are taken.
+        The loaded file, and the choice of its inputs and outputs.
     session
         Evaluates the chosen responses: rows (B, n) to (B, C), with all threads.
     response_names, nodes
@@ -188,7 +188,7 @@ def _require_slope(model: LoadedModel, function: GraphFunction, *, derivatives: 
 
 @contextmanager
 def _located(model: LoadedModel) -> Iterator[None]:
-    """Puts the file's name before errors of the session, which does not know it."""
+    """Puts the file's name before error messages of the session."""
     try:
         yield
     except ModelError as error:
@@ -200,7 +200,7 @@ def _with_batch(
 ) -> tuple[Session, str, bool]:
     """Opens a session with a free batch if that is the same function, else with the fixed one.
 
-    Returns it, how it takes its events in words, and whether the batch had to be made free.
+    Returns the function, a phrase on how it takes its events, and whether its batch was made free.
     """
     original = session_of(function, sample, provider=provider)
     few = distinct(sample, whole=whole)

@@ -1,4 +1,4 @@
-"""Probes of a function: what must hold before its derivatives mean anything.
+"""Probes of a function: conditions without which its derivatives have no meaning.
 
 Three probes on the first events of the data, before anything is computed:
 
@@ -25,9 +25,9 @@ NUDGE = 2.0**-10  # of the stand-ins beside events of the data that may be alike
 
 
 def distinct(sample: npt.NDArray[np.float64], *, whole: bool = False) -> npt.NDArray[np.float64]:
-    """Returns the events, and each of them a little off: among equal ones no mixing would show.
+    """Returns the events and slightly displaced copies: with equal events no mixing would show.
 
-    ``whole`` numbers may stand for rows of a table that ends: they come in another order instead.
+    Features of ``whole`` numbers are permuted instead: they may be row numbers of a finite table.
     """
     if whole:
         return np.concatenate((sample, sample[::-1]))
@@ -54,7 +54,7 @@ def probe(
 ) -> None:
     """Raises ProbeError where the function is random or mixes events; ``hint`` ends the latter.
 
-    Requires: no link, since that of a saturated response makes much of its round-off.
+    Requires: no link, since it amplifies the round-off of a saturated response.
     """
     where, digits = printable(model.path), session.function.digits
     few = distinct(sample, whole=whole)

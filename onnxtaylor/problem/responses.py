@@ -41,8 +41,8 @@ class Responses:
     def columns(self, choice: Choice, model: LoadedModel) -> list[int]:
         """Columns of the chosen nodes in the order of the choice: all of a tensor, or single ones.
 
-        A node is called by the name that the user gave it, by that of the model, or by its place.
-        Raises OptionError for a name that nothing has.
+        A node may be named by the user's name, by the model's name, or by its place. Raises
+        OptionError for an unknown name.
         """
         given, count = [node.name for node in self.nodes], len(self.nodes)
         widths = [len(group) for group in self.stored]

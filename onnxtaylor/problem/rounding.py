@@ -155,10 +155,10 @@ def _fall_together(x: Floats, held: Floats) -> bool:
 
 
 def _loss(formats: frozenset[str], *, gone: float, moved: float, lost: float) -> str:
-    """Says what formats do to a feature.
+    """Phrase for the effect of number formats on a feature.
 
-    Arguments are shares of the events at which it becomes 0, moves by a part of its σ, or, of whole
-    numbers that fall together, loses digits.
+    ``gone``, ``moved`` and ``lost`` are shares of the events: the feature becomes 0, moves by a
+    part of its σ, or has different whole numbers that become equal.
     """
     if gone > SOME:
         tiny = max(formats, key=_least)

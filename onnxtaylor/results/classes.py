@@ -48,7 +48,7 @@ class ResponseNode:
 
 
 def nodes_of_names(names: Sequence[str]) -> tuple[ResponseNode, ...]:
-    """Returns nodes of which only the names are known, as in results of earlier versions.
+    """Returns nodes that have names only, as in results of earlier versions.
 
     Such results do not list the nodes that were not analyzed. The place of ``p[2]`` follows from
     its name, the place of ``ggh`` does not.

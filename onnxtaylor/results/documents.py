@@ -40,9 +40,9 @@ class DocumentKind:
     schema
         Name and version of its JSON Schema, such as ``onnxtaylor.result/1``.
     title
-        Its name behind "no", in the message about a document of another kind.
+        Name of the kind after "no", in the message about a document of another kind.
     name
-        Its name behind "the", in the message about a damaged document.
+        Name of the kind after "the", in the message about a damaged document.
     hint
         End of the message about a document that names no schema.
     """
@@ -64,14 +64,14 @@ class DocumentKind:
             raise ResultError(f"{where}: cannot be read: {reason}") from None
 
     def parse(self, text: str, where: str, load: Callable[[dict[str, Any]], _Loaded]) -> _Loaded:
-        """Returns what ``load`` makes of the document.
+        """Parses and validates a document, and passes it to ``load``.
 
         Parameters
         ----------
         text
             The document.
         where
-            Its source, which messages name first.
+            Source of the document, which messages name first.
         load
             Makes the result of a document that fits the published schema. Raises ValueError where
             the document contradicts itself in a way that no schema can describe.
@@ -141,7 +141,8 @@ def save_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def part(kind: type[_Part], row: Mapping[str, Any], **replaced: Any) -> _Part:
-    """Returns the dataclass that a JSON object describes; ``replaced`` are fields made before.
+    """Returns the dataclass that a JSON object describes; ``replaced`` are fields already
+    converted.
 
     In JSON 5.0 is a whole number: fields of type ``int`` get it as 5.
     """

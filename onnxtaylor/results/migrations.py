@@ -1,7 +1,7 @@
 """Documents of earlier versions, brought to the present form.
 
 A migration changes a document of one schema in place. It runs before the document is validated, so
-it must leave alone what it does not recognize: a damaged document is refused behind it.
+it must leave alone what it does not recognize: a damaged document is refused afterwards.
 
 Where a format gets a new number, the last migration of the old one writes the new name into
 ``schema``; those of the new one follow. The schemas of a number stay as they are published: what

@@ -1,4 +1,4 @@
-"""The variables behind the most influential coefficients, and those behind none of them.
+"""The features of the most influential coefficients, and the features of none of them.
 
 Of the K coefficients of a response, ranked by ⟨t⟩, the upper ⌈fraction·K⌉ are kept; a feature is
 influential if it is in one of these: alone, or as a part of a pair. Wunsch et al.
@@ -92,7 +92,7 @@ class Selection:
     not_ranked: tuple[str, ...]
 
     def __repr__(self) -> str:
-        """Returns the chosen features, and the cut behind which they are."""
+        """Returns the chosen features, and the cut that chose them."""
         first, of = self.cuts[0], listed([cut.output for cut in self.cuts])
         side = "not behind" if self.inverted else "behind"
         return (
@@ -102,7 +102,7 @@ class Selection:
 
     @property
     def influential(self) -> tuple[FeatureInfluence, ...]:
-        """Features behind the kept coefficients, best rank first."""
+        """Features of the kept coefficients, best rank first."""
         return tuple(f for f in self.features if f.influential)
 
     @property
@@ -126,7 +126,7 @@ def select(
     order: int | None = None,
     inverted: bool = False,
 ) -> Selection:
-    """Selects the features behind the most influential coefficients.
+    """Selects the features of the most influential coefficients.
 
     Coefficients that are 0 are never kept.
 
@@ -262,7 +262,8 @@ def _members(table: npt.NDArray[np.int32]) -> tuple[npt.NDArray[Any], npt.NDArra
 def _beyond_doubt(
     low: npt.NDArray[np.int64], high: npt.NDArray[np.int64], kept: int, total: int
 ) -> tuple[Bools, Bools]:
-    """Flags of coefficients that are always among the ``kept`` best, and of those that never are.
+    """Flags of coefficients that are always among the ``kept`` best, and flags of those that never
+    are.
 
     Always and never mean: for any ranks within the intervals, which are those among all ``total``
     coefficients. In a part of them the rank of a coefficient is not known but bounded: it is no

@@ -92,7 +92,7 @@ class Notice:
 def units_apart(features: Sequence[FeatureSummary], scale: object) -> Notice | None:
     """Returns a notice where coefficients per ``unit`` compare features of σ more than 10 apart.
 
-    ``scale`` is that of the coefficients. Features of σ = 0 do not count.
+    ``scale`` is the scale of the coefficients. Features of σ = 0 do not count.
     """
     varying = [feature for feature in features if feature.std > 0]
     if scale != "unit" or not varying:
@@ -113,8 +113,8 @@ def units_apart(features: Sequence[FeatureSummary], scale: object) -> Notice | N
 class ModelSummary:
     """The function that was analyzed, and the engine that did it.
 
-    ``nodes`` are those of all outputs that were asked for, of which ``output`` names those that
-    were chosen; empty where a result of an earlier version does not tell.
+    ``nodes`` are those of all outputs that were asked for, of which ``output`` names the chosen
+    ones; empty in results of earlier versions.
     """
 
     path: str
@@ -145,7 +145,7 @@ class ModelSummary:
 def place_of(asked: str | int | None, names: Sequence[str], kind: str) -> int:
     """Returns the place of an output or group, by its name or place; 0 for None.
 
-    Raises OptionError naming what there is; ``kind`` is what the names are of.
+    Raises OptionError listing the names; ``kind`` is their noun, such as feature.
     """
     if asked is None:
         return 0

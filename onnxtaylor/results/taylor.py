@@ -291,6 +291,6 @@ class TaylorResult:
     def from_json(cls, text: str, where: str = "result") -> TaylorResult:
         """Returns the result of a document of ``to_json``; error messages begin with ``where``.
 
-        Raises ResultError for what is no result, and for a damaged one.
+        Raises ResultError for text that is no result, and for a damaged one.
         """
         return KIND.parse(text, where, lambda document: cls(**fields_of(document)))

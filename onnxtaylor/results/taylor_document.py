@@ -1,4 +1,4 @@
-"""The saved form of a TaylorResult: its JSON document, and what is read back from one."""
+"""The saved form of a TaylorResult: writes its JSON document and reads it back."""
 
 from __future__ import annotations
 

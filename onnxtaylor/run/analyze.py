@@ -186,7 +186,7 @@ def _sum_events(
     samples: Sequence[Sample],
     progress: Progress | None,
 ) -> tuple[Accumulator, ResponseRanges, Checkpoint | None]:
-    """Sums the coefficients of all events in one pass, and fills samples and ranges on the way.
+    """Sums the coefficients of all events in one pass, which also fills samples and ranges.
 
     ``statistics`` have the number of bootstrap replicates that memory allows. Returns the sums, the
     ranges of the responses, and the folder of unfinished work where it is kept.

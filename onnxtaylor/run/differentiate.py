@@ -93,7 +93,7 @@ class Derivatives:
         self._dtype = np.dtype(np.float64 if double else np.float32)
 
     def __repr__(self) -> str:
-        """Says what a call takes and gives."""
+        """Returns the shapes of a call's argument and results."""
         names = ", ".join(output.name for output in self.proto.graph.output)
         n = self.n_features
         return f"Derivatives of {n} features: called on x (events, {n}) it gives {names}"

@@ -45,7 +45,8 @@ def full_indices(problem: Problem, order: int) -> MultiIndices:
 
 
 def choose_replicates(asked: int | None, problem: Problem, indices: MultiIndices) -> int:
-    """Returns the number of bootstrap replicates: as asked for, or as many of 200 as memory allows.
+    """Returns the requested number of bootstrap replicates; by default 200, or fewer to save
+    memory.
 
     Raises OptionError for more than 16 GiB of them.
     """
@@ -64,7 +65,7 @@ def choose_replicates(asked: int | None, problem: Problem, indices: MultiIndices
 
 
 def find_notices(problem: Problem, engine: Engine, scale: str) -> list[Notice]:
-    """Lists what a reader of the result should know of data, responses and steps."""
+    """Lists the notices on data, responses and steps."""
     notices = inspect(problem, scale, engine.reach)
     notices += inspect_digits(
         problem.model,

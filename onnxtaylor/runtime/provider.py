@@ -19,7 +19,7 @@ def available_threads() -> int:
 
 
 def import_onnxruntime() -> Any:
-    """Imports onnxruntime and silences its log: what goes wrong comes as exceptions.
+    """Imports onnxruntime and silences its log: errors are raised as exceptions.
 
     Returns
     -------

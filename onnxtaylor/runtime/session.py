@@ -43,8 +43,7 @@ def start(
     threads
         Threads inside the session; 0 takes one for each processor.
     without
-        Optimizers of onnxruntime to be left out, beside those that would make another function of
-        the graph.
+        Optimizers of onnxruntime to be left out, besides those that would change the function.
     plain
         Leaves out all optimizers.
 

@@ -21,9 +21,9 @@ class Tally:
     total
         The size of the whole job, in any unit.
     watch
-        Called now and then with the share that is done, 0 to 1; None: nobody is. Always called in
-        the thread that made the tally, since what draws in a notebook, and what raises to end the
-        job, only works there.
+        Callback for the share of the work that is done, 0 to 1, called now and then; None: no
+        callback. Always called in the thread that made the tally, since what draws in a notebook,
+        and what raises to end the job, only works there.
     """
 
     def __init__(self, total: int, watch: Callable[[float], None] | None) -> None:
@@ -33,7 +33,7 @@ class Tally:
 
     @property
     def watched(self) -> bool:
-        """Whether anybody is told of the progress."""
+        """Whether there is a progress callback."""
         return self._watch is not None
 
     def add(self, number: int) -> None:

@@ -30,14 +30,14 @@ class Checkpoint:
     Parameters
     ----------
     folder
-        The folder; made if it does not exist.
+        The folder; it is created if it does not exist.
     facts
         Everything that the sums depend on (model, data, options), as JSON values.
 
     Raises
     ------
     ResultError
-        The folder cannot be made.
+        The folder cannot be created.
     """
 
     def __init__(self, folder: str | os.PathLike[str], facts: Mapping[str, object]) -> None:

@@ -53,8 +53,8 @@ def number_steps(
     Raises
     ------
     OptionError
-        For an unknown way, one that does not work for these checkpoints, and steps that occur
-        twice.
+        For an unknown way, for a way that does not work for these checkpoints, and for steps that
+        occur twice.
 
     >>> number_steps(["step-10.onnx", "step-2.onnx"], [None, None])
     Numbered(places=(1, 0), steps=(2, 10), source='the numbers in the file names')

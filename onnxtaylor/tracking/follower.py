@@ -43,7 +43,7 @@ class TrainedModel(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in messages."""
+        """Name of the framework in messages."""
 
     def variables(self) -> Sequence[tuple[str, tuple[int, ...]]]:
         """Returns names and shapes of its floating-point variables."""
@@ -76,7 +76,7 @@ class Follower:
         self._every_time = False
 
     def record(self, step: int | float) -> None:
-        """Records the model as it is now. Raises ModelError if the map of its weights is wrong."""
+        """Records the present model. Raises ModelError if the map of its weights is wrong."""
         name = f"{self._model.name} at step {step:g}"
         if self._count == 0:
             self._begin()
@@ -120,8 +120,8 @@ class Follower:
         return np.concatenate([np.ravel(a) for a in arrays]) if arrays else np.empty(0)
 
     def _begin(self) -> None:
-        """Exports the model with known numbers, finds them in the graph, and proves that the graph
-        with the present weights is the model.
+        """Exports the model with distinct numbers as weights, locates them in the graph, and
+        verifies that the graph with the present weights responds as the model does.
         """
         for seed in range(ATTEMPTS):
             if not self._exported(seed):

@@ -98,7 +98,7 @@ class LearningProgress:
         self._scores: list[Scores] = []
 
     def __repr__(self) -> str:
-        """Says how many steps of what were recorded."""
+        """Returns the number of recorded steps, and the name of the model."""
         if not self._steps:
             return "LearningProgress: nothing was recorded yet"
         return repr(self.result()).replace("ProgressResult", "LearningProgress", 1)

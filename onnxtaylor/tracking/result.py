@@ -246,14 +246,14 @@ class ProgressResult:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ProgressResult:
-        """Reads what was saved. Raises ResultError, naming the file and what is wrong with it."""
+        """Reads a saved document. Raises ResultError, naming the file and what is wrong with it."""
         return cls.from_json(KIND.read(path), printable(path))
 
     @classmethod
     def from_json(cls, text: str, where: str = "progress") -> ProgressResult:
         """Returns the result of a document of ``to_json``; error messages begin with ``where``.
 
-        Raises ResultError for what is no tracked progress, and for a damaged one.
+        Raises ResultError for text that is no tracked progress, and for a damaged one.
         """
         return KIND.parse(text, where, cls._from_document)
 
@@ -285,7 +285,7 @@ class ProgressResult:
 
 
 def _feature_row(feature: FeatureSummary) -> dict[str, Any]:
-    """A feature as JSON, which has no NaN: what is undefined is null."""
+    """A feature as JSON, which has no NaN: undefined numbers are null."""
     row = asdict(feature)
     del row["kinks"]  # of stencils: not tracked
     return with_nulls(row)

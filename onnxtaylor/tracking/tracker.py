@@ -159,7 +159,7 @@ class Tracker:
         return {theirs: values[ours] for theirs, ours in names}
 
     def swap(self, values: Mapping[str, Array]) -> bool:
-        """Gives the compiled graph's weights other values, by name; False where it cannot."""
+        """Sets weights of the compiled graph, by name; returns False where that is not possible."""
         return self._compiled is not None and self._compiled.engine.swap(values) is None
 
     def _why_not(self) -> str | None:
@@ -170,9 +170,10 @@ class Tracker:
         return None
 
     def _ready(self, problem: Problem) -> tuple[str, str | None]:
-        """Compiles the graph of the model, or gives it the weights; says how, and why so.
+        """Compiles the model's graph, or puts its weights into the compiled graph; returns which,
+        and why.
 
-        Raises _RefusedError where the exact engine does not serve it.
+        Raises _RefusedError where the exact engine cannot differentiate the model.
         """
         key = structure_of(with_stored_constants(problem.function)).key
         if key in self._refused:
@@ -216,7 +217,7 @@ class Tracker:
 
 
 class _RefusedError(Exception):
-    """The exact engine does not serve a model."""
+    """The exact engine cannot differentiate a model."""
 
 
 def _compared(parts: Any, function: GraphFunction, x: Array, where: str) -> Any:

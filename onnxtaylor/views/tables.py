@@ -94,7 +94,7 @@ def side_by_side(columns: Sequence[Column], *, scores: bool = False, caption: st
 
 
 def head(column: Column) -> str:
-    """Name of the response, and of the class whose events are taken where that differs."""
+    """Name of the response, followed by the class of its events where that differs."""
     other = column.own and column.group != column.output
     return f"{column.output} over {column.group}" if other else column.output
 

@@ -1,4 +1,4 @@
-"""Checks: one small file each, and those of other distributions.
+"""The built-in checks, one small file each, and the checks of other distributions.
 
 ===================  ==============================================================================
 ``primal_agreement``, ``derivative_agreement``, ``finite``   whether the coefficients can be trusted

@@ -133,7 +133,7 @@ class _Influence:
 
 
 def _influences(block: Block, i: int) -> Iterator[_Influence]:
-    """Yields the influences of feature i in every order: the largest ones, and all together."""
+    """Yields the influences of feature i in every order: the largest terms, and their sum."""
     mine = block.contains(i)
     for order in np.unique(block.orders[mine]).tolist():
         ks = np.flatnonzero(mine & (block.orders == order))

@@ -1,4 +1,4 @@
-"""``provenance``: the files are those that were approved, and were made as agreed.
+"""``provenance``: the files are the approved ones, and the model was exported as agreed.
 
 Without any of its options the check does not apply.
 """
@@ -176,7 +176,7 @@ class Provenance(Check):
 
 
 def operators_of(proto: onnx.ModelProto) -> Counter[str]:
-    """Counts the operators of a model, those of its subgraphs and functions included."""
+    """Counts the operators of a model, including its subgraphs and functions."""
     functions = {(f.domain, f.name) for f in proto.functions}
     return Counter(
         node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"

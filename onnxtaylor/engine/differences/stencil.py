@@ -1,4 +1,4 @@
-"""Stencils: the points and weights that serve a list of multi-indices."""
+"""Stencils: points and weights of the finite differences for a list of multi-indices."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ class ErrorWeights:
 
 @dataclass(frozen=True)
 class Stencil:
-    """The points that serve a list of multi-indices, and where their coefficients go.
+    """The points of the finite differences for a list of multi-indices, and the slots of the
+    results.
 
     Attributes
     ----------

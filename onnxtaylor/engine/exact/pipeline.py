@@ -125,7 +125,7 @@ class SumPipeline:
         x
             Events (E, n).
         weights
-            Their weights, (E,).
+            Weights of the events, (E,).
         groups
             The number of each event's group, (E,).
         counts

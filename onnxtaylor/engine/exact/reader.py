@@ -82,7 +82,7 @@ def _collect(
 
 
 def _first_of_slots(pieces: Sequence[Piece]) -> list[bool]:
-    """Tests for each piece whether it is the first of its slots, which overwrites what is there.
+    """Tests for each piece whether it is the first one of its slots: it overwrites, later ones add.
 
     Two pieces share all of their slots or none.
     """

@@ -119,7 +119,7 @@ class TwoSidedLimits:
         x
             Events (F, n).
         terms
-            Their coefficients (F, C, K), changed in place.
+            Coefficients of the events, (F, C, K), changed in place.
 
         Returns
         -------

@@ -49,7 +49,7 @@ BATCH_BYTES = 2**23  # of responses that leave the engine at a time
 class FiniteStep:
     """The finite-step responses of one function, for the features that move, up to ``order``.
 
-    ``x`` (B ≥ 1, n) are events of the data, ``absent`` tells which entries of events are missing.
+    ``x`` (B ≥ 1, n) are events of the data, ``absent`` tests which entries of events are missing.
     Steps are taken in the number format that the model is fed: x + d is rounded to it, and d not
     otherwise. Raises ModelError where the model fails, OptionError where no feature moves.
     """
@@ -121,7 +121,7 @@ class FiniteStep:
         return {"points": self.points, "finite_step": self.moves.describe()}
 
     def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> None:
-        """Returns None: sums are made from the coefficients."""
+        """Returns None: the caller sums the coefficients itself."""
 
     def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
         """Computes r_α at the events x (B, n)."""
@@ -191,7 +191,7 @@ class FiniteStep:
         return np.asarray(answer.reshape(*rows.shape[:2], -1), np.float64)
 
     def _take_sides(self, x: Floats, absent: Mask, terms: Floats) -> None:
-        """Divides by the number of steps that were taken, s in place of 2 for each feature.
+        """Divides by the number of steps between the two places, s instead of 2, for each feature.
 
         Where there was none to take, as from a missing entry, the response is 0.
         """

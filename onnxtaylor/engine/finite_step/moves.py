@@ -43,7 +43,7 @@ class Moves:
     not_moved
         Reason why a feature does not move, by its place.
     names, sizes
-        Names of the features; sizes of the steps as they were asked for, by feature.
+        Names of the features; sizes of the steps as the user gave them, by feature.
     """
 
     steps: Floats

@@ -1,4 +1,4 @@
-"""Replaces onnxruntime's own operators by those of ONNX that they were fused from.
+"""Replaces onnxruntime's own operators by the ONNX operators that they combine.
 
 Files that onnxruntime saved after optimizing have them, and some exporters write them.
 
@@ -56,7 +56,7 @@ def mark_contributed(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def expand_contributed(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Ensures: no operator of the above is left whose form, rank and format are known.
+    """Ensures: none of these operators is left where form, rank and format are known.
 
     Requires: opset 20 or later; no operator of onnxruntime in ONNX's domain.
     """

@@ -148,7 +148,7 @@ class _Request:
 
     @property
     def groups(self) -> list[str | None]:
-        """The group of each response of the result. Raises OptionError where it is not known."""
+        """The group of each response. Raises OptionError where the class of one is unknown."""
         if self.per_class:
             return list(class_groups(self.result))
         return [self.group] * len(self.result.outputs)

@@ -149,10 +149,10 @@ def plot_pairs(fit: GoodnessOfFit, ax: Axes | None = None) -> Axes:
 def plot_feature(fit: GoodnessOfFit, feature: str, ax: Axes | None = None) -> Axes:
     """Observed and expected contents of one feature's bins, and their ratio below.
 
-    The bins are drawn as wide as one another, since quantiles of a long tail are not; missing
-    values stand in a bin of their own. The band is the statistical uncertainty of the expectation.
-    ``ax``, a subplot, becomes the upper of two panels: the ratio is drawn below it. Raises
-    OptionError for a feature that was not tested or has no bins, and for axes that are no subplot.
+    All bins are drawn equally wide, although quantiles of a long tail are not; missing values have
+    a bin of their own. The band is the statistical uncertainty of the expectation. ``ax``, a
+    subplot, becomes the upper of two panels: the ratio is drawn below it. Raises OptionError for a
+    feature that was not tested or has no bins, and for axes that are no subplot.
     """
     found = fit.feature(feature)
     if not found.bins:

@@ -105,7 +105,7 @@ def name(text: object) -> Markup:
     >>> print(name('<b>\\x1b'))
     <bdi>&lt;b&gt;\\x1b</bdi>
 
-    Long ones may break behind an underscore.
+    Long names may break after an underscore.
     """
     return Markup("<bdi>{}</bdi>").format(
         Markup("_<wbr>").join(escape(part) for part in shown(text).split("_"))

@@ -94,7 +94,7 @@ def response(result: TaylorResult, c: int) -> str:
 
 
 def units(result: TaylorResult) -> str:
-    """Unit of ⟨t⟩: per what."""
+    """Unit of ⟨t⟩, such as per σ²."""
     known = {"sigma": "per σ of each feature", "step": "per step"}
     return known.get(str(result.options.get("scale")), "per unit of the input")
 
