@@ -78,7 +78,7 @@ class OnnxTaylorError(Exception):
         return "".join(f"{where}: " for where in self.where) + sentence
 
     def located(self, where: object) -> Self:
-        """Returns this error with a file or another place in front, unless it is there already.
+        """Returns this error with a file or another place in front of its text, unless it has one.
 
         >>> str(DataError("column 'pt' is text").located("events.csv"))
         "events.csv: column 'pt' is text"
@@ -164,7 +164,7 @@ def listed(names: Sequence[str], limit: int = 6) -> str:
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
-    """Returns the end of a message about an unknown name: the nearest names, or all there are.
+    """Returns the end of a message about an unknown name: the nearest known names, or all of them.
 
     Upper and lower case count as the same letter. For a pattern (``zipp*``) each run of letters
     between wildcards is compared with equally long parts of a name.
@@ -194,7 +194,7 @@ def _between_wildcards(pattern: str) -> list[str]:
 
 
 def _likeness(part: str, name: str) -> float:
-    """Returns how similar the best equally long part of a name is to ``part``: 1 if it is equal."""
+    """Similarity of ``part`` to the best equally long part of a name; 1 if they are equal."""
     size = len(part)
     starts = range(max(1, len(name) - size + 1))
     return max(SequenceMatcher(None, part, name[k : k + size]).ratio() for k in starts)

@@ -46,7 +46,7 @@ __all__ = [
 
 
 class _Callable(ModuleType):
-    """Package that can be called like the function of its name.
+    """A package that can be called, like the function of the same name.
 
     ``import onnxtaylor.audit`` puts this package in the place of the function ``ot.audit``, and
     ``ot.audit(model, x)`` has to work still.

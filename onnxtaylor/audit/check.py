@@ -53,9 +53,9 @@ __all__ = [
 
 
 class NotApplicableError(Exception):
-    """A check cannot be run on this evidence; the reason is one line.
+    """Raised where a check cannot be run on this evidence; the message is the reason, in one line.
 
-    A default check is skipped then; a check that the policy lists has the status ``error``.
+    A default check is then skipped; a check that the policy lists gets the status ``error``.
     """
 
 
@@ -153,7 +153,7 @@ class Check(ABC):
         return (cls.__doc__ or cls.id).strip().splitlines()[0]
 
     def options(self) -> Mapping[str, Any]:
-        """Returns its limits by the keys of the policy: all fields but name and level."""
+        """Returns the check's limits by the policy's keys: all fields except name and level."""
         return {
             key_of(f.name): getattr(self, f.name)
             for f in fields(self)
@@ -174,7 +174,7 @@ class Check(ABC):
         remedy: str,
         level: str | None = None,
     ) -> Finding:
-        """Makes a finding of this check, of its level unless another is given."""
+        """Makes a finding of this check; its level is the check's, unless another is given."""
         return Finding(
             self.id,
             level or self.level,

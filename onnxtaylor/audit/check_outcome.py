@@ -1,4 +1,4 @@
-"""Outcome of one check of an audit: its status, its findings, and how much it compared."""
+"""Outcome of one check of an audit: status, findings, and number of compared objects."""
 
 from __future__ import annotations
 

@@ -158,12 +158,12 @@ class Evidence:
 
     @property
     def result(self) -> TaylorResult:
-        """The coefficients. Raises the OnnxTaylorErrors of ``analyze``, once and again."""
+        """The coefficients. Raises the OnnxTaylorError of ``analyze``, at every access."""
         return self._analysis[0].result
 
     @property
     def failure(self) -> OnnxTaylorError | None:
-        """Why there are no coefficients; None where there are."""
+        """Reason why there are no coefficients; None where there are some."""
         return self._tried if isinstance(self._tried, OnnxTaylorError) else None
 
     @property
@@ -174,7 +174,7 @@ class Evidence:
 
     @cached_property
     def _tried(self) -> tuple[Analysis, Sample] | OnnxTaylorError:
-        """The analysis and a sample of its events, from one pass; or why there is none."""
+        """The analysis and a sample of its events, from one pass; or the error that it raised."""
         _, _, engine, statistics = self.option_groups
         try:
             drawn = Sample(self.problem.survey.events, EVALUATED, statistics.seed)
@@ -246,8 +246,8 @@ class Evidence:
     def reference(self) -> Evidence:
         """The other model, over the same events and features.
 
-        Its features are matched by the names that it carries; without them they come in the order
-        of the first model's.
+        Its features are matched by name; a model without names takes them in the order of the first
+        model.
         """
         assert self.reference_path is not None, "the service asks for it first"
         options = {**self.options, "check": 0, "bootstrap": 0}  # its scores are all that is asked
@@ -272,7 +272,7 @@ class Evidence:
 
 
 def sha256_of(path: Path) -> str | None:
-    """Returns the SHA-256 of a regular file; None of anything else, and where it is unreadable."""
+    """Returns the SHA-256 of a regular file; None for anything else, and for an unreadable file."""
     try:
         if not path.is_file():
             return None

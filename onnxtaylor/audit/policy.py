@@ -195,7 +195,7 @@ def _unique(checks: Sequence[Check], where: str) -> None:
 
 
 def _validate(document: Any, schema: Mapping[str, Any], where: str) -> None:
-    """Raises OptionError for the first thing in a document that the schema does not allow."""
+    """Raises OptionError for the first violation of the schema in a document."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import relevance
 

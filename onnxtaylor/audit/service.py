@@ -170,7 +170,7 @@ def gather(
 def _require_reported(
     evidence: Evidence, policy: Policy, outcomes: Mapping[str, CheckOutcome]
 ) -> None:
-    """Raises ModelError where the engines differ and no check of the policy is there to say so."""
+    """Raises ModelError where the engines differ and the policy has no check that reports it."""
     check = None if evidence.failure is not None else evidence.result.check
     if check is None or check["verdict"] != "differs":
         return
@@ -182,7 +182,7 @@ def _require_reported(
 
 
 def _files_of(problem: Problem) -> list[str]:
-    """Lists the files of a problem's events; none of events in memory."""
+    """Lists the files of a problem's events; empty for events in memory."""
     origins = list(problem.source.origins)
     return origins if all(Path(origin).is_file() for origin in origins) else []
 

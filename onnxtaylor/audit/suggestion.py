@@ -160,7 +160,7 @@ def _lines(check: Check, limits: Limits) -> Iterator[str]:
 
 
 def _roomy(strictest: Check, evidence: Evidence, least: float = 0.0) -> Limits:
-    """Returns a ``max-share`` with room over the largest share, which the strictest limit shows."""
+    """Returns a ``max-share`` above the largest share, measured by running the strictest limit."""
     try:
         found = strictest.run(evidence).findings
     except NotApplicableError:
@@ -170,7 +170,7 @@ def _roomy(strictest: Check, evidence: Evidence, least: float = 0.0) -> Limits:
 
 
 def _statistics(evidence: Evidence) -> Limits:
-    """Returns limits with room on effective events and on the widths of rank intervals."""
+    """Returns limits, with some margin, on effective events and on the widths of rank intervals."""
     fewest = min(group.n_eff for group in evidence.result.data.groups)
     strictest = EnoughStatistics(min_n_eff=0.0, max_rank_interval=-1)
     limits: Limits = {
@@ -187,7 +187,7 @@ def _statistics(evidence: Evidence) -> Limits:
 
 
 def _expected(evidence: Evidence) -> str:
-    """Writes the check that the features of the first coefficients stay there."""
+    """Writes the check that the features of the first coefficients stay highly ranked."""
     result = evidence.result
     names: list[str] = []
     for row in result.top(min(10, len(result.indices))):

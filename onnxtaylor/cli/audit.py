@@ -128,7 +128,7 @@ def audit(
 def _init(
     model: Path, data: list[Path], out: Path | None, quiet: bool, options: dict[str, Any]
 ) -> None:
-    """Writes a commented policy. Raises OptionError for options that are of no use for that."""
+    """Writes a commented policy. Raises OptionError for options that do not apply here."""
     if out is None:
         out = Path("audit.toml")
         if out.exists():

@@ -51,12 +51,12 @@ def note(message: str) -> None:
 
 
 def library_text(text: object, limit: int = 400) -> str:
-    """Returns a text of the library fit for one line of the terminal, its options as flags."""
+    """Returns a message of the library as one line for the terminal, with options as flags."""
     return printable(as_flags(str(text)), limit=limit)
 
 
 def warn(notices: Iterable[Notice], saved: bool = True) -> None:
-    """Prints a line on stderr for each warning of a result; of many of a kind the first.
+    """Prints each warning of a result on stderr; of many of one kind only the first ones.
 
     ``saved``: whether the others can be read in a file.
     """
@@ -75,8 +75,8 @@ def warn(notices: Iterable[Notice], saved: bool = True) -> None:
 def document(text: str) -> None:
     """Prints a text for machines on stdout: UTF-8, whatever the encoding of the terminal.
 
-    Characters that a terminal would obey become JSON escapes: JSON may hold control characters of
-    eight bits and marks of direction as they are, and no other document has any.
+    Control characters of terminals become JSON escapes: JSON may hold control characters of eight
+    bits and marks of direction as they are, and no other document has any.
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -84,7 +84,7 @@ def document(text: str) -> None:
 
 
 def _inert(letter: re.Match[str]) -> str:
-    """Returns a letter, or its JSON escape where a terminal would obey it."""
+    """Returns a letter, or its JSON escape if it is a control character of terminals."""
     return letter[0] if letter[0].isprintable() else encoder.dumps(letter[0])[1:-1]
 
 

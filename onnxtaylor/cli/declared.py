@@ -120,7 +120,7 @@ def _panel(parameter: Parameter) -> str | None:
 
 
 def _parameter(kind: type[Any], f: Field[Any], defaults: bool, text: str | None) -> Parameter:
-    """Returns the parameter that typer makes an option of."""
+    """Returns the function parameter from which typer makes the option."""
     known, form = declaration(f), form_of(f.name, str(f.type))
     flag = f"--{flag_name(f)}"
     default = f.default if defaults and not isinstance(f.default, tuple) else None

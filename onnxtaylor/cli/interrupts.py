@@ -26,7 +26,7 @@ LOOKS = 1000  # after which it is raised whatever happens
 
 @contextmanager
 def outside_imports() -> Iterator[None]:
-    """Puts KeyboardInterrupt off while the main thread imports or evaluates text."""
+    """Delays KeyboardInterrupt while the main thread imports or evaluates text."""
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
@@ -66,7 +66,7 @@ def outside_imports() -> Iterator[None]:
 
 
 def _must_end(frame: FrameType | None, caller: FrameType) -> bool:
-    """Whether an import or evaluated text called this frame, by however many others."""
+    """Whether an import or evaluated text is among the callers of this frame."""
     while frame is not None and frame is not caller:
         if frame.f_code.co_filename.startswith(("<frozen importlib", "<string>")):
             return True

@@ -132,7 +132,7 @@ def _require_agreement(table: TableOptions, *, output: str | None, json: bool) -
 def _table(
     result: TaylorResult, columns: Sequence[Column], chosen: TableOptions, *, shown: bool
 ) -> str:
-    """Returns the table as text; for the terminal it is printed, and nothing is left to print."""
+    """Returns the table as text; prints it on a terminal instead, and returns no text."""
     from onnxtaylor.views import tables
 
     column, total = columns[0], len(result.indices)

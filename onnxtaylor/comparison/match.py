@@ -110,7 +110,7 @@ def _key(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _outputs(a: Sequence[str], b: Sequence[str], notes: list[str]) -> list[tuple[int, int]]:
-    """Pairs of places of outputs. Exports of one model often name their outputs differently."""
+    """Pairs the outputs of A and B. Exports of one model often name their outputs differently."""
     common = [(i, b.index(name)) for i, name in enumerate(a) if name in b]
     misplaced = any(i != j for i, j in common)
     if len(common) < len(a) == len(b) and not misplaced:

@@ -262,7 +262,7 @@ def compare_results(
 def _unit(a: TaylorResult, b: TaylorResult, shared: Match) -> Floats:
     """Factors Π σ_A,i / σ_B,i from σ units of B to those of A, (K,).
 
-    They are 1 in other units, and for features without a σ.
+    The factors are 1 in other units, and for features without a σ.
     """
     if a.options.get("scale") != "sigma":
         return np.ones(len(shared.indices))
@@ -285,7 +285,7 @@ def two_sided(change: npt.ArrayLike, sigma: npt.ArrayLike) -> Floats:
 
 
 def _apart(sides: dict[str, Any]) -> bool | None:
-    """Whether the two rank intervals have no rank in common; None where there are none."""
+    """Whether the two rank intervals are disjoint; None where there are no intervals."""
     if sides["rank_low_a"] is None or sides["rank_low_b"] is None:
         return None
     return bool(

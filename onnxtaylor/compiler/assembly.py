@@ -64,7 +64,7 @@ def assemble(
 def _sort_nodes(nodes: Sequence[onnx.NodeProto], facts: GraphFacts) -> list[onnx.NodeProto]:
     """Sorts nodes so that each comes after the nodes that compute its inputs.
 
-    The order is kept where it already is so: nodes of the original come first.
+    Nodes that are in order already stay there: nodes of the original come first.
     """
     computed = {name for node in nodes for name in node.output}
     available = {facts.function.feed, "", *facts.e.constants} - (computed - {""})

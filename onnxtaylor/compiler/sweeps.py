@@ -4,7 +4,7 @@
 2. The reverse sweep carries one adjoint per response back to every node with curvature.
 3. Each node with curvature adds its part of the Hessian, H = Σ_k Jᵀ (ā_k · D²φ_k) J.
 
-First order alone takes the sweep that carries less.
+First order alone takes the cheaper of the two sweeps.
 """
 
 from __future__ import annotations

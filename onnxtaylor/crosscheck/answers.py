@@ -1,4 +1,4 @@
-"""Answers of both engines at the same events, and by how much rounding may have moved them."""
+"""Answers of both engines at the same events, and the size of their rounding errors."""
 
 from __future__ import annotations
 

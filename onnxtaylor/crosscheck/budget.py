@@ -135,7 +135,7 @@ def measure_round_off(
 
 
 def scale_of(mean: Floats, units: Floats) -> Floats:
-    """Computes the size below which a coefficient does not matter.
+    """Computes the size below which a coefficient is negligible.
 
     The mean of abs(t), or 1 % of the response's largest coefficient in units of spread, whichever
     is larger.

@@ -109,7 +109,7 @@ def compare_engines(
 
 
 class _NotComparableError(Exception):
-    """Why there is nothing that the coefficients could be compared with."""
+    """Raised where the coefficients cannot be compared with a second engine; says why."""
 
 
 def _engines(
@@ -142,7 +142,7 @@ def _engines(
 
 
 def _affordable(x: Floats, differences: Differences, evaluations: int) -> Floats:
-    """Returns the first events that a number of evaluations suffices for, eight at least.
+    """Returns the first events, as many as the evaluations suffice for, but at least eight.
 
     Raises _NotComparableError where even these would take too long.
     """
@@ -155,7 +155,7 @@ def _affordable(x: Floats, differences: Differences, evaluations: int) -> Floats
 
 
 def _nearest(sample: Sample, row: npt.NDArray[np.floating] | None, spread: Floats) -> int:
-    """Returns the number of the event that a row is, or was moved away from."""
+    """Returns the number of the event nearest to a row, from which the row was displaced."""
     if row is None:
         return int(sample.numbers[0])
     with np.errstate(invalid="ignore", divide="ignore"):

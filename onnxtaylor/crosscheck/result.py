@@ -258,7 +258,7 @@ def failed(reason: str, **known: Any) -> CrossCheck:
 
 
 def disagreed(reason: str, deviation: float, event: int, **known: Any) -> CrossCheck:
-    """Returns the result of a check that ended since the derivative graph responds differently.
+    """Returns the result of a check that stopped because the derivative graph responds differently.
 
     Parameters
     ----------

@@ -63,6 +63,6 @@ def silent_responses(
 
 
 def silence_reason(names: Sequence[str]) -> str:
-    """Says in words why the responses with these names are undecided."""
+    """Phrase for the reason why the responses with these names are undecided."""
     own = "all coefficients of response" + "s" * (len(names) > 1)
     return f"{own} {listed(names)} are 0 to within rounding: there is nothing to compare"

@@ -71,7 +71,7 @@ class ArraySource:
 
     @property
     def feature_names(self) -> Sequence[str] | None:
-        """Names of the columns of x; None if nobody named them."""
+        """Names of the columns of x; None if they have none."""
         return self._names
 
     @property

@@ -58,7 +58,7 @@ class ColumnRequest:
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the columns that are used; ``counted`` if nobody named the features."""
+    """Names of the used columns; ``counted`` if no names of features were given."""
 
     features: tuple[str, ...]
     label: str | None
@@ -157,7 +157,7 @@ def quoted(name: str) -> str:
 
 
 def advise_exclusion(name: str) -> str:
-    """The option that leaves a column out, for advice in a message.
+    """Text of the option that leaves a column out, for advice in a message.
 
     >>> advise_exclusion("event number")
     'exclude=["event number"]'
@@ -192,7 +192,7 @@ def _named_features(
 def _is_usable(
     offered: Sequence[str], names: Sequence[str], roles: dict[str | None, str], n: int | None
 ) -> bool:
-    """Whether names of the model's metadata are distinct columns, free, and as many as needed."""
+    """Whether the names in the model's metadata are distinct unused columns of the right number."""
     existing = set(names)
     return len(set(offered)) == len(offered) == (n or len(offered)) and all(
         name in existing and name not in roles for name in offered

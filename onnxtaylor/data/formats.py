@@ -72,7 +72,7 @@ def rows_per_piece(columns: int) -> int:
 
 @contextmanager
 def reading(file: str) -> Iterator[None]:
-    """Replaces whatever a reader raises by a DataError of one line that names the file."""
+    """Replaces any exception of a reader by a DataError of one line that names the file."""
     try:
         yield
     except OnnxTaylorError:

@@ -83,7 +83,7 @@ def in_memory(
 
 
 def _without_new_names(request: ColumnRequest, names: Sequence[str]) -> ColumnRequest:
-    """The request without the new names of features, if there is one for each column left."""
+    """The request without new names of features, if their number equals the remaining columns'."""
     used = {request.label, request.weight, *request.exclude}
     left = [name for name in names if name not in used]
     if request.features is not None and len(request.features) == len(left):

@@ -173,7 +173,7 @@ def _commented_names(comment: str, delimiter: str, columns: int) -> tuple[str, .
 
 
 def _decimal(text: str, delimiter: str) -> str:
-    """A comma if numbers of the first rows are written with it, and none with a point."""
+    """Decimal sign: a comma if numbers of the first rows have commas, and none has a point."""
     if delimiter == ",":
         return "."
     commas = False

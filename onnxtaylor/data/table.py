@@ -68,7 +68,7 @@ class FileSource:
 
     @property
     def feature_names(self) -> Sequence[str] | None:
-        """Names of the columns of x; None if the files have no names and nobody named them."""
+        """Names of the columns of x; None if neither files nor options name them."""
         return self._names
 
     @property

@@ -102,8 +102,7 @@ class FeatureTraits:
         self._keys = keys[order]
 
     def one_hot(self) -> tuple[tuple[int, ...], ...]:
-        """Finds groups of columns: at every event one column of the group is 1 and the others are
-        0.
+        """Finds groups of columns of which, at every event, exactly one is 1 and the others are 0.
 
         At least two columns of a group vary; a column that is 0 everywhere belongs to a group if it
         lies between others of the group.

@@ -1,4 +1,4 @@
-"""Cells to numbers and class names, and the checks that both must pass.
+"""Converts cells to numbers and class names, and checks both.
 
 A label is text: whole numbers are written without a point (``1``, not ``1.0``), so that the same
 events have the same classes in every format.

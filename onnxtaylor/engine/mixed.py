@@ -41,7 +41,7 @@ class Division:
     others: GraphFunction
 
     def why(self, names: Sequence[str]) -> str:
-        """Names the responses that are refused, for which operator and node."""
+        """Phrase on the responses without exact derivatives, and the operator and node at fault."""
         reasons: dict[str, list[str]] = {}
         for column, reason in self.refused.items():
             reasons.setdefault(reason, []).append(names[column])
@@ -55,7 +55,7 @@ def divide(function: GraphFunction, x: Floats) -> Division | None:
     """Divides the responses into those with exact derivatives and those without.
 
     x (B, n) are events at which the graph is observed. Responses that are read from the same
-    tensors share their fate. Returns None where all are of one kind.
+    tensors are treated alike. Returns None where all have exact derivatives, or none has.
     """
     if function.fixed_batch:
         return None
@@ -88,7 +88,7 @@ def divide(function: GraphFunction, x: Floats) -> Division | None:
 
 
 def _refusal(function: GraphFunction, x: Floats) -> str | None:
-    """Says why a function has no exact derivatives. One pair is enough to ask every rule."""
+    """Returns the reason why a function has no exact derivatives; one pair of features shows it."""
     try:
         derive(function, MultiIndices.of(function.n_features, [(0,), (0, 0)]), x)
     except ModelError as error:
@@ -137,7 +137,7 @@ class Mixed:
 
     @property
     def batch_events(self) -> int:
-        """Number of events for which both engines have the memory."""
+        """Number of events that fits the memory of both engines."""
         return min(self._exact.batch_events, self._differences.batch_events)
 
     @property
@@ -147,11 +147,11 @@ class Mixed:
 
     @property
     def why(self) -> str:
-        """Names the responses that are not exact, and the operator and node at fault."""
+        """Phrase with the responses that are not exact, and the operator and node at fault."""
         return self._division.why(self._names)
 
     def describe(self) -> dict[str, object]:
-        """Facts on both engines, and ``engines``: the engine of each response."""
+        """Returns facts on both engines, and ``engines``, the engine of each response."""
         engines = {
             name: self._differences.name if c in self._division.refused else self._exact.name
             for c, name in enumerate(self._names)

@@ -136,7 +136,7 @@ def _contents(
     settings: GofOptions,
     least: float,
 ) -> tuple[Contents, Contents, Integers]:
-    """Sums of both samples in bins that hold enough, and the group of each bin."""
+    """Sums of both samples in bins with enough events, and the group number of each bin."""
     n = Contents.of(codes[0], observed.w, len(order))
     nu = Contents.of(codes[1], expected.w, len(order))
     scale = n.sum.sum() / nu.sum.sum() if settings.shape else 1.0

@@ -1,4 +1,4 @@
-"""Goodness of fit beside influence: which features to keep, to check, and to drop.
+"""Joins goodness of fit with influence: which features to keep, to check, or to drop.
 
 The rule, with a threshold α (0.05):
 

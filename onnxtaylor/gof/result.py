@@ -47,7 +47,7 @@ class TestResult:
 
     @property
     def badness(self) -> tuple[float, float, float]:
-        """Sorting key of tests, the worst first; what was not tested comes last.
+        """Sorting key of tests, the worst first; features that were not tested come last.
 
         Tests are sorted by ``p``. Those that no toy reached have equal ``p``: they are sorted by
         ``p_asymptotic``, and where that is too small for a number, by how far the statistic is
@@ -108,7 +108,7 @@ class PairFit:
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """One of the two samples: where its events came from, and how many they are."""
+    """Summary of one of the two samples: its sources and its number of events."""
 
     sources: tuple[str, ...]
     events: int
@@ -149,7 +149,7 @@ class GoodnessOfFit:
         return tuple(f.name for f in self.features)
 
     def feature(self, name: str) -> FeatureFit:
-        """Returns the tests of one feature. Raises OptionError for a name that is not there."""
+        """Returns the tests of one feature. Raises OptionError for an unknown name."""
         for feature in self.features:
             if feature.name == name:
                 return feature
@@ -252,6 +252,6 @@ def _ranked(
 
 
 def _fit(kind: type[_Fit], row: Mapping[str, Any], **replaced: Any) -> _Fit:
-    """The tests of a feature or pair; ``rank`` follows from them: it is for other readers."""
+    """JSON of the tests of a feature or pair; ``rank`` is redundant, for other programs."""
     tests = tuple(part(TestResult, test) for test in row["tests"])
     return part(kind, {k: v for k, v in row.items() if k != "rank"}, tests=tests, **replaced)

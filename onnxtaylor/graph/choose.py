@@ -1,7 +1,7 @@
 """Choice of a model's inputs and outputs: features, inputs held at a value, responses.
 
-What a caller leaves open is chosen as most models are meant: the widest input of floating-point
-numbers has the features, the first output of floating-point numbers the responses.
+By default the widest input of floating-point numbers holds the features, and the first output of
+floating-point numbers the responses.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def _choose_values(
 
 
 def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port]) -> str:
-    """Message with the options to add, all of them: the call is not refused a second time."""
+    """Message with all options to add, so that the next call is not refused again."""
     shown = [
         f"'{printable(p.name)}' ({p.type_name} {printable(p.shape_text)})" for p in missing[:SHOWN]
     ]
@@ -265,7 +265,7 @@ def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port])
 
 
 def _fix(ports: Sequence[Port]) -> str:
-    """Option that holds these inputs, with a placeholder for each value."""
+    """Text of the option that holds these inputs, with a placeholder for each value."""
     return "fix={" + ", ".join(f"{_quoted(p)}: VALUE" for p in ports) + "}"
 
 

@@ -48,7 +48,7 @@ def feature_count(port: Port) -> int | None:
 
 
 def batch_of(port: Port) -> int | str | None:
-    """Size or symbol of the batch axis of an input that holds features; None: unknown."""
+    """Size or symbol of the batch axis of an input that holds features; None if unknown."""
     if _is_batchless(port):
         return 1
     return port.shape[0] if port.shape else None

@@ -1,4 +1,4 @@
-"""Functions cut to some of their responses, without the part of the graph that only others need.
+"""Cuts functions to some of their responses, without the nodes that only others need.
 
 A choice of columns is moved from the responses up through all operators that act on each column by
 itself, as far as these go: of a model with two heads, one head remains.
@@ -75,7 +75,7 @@ class _Walk:
         self.ends: set[str] = set()
 
     def cut(self, columns: Sequence[int]) -> GraphFunction:
-        """Returns the function whose responses are these columns."""
+        """Returns the function that has only these response columns."""
         graph, feed = self._proto.graph, self._proto.graph.input[0].SerializeToString()
         chosen = self.choose(self._function.response, tuple(columns))
         graph.output[0].name = self._builder.node(

@@ -103,7 +103,7 @@ def check_options(options: DataclassInstance) -> None:
 
 
 def alternatives(choices: Sequence[object]) -> str:
-    """Returns the choices in words.
+    """Returns the choices as a phrase.
 
     >>> alternatives(["auto", "exact", "differences"])
     'auto, exact or differences'

@@ -125,8 +125,9 @@ def read_keywords(
 ) -> tuple[Any, ...]:
     """Makes instances of option dataclasses from the keywords of a call.
 
-    Each gets the keywords that are its fields; fields that are not given have their defaults.
-    Raises OptionError for a keyword that the function does not take, naming the nearest one.
+    Each dataclass gets the keywords that are its fields; fields that are not given have their
+    defaults. Raises OptionError for a keyword that the function does not take, naming the nearest
+    one.
 
     >>> read_keywords("analyze", {"bootstap": 50}, StatisticsOptions)
     Traceback (most recent call last):
@@ -176,7 +177,7 @@ def with_options(function: str) -> Callable[[Function], Function]:
 
 
 def _default(f: Field[Any]) -> Any:
-    """Returns the default of an option as a signature has it."""
+    """Returns the default of an option as it stands in a signature."""
     return inspect.Parameter.empty if f.default is MISSING else f.default
 
 

@@ -1,4 +1,4 @@
-"""Whether the first axes of several inputs count events, all of them the same.
+"""Tests whether the first axes of several inputs count the same events.
 
 An exporter that knows no batch writes a jet's features as [1, F] and those of its tracks as
 [n_tracks, F]: n_tracks counts no events, but the objects of one. They are recognized by a trial:
@@ -91,9 +91,9 @@ def _each_alone(
 
 
 class _Asked:
-    """A model that is run with its own inputs, with any number of rows of each.
+    """A model with its own inputs, run with any number of rows of each.
 
-    ``x`` (B, n) are events for all of them. ``single``: it only runs in single precision.
+    ``x`` (B, n) are events for all inputs. ``single``: the model only runs in single precision.
     """
 
     def __init__(
@@ -122,8 +122,7 @@ class _Asked:
                 self._rows[port.name] = part.reshape(len(x), *shape).astype(kind)
 
     def __call__(self, few: int, others: Sequence[str], taken: slice) -> list[Array]:
-        """Runs the model on the first ``few`` rows of each input, but on the rows ``taken`` of
-        ``others``.
+        """Runs the model on the first ``few`` rows of each input, on the rows ``taken`` of others.
 
         Empty where the model does not run with these.
         """
@@ -136,7 +135,7 @@ class _Asked:
 
 
 def objects_hint(ports: Sequence[Port]) -> str:
-    """Names another cause of responses that are not one row for each event; begins with ;."""
+    """Hint at another cause of a wrong number of response rows; it begins with a semicolon."""
     free = [port for port in ports if not isinstance(batch_of(port), int)]
     if not free:
         return ""
@@ -147,5 +146,5 @@ def objects_hint(ports: Sequence[Port]) -> str:
 
 
 def _axis(port: Port) -> str:
-    """Names the first axis of an input: ``axis 0 of input 'tracks' [n_tracks, 5]``."""
+    """Phrase for the first axis of an input: ``axis 0 of input 'tracks' [n_tracks, 5]``."""
     return f"axis 0 of input '{printable(port.name)}' {printable(port.shape_text)}"

@@ -27,8 +27,8 @@ def problem_of(
 ) -> Problem:
     """Opens a problem, or returns the ``Problem`` that the caller gave in place of a model.
 
-    ``given`` are the names of the options in the call. Raises OptionError where data or options
-    are given beside a problem that has them, or no data beside a model.
+    ``given`` are the names of the options in the call. Raises OptionError for data or options
+    together with a problem, which has them already, and for a model without data.
     """
     if isinstance(model, Problem):
         refuse_beside_problem(x, given)
@@ -48,7 +48,7 @@ def problem_of(
 
 
 def refuse_beside_problem(x: object, given: Iterable[str]) -> None:
-    """Raises OptionError for data, and for options of model and data, beside a problem."""
+    """Raises OptionError for data, and for options of model and data, together with a problem."""
     if x is not None:
         raise OptionError("x must be left out beside a problem, which has its data")
     settled = {*ModelOptions.__dataclass_fields__, *DataOptions.__dataclass_fields__}

@@ -129,7 +129,7 @@ def _count(source: EventSource, progress: Progress | None) -> int:
 
 
 def _refuse_columns(options: DataOptions) -> None:
-    """Raises OptionError for columns and arrays beside a source, which has them itself."""
+    """Raises OptionError for columns and arrays together with a source, which has its own."""
     for name in ("weights", "labels", "feature_names", "exclude"):
         value = getattr(options, name)
         if value is not None and not (name == "exclude" and not value):

@@ -57,7 +57,7 @@ PASSING = frozenset({"Identity", "Cast", "Flatten", "Reshape", "Squeeze", "Gathe
 
 
 def inspect(problem: Problem, scale: str, reach: Floats | None) -> list[Notice]:
-    """Finds everything that is suspicious about an analysis before it runs.
+    """Finds suspicious signs in data and responses before an analysis runs.
 
     ``scale`` is that of the coefficients: ``sigma``, ``unit``, or ``step`` of finite steps;
     ``reach`` (n,) the largest displacement of each feature by the engine, None where it moves none.
@@ -153,7 +153,7 @@ def _all_nines(value: float) -> bool:
 
 
 def _is_minus_one(distinct: Floats, counts: npt.NDArray[np.int64]) -> bool:
-    """Whether the least value is −1, ten times as often as a usual one of the others, fractions."""
+    """Whether the least value is −1, ten times as frequent as others, which are fractions ≥ 0."""
     others, often = distinct[1:], counts[1:]
     fractions = bool((others != np.rint(others)).any())
     return bool(distinct[0] == -1 and fractions and counts[0] >= 10 * np.median(often))
@@ -164,7 +164,7 @@ def inspect_steps(
 ) -> list[Notice]:
     """Finds features whose largest displacements ``reach`` (n,) leave their range at many events.
 
-    By more than 1 % of the range, that is: a derivative at the edge is none the worse for less.
+    Displacements beyond the range by up to 1 % of it are ignored.
     """
     x, margin = survey.sample, MARGIN * (survey.max - survey.min)
     low, high = survey.min - margin, survey.max + margin

@@ -1,4 +1,4 @@
-"""A model file becomes a function that can be called, probed before it is trusted."""
+"""Opens a model file as a function that can be called, and probes it."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def open_model(
 
 
 def _one_at_a_time_notice(node: onnx.NodeProto) -> tuple[str, tuple[Notice, ...]]:
-    """Describes how a graph is run one event at a time because of a node, and warns of it."""
+    """Returns a phrase and a notice: the graph is run one event at a time because of a node."""
     which = f"node '{printable(node.name or node.output[0])}' ({node.op_type})"
     text = (
         f"{which} quantizes by the range of the whole batch, so that the response to an event"

@@ -35,7 +35,7 @@ def distinct(sample: npt.NDArray[np.float64], *, whole: bool = False) -> npt.NDA
 
 
 def same(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating], digits: int) -> bool:
-    """Whether arrays are equal up to the round-off of sums in another order, for so many digits."""
+    """Whether arrays are equal up to the round-off of reordered sums in this many digits."""
     if a.shape != b.shape:
         return False
     scale = np.abs(b[np.isfinite(b)]).max(initial=0.0)
@@ -52,7 +52,8 @@ def probe(
     whole: bool = False,
     hint: str = "",
 ) -> None:
-    """Raises ProbeError where the function is random or mixes events; ``hint`` ends the latter.
+    """Raises ProbeError where the function is random or mixes events; ``hint`` ends the latter
+    message.
 
     Requires: no link, since it amplifies the round-off of a saturated response.
     """

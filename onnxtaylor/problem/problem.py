@@ -167,7 +167,7 @@ class Problem(OpenModel):
         n_features: int | None = None,
         provider: str = "auto",
     ) -> Problem:
-        """Probes a model at random numbers in place of events.
+        """Opens a model without data, and probes it at random numbers in place of events.
 
         ``n_features`` is needed where the model takes any number of features. Raises as ``open``
         does.

@@ -1,4 +1,4 @@
-"""Losses of the data in the number format of the model's inputs.
+"""Digits that the data lose in the number format of the model's inputs.
 
 Data are read in double precision and analyzed so, as far as the graph allows; the deployed model
 sees them rounded to its own format. What that format cannot hold would be infinite there: it is
@@ -122,7 +122,7 @@ def inspect_digits(
     names: Sequence[str],
     missing: float | None,
 ) -> list[Notice]:
-    """Finds features that lose digits in the format of their input, so that it matters."""
+    """Finds features that lose important digits in the format of their input."""
     notices = []
     for c in _columns(model, features, len(names)):
         x = survey.sample[:, c.start : c.stop]
@@ -150,7 +150,7 @@ def inspect_digits(
 
 
 def _fall_together(x: Floats, held: Floats) -> bool:
-    """Whether many different values are one and the same in the format."""
+    """Whether many different values become equal in the format."""
     return len(np.unique(held)) < (1 - MANY) * len(np.unique(x))
 
 
@@ -183,7 +183,7 @@ def _loss(formats: frozenset[str], *, gone: float, moved: float, lost: float) ->
 
 
 def _columns(model: LoadedModel, features: Sequence[Port], n_columns: int) -> list[_Columns]:
-    """Lists the columns of each input; none where they do not fit the data, which others report."""
+    """Lists the columns of each input; empty where they do not fit the data."""
     layout = lay_out(features, printable(model.path), n_columns)
     if layout.n_features != n_columns:
         return []

@@ -101,7 +101,7 @@ class ResponseRanges:
 
     @property
     def _open(self) -> npt.NDArray[np.bool_]:
-        """Classes (G,) with a response that has not been seen to vary."""
+        """Flags of classes (G,) with a response that has not varied so far."""
         return np.asarray((self._same(self._low, self._high) | (self._low > self._high)).any(1))
 
     def _update(self, batch: Batch) -> None:

@@ -101,7 +101,7 @@ def words_of(values: Iterable[object] | None) -> tuple[str, ...]:
 def agree_with_labels(nodes: Sequence[ResponseNode], labels: Sequence[str]) -> None:
     """Raises OptionError where the classes that the user named are not the labels of the data.
 
-    Without named classes, or without labels, there is nothing to agree.
+    Without named classes, or without labels, there is nothing to compare.
     """
     classes = [node.label for node in nodes if node.label is not None]
     if not classes or not labels:
@@ -160,7 +160,7 @@ def _by_user(nodes: Sequence[ResponseNode]) -> dict[str, str] | None:
 
 
 def _by_name(nodes: Sequence[ResponseNode], labels: Sequence[str]) -> dict[str, str] | None:
-    """Labels by the names of their responses, where both are the same words.
+    """Labels by the names of their responses, where labels and names agree.
 
     There may be more labels than nodes for a model of one node, and in a result of an earlier
     version, which lists only the nodes that were analyzed.

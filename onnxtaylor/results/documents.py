@@ -141,8 +141,7 @@ def save_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def part(kind: type[_Part], row: Mapping[str, Any], **replaced: Any) -> _Part:
-    """Returns the dataclass that a JSON object describes; ``replaced`` are fields already
-    converted.
+    """Makes a dataclass from a JSON object; ``replaced`` are fields already converted.
 
     In JSON 5.0 is a whole number: fields of type ``int`` get it as 5.
     """

@@ -1,4 +1,4 @@
-"""Tidy rows of coefficients, read back as arrays; they must be complete and in order.
+"""Reads tidy rows of coefficients as arrays; they must be complete and in order.
 
 A document has one row for each place on its axes, such as output and group, and each coefficient of
 the list that all of them share, in this order of nesting.
@@ -139,7 +139,7 @@ def _refuse(wrong: npt.NDArray[np.bool_], name: str, values: Integers, demand: s
 
 
 def check_unique(values: Sequence[object], place: str) -> None:
-    """Raises ValueError where something at this place of a document occurs twice."""
+    """Raises ValueError where a value in this list of a document occurs twice."""
     if len(set(values)) < len(values):
         twice = next(value for k, value in enumerate(values) if value in values[:k])
         raise ValueError(f"{place} must differ, got {twice!r} twice")

@@ -262,8 +262,7 @@ def _members(table: npt.NDArray[np.int32]) -> tuple[npt.NDArray[Any], npt.NDArra
 def _beyond_doubt(
     low: npt.NDArray[np.int64], high: npt.NDArray[np.int64], kept: int, total: int
 ) -> tuple[Bools, Bools]:
-    """Flags of coefficients that are always among the ``kept`` best, and flags of those that never
-    are.
+    """Flags of coefficients that are always, and of those that are never, among the ``kept`` best.
 
     Always and never mean: for any ranks within the intervals, which are those among all ``total``
     coefficients. In a part of them the rank of a coefficient is not known but bounded: it is no

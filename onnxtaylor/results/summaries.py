@@ -79,9 +79,9 @@ class DataSummary:
 
 @dataclass(frozen=True)
 class Notice:
-    """A warning of a result: something odd about the data or the model.
+    """A warning of a result about the data or the model.
 
-    ``feature`` is None where it is about no single one.
+    ``feature`` is the feature it concerns; None where it concerns no single one.
     """
 
     code: str
@@ -111,7 +111,7 @@ def units_apart(features: Sequence[FeatureSummary], scale: object) -> Notice | N
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """The function that was analyzed, and the engine that did it.
+    """Summary of the analyzed function, and of its engine.
 
     ``nodes`` are those of all outputs that were asked for, of which ``output`` names the chosen
     ones; empty in results of earlier versions.
@@ -131,7 +131,7 @@ class ModelSummary:
     def from_document(cls, row: Mapping[str, Any]) -> ModelSummary:
         """Returns the summary of a JSON object.
 
-        Raises ValueError for a name that occurs twice, or that is no node's.
+        Raises ValueError for a name that occurs twice, or that no node has.
         """
         nodes = tuple(part(ResponseNode, node) for node in row["nodes"])
         names = [node.name for node in nodes]

@@ -82,7 +82,7 @@ def fields_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_lengths(options: Mapping[str, Any], n_features: int) -> None:
-    """Raises ValueError where the steps of an engine are not one for each feature."""
+    """Raises ValueError where the number of an engine's steps is not the number of features."""
     lists = {f"options.steps[{k}]": steps for k, steps in enumerate(options.get("steps", ()))}
     if moves := options.get("finite_step"):
         lists["options.finite_step.steps"] = moves["steps"]

@@ -82,7 +82,7 @@ def _message(error: ValidationError) -> str:
 
 
 def _demand(kind: Kind, value: Any) -> str | None:
-    """The demand that is not met, and the value; None for a keyword that no schema of ours uses."""
+    """The violated demand and the value; None for a keyword that our schemas do not use."""
     got = f"got {_shown(value)}"
     match kind:
         case Kind.Type(types):

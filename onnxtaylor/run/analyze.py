@@ -107,7 +107,7 @@ def analyze(
 
 @dataclass(frozen=True)
 class Analysis:
-    """A finished analysis: its result, the engine, and the responses that never vary."""
+    """A finished analysis: its result, its engine, and the responses that never vary."""
 
     result: TaylorResult
     engine: Engine

@@ -134,7 +134,7 @@ class Derivatives:
     def _settle(
         self, rows: npt.NDArray[Any], arrays: list[npt.NDArray[Any]], odd: npt.NDArray[np.bool_]
     ) -> None:
-        """Puts the limits of both sides into the derivatives of ``odd`` events."""
+        """Replaces the derivatives at the events ``odd`` by the limits from both sides."""
         if not odd.any():
             return
         terms = terms_of([array[odd] for array in arrays], self._indices)

@@ -21,7 +21,7 @@ MOST_COEFFICIENTS = 10**8  # of all responses
 
 
 def check_classes(problem: Problem, *, per_class: bool = False) -> None:
-    """Checks the classes of the data before the work, not after it.
+    """Checks the classes of the data before the analysis.
 
     Raises DataError for a class that is called as the group of all events, OptionError where
     ``per_class`` is asked for and it is not known which response belongs to which class.
@@ -45,8 +45,7 @@ def full_indices(problem: Problem, order: int) -> MultiIndices:
 
 
 def choose_replicates(asked: int | None, problem: Problem, indices: MultiIndices) -> int:
-    """Returns the requested number of bootstrap replicates; by default 200, or fewer to save
-    memory.
+    """Returns the requested number of bootstrap replicates; by default 200, if memory allows.
 
     Raises OptionError for more than 16 GiB of them.
     """

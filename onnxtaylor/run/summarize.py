@@ -29,7 +29,7 @@ __all__ = ["checkpoint_facts", "make_result"]
 def _with_kinks(
     features: tuple[FeatureSummary, ...], sums: Accumulator
 ) -> tuple[FeatureSummary, ...]:
-    """Adds to features the share of events with a kink within reach, where it was counted."""
+    """Adds the share of events with a kink within reach to the features, where it was counted."""
     if not len(sums.kinks):
         return features
     return tuple(

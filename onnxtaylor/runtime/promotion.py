@@ -43,10 +43,10 @@ COARSEST = 2.0**-4
 
 @dataclass(frozen=True)
 class Promotion:
-    """``function`` in double precision; or the original one, and in one line why it is ``refused``.
+    """The ``function`` in double precision; or the original, and the reason why it is ``refused``.
 
-    The line names the operator and node, or by how much the responses differ. ``session`` evaluates
-    the promoted function in one thread.
+    The reason is one line: the operator and node, or the difference of the responses. ``session``
+    evaluates the promoted function in one thread.
     """
 
     function: GraphFunction
@@ -92,7 +92,7 @@ def promote(
 
 
 def session_of(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Session:
-    """A session of a function; in double precision with the operators that onnxruntime has there.
+    """Opens a session of a function, without operators that onnxruntime lacks in double precision.
 
     Where onnxruntime lacks an operator, the graph is rewritten with others, and its responses at
     events x (B, n) must agree with the original's in single precision, within the limit of
@@ -171,7 +171,7 @@ def _values(proto: onnx.ModelProto, names: list[str]) -> dict[str, bool]:
 
 
 def _limit(digits: int) -> float:
-    """2⁹ ε, but half precision leaves no more than 1/16: a graph that differs is off by all."""
+    """Allowed relative deviation: 2⁹ ε, but at most 1/16 for half precision."""
     return min(ROUNDINGS * 2.0 ** (1 - digits), COARSEST)
 
 
@@ -223,6 +223,6 @@ def _behind_link(values: Floats, link: str) -> Floats:
 
 
 def on_grid(x: Floats, digits: int) -> Floats:
-    """x as a format of so many binary digits holds it: two graphs are then fed the same numbers."""
+    """Rounds x to this number of binary digits, so that two graphs get the same numbers."""
     mantissa, exponent = np.frexp(x)
     return np.asarray(np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits))

@@ -14,7 +14,7 @@ EVERY = 0.1  # seconds between two reports of progress
 
 
 class Tally:
-    """A counter of how much of a job is done, added up by its threads.
+    """A counter of the finished part of a job, which several threads increment.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Tally:
         return self._watch is not None
 
     def add(self, number: int) -> None:
-        """Adds ``number`` units of work that were done; may be called from any thread."""
+        """Adds ``number`` finished units of work; may be called from any thread."""
         with self._lock:
             self._done += number
         self.report()

@@ -46,19 +46,20 @@ class TrainedModel(Protocol):
         """Name of the framework in messages."""
 
     def variables(self) -> Sequence[tuple[str, tuple[int, ...]]]:
-        """Returns names and shapes of its floating-point variables."""
+        """Returns names and shapes of the model's floating-point variables."""
 
     def read(self) -> list[Array]:
         """Returns the values of the variables, in the order of ``variables``."""
 
     def export(self, values: Sequence[Array] | None) -> onnx.ModelProto:
-        """Returns its ONNX graph in inference mode, with ``values`` in its variables if given.
+        """Returns the model's ONNX graph in inference mode, with ``values`` as its variables if
+        given.
 
         The model itself is afterwards as it was before.
         """
 
     def respond(self, x: Array) -> Array:
-        """Returns its responses in inference mode at the events x (B, n): (B, …)."""
+        """Returns the model's responses in inference mode at the events x (B, n): (B, …)."""
 
 
 class Follower:
@@ -144,7 +145,7 @@ class Follower:
                 raise
 
     def _exported(self, seed: int) -> bool:
-        """Exports the model; whether all numbers are in the graph."""
+        """Exports the model; returns whether all numbers are in the graph."""
         named = self._model.variables()
         try:
             self._variables = Variables([shape for _, shape in named], seed)

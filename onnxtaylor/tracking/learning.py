@@ -127,7 +127,7 @@ class LearningProgress:
     def keep(
         self, step: int | float, name: str, measured: Measured, sha256: str | None = None
     ) -> TrackedStep:
-        """Adds the scores of a step. For callers who measure by themselves."""
+        """Adds the scores of a step that the caller computed."""
         self._check_step(step)
         if self._summary is None:
             assert self._events is not None
@@ -168,9 +168,9 @@ class LearningProgress:
         return TorchSteps(self, model, _checked_every(every), example)
 
     def result(self) -> ProgressResult:
-        """Returns all that was recorded, in the order of the steps.
+        """Returns the recorded steps, in their order.
 
-        Raises OptionError if nothing was.
+        Raises OptionError if there is none.
         """
         if not self._steps or self._summary is None:
             raise OptionError("nothing was recorded yet: record(step, model), or a callback")

@@ -170,8 +170,7 @@ class Tracker:
         return None
 
     def _ready(self, problem: Problem) -> tuple[str, str | None]:
-        """Compiles the model's graph, or puts its weights into the compiled graph; returns which,
-        and why.
+        """Compiles the model, or puts its weights into the compiled graph; returns which, and why.
 
         Raises _RefusedError where the exact engine cannot differentiate the model.
         """
@@ -221,7 +220,7 @@ class _RefusedError(Exception):
 
 
 def _compared(parts: Any, function: GraphFunction, x: Array, where: str) -> Any:
-    """Yields the parts as they are, once the first responses agree with the function's."""
+    """Yields the parts unchanged; checks that the first responses agree with the function's."""
     expected = Session(function, threads=1)(x[:COMPARED])
     for part, answer in parts:
         if part.start < COMPARED:
@@ -238,7 +237,7 @@ def _compared(parts: Any, function: GraphFunction, x: Array, where: str) -> Any:
 
 
 def require_same(found: Array, expected: Array, message: str, digits: int = 53) -> None:
-    """Raises ModelError, the deviation put into the message, where responses differ.
+    """Raises ModelError with the deviation in its message where responses differ.
 
     By more than 2¹⁰ roundings of the coarser format of the two, or of one of so many binary
     ``digits`` that they were computed in (1/16 at most), of the largest response, where the model's

@@ -4,7 +4,7 @@
 ``side_by_side``  many: a column for each response, a row for each rank, "feature" or
                   "feature, feature" in the cells; the layout of the CMS analysis of H → ττ
 
-Cells hold names as they are; the writers escape them.
+Cells hold unescaped names; the writers escape them.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ FORMATS: dict[str, Callable[[Table], str]] = {"markdown": as_markdown, "latex": 
 
 
 def written(table: Table, format_name: str) -> str:
-    """The table in one of ``FORMATS``. Raises OptionError for another one."""
+    """Writes the table in one of ``FORMATS``. Raises OptionError for another format."""
     if format_name not in FORMATS:
         known = ["text", *FORMATS]
         raise OptionError(

@@ -124,7 +124,7 @@ class ForbiddenFeature(CoefficientCheck):
 
 @dataclass(frozen=True)
 class _Influence:
-    """Share of ⟨t⟩ with its standard error, where it is, and the coefficients that have it."""
+    """Share of ⟨t⟩ with its standard error, a phrase for its location, and its coefficients."""
 
     share: float
     error: float

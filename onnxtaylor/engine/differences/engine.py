@@ -75,7 +75,7 @@ class Differences:
     Raises
     ------
     OptionError
-        The order, accuracy or mixed formula is not offered.
+        The order, accuracy or mixed formula is not supported.
     ModelError
         The model fails.
     """

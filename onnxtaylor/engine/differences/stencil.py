@@ -75,8 +75,7 @@ class ErrorWeights:
 
 @dataclass(frozen=True)
 class Stencil:
-    """The points of the finite differences for a list of multi-indices, and the slots of the
-    results.
+    """Points of the finite differences for a list of multi-indices, and slots of the results.
 
     Attributes
     ----------
@@ -161,7 +160,7 @@ def build_stencil(
     Raises
     ------
     OptionError
-        The order, accuracy or mixed formula is not offered.
+        The order, accuracy or mixed formula is not supported.
     """
     if indices.order > 2:
         raise OptionError(

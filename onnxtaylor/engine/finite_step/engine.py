@@ -100,7 +100,7 @@ class FiniteStep:
 
     @property
     def batch_events(self) -> int:
-        """Number of events whose responses fit the memory that they may take."""
+        """Number of events whose responses fit the memory limit."""
         together = self._events * self._workers
         per_event = 8 * len(self.indices) * self._outputs
         rounds = max(1, BATCH_BYTES // (per_event * together))
@@ -117,7 +117,7 @@ class FiniteStep:
         return int(np.clip(in_cache, MIN_ROWS, MAX_ROWS))
 
     def describe(self) -> dict[str, object]:
-        """Number of evaluations, and ``finite_step``: how far which features move."""
+        """Returns the number of evaluations, and the displacements as ``finite_step``."""
         return {"points": self.points, "finite_step": self.moves.describe()}
 
     def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> None:
@@ -193,7 +193,7 @@ class FiniteStep:
     def _take_sides(self, x: Floats, absent: Mask, terms: Floats) -> None:
         """Divides by the number of steps between the two places, s instead of 2, for each feature.
 
-        Where there was none to take, as from a missing entry, the response is 0.
+        Where no step is possible, as from a missing entry, the response is 0.
         """
         if not (self.moves.whole.any() or absent.any()):
             return

@@ -1,4 +1,4 @@
-"""Moves of the features in a finite step: how far, and which do not move at all.
+"""Displacements of the features in a finite step, and the features that do not move.
 
 A step is asked for in σ of the feature's data (``0.5sigma``) or in units of the model's input
 (``0.5``), for all features or by name. What a step of a feature can be follows from its data:

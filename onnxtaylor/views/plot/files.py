@@ -67,8 +67,8 @@ def save_figures(
     ``scores.png`` or, of several responses, ``scores-<output>.png``. ``top`` is the number of
     coefficients in ``scores`` and ``table``, and of features in ``matrix`` and ``outputs``. With
     ``per_class`` each response is shown over the events of its own class, in files that end in
-    ``-per-class``. The folder is made if it is missing. Each file is whole or not there, and equal
-    results give equal bytes.
+    ``-per-class``. The folder is created if it is missing. Each file is whole or not there, and
+    equal results give equal bytes.
 
     Raises OptionError for a figure that is not offered or that the result cannot give, a format
     other than png, pdf and svg, a prefix that is no file name, an unknown output or group, and

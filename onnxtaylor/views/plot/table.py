@@ -1,4 +1,4 @@
-"""The ranked coefficients of all response nodes as a table that is drawn."""
+"""The ranked coefficients of all response nodes, drawn as a table."""
 
 from __future__ import annotations
 
