@@ -72,7 +72,7 @@ class Block:
     high: Integers | None
 
     def contains(self, feature: int) -> npt.NDArray[np.bool_]:
-        """Tells which coefficients, (K,), are derivatives along a feature, given by its index."""
+        """Flags the coefficients, (K,), that are derivatives along the feature of this index."""
         return np.asarray((self.table == feature).any(axis=1))
 
     def label(self, k: int) -> str:

@@ -135,7 +135,7 @@ def _init(
             raise OptionError("audit.toml is there already: name another file with -o")
     for name in ("policy", "report", "baseline", "reference", "gof", "strict", "json"):
         if options.pop(name, None):
-            raise OptionError("is of no use with --init: leave it out", option=name)
+            raise OptionError("does not apply with --init: leave it out", option=name)
     files.writable({"-o": out}, inputs=[model, *data])
     with files.data_files(data) as paths, console.progress_bar(quiet) as progress:
         from onnxtaylor.audit.suggestion import suggest

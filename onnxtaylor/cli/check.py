@@ -94,7 +94,7 @@ def check(
 
 
 def _print(result: CrossCheck, top: int) -> None:
-    """Prints what was compared, how many have which verdict, the worst events, and the verdict."""
+    """Prints the compared objects, their numbers by verdict, the worst events, and the verdict."""
     from onnxtaylor.errors import printable
 
     if (

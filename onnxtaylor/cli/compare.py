@@ -159,7 +159,7 @@ def _are_results(a: Path, b: Path, data: list[Path]) -> bool:
     if all(results) and data:
         raise OptionError("two results hold their numbers: leave DATA out, or name two models")
     if not any(results) and not data:
-        raise OptionError("two models need events to be compared at: name DATA files behind them")
+        raise OptionError("two models are compared on events: name DATA files after the models")
     if a == b == Path("-"):
         raise OptionError("- and -: stdin can be read only once")
     return all(results)

@@ -56,7 +56,7 @@ def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) ->
                 pass
         except OSError as error:
             reason = printable(error.strerror or error)
-            raise OptionError(f"{where}: no file can be made in {folder}: {reason}") from None
+            raise OptionError(f"{where}: no file can be created in {folder}: {reason}") from None
         place = os.path.realpath(path)
         if place in taken:
             raise OptionError(f"{where}: {taken[place]}: name another file")

@@ -121,8 +121,8 @@ def _require_agreement(table: TableOptions, *, output: str | None, json: bool) -
         raise OptionError("chooses one response: leave it out of tables side by side",
                           option="output")  # fmt: skip
     if table.scores and not table.beside:
-        raise OptionError("goes with --per-class or --side-by-side: one response alone has its ⟨t⟩"
-                          " in the table", option="scores")  # fmt: skip
+        raise OptionError("needs --per-class or --side-by-side: the table of one response has ⟨t⟩"
+                          " anyway", option="scores")  # fmt: skip
     if json and table.format != "text":
         raise OptionError(
             f"--json and --format {console.printable(table.format)}: choose one of them"

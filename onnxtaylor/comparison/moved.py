@@ -5,7 +5,7 @@
 Two results of different events are independent: σ² = SEM_A² + SEM_B². For the same events this σ is
 too large, as both scores vary together; ``compare_models`` computes σ from the events themselves.
 With hundreds of coefficients some are always 3 σ off: each p is corrected by Holm's method, so that
-the probability of any false alarm is at most the significance that is asked for.
+the probability of any false alarm is at most the given significance.
 
 Coefficients per σ of the features are compared per σ of A on both sides: the σ of either data set
 is an estimate, whose error is not part of the SEM of a score, and a common unit cancels it.

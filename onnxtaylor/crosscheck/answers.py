@@ -98,7 +98,8 @@ def evaluate_both(
     seed: int,
     progress: Progress | None = None,
 ) -> Answers:
-    """Evaluates both engines at the events x (E, n), and the rounding of the exact one beside them.
+    """Evaluates both engines at the events x (E, n), and measures the rounding of the exact one
+    near them.
 
     ``spread`` (n,) are the features' spreads, ``seed`` draws the directions in which rounding is
     measured. Raises ModelError where an engine fails.

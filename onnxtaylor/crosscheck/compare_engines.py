@@ -149,7 +149,7 @@ def _affordable(x: Floats, differences: Differences, evaluations: int) -> Floats
     if min(len(x), FEWEST) * differences.points > MOST:
         raise _NotComparableError(
             f"the differences take {differences.points} evaluations of the model at every"
-            " event: too many to check by the way; `onnxtaylor check` does, and takes long"
+            " event, too many for an analysis: run `onnxtaylor check`, which takes long"
         )
     return x[: max(FEWEST, evaluations // differences.points)]
 
@@ -193,7 +193,7 @@ def _verdicts(
 
 
 def _left_out(events: int, sample: Sample, held: int, order: int) -> tuple[str, ...]:
-    """Says which events and orders were left out."""
+    """Lists notes on events and orders that were left out."""
     notes = []
     wanted = min(sample.asked, sample.total)
     if events < wanted:

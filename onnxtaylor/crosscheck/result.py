@@ -55,7 +55,7 @@ class CrossCheck:
     indices
         The multi-indices of the coefficients.
     asked, total, seed
-        Number of events that were asked for, number in the data, and seed of the sample.
+        Requested number of events, number in the data, and seed of the sample.
     exact, differences
         Facts on the two engines, such as their precision.
     codes

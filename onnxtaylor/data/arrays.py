@@ -110,7 +110,7 @@ class ArraySource:
 
 
 def is_frame(x: Any) -> bool:
-    """Tells whether x is a data frame of pandas or polars, without importing either."""
+    """Tests whether x is a data frame of pandas or polars, without importing either."""
     return hasattr(x, "columns") and hasattr(x, "dtypes")
 
 

@@ -37,8 +37,8 @@ class ColumnRequest:
     exclude
         Columns that are no features.
     offered
-        Names in the model's metadata: they are the features if all of them are columns, else the
-        columns that are left are counted.
+        Names of features in the model's metadata, used if all of them are columns. Otherwise all
+        remaining columns are the features, and their number must fit.
     held
         Names of the model's inputs that are held at a value: columns of these names are not
         counted as features.

@@ -1,6 +1,6 @@
 """Data frames in memory: which of their columns are features, label and weight.
 
-A frame of pandas or polars, or a table of pyarrow, is asked for its columns as a file is: by name
+A frame of pandas or polars, or a table of pyarrow, is treated as a file: columns are chosen by name
 if the features are named, by the names that the model carries, or by counting those that are left.
 None of these libraries is imported for it.
 """

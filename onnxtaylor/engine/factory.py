@@ -82,10 +82,10 @@ def make_engine(
     Raises
     ------
     ModelError
-        ``exact`` is asked for and the graph cannot be differentiated, or a precision that the model
-        does not have.
+        The options request ``exact`` and the graph cannot be differentiated, or request a precision
+        that the model does not have.
     DisagreementError
-        The derivative graph does not respond as the model does, whatever was asked for.
+        The derivative graph does not respond as the model does, with any choice of engine.
     """
     if options.finite_step is not None:
         step, threads = options.finite_step, options.threads

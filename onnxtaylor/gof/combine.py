@@ -61,7 +61,7 @@ def read_combine(
         file belongs to any of the names.
     """
     if len(set(names)) < len(names) or not names:
-        raise OptionError("combine's files are found by names of features: name each of them once")
+        raise OptionError("name each feature once: combine's files are matched by these names")
     paths: dict[frozenset[str], Path] = {}
     for place in places:
         for features, path in _files(place, names):

@@ -16,7 +16,7 @@ From the file to the function
 ``link``            log or logit of the responses
 ``function``        the graph rewritten to one input and one output
 ``narrow``          the function cut to some of its responses
-``batch``           a fixed batch dimension made free
+``batch``           changes a fixed batch dimension to a free one
 ``dependence``      responses that are smooth, step functions, or constant in the features
 
 Changing graphs

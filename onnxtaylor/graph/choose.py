@@ -46,9 +46,9 @@ class Choice:
 
     ``features`` are the inputs that hold the features, in the order of the data's columns, ``held``
     further inputs with the values that they are held at, ``outputs`` the tensors to evaluate.
-    ``picks`` are the names that were asked for, in order: tensors, and names such as a class or
-    ``p[2]``, whose responses are known only once the model has responded. ``others`` are outputs
-    of floating-point numbers that were not chosen.
+    ``picks`` are the requested names, in order: tensors, and names such as a class or ``p[2]``,
+    whose responses are known only once the model has responded. ``others`` are outputs of
+    floating-point numbers that were not chosen.
     """
 
     features: tuple[Port, ...]

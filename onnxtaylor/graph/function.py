@@ -176,8 +176,8 @@ def with_own_inputs(
 ) -> tuple[onnx.ModelProto, Layout]:
     """Returns the graph with its own inputs, apart from held ones, and their layout.
 
-    It serves to find out how many rows of each input the model takes. Parameters and errors are
-    those of ``build_function``.
+    It shows how many rows of each input the model takes. Parameters and errors are those of
+    ``build_function``.
     """
     layout = lay_out(choice.features, printable(model.path), n_columns)
     proto = _modern(model)

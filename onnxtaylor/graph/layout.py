@@ -144,8 +144,8 @@ def _free_sizes(ports: Sequence[Port], where: str, n_columns: int | None) -> dic
     if columns < 1 or columns % rest:
         raise ModelError(
             f"{where}: input {shown} takes a multiple of {rest} columns"
-            + (f" beside the {known} of the other inputs" if known else "")
-            + f", the data have {n_columns}: choose them with feature_names=…"
+            + (f", the other inputs {known}" if known else "")
+            + f", but the data have {n_columns}: choose them with feature_names=…"
         )
     return {names.pop(): columns // rest}
 

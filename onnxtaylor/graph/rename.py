@@ -30,7 +30,7 @@ def rename_reserved(proto: onnx.ModelProto, reserved: Callable[[str], bool]) -> 
     proto
         The model; it is not changed.
     reserved
-        Says of a name whether it is reserved.
+        Tests whether a name is reserved.
 
     Returns
     -------

@@ -75,7 +75,7 @@ class GofOptions:
         choices=NORMALIZATIONS,
         metavar="NAME",
     )
-    toys: int = option(1000, "Toys behind a p-value", minimum=20, metavar="N")
+    toys: int = option(1000, "Toys for each p-value", minimum=20, metavar="N")
     seed: int = option(0, "Random seed of the toys", minimum=0, metavar="N")
     pairs: bool = option(True, "Tests all pairs of features")
 

@@ -34,7 +34,7 @@ def problem_of(
         refuse_beside_problem(x, given)
         return model
     if x is None:
-        raise OptionError("data are needed beside a model: give the events as x")
+        raise OptionError("a model needs data: give the events as x")
     return Problem.open(
         model,
         x,
@@ -50,9 +50,9 @@ def problem_of(
 def refuse_beside_problem(x: object, given: Iterable[str]) -> None:
     """Raises OptionError for data, and for options of model and data, together with a problem."""
     if x is not None:
-        raise OptionError("x must be left out beside a problem, which has its data")
+        raise OptionError("x must be left out: the problem has its data already")
     settled = {*ModelOptions.__dataclass_fields__, *DataOptions.__dataclass_fields__}
     settled |= {"provider", "n_features"}
     for name in given:
         if name in settled:
-            raise OptionError("must be given to Problem.open, not beside a problem", option=name)
+            raise OptionError("must be given to Problem.open, which was called before", option=name)

@@ -126,8 +126,8 @@ def compare_as_deployed(
         finding, cause = _apart(usual, expected, kept, function), ": {}"
     cure = next(filter(helps, CURES), None)
     if cure is None:
-        return (Notice("deployed", None, f"{finding}; analyzed is what the file says"),)
-    text = f"{finding}{cause.format(cure.cause)}; analyzed is what the file says: {cure.advice}"
+        return (Notice("deployed", None, f"{finding}; the analysis follows the file"),)
+    text = f"{finding}{cause.format(cure.cause)}; the analysis follows the file: {cure.advice}"
     return (Notice("deployed", None, f"{text} for the same"),)
 
 

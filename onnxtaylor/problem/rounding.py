@@ -10,7 +10,8 @@ refused, as infinite data are. Digits that get lost are warned of:
               move by more than 1 % of σ, at a sizeable share of the events
 ============  ====================================================================================
 
-The share of the events is counted for what is refused, and estimated on the survey's sample else.
+The share of the events is counted for refused data, and estimated on the survey's sample for
+others.
 """
 
 from __future__ import annotations

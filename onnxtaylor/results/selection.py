@@ -50,7 +50,7 @@ class FeatureInfluence:
     Parameters
     ----------
     influential
-        Whether it is in a kept coefficient; for several rankings, of any of them.
+        Whether the feature is in a kept coefficient of at least one ranking.
     sure
         Whether ``influential`` is the same for any ranks within the 68 % intervals; None without
         bootstrap.

@@ -1,4 +1,4 @@
-"""Parts of a result beside its coefficients: model, data, features, groups, notices."""
+"""Parts of a result besides its coefficients: model, data, features, groups, notices."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def units_apart(features: Sequence[FeatureSummary], scale: object) -> Notice | N
 class ModelSummary:
     """Summary of the analyzed function, and of its engine.
 
-    ``nodes`` are those of all outputs that were asked for, of which ``output`` names the chosen
-    ones; empty in results of earlier versions.
+    ``nodes`` are the nodes of all requested outputs, of which ``output`` names the chosen ones;
+    empty in results of earlier versions.
     """
 
     path: str

@@ -262,7 +262,7 @@ class TaylorResult:
         return report.html(self, title=title)
 
     def __repr__(self) -> str:
-        """Returns what was analyzed, the verdict of the check, and the first ranking's head."""
+        """Returns a summary: model, verdict of the check, and head of the first ranking."""
         check = "none" if self.check is None else printable(self.check.get("verdict"))
         lines = [
             f"TaylorResult of {printable(self.model.path)}: {len(self.indices)}"

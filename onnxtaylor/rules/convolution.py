@@ -1,7 +1,7 @@
 """Conv and ConvTranspose with constant weights: linear, and each is the transpose of the other.
 
 The leading axis of a bundle is merged into the batch, (L, N, …) as (L·N, …), so that one call of
-the operator serves all its tangents.
+the operator computes all its tangents.
 """
 
 from __future__ import annotations

@@ -72,8 +72,8 @@ def analyze(
     -------
     TaylorResult
         Scores (C, G, K) of C responses, G groups and K coefficients. Why a response has no exact
-        derivatives, or was not evaluated in double precision, is in ``result.options``; what came
-        of the comparison of both engines in ``result.check``: see ``cross_check``.
+        derivatives, or was not evaluated in double precision, is in ``result.options``; the
+        comparison of both engines is in ``result.check``: see ``cross_check``.
 
     Raises
     ------

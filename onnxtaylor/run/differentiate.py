@@ -57,9 +57,9 @@ class Derivatives:
     """A model's exact derivatives: call it on events x (B, n).
 
     ``proto`` is an ordinary ONNX model with the outputs ``value``, ``jacobian``, ``hessian`` and
-    ``third``, up to the order asked for. ``note`` says in one line at what the model was probed,
-    ``warnings`` what a user must know of the model, such as that its response is another one where
-    onnxruntime runs it with its default options.
+    ``third``, up to the given order. ``note`` is one line on the data at which the model was
+    probed; ``warnings`` are remarks on the model, such as that onnxruntime's default options change
+    its response.
 
     Where the pieces of an operator meet exactly at an event, or a slope on the way is not finite, a
     call gives the limit of both sides, if they have one. The file gives the derivative of one piece

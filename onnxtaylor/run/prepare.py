@@ -24,7 +24,7 @@ def check_classes(problem: Problem, *, per_class: bool = False) -> None:
     """Checks the classes of the data before the analysis.
 
     Raises DataError for a class that is called as the group of all events, OptionError where
-    ``per_class`` is asked for and it is not known which response belongs to which class.
+    ``per_class`` is chosen and the class of a response is unknown.
     """
     classes = list(problem.survey.classes)
     if ALL in classes:

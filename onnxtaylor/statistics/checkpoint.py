@@ -48,7 +48,7 @@ class Checkpoint:
             Path(folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ResultError(
-                f"folder {printable(folder)} cannot be made ({error.strerror}): choose another",
+                f"folder {printable(folder)} cannot be created ({error.strerror}): choose another",
                 option="resume",
             ) from None
 

@@ -158,8 +158,8 @@ class LearningProgress:
         return keras_callback(self, _checked_every(every))
 
     def torch(self, model: Any, every: int = 1, example: Any = None) -> Any:
-        """Records a PyTorch module now, as step 0; ``step()`` of what it returns, called after
-        each gradient step, records it at each ``every``-th.
+        """Records a PyTorch module as step 0, and returns a recorder: its ``step()``, called after
+        each gradient step, records the module at each ``every``-th.
 
         ``example`` is an input of the module for its export, two tracked events by default.
         """
@@ -214,7 +214,7 @@ class LearningProgress:
         return self.result().plot(ax, output=output, group=group, top=top, log=log)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes what was recorded so far as JSON: see ``ProgressResult.load``."""
+        """Writes the steps recorded so far as JSON: see ``ProgressResult.load``."""
         self.result().save(path)
 
     @property

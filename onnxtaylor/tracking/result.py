@@ -52,9 +52,9 @@ class TrackedStep:
     """One step of a training: its number, its name, and how its derivatives were computed.
 
     ``how`` is ``compiled`` (the graph was differentiated), ``swapped`` (the graph of an earlier
-    step was given this step's weights) or ``analyzed`` (like any other model, since the exact
-    engine does not serve it); ``note`` says why the weights were not swapped. ``sha256`` is the
-    hash of the model's file, None where there was none.
+    step was given this step's weights) or ``analyzed`` (in the ordinary way, since the exact engine
+    cannot differentiate it); ``note`` says why the weights were not swapped. ``sha256`` is the hash
+    of the model's file, None where there was none.
     """
 
     step: int | float
@@ -81,7 +81,7 @@ class ProgressResult:
     version: str = field(default="")
 
     def __repr__(self) -> str:
-        """Returns the number of steps, and what was tracked."""
+        """Returns the number of steps, and the tracked model."""
         return (
             f"ProgressResult: {len(self.steps)} steps from {self.steps[0].step:g} to"
             f" {self.steps[-1].step:g}: {len(self.indices)} coefficients of {len(self.features)}"

@@ -2,7 +2,7 @@
 
 The graph of the first model is compiled with its weights as inputs. A later model of the same
 structure, after normalization, gives them new values; any other is compiled anew, and models that
-the exact engine does not serve go the ordinary way of ``analyze``. The responses of every graph
+the exact engine cannot differentiate are analyzed in the ordinary way. The responses of every graph
 that was given other weights are compared with those of the model itself.
 """
 
@@ -241,8 +241,8 @@ def require_same(found: Array, expected: Array, message: str, digits: int = 53) 
 
     By more than 2¹⁰ roundings of the coarser format of the two, or of one of so many binary
     ``digits`` that they were computed in (1/16 at most), of the largest response, where the model's
-    is finite. Responses below 2⁻⁷ count as that: what they are made of, such as 1 − sigmoid, is
-    rounded as larger numbers are.
+    is finite. Responses below 2⁻⁷ count as that: their terms, as in 1 − sigmoid, have the rounding
+    of larger numbers.
     """
     formats = [a.dtype for a in (found, expected) if a.dtype.kind == "f"]
     eps = max(2.0 ** (1 - digits), *(float(np.finfo(kind).eps) for kind in formats))

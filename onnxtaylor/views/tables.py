@@ -72,7 +72,7 @@ def listing(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
 
 
 def side_by_side(columns: Sequence[Column], *, scores: bool = False, caption: str = "") -> Table:
-    """Rankings beside one another: a row for each place, a column for each response.
+    """Rankings side by side: a row for each place, a column for each response.
 
     With ``scores`` each is followed by its ⟨t⟩, to the second digit of its uncertainty. Where
     filters left gaps in the ranks, or equal scores share one, the first column counts places.

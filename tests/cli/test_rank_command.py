@@ -65,7 +65,7 @@ def test_what_is_saved_is_what_would_be_printed(place, cli, result, words):
 def test_contradictions_are_refused(refused, result):
     said = {
         ("--per-class", "--output", "1"): "--output chooses one response: leave it out",
-        ("--scores",): "--scores goes with --per-class or --side-by-side",
+        ("--scores",): "--scores needs --per-class or --side-by-side",
         ("--json", "--format", "latex"): "--json and --format latex: choose one",
         ("--per-class", "--group", "1"): "--per-class chooses the groups itself",
         ("--format", "latx"): "no format 'latx': did you mean 'latex'?",

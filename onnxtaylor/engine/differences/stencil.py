@@ -84,11 +84,11 @@ class Stencil:
     features
         The features that any of the coefficients derives by, (A,).
     pairs
-        Pairs of features whose t_ij is asked for, (Q, 2).
+        Pairs of features whose t_ij is computed, (Q, 2).
     axes_of_pairs
         The places of these pairs in ``features``, (Q, 2).
     slots_first, slots_second
-        The places of t_i and t_ii among the coefficients, −1 where not asked for, (A,).
+        The places of t_i and t_ii among the coefficients, (A,); −1 where not computed.
     slots_pairs
         The places of t_ij among the coefficients, (Q,).
     groups

@@ -266,7 +266,7 @@ class Exact:
     ) -> int:
         """Finds the batch size with the most events per second in one pipeline.
 
-        Each coefficient needs ``extra_bytes`` beside those of the derivative graph.
+        Each coefficient needs ``extra_bytes`` besides the memory of the derivative graph.
         """
         best, rate = 1, 0.0
         each = self._event_bytes() + extra_bytes * self._outputs * len(self.indices)

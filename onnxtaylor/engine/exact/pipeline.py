@@ -156,7 +156,7 @@ class SumPipeline:
         return (moments, replicates) if all(np.isfinite(a).all() for a in sums) else None
 
     def _feeds(self, groups: npt.NDArray[np.int64]) -> Mapping[str, npt.NDArray[Any]]:
-        """Collects the inputs of the graph beside the features."""
+        """Collects the inputs of the graph besides the features."""
         first = np.zeros(len(self._weights), np.int64)
         present, place = np.unique(groups, return_index=True)
         first[present] = place

@@ -7,7 +7,7 @@ With d_i the step of feature i and e_i its direction,
     r_ij = [f(+ +) − f(+ −) − f(− +) + f(− −)] / 4        at x ± d_i e_i ± d_j e_j
 
 in units of the response: by how much it changes, per step. Where f is smooth and steps are small,
-r_α = t_α Π d, but for steps of any size r is what it is and no derivative.
+r_α = t_α Π d, but for large steps r is no derivative.
 
 Whole numbers stay inside the range of the data. With u and l the places that are left, x itself
 where a step would leave the range, s = 1 or 2 the number of steps between them,

@@ -1,13 +1,13 @@
 """Displacements of the features in a finite step, and the features that do not move.
 
-A step is asked for in σ of the feature's data (``0.5sigma``) or in units of the model's input
+A step is given in σ of the feature's data (``0.5sigma``) or in units of the model's input
 (``0.5``), for all features or by name. What a step of a feature can be follows from its data:
 
 - whole numbers move by whole steps, max(1, round(step)), by at most half of their range (but 1 at
   least), and stay inside it: a step that would leave the range is not taken in that direction;
 - the columns of a one-hot group do not move: half a category is no input of the model, nor are two;
-- a feature that is constant in the data does not move: nothing tells the size of a step;
-- the others move by the step as it is asked for.
+- a feature that is constant in the data does not move: nothing tells the size of a step; - the
+others move by the given step.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def save_figures(
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = printable(error.strerror or error)
-        raise ResultError(f"{printable(folder)}: cannot be made a folder: {reason}") from None
+        raise ResultError(f"{printable(folder)}: cannot be created as a folder: {reason}") from None
     paths = []
     with offscreen():
         for stem, draw in figures:
