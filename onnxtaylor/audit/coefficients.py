@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from onnxtaylor.audit.check import CoefficientCheck, NotApplicableError
 from onnxtaylor.audit.phrases import quote_name
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.indices import label
 from onnxtaylor.results.taylor import TaylorResult
 
@@ -159,7 +159,7 @@ def select_matching(
         if not indices_matching([pattern], names):
             raise OptionError(
                 f"check {quote_name(getattr(check, 'name', ''))}: no {kind} matches"
-                f" {quote_name(pattern)}" + nearest(pattern, names)
+                f" {quote_name(pattern)}" + name_hint(pattern, names)
             )
     return indices_matching(patterns, names)
 

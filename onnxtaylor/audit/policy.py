@@ -31,7 +31,7 @@ from typing import Any
 from onnxtaylor.audit.check import Check, key_of
 from onnxtaylor.audit.checks import BUILT_IN, find_check
 from onnxtaylor.audit.schema import check_schema, policy_schema
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 
 __all__ = ["POLICY_FILE", "Policy", "default_policy", "find_policy", "read_policy"]
 
@@ -208,7 +208,7 @@ def _validate(document: Any, schema: Mapping[str, Any], where: str) -> None:
     if error.validator == "additionalProperties":
         keys = list(error.schema.get("properties", {}))
         key = next(key for key in error.instance if key not in keys)
-        raise OptionError(f"{at}: unknown key '{printable(key)}'{nearest(key, keys)}")
+        raise OptionError(f"{at}: unknown key '{printable(key)}'{name_hint(key, keys)}")
     if error.validator in ("anyOf", "pattern", "minLength") and "description" in error.schema:
         value, demand = printable(repr(error.instance), 80), error.schema["description"]
         raise OptionError(f"{at}: {value} is not {demand}")

@@ -13,7 +13,7 @@ from onnxtaylor.cli import console, files
 from onnxtaylor.cli.declared import takes
 from onnxtaylor.cli.flags import as_flags
 from onnxtaylor.cli.options import Data, Json, Model, Quiet, file_option, no_stdin
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 from onnxtaylor.options.audit import AuditOptions
 
@@ -183,7 +183,7 @@ def _reports(texts: Sequence[str] | None, json: bool) -> list[tuple[str, Path | 
             raise OptionError(f"{where}: it takes FORMAT:FILE, such as json:audit.json")
         if kind not in FORMATS:
             known = list(FORMATS)
-            raise OptionError(f"{where}: no format '{printable(kind)}'{nearest(kind, known)}")
+            raise OptionError(f"{where}: no format '{printable(kind)}'{name_hint(kind, known)}")
         if kind in dict(reports):
             raise OptionError(f"{where}: a second report of this format: leave one of them out")
         reports.append((kind, None if place == STDOUT else Path(place)))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.cli.flags import as_flags
-from onnxtaylor.errors import listed, printable
+from onnxtaylor.errors import join_names, printable
 from onnxtaylor.results.quantity import FINITE_STEP, quantity_of_rows
 from onnxtaylor.text.uncertainty import plus_minus
 
@@ -201,8 +201,10 @@ def steps(result: TaylorResult) -> str:
         reasons.setdefault(str(why), []).append(str(name))
     lines = [f"{FINITE_STEP.nouns} are no derivatives; steps: {text}"]
     if whole:
-        lines.append(f"by whole steps, inside the data's range: {listed(whole)}")
-    lines += [f"not moved: {listed(names)}: {library_text(why)}" for why, names in reasons.items()]
+        lines.append(f"by whole steps, inside the data's range: {join_names(whole)}")
+    lines += [
+        f"not moved: {join_names(names)}: {library_text(why)}" for why, names in reasons.items()
+    ]
     return "\n".join(lines)
 
 

@@ -96,7 +96,7 @@ def gof(
 
     Likelihood ratios to the saturated model in quantile bins of the
     expectation, with its statistical uncertainty; Kolmogorov–Smirnov and
-    Anderson–Darling; p-values from toys. Exit status 0 whatever is found.
+    Anderson–Darling; p-values from toys. Exit status 0 with any result.
     `onnxtaylor select RESULT --gof gof.json` shows what a network makes of
     badly modelled features.
 

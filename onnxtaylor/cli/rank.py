@@ -143,7 +143,7 @@ def _table(
     else:
         cells = tables.listing(column.rows, title)
     if chosen.format != "text":
-        return tables.written(cells, chosen.format)
+        return tables.format_table(cells, chosen.format)
     above = console.summary(result)
     if chosen.beside:  # above, since the title of a narrow table is folded
         above += f"\n\n{console.printable(cells.caption, limit=400)}"

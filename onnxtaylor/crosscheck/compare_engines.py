@@ -16,12 +16,12 @@ from onnxtaylor.crosscheck.silent import silence_reason, silent_responses
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.engine.factory import ChosenEngine, make_engine
-from onnxtaylor.errors import DisagreementError, OnnxTaylorError, listed
+from onnxtaylor.errors import DisagreementError, OnnxTaylorError, join_names
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options import EngineOptions
 from onnxtaylor.problem import Problem
 from onnxtaylor.progress import Progress
-from onnxtaylor.runtime.promotion import on_grid
+from onnxtaylor.runtime.promotion import round_to_digits
 
 __all__ = ["compare_engines"]
 
@@ -76,7 +76,7 @@ def compare_engines(
     names, spread = problem.response_names, problem.survey.spread
     indices = MultiIndices.full(problem.function.n_features, min(options.order, 2))
     size = len(names) * len(indices)
-    x = on_grid(sample.x[: max(FEWEST, NUMBERS // size)], problem.function.digits)
+    x = round_to_digits(sample.x[: max(FEWEST, NUMBERS // size)], problem.function.digits)
     held = len(x)
     try:
         exact, differences = _engines(problem, options, indices, x, chosen, progress)
@@ -95,7 +95,7 @@ def compare_engines(
     if not served.all():
         facts["outputs"] = tuple(name for name, own in zip(names, served, strict=True) if own)
         others = [name for name, own in zip(names, served, strict=True) if not own]
-        notes += (f"no exact derivatives, so not checked: {listed(others)}",)
+        notes += (f"no exact derivatives, so not checked: {join_names(others)}",)
         answers = answers.of_responses(np.flatnonzero(served).tolist())
     fields, further = _verdicts(problem, answers, sample, indices, facts["outputs"])
     return CrossCheck(
@@ -183,7 +183,7 @@ def _verdicts(
     fields, elsewhere = judge(answers, sample.numbers, indices, spread, quiet)
     if elsewhere.any():
         table = indices.table[elsewhere.any(axis=0)]
-        by = listed([problem.feature_names[i] for i in np.unique(table[table >= 0])])
+        by = join_names([problem.feature_names[i] for i in np.unique(table[table >= 0])])
         notes.append(f"⟨t⟩ by {by} is made at events next to a kink, where nothing can be compared")
     if quiet.any():
         why = silence_reason([outputs[c] for c in np.flatnonzero(quiet)])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import listed
+from onnxtaylor.errors import join_names
 from onnxtaylor.problem.unvarying import SPACINGS
 from onnxtaylor.runtime.promotion import ROUNDINGS
 
@@ -65,4 +65,4 @@ def silent_responses(
 def silence_reason(names: Sequence[str]) -> str:
     """Phrase for the reason why the responses with these names are undecided."""
     own = "all coefficients of response" + "s" * (len(names) > 1)
-    return f"{own} {listed(names)} are 0 to within rounding: there is nothing to compare"
+    return f"{own} {join_names(names)} are 0 to within rounding: there is nothing to compare"

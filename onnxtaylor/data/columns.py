@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from onnxtaylor.errors import DataError, listed, nearest, printable
+from onnxtaylor.errors import DataError, join_names, name_hint, printable
 
 __all__ = [
     "ColumnRequest",
@@ -201,7 +201,7 @@ def _is_usable(
 
 def _check_exists(file: str, names: Sequence[str], name: str) -> None:
     if name not in names:
-        raise DataError(f"{file} has no column {quoted(name)}{nearest(name, names)}")
+        raise DataError(f"{file} has no column {quoted(name)}{name_hint(name, names)}")
 
 
 def _position(file: str, names: Sequence[str], name: str) -> int:
@@ -234,7 +234,7 @@ def _wrong_count(file: str, left: Sequence[str], n_features: int, hint: str) -> 
         )
     return (
         f"{file} has {_counted(len(left), 'column')} left for features, but the model has"
-        f" {_counted(n_features, 'input')}: {advice}; columns left: {listed(left) or 'none'}"
+        f" {_counted(n_features, 'input')}: {advice}; columns left: {join_names(left) or 'none'}"
     )
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from onnxtaylor.errors import DataError, OnnxTaylorWarning, listed
+from onnxtaylor.errors import DataError, OnnxTaylorWarning, join_names
 
 __all__ = ["THOUSANDS", "Head", "open_bytes", "read_head"]
 
@@ -221,7 +221,7 @@ def _warn_of_lost_event(first: tuple[str, ...], file: str) -> None:
     if 2 * len(numbers) > len(first):
         warnings.warn(
             f"{file}: the first line is read as column names, but {len(numbers)} of {len(first)}"
-            f" are numbers ({listed(numbers, 2)}): put a line of names before the first event",
+            f" are numbers ({join_names(numbers, 2)}): put a line of names before the first event",
             OnnxTaylorWarning,
             stacklevel=2,
         )

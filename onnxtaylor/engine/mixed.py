@@ -15,7 +15,7 @@ from onnxtaylor.compiler.facts import shapes_from
 from onnxtaylor.engine.base import BatchCoefficients, Engine, Quantity, Watcher
 from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.engine.no_derivative import NoDerivative
-from onnxtaylor.errors import ModelError, listed
+from onnxtaylor.errors import ModelError, join_names
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.narrow import narrowed, sources
 from onnxtaylor.indices import MultiIndices
@@ -46,7 +46,7 @@ class Division:
         for column, reason in self.refused.items():
             reasons.setdefault(reason, []).append(names[column])
         return "; ".join(
-            f"response{'s' * (len(group) > 1)} {listed(group)}: {reason}"
+            f"response{'s' * (len(group) > 1)} {join_names(group)}: {reason}"
             for reason, group in reasons.items()
         )
 

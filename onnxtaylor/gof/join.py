@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxtaylor.errors import OptionError, ResultError, listed
+from onnxtaylor.errors import OptionError, ResultError, join_names
 from onnxtaylor.gof.result import GoodnessOfFit, PairFit, TestResult
 from onnxtaylor.results.selection import FeatureInfluence, Selection
 
@@ -130,8 +130,8 @@ def join(
     tested = {f.name: f.tests[0] for f in fit.features}
     if not set(tested) & set(result.features):
         raise ResultError(
-            f"the result has {listed(result.features)}, the goodness of fit has"
-            f" {listed(fit.names)}: they have no feature in common"
+            f"the result has {join_names(result.features)}, the goodness of fit has"
+            f" {join_names(fit.names)}: they have no feature in common"
         )
     bad_alone = {name for name, t in tested.items() if t.p is not None and t.p < threshold}
     first_ranks = _first_ranks(result, selection)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from math import inf, sqrt
 from typing import Any, TypeVar
 
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.results.documents import DocumentKind, document_text, part, save_text
 from onnxtaylor.results.rows import check_unique
 
@@ -154,7 +154,7 @@ class GoodnessOfFit:
             if feature.name == name:
                 return feature
         raise OptionError(
-            f"no feature {printable(name, 60)!r} was tested{nearest(name, list(self.names))}"
+            f"no feature {printable(name, 60)!r} was tested{name_hint(name, list(self.names))}"
         )
 
     @property

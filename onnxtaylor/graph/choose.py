@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy.typing as npt
 
-from onnxtaylor.errors import ModelError, OptionError, nearest, printable
+from onnxtaylor.errors import ModelError, OptionError, name_hint, printable
 from onnxtaylor.graph.held import Value, can_hold, read_value
 from onnxtaylor.graph.layout import batch_of, can_lay_out, feature_count
 from onnxtaylor.graph.load import LoadedModel
@@ -84,7 +84,7 @@ def choose(
         if name not in {p.name for p in ports}:
             raise OptionError(
                 f"'{printable(name)}' is not an input of the model"
-                + nearest(name, [p.name for p in ports]),
+                + name_hint(name, [p.name for p in ports]),
                 option="input" if name in request.inputs else "fix",
             ).located(model.path)
         if name in request.inputs and name in request.fix:
@@ -146,7 +146,7 @@ def _choose_outputs(
     if not known:
         raise OptionError(
             f"'{printable(wanted[0])}' is not an output or inner tensor of the model"
-            + nearest(wanted[0], sorted(inner)),
+            + name_hint(wanted[0], sorted(inner)),
             option="output",
         ).located(model.path)
     outputs = list(dict.fromkeys(known))

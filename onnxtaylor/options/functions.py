@@ -8,7 +8,7 @@ from dataclasses import MISSING, Field, dataclass, fields
 from textwrap import fill
 from typing import Any, TypeVar, overload
 
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.options.data import DataOptions
 from onnxtaylor.options.declare import declaration
 from onnxtaylor.options.engine import EngineOptions
@@ -139,7 +139,8 @@ def read_keywords(
         # a keyword of its own is no unknown one: some functions pass theirs on
         if name not in known and name not in taken.own:
             raise OptionError(
-                f"{function} has no option '{printable(name)}'{nearest(name, [*known, *taken.own])}"
+                f"{function} has no option '{printable(name)}'"
+                + name_hint(name, [*known, *taken.own])
             )
     return tuple(
         kind(**{f.name: keywords[f.name] for f in fields(kind) if f.name in keywords})

@@ -23,7 +23,7 @@ from onnxtaylor.graph import Choice, GraphFunction, LoadedModel, Port
 from onnxtaylor.graph.formats import retyped
 from onnxtaylor.graph.function import DIGITS, with_own_inputs
 from onnxtaylor.graph.layout import batch_of
-from onnxtaylor.problem.probes import distinct, same
+from onnxtaylor.problem.probes import are_close, with_displaced
 from onnxtaylor.runtime.session import start
 
 __all__ = ["objects_hint", "require_events"]
@@ -53,7 +53,7 @@ def require_events(
     if not groups or not (fixed or len(groups) > 1):
         return
     proto, layout = with_own_inputs(model, choice, n_columns=x.shape[1])
-    asked = _Asked(proto, choice.features, layout.sizes, distinct(x, whole=whole))
+    asked = _Asked(proto, choice.features, layout.sizes, with_displaced(x, whole=whole))
     few = fixed[0] if fixed else FEWER
     more = few + MORE - FEWER
     apart: list[tuple[bool, Port]] = []  # whether the responses follow its rows, and the input
@@ -85,7 +85,7 @@ def _each_alone(
         rows = [answer[place][:1] for answer in alone if answer and answer[place].ndim]
         if len(rows) != count or responses.ndim == 0 or len(responses) != count:
             return False
-        if not same(responses, np.concatenate(rows), digits):
+        if not are_close(responses, np.concatenate(rows), digits):
             return False
     return True
 

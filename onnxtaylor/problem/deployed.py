@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.problem.probes import same
+from onnxtaylor.problem.probes import are_close
 from onnxtaylor.results.taylor import Notice
 from onnxtaylor.runtime.semantics import as_written, is_questionable
 from onnxtaylor.runtime.session import Session
@@ -83,7 +83,7 @@ def run_as_written(session: Session, x: Floats) -> Session:
         expected = _responses(plain, rows)
     except ModelError:
         return session  # some operators exist for onnxruntime only once it has fused them
-    return session if same(_responses(session, rows), expected, function.digits) else plain
+    return session if are_close(_responses(session, rows), expected, function.digits) else plain
 
 
 def compare_as_deployed(
@@ -111,7 +111,7 @@ def compare_as_deployed(
 
     def helps(cure: _Cure) -> bool:
         try:
-            return same(deployed_responses(cure), expected, function.digits)
+            return are_close(deployed_responses(cure), expected, function.digits)
         except ModelError:
             return False
 
@@ -121,7 +121,7 @@ def compare_as_deployed(
         why = printable(error, 120)
         finding, cause = f"with its default options onnxruntime refuses the model ({why})", ""
     else:
-        if same(usual, expected, function.digits):
+        if are_close(usual, expected, function.digits):
             return ()
         finding, cause = _apart(usual, expected, kept, function), ": {}"
     cure = next(filter(helps, CURES), None)
@@ -141,7 +141,8 @@ def _apart(usual: Floats, expected: Floats, names: Sequence[str], function: Grap
         shares = np.where(gap.max(axis=0) > 0, gap.max(axis=0) / ranges, 0.0)
     worst = int(np.argmax(shares))
     off = sum(
-        not same(a[None], b[None], function.digits) for a, b in zip(usual, expected, strict=True)
+        not are_close(a[None], b[None], function.digits)
+        for a, b in zip(usual, expected, strict=True)
     )
     share = f"{100 * shares[worst]:.2g} % of its range; " if np.isfinite(shares[worst]) else ""
     return (

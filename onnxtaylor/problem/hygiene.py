@@ -25,7 +25,7 @@ import onnx
 
 from onnxtaylor.data import Survey
 from onnxtaylor.data.values import is_missing
-from onnxtaylor.errors import listed, printable
+from onnxtaylor.errors import join_names, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.problem.problem import Problem
 from onnxtaylor.results.taylor import Notice
@@ -213,7 +213,7 @@ def inspect_joints(joints: Floats, events: int, names: Sequence[str]) -> list[No
     if not many:
         return []
     share = joints[many[0]] / events
-    which = listed([names[i] for i in many])
+    which = join_names([names[i] for i in many])
     return [
         Notice(
             "joint",

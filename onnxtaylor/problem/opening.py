@@ -25,11 +25,11 @@ from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.alone import one_at_a_time
 from onnxtaylor.problem.axes import objects_hint, require_events
 from onnxtaylor.problem.deployed import compare_as_deployed, run_as_written
-from onnxtaylor.problem.probes import distinct, probe, require_finite, same
+from onnxtaylor.problem.probes import are_close, probe, require_finite, with_displaced
 from onnxtaylor.problem.responses import name_responses
 from onnxtaylor.results.classes import ResponseNode
 from onnxtaylor.results.taylor import Notice
-from onnxtaylor.runtime.promotion import session_of
+from onnxtaylor.runtime.promotion import open_session
 from onnxtaylor.runtime.session import Session
 
 __all__ = ["OpenModel", "open_model"]
@@ -202,8 +202,8 @@ def _with_batch(
 
     Returns the function, a phrase on how it takes its events, and whether its batch was made free.
     """
-    original = session_of(function, sample, provider=provider)
-    few = distinct(sample, whole=whole)
+    original = open_session(function, sample, provider=provider)
+    few = with_displaced(sample, whole=whole)
     origin = "fixed in the file"
     if not function.fixed_batch:
         try:
@@ -213,7 +213,7 @@ def _with_batch(
         except ModelError:
             # some files declare a free batch and insist on the one event that was traced
             function = replace(function, fixed_batch=1)
-            single = session_of(function, sample, provider=provider)
+            single = open_session(function, sample, provider=provider)
             try:
                 single(few)
             except ModelError:
@@ -223,8 +223,8 @@ def _with_batch(
             return original, "free", False
     reference = original(few)
     try:
-        freed = session_of(free_batch(function), sample, provider=provider)
-        if all(same(freed(few[:k]), reference[:k], function.digits) for k in (len(few), 1)):
+        freed = open_session(free_batch(function), sample, provider=provider)
+        if all(are_close(freed(few[:k]), reference[:k], function.digits) for k in (len(few), 1)):
             return freed, f"{origin}, made free and verified", True
     except ModelError:
         pass
@@ -241,4 +241,4 @@ def _with_link(
     if freed:
         linked = free_batch(replace(linked, fixed_batch=linked.fixed_batch or 1))
     linked = replace(linked, fixed_batch=known.fixed_batch, plain=known.plain)
-    return session_of(linked, sample, provider=session.provider)
+    return open_session(linked, sample, provider=session.provider)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, listed, printable
+from onnxtaylor.errors import OptionError, join_names, printable
 from onnxtaylor.results.ranking import class_groups, influential_count
 
 if TYPE_CHECKING:
@@ -93,11 +93,11 @@ class Selection:
 
     def __repr__(self) -> str:
         """Returns the chosen features, and the cut that chose them."""
-        first, of = self.cuts[0], listed([cut.output for cut in self.cuts])
+        first, of = self.cuts[0], join_names([cut.output for cut in self.cuts])
         side = "not behind" if self.inverted else "behind"
         return (
             f"Selection: {len(self.names)} of {len(self.features)} features {side} the {first.kept}"
-            f" highest ranked of {first.total} coefficients of {of}: {listed(self.names, 10)}"
+            f" highest ranked of {first.total} coefficients of {of}: {join_names(self.names, 10)}"
         )
 
     @property

@@ -15,7 +15,7 @@ from onnxtaylor.results.summaries import DataSummary, ModelSummary, Notice
 if TYPE_CHECKING:
     from onnxtaylor.results.taylor import TaylorResult
 
-__all__ = ["COLUMNS", "KIND", "SCHEMA", "fields_of", "text_of"]
+__all__ = ["COLUMNS", "KIND", "SCHEMA", "fields_of", "result_text"]
 
 SCHEMA = "onnxtaylor.result/1"
 KIND = DocumentKind(SCHEMA, title="onnxtaylor result", name="result")
@@ -25,7 +25,7 @@ COLUMNS = (
 )
 
 
-def text_of(result: TaylorResult) -> str:
+def result_text(result: TaylorResult) -> str:
     """Returns the JSON document of a result."""
     head: dict[str, Any] = {
         "schema": SCHEMA,

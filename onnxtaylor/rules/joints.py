@@ -121,7 +121,7 @@ def _whole(offset: float) -> JointTest:
 
 
 def _cast(c: Context, node: Node) -> Flags | None:
-    """A cast to whole numbers jumps at every whole number but 0, a cast to truth values at 0."""
+    """Jumps of Cast: at every whole number except 0 to whole numbers, at 0 to truth values."""
     x, y = node.inputs[0], node.outputs[0]
     if c.format(y) is not None:
         return None

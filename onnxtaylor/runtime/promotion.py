@@ -32,7 +32,7 @@ from onnxtaylor.runtime.reason import reason
 from onnxtaylor.runtime.session import Session, start
 from onnxtaylor.runtime.sharing import share
 
-__all__ = ["ROUNDINGS", "Promotion", "on_grid", "promote", "session_of"]
+__all__ = ["ROUNDINGS", "Promotion", "open_session", "promote", "round_to_digits"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -91,7 +91,7 @@ def promote(
     return Promotion(double.function, None, double)
 
 
-def session_of(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Session:
+def open_session(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Session:
     """Opens a session of a function, without operators that onnxruntime lacks in double precision.
 
     Where onnxruntime lacks an operator, the graph is rewritten with others, and its responses at
@@ -181,7 +181,7 @@ def _apart(original: GraphFunction | Session, double: Session, x: Floats) -> flo
     Events with a response that is not finite in the original are left out.
     """
     known = original.function if isinstance(original, Session) else original
-    rows = on_grid(x, known.digits)
+    rows = round_to_digits(x, known.digits)
     found = _in_threads(double, rows).astype(np.float64)
     # the original comes second: a graph that cannot be promoted costs no session of it
     if not isinstance(original, Session):
@@ -222,7 +222,7 @@ def _behind_link(values: Floats, link: str) -> Floats:
         return np.exp(values) if link == "log" else 1 / (1 + np.exp(-values))
 
 
-def on_grid(x: Floats, digits: int) -> Floats:
+def round_to_digits(x: Floats, digits: int) -> Floats:
     """Rounds x to this number of binary digits, so that two graphs get the same numbers."""
     mantissa, exponent = np.frexp(x)
     return np.asarray(np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits))

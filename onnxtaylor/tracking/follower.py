@@ -20,7 +20,7 @@ import onnx
 from onnx import numpy_helper
 
 from onnxtaylor.engine.exact.structure import FLOATS
-from onnxtaylor.errors import ModelError, OnnxTaylorWarning, listed
+from onnxtaylor.errors import ModelError, OnnxTaylorWarning, join_names
 from onnxtaylor.graph import read_model
 from onnxtaylor.problem import Problem
 from onnxtaylor.runtime.session import start
@@ -157,7 +157,7 @@ class Follower:
         self._raw = self._variables.locate({t.name: numpy_helper.to_array(t) for t in tensors})
         missing = [named[k][0] for k in self._variables.missing(self._raw)]
         if missing:
-            self._export_every_time(f"the exporter folds the variables {listed(missing, 3)}")
+            self._export_every_time(f"the exporter folds the variables {join_names(missing, 3)}")
         return not missing
 
     def _export_every_time(self, why: str) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, listed, nearest, printable
+from onnxtaylor.errors import OptionError, join_names, name_hint, printable
 from onnxtaylor.indices import MultiIndices, label
 from onnxtaylor.results.documents import DocumentKind, document_text, part, save_text, with_nulls
 from onnxtaylor.results.lazy import LazyModule
@@ -85,8 +85,8 @@ class ProgressResult:
         return (
             f"ProgressResult: {len(self.steps)} steps from {self.steps[0].step:g} to"
             f" {self.steps[-1].step:g}: {len(self.indices)} coefficients of {len(self.features)}"
-            f" features at {self.data.events} events; responses {listed(self.outputs)}; events of"
-            f" {listed(self.groups)}"
+            f" features at {self.data.events} events; responses {join_names(self.outputs)}; events"
+            f" of {join_names(self.groups)}"
         )
 
     @property
@@ -145,11 +145,11 @@ class ProgressResult:
         for name in names:
             if name not in self.features:
                 raise OptionError(
-                    f"no feature is called '{printable(name)}'{nearest(name, self.features)}"
+                    f"no feature is called '{printable(name)}'{name_hint(name, self.features)}"
                 )
         alpha = tuple(sorted(self.features.index(name) for name in names))
         if alpha not in self.indices.tuples():
-            raise OptionError(f"the coefficient of {listed(names)} was not tracked")
+            raise OptionError(f"the coefficient of {join_names(names)} was not tracked")
         return self.score[:, c, g, self.indices.tuples().index(alpha)]
 
     def top(

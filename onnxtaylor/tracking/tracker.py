@@ -24,7 +24,7 @@ from onnxtaylor.engine.exact.structure import (
     structure_of,
     with_stored_constants,
 )
-from onnxtaylor.errors import ModelError, listed, printable
+from onnxtaylor.errors import ModelError, join_names, printable
 from onnxtaylor.graph import GraphFunction, LoadedModel
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
@@ -104,9 +104,9 @@ class Tracker:
 
     def _of_another_kind(self, problem: Problem) -> ModelError:
         return ModelError(
-            f"{printable(problem.model.path)}: its responses are {listed(problem.response_names)},"
-            f" those of the steps before {listed(self._responses)}: track one kind of model at a"
-            " time"
+            f"{printable(problem.model.path)}: its responses are"
+            f" {join_names(problem.response_names)}, those of the steps before {join_names(self._responses)}: track one kind of model"
+            " at a time"
         )
 
     @property

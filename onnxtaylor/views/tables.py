@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.results.quantity import FINITE_STEP, quantity_of_rows
 from onnxtaylor.results.ranking import Column
 from onnxtaylor.text.markup import latex, markdown
@@ -27,10 +27,10 @@ __all__ = [
     "as_markdown",
     "coefficient",
     "events_of",
+    "format_table",
     "head",
     "listing",
     "side_by_side",
-    "written",
 ]
 
 NO_NAME = "(no name)"
@@ -160,12 +160,12 @@ def as_latex(table: Table) -> str:
 FORMATS: dict[str, Callable[[Table], str]] = {"markdown": as_markdown, "latex": as_latex}
 
 
-def written(table: Table, format_name: str) -> str:
+def format_table(table: Table, format_name: str) -> str:
     """Writes the table in one of ``FORMATS``. Raises OptionError for another format."""
     if format_name not in FORMATS:
         known = ["text", *FORMATS]
         raise OptionError(
-            f"{printable(format_name)!r} is not offered{nearest(format_name, known)}",
+            f"{printable(format_name)!r} is not offered{name_hint(format_name, known)}",
             option="format",
         )
     return FORMATS[format_name](table)

@@ -27,8 +27,8 @@ import numpy as np
 from onnxtaylor.audit.baselines import (
     REMEDY,
     drift_remedy,
+    includes_retraining_spread,
     is_same_model_file,
-    knows_all_chance,
     require_comparable_baselines,
 )
 from onnxtaylor.audit.categories import one_hot_features
@@ -48,7 +48,7 @@ from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.mirrored import without_mirror_images
 from onnxtaylor.audit.phrases import quote_name
 from onnxtaylor.comparison import compare_results, holm, two_sided
-from onnxtaylor.errors import listed, printable
+from onnxtaylor.errors import join_names, printable
 from onnxtaylor.text.uncertainty import plus_minus
 
 __all__ = ["BaselineDrift"]
@@ -83,7 +83,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
 
     def with_level_for(self, evidence: Evidence) -> BaselineDrift:
         """Sets level error if σ includes the spread of retrainings, unless the policy sets one."""
-        if self.level_is_given or not knows_all_chance(evidence):
+        if self.level_is_given or not includes_retraining_spread(evidence):
             return self
         return replace(self, level="error")
 
@@ -122,7 +122,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
             notes = tuple(self._unsure(evidence, rows, scores))
             summary = self._summary(evidence, scores)
         if mirrored := [name for name in outputs if name not in kept]:
-            summary += f"; mirror images were left out: {listed(mirrored)}"
+            summary += f"; mirror images were left out: {join_names(mirrored)}"
         if n_one_hot:
             summary += f"; {n_one_hot} coefficients within one-hot groups were left out"
         return CheckReport(len(rows), "coefficients", tuple(findings), summary, notes)
@@ -281,7 +281,7 @@ def _averaged(changes: Changes) -> str:
 
 def _ranks_before(row: Row) -> str:
     if "ranks" in row:
-        return f"{listed([str(rank) for rank in sorted(row['ranks'])], 12)} of the retrainings"
+        return f"{join_names([str(rank) for rank in sorted(row['ranks'])], 12)} of the retrainings"
     return f"{row['rank_a']}{_interval(row, 'a')}"
 
 

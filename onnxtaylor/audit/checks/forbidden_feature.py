@@ -24,7 +24,7 @@ from onnxtaylor.audit.coefficients import (
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.phrases import percent, quote_name, sigmas_beyond
-from onnxtaylor.errors import OptionError, nearest
+from onnxtaylor.errors import OptionError, name_hint
 
 __all__ = ["ForbiddenFeature"]
 
@@ -116,7 +116,7 @@ class ForbiddenFeature(CoefficientCheck):
                 yield self.note(
                     Subject("feature", pattern),
                     evidence.model_file,
-                    f"the model has no feature {quote_name(pattern)}{nearest(pattern, names)}",
+                    f"the model has no feature {quote_name(pattern)}{name_hint(pattern, names)}",
                     "no feature matches",
                     "absent or harmless",
                 )

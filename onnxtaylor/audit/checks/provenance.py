@@ -17,7 +17,7 @@ from onnxtaylor.audit.check import Check, CheckReport, NotApplicableError, optio
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Location, Subject
 from onnxtaylor.audit.phrases import quote_name
-from onnxtaylor.errors import OptionError, listed, printable
+from onnxtaylor.errors import OptionError, join_names, printable
 from onnxtaylor.graph.walk import nodes_of_model
 
 __all__ = ["Provenance", "operators_of"]
@@ -129,7 +129,7 @@ class Provenance(Check):
                 evidence,
                 Subject("operator", name),
                 f"operator {quote_name(name)} is not allowed; the model uses it {count} times",
-                ("operator", name, "one of", listed(self.operators, 20)),
+                ("operator", name, "one of", join_names(self.operators, 20)),
                 "export the model without it, or allow it in the policy",
             )
             for name, count in operators_of(evidence.model.proto).items()

@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Pipeline:
-    """One thread's way from events to coefficients: run the graph, compare, collect.
+    """The work of one thread from events to coefficients: run the graph, compare, collect.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Pipeline:
     reader
         Puts the graph's outputs together.
     events
-        Events that the graph is given at a time.
+        Number of events in one call of the graph.
     outputs
         Number of responses, C.
     """
@@ -80,7 +80,7 @@ class Pipeline:
 
 
 class SumPipeline:
-    """One thread's way from events to sums over them, which the graph itself makes.
+    """The work of one thread from events to sums over them, which the graph itself computes.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class SumPipeline:
     original
         The model that was differentiated.
     events
-        Events that the graph is given at a time.
+        Number of events in one call of the graph.
     outputs
         Number of responses, C.
     groups, replicates

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, listed, nearest, printable
+from onnxtaylor.errors import OptionError, join_names, name_hint, printable
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options.finite_step import OTHERS, FiniteSteps, Step, read_steps
 
@@ -63,7 +63,7 @@ class Moves:
         """Lists the responses up to an order that exist. Raises OptionError where nothing moves."""
         moving, flat = np.flatnonzero(self.steps > 0), self.two_valued
         if not len(moving):
-            reasons = listed(sorted(set(self.not_moved.values())))
+            reasons = join_names(sorted(set(self.not_moved.values())))
             raise OptionError(f"moves no feature ({reasons})", option="finite_step")
         everything = MultiIndices.full(len(self.steps), order).table
         kept = np.all((everything < 0) | np.isin(everything, moving), axis=1)
@@ -106,7 +106,7 @@ def plan_moves(
         if name != OTHERS and name not in names:
             raise OptionError(
                 f"names '{printable(name)}', and no feature is called so"
-                f"{nearest(name, list(names))}",
+                f"{name_hint(name, list(names))}",
                 option="finite_step",
             )
     groups = {i: group for group in one_hot for i in group}
@@ -114,7 +114,7 @@ def plan_moves(
     for i, name in enumerate(names):
         step = sizes.get(name, sizes.get(OTHERS))
         if i in groups:
-            group = listed([names[j] for j in groups[i]])
+            group = join_names([names[j] for j in groups[i]])
             not_moved[i] = f"one of a one-hot group ({group})"
         elif not low[i] < high[i]:
             not_moved[i] = "constant in the data"

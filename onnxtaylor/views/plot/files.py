@@ -16,7 +16,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from onnxtaylor.errors import OptionError, ResultError, nearest, printable
+from onnxtaylor.errors import OptionError, ResultError, name_hint, printable
 from onnxtaylor.files.whole import write_whole
 from onnxtaylor.options.declare import alternatives
 from onnxtaylor.results.ranking import class_groups
@@ -174,7 +174,7 @@ def _kinds(request: _Request, what: str | Sequence[str] | None, *, chosen: bool)
     for name in wanted:
         if name not in (*WHAT, ALL):
             raise OptionError(
-                f"'{printable(name)}' is no figure{nearest(name, [*WHAT, ALL])}", option="what"
+                f"'{printable(name)}' is no figure{name_hint(name, [*WHAT, ALL])}", option="what"
             )
     several = len(request.result.outputs) > 1
     single = [kind for kind in SINGLE if kind != "matrix" or request.has(2)]

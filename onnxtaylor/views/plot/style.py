@@ -30,9 +30,9 @@ __all__ = [
     "MARKERS",
     "Kind",
     "axes",
-    "every",
     "kinds",
     "kinds_of",
+    "label_step",
     "offscreen",
     "title",
 ]
@@ -138,7 +138,7 @@ def offscreen() -> Iterator[None]:
         _offscreen.reset(token)
 
 
-def every(n: int, room: float) -> slice:
+def label_step(n: int, room: float) -> slice:
     """Step between the labels to draw of n, where there is room for so many: 1, 2, …"""
     return slice(None, None, max(1, int(np.ceil(n / max(room, 1.0)))))
 
