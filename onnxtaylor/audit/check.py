@@ -130,11 +130,11 @@ class Check(ABC):
                     raise OptionError(f"{where}: '{printable(text)}' is not {words}")
 
     def with_level_for(self, evidence: Evidence) -> Check:
-        """Returns this check; its usual level may depend on the files beside the model."""
+        """Returns this check; its usual level may depend on the files to compare with."""
         return self
 
     def validate_files(self, evidence: Evidence) -> None:  # noqa: B027
-        """Makes sure, before the analysis, that the files beside the model fit it.
+        """Makes sure, before the analysis, that the files to compare with fit the model.
 
         Raises OnnxTaylorError.
         """
@@ -209,7 +209,7 @@ class Check(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class FileCheck(Check):
-    """Base class of checks that compare with a file beside model and data: see ``needs``."""
+    """Base class of checks that compare the model with another file: see ``needs``."""
 
     when_given: bool = option(
         False, "true: skipped without its file; false: a call without its file is wrong"

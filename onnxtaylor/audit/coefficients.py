@@ -2,7 +2,7 @@
 
     share of α = ⟨t_α⟩ / Σ ⟨t_β⟩      the sum over all coefficients β of the order of α
 
-of one response and group, ± SEM_α (1 − share) / Σ: α is taken to vary alone. A feature that gives
+of one response and group, ± SEM_α (1 − share) / Σ: α is taken to vary alone. A feature that carries
 all of the first order has share 1 there.
 """
 

@@ -176,8 +176,8 @@ def _require_reported(
         return
     if not any(one.id in AGREEMENT and one.status == "fail" for one in outcomes.values()):
         raise ModelError(
-            f"{printable(evidence.path)}: the engines differ, and no check of {policy.origin} tells"
-            f" of it: list {' and '.join(AGREEMENT)}; `onnxtaylor check` says where"
+            f"{printable(evidence.path)}: the engines differ, and no check of {policy.origin}"
+            f" reports it: list {' and '.join(AGREEMENT)}; `onnxtaylor check` says where"
         )
 
 

@@ -14,12 +14,12 @@ important                 in one of the coefficients that ``select`` keeps: the 
 p_i and p_ij come from the saturated test, or from combine.
 
 The verdicts are ``well modelled``; ``check`` for a feature that is badly modelled and important, so
-that somebody has to look: the network uses what the simulation does not describe; ``drop`` for one
-that is badly modelled and not important, so that it costs nothing to leave it out; ``not tested``
-without a p-value. This follows the CMS H → ττ analyses: p-values of one- and two-dimensional
-distributions below 5 % count as badly modelled, and the influence of a feature decides what becomes
-of it; the binomial limit and α/m are our choice. A pair with a feature that is badly modelled alone
-says nothing about the other feature, so it does not count.
+that it needs attention: the network uses a variable that the simulation describes badly; ``drop``
+for one that is badly modelled and not important, so that it costs nothing to leave it out; ``not
+tested`` without a p-value. This follows the CMS H → ττ analyses: p-values of one- and
+two-dimensional distributions below 5 % count as badly modelled, and the influence of a feature
+decides its verdict; the binomial limit and α/m are our choice. A pair with a feature that is badly
+modelled alone says nothing about the other feature, so it does not count.
 
 Where no toy reached the data, their p-value is only known to be small. The asymptotic p-value, if
 there is one, is then compared with α/m, and decides which pair is the worst.

@@ -105,7 +105,8 @@ class Tracker:
     def _of_another_kind(self, problem: Problem) -> ModelError:
         return ModelError(
             f"{printable(problem.model.path)}: its responses are"
-            f" {join_names(problem.response_names)}, those of the steps before {join_names(self._responses)}: track one kind of model"
+            f" {join_names(problem.response_names)}, those of the steps before"
+            f" {join_names(self._responses)}: track one kind of model"
             " at a time"
         )
 
