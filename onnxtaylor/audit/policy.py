@@ -164,7 +164,7 @@ def _without_checks() -> dict[str, Any]:
 
 
 def _check(row: Mapping[str, Any], where: str) -> Check:
-    """Makes a check of its table in the policy."""
+    """Makes a check from its table in the policy."""
     id = row.get("id")
     if not isinstance(id, str):
         raise OptionError(f'{where}: has no id: write id = "dominance", or that of another check')

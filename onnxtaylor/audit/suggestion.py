@@ -141,12 +141,12 @@ def _block(check: Check, evidence: Evidence, limits: Limits) -> str:
     return "\n".join([head, measured, *_failing(check, looked, limits), *_lines(check, limits)])
 
 
-def _failing(check: Check, looked: CheckReport, limits: Limits) -> list[str]:
+def _failing(check: Check, report: CheckReport, limits: Limits) -> list[str]:
     """Writes comments on demands that the model does not meet, where no limit was measured."""
-    if limits or not looked.findings:
+    if limits or not report.findings:
         return []
     return [
-        f"# It does not pass at present: {printable(f.message, 200)}" for f in looked.findings[:3]
+        f"# It does not pass at present: {printable(f.message, 200)}" for f in report.findings[:3]
     ]
 
 

@@ -53,7 +53,7 @@ def narrowed(
 def sources(function: GraphFunction, column: int, widths: Mapping[str, int]) -> frozenset[str]:
     """Returns the tensors from which a response's column is read.
 
-    Responses that are read from the same tensors need the same nodes. For ``widths`` see
+    Responses that are read from the same tensors need the same nodes. ``widths`` is described at
     ``narrowed``.
     """
     walk = _Walk(function, widths)

@@ -10,6 +10,7 @@
 ``audit``        the files that a model is compared with
 ``selection``    which coefficients are kept, and which p-values are bad
 ``functions``    the keywords of each function; ``keywords``: their types, for editors
+``source``       the source text of ``keywords``
 """
 
 from __future__ import annotations

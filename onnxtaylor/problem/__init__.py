@@ -1,6 +1,7 @@
 """This model on these data, opened once: the ``Problem`` that every verb takes.
 
 ``problem``   ``Problem``: function, session, source, survey, names, first events
+``calls``     the first arguments of a public function: model and data, or a ``Problem``
 ``events``    the data, matched with the names that the model carries
 ``opening``   a model file becomes a function that can be called
 ``responses`` names of the response nodes, and which are chosen

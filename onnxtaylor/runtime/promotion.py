@@ -211,8 +211,8 @@ def _in_threads(session: Session, rows: Floats) -> npt.NDArray[Any]:
     return np.concatenate([answers[start] for start in sorted(answers)])
 
 
-def _largest(found: Floats, expected: Floats) -> float:
-    gap = np.abs(found - expected).max()
+def _largest(responses: Floats, expected: Floats) -> float:
+    gap = np.abs(responses - expected).max()
     return float(gap / max(np.abs(expected).max(), np.finfo(np.float32).tiny)) if gap else 0.0
 
 

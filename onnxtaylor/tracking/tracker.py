@@ -237,19 +237,19 @@ def _compared(parts: Any, function: GraphFunction, x: Array, where: str) -> Any:
         yield part, answer
 
 
-def require_same(found: Array, expected: Array, message: str, digits: int = 53) -> None:
+def require_same(responses: Array, expected: Array, message: str, digits: int = 53) -> None:
     """Raises ModelError with the deviation in its message where responses differ.
 
-    By more than 2¹⁰ roundings of the coarser format of the two, or of one of so many binary
-    ``digits`` that they were computed in (1/16 at most), of the largest response, where the model's
-    is finite. Responses below 2⁻⁷ count as that: their terms, as in 1 − sigmoid, have the rounding
-    of larger numbers.
+    The limit is 2¹⁰ roundings (1/16 at most) of the largest response, in the coarser format of the
+    two, or with ``digits`` binary digits if the computation had fewer. Only events with a finite
+    expected response count. Responses below 2⁻⁷ count as 2⁻⁷: their terms, as in 1 − sigmoid, have
+    the rounding of larger numbers.
     """
-    formats = [a.dtype for a in (found, expected) if a.dtype.kind == "f"]
+    formats = [a.dtype for a in (responses, expected) if a.dtype.kind == "f"]
     eps = max(2.0 ** (1 - digits), *(float(np.finfo(kind).eps) for kind in formats))
     finite = np.isfinite(expected)
     wanted = expected[finite].astype(np.float64)
     scale = max(2**-7, float(np.abs(wanted).max(initial=0.0)))
-    worst = float(np.abs(found[finite].astype(np.float64) - wanted).max(initial=0.0))
+    worst = float(np.abs(responses[finite].astype(np.float64) - wanted).max(initial=0.0))
     if not worst <= min(2**10 * eps, 2**-4) * scale:
         raise ModelError(message.format(f"{worst:.2g}"))

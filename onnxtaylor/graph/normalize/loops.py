@@ -22,7 +22,7 @@ AXES_ARE_INPUTS = 13  # the opset from which on Unsqueeze takes its axes as an i
 
 
 def unroll_loops(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Ensures: no Loop is left at the top level that a known and small trip count alone ends."""
+    """Ensures: at the top level no Loop is left that ends only by a known, small trip count."""
     version = max((e.version for e in proto.opset_import if e.domain in ("", "ai.onnx")), default=0)
 
     def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
