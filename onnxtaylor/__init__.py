@@ -10,12 +10,12 @@ The data's path through the package, top to bottom:
 ==============  ===================================================================================
 ``errors``      the exception tree: an error names the option, file, node or column at fault
 ``indices``     the convention: order of the coefficients, 1/α!, labels
-``text``        untrusted and long names made fit to be shown; digits of a value
-``files``       what a file is; written whole or not at all
-``progress``    what long work tells of itself, and the bar that shows it
-``options``     what can be asked for
+``text``        names and numbers for display: escaped, shortened, rounded
+``files``       recognizes the kind of a file; writes a file whole or not at all
+``progress``    the progress callback of long work, and the bar that draws it
+``options``     all options: declared once, with meaning, limits and choices
 ``graph``       1 a model in: load, choose inputs and responses, rewrite to f: Rⁿ → R^C
-``rules``       2 what each operator's derivative is: mathematics only
+``rules``       2 the derivative of each operator: mathematics only
 ``compiler``    3 graph → derivative graph: forward Jacobians, reverse adjoints, curvature
 ``data``        4 batches of (x, weight, label) from arrays, CSV, Parquet, Arrow, NumPy files
 ``runtime``     onnxruntime: sessions, threads, double precision
@@ -28,8 +28,8 @@ The data's path through the package, top to bottom:
 ``tracking``    how ⟨t⟩ changes while a model learns: checkpoints, callbacks
 ``gof``         goodness of fit of the inputs, and its table joined with ⟨t⟩
 ``audit``       pass or fail for a pipeline: policy, checks, formats
-``results``     what is saved: TaylorResult, its parts, documents; ranking and selection
-``views``       what people look at: figures, the report page, tables
+``results``     saved results: TaylorResult, its parts, documents; ranking and selection
+``views``       results for the eye: figures, the report page, tables
 ``cli``         one thin file per command
 ==============  ===================================================================================
 

@@ -30,8 +30,8 @@ __all__ = [
     "ProbeError",
     "ResultError",
     "RuntimeMissingError",
-    "listed",
-    "nearest",
+    "join_names",
+    "name_hint",
     "printable",
 ]
 
@@ -78,7 +78,7 @@ class OnnxTaylorError(Exception):
         return "".join(f"{where}: " for where in self.where) + sentence
 
     def located(self, where: object) -> Self:
-        """Returns this error with a file or another place in front, unless it is there already.
+        """Returns this error with a file or another place in front of its text, unless it has one.
 
         >>> str(DataError("column 'pt' is text").located("events.csv"))
         "events.csv: column 'pt' is text"
@@ -128,7 +128,7 @@ class OptionError(OnnxTaylorError, ValueError):
 
 
 class ResultError(OnnxTaylorError):
-    """A saved result cannot be read or written, or does not hold what is asked of it."""
+    """A saved result cannot be read or written, or lacks what was requested."""
 
 
 class RuntimeMissingError(OnnxTaylorError, ImportError):
@@ -136,7 +136,7 @@ class RuntimeMissingError(OnnxTaylorError, ImportError):
 
 
 class OnnxTaylorWarning(UserWarning):
-    """Warning: nothing that stops a run, but that its user should know."""
+    """Warning: the run goes on, but its user should read this."""
 
 
 def printable(text: object, limit: int = 120) -> str:
@@ -153,27 +153,27 @@ def printable(text: object, limit: int = 120) -> str:
     return safe if len(string) <= limit else safe[: limit - 1] + "…"
 
 
-def listed(names: Sequence[str], limit: int = 6) -> str:
+def join_names(names: Sequence[str], limit: int = 6) -> str:
     """Returns the first names of a list, fit for a message.
 
-    >>> listed(["a", "b", "c"], limit=2)
+    >>> join_names(["a", "b", "c"], limit=2)
     'a, b, … (+1 more)'
     """
     shown = ", ".join(printable(name, 40) or "''" for name in names[:limit])
     return shown if len(names) <= limit else f"{shown}, … (+{len(names) - limit} more)"
 
 
-def nearest(name: str, names: Sequence[str]) -> str:
-    """Returns the end of a message about an unknown name: the nearest names, or all there are.
+def name_hint(name: str, names: Sequence[str]) -> str:
+    """Returns the end of a message about an unknown name: the nearest known names, or all of them.
 
     Upper and lower case count as the same letter. For a pattern (``zipp*``) each run of letters
     between wildcards is compared with equally long parts of a name.
 
-    >>> "no feature matches 'zipp*'" + nearest("zipp*", ["age", "zip_risk"])
+    >>> "no feature matches 'zipp*'" + name_hint("zipp*", ["age", "zip_risk"])
     "no feature matches 'zipp*': did you mean 'zip_risk'?"
-    >>> "no column 'Labell'" + nearest("Labell", ["label", "weight"])
+    >>> "no column 'Labell'" + name_hint("Labell", ["label", "weight"])
     "no column 'Labell': did you mean 'label'?"
-    >>> "no column 'zzz'" + nearest("zzz", ["label", "weight"])
+    >>> "no column 'zzz'" + name_hint("zzz", ["label", "weight"])
     "no column 'zzz': it has label, weight"
     """
     known = {other.casefold(): other for other in reversed(names)}  # of equal ones the first
@@ -184,7 +184,7 @@ def nearest(name: str, names: Sequence[str]) -> str:
         near = [known[key] for key in best if closeness[key] >= ALIKE][:3]
     if near:
         return ": did you mean " + " or ".join(f"'{printable(n, 60)}'" for n in near) + "?"
-    return f": it has {listed(list(dict.fromkeys(names)))}" if names else ""
+    return f": it has {join_names(list(dict.fromkeys(names)))}" if names else ""
 
 
 def _between_wildcards(pattern: str) -> list[str]:
@@ -194,7 +194,7 @@ def _between_wildcards(pattern: str) -> list[str]:
 
 
 def _likeness(part: str, name: str) -> float:
-    """Returns how similar the best equally long part of a name is to ``part``: 1 if it is equal."""
+    """Similarity of ``part`` to the best equally long part of a name; 1 if they are equal."""
     size = len(part)
     starts = range(max(1, len(name) - size + 1))
     return max(SequenceMatcher(None, part, name[k : k + size]).ratio() for k in starts)

@@ -51,7 +51,7 @@ def report_progress(progress: Progress | None, stage: str, done: int, total: int
 def progress_callback(
     progress: Progress | bool | None, unit: str = "events"
 ) -> Iterator[Progress | None]:
-    """Gives the callback that ``progress`` stands for, and removes its bar at the end.
+    """Yields the callback for ``progress``, and removes its bar at the end.
 
     Parameters
     ----------

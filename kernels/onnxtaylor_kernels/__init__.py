@@ -12,5 +12,5 @@ tests. In the order of the data's path:
 ``collect``    results of matrix products → coefficients in their order
 ``moments``    weighted sums over events
 ``bootstrap``  counter-based Poisson weights
-``jit``        compiles all of them, in one way
+``jit``        compiles all kernels, with the same settings
 """

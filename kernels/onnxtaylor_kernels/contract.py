@@ -50,7 +50,7 @@ def contract(
         Weights of the stencil, see ``points``.
     slots_first, slots_second, slots_pairs
         (A,), (A,), (Q,) positions of t_i, t_ii and t_ij among the K coefficients; -1 for a t_i or
-        t_ii that is not asked for.
+        t_ii that is not computed.
     out
         (E, C, K) receives the coefficients.
     """

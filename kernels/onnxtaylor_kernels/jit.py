@@ -1,4 +1,4 @@
-"""Compiles kernels: all in the same way."""
+"""Compiles kernels, all with the same settings."""
 
 from __future__ import annotations
 

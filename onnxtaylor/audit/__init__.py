@@ -2,7 +2,7 @@
 
 =================  ================================================================================
 ``policy``         the demands, read from TOML; ``schema``: the JSON Schema of a policy
-``suggestion``     a policy written for a given model and data
+``suggestion``     a policy written for a given model and data; ``toml_text``: its TOML
 ``service``        ``audit``, the library call; the package itself is callable: ``ot.audit(…)``
 ``evidence``       the model, data, coefficients and files that checks compare
 ``check``          base class of checks; ``checks``: one small file each
@@ -46,7 +46,7 @@ __all__ = [
 
 
 class _Callable(ModuleType):
-    """Package that can be called like the function of its name.
+    """A package that can be called, like the function of the same name.
 
     ``import onnxtaylor.audit`` puts this package in the place of the function ``ot.audit``, and
     ``ot.audit(model, x)`` has to work still.

@@ -1,4 +1,4 @@
-"""Baselines of an audit: whether they can be compared with it, and what their comparison knows."""
+"""Baselines of an audit: whether they can be compared with it, and with which uncertainties."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from onnxtaylor.results.taylor import TaylorResult
 __all__ = [
     "REMEDY",
     "drift_remedy",
+    "includes_retraining_spread",
     "is_same_model_file",
-    "knows_all_chance",
     "require_comparable_baselines",
 ]
 
@@ -54,19 +54,19 @@ def require_comparable_baselines(evidence: Evidence) -> None:
 
 
 def is_same_model_file(evidence: Evidence) -> bool:
-    """Whether the (first) baseline is of the very model file that is audited: no retraining."""
+    """Whether the (first) baseline is of the audited model file itself, without retraining."""
     alone = len(evidence.model_hashes) == 1  # weights in another file may have changed
     return alone and evidence.baseline.model.sha256 == evidence.model.sha256
 
 
-def knows_all_chance(evidence: Evidence) -> bool:
-    """Whether the uncertainties of a change contain all chance, that of a retraining included."""
+def includes_retraining_spread(evidence: Evidence) -> bool:
+    """Whether the uncertainties of a change include the random effect of a retraining."""
     return len(evidence.baselines) > 1 or is_same_model_file(evidence)
 
 
 def drift_remedy(evidence: Evidence) -> str:
     """Advice for a change since the baseline, with more baselines where the spread is unknown."""
-    return REMEDY if knows_all_chance(evidence) else REMEDY + RETRAIN
+    return REMEDY if includes_retraining_spread(evidence) else REMEDY + RETRAIN
 
 
 def _require_same_measure(evidence: Evidence, where: str, baseline: TaylorResult) -> None:

@@ -53,9 +53,9 @@ __all__ = [
 
 
 class NotApplicableError(Exception):
-    """A check cannot be run on this evidence; the reason is one line.
+    """Raised where a check cannot be run on this evidence; the message is the reason, in one line.
 
-    A default check is skipped then; a check that the policy lists has the status ``error``.
+    A default check is then skipped; a check that the policy lists gets the status ``error``.
     """
 
 
@@ -94,7 +94,7 @@ class Check(ABC):
     Attributes
     ----------
     id
-        Its name in policies, which stays.
+        Name of the check in policies. It never changes.
     usual_level
         Level of its findings where the policy sets none.
     needs
@@ -130,11 +130,11 @@ class Check(ABC):
                     raise OptionError(f"{where}: '{printable(text)}' is not {words}")
 
     def with_level_for(self, evidence: Evidence) -> Check:
-        """Returns this check; its usual level may depend on the files beside the model."""
+        """Returns this check; its usual level may depend on the files to compare with."""
         return self
 
     def validate_files(self, evidence: Evidence) -> None:  # noqa: B027
-        """Makes sure, before the analysis, that the files beside the model fit it.
+        """Makes sure, before the analysis, that the files to compare with fit the model.
 
         Raises OnnxTaylorError.
         """
@@ -153,7 +153,7 @@ class Check(ABC):
         return (cls.__doc__ or cls.id).strip().splitlines()[0]
 
     def options(self) -> Mapping[str, Any]:
-        """Returns its limits by the keys of the policy: all fields but name and level."""
+        """Returns the check's limits by the policy's keys: all fields except name and level."""
         return {
             key_of(f.name): getattr(self, f.name)
             for f in fields(self)
@@ -174,7 +174,7 @@ class Check(ABC):
         remedy: str,
         level: str | None = None,
     ) -> Finding:
-        """Makes a finding of this check, of its level unless another is given."""
+        """Makes a finding of this check; its level is the check's, unless another is given."""
         return Finding(
             self.id,
             level or self.level,
@@ -209,7 +209,7 @@ class Check(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class FileCheck(Check):
-    """Base class of checks that compare with a file beside model and data: see ``needs``."""
+    """Base class of checks that compare the model with another file: see ``needs``."""
 
     when_given: bool = option(
         False, "true: skipped without its file; false: a call without its file is wrong"

@@ -1,4 +1,4 @@
-"""Outcome of one check of an audit: its status, its findings, and how much it compared."""
+"""Outcome of one check of an audit: status, findings, and number of compared objects."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CheckOutcome:
     id, name
         Id of the check, and its name among the checks of the audit: the id, or the policy's name.
     title
-        Its demand, in one line.
+        Demand of the check, in one line.
     level
         Level of its findings: error, warning or note.
     status, reason
@@ -79,7 +79,7 @@ class CheckOutcome:
         return f"{one_line(self.summary or usual)} ({self.looked_at} {one_line(noun)})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns numbers and texts, as they stand in the JSON document."""
+        """Returns the fields as they stand in the JSON document."""
         document = {f.name: getattr(self, f.name) for f in fields(self)}
         document["findings"] = [finding.to_dict() for finding in self.findings]
         document["options"] = {

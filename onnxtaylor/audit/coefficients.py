@@ -2,7 +2,7 @@
 
     share of α = ⟨t_α⟩ / Σ ⟨t_β⟩      the sum over all coefficients β of the order of α
 
-of one response and group, ± SEM_α (1 − share) / Σ: α is taken to vary alone. A feature that gives
+of one response and group, ± SEM_α (1 − share) / Σ: α is taken to vary alone. A feature that carries
 all of the first order has share 1 there.
 """
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from onnxtaylor.audit.check import CoefficientCheck, NotApplicableError
 from onnxtaylor.audit.phrases import quote_name
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.indices import label
 from onnxtaylor.results.taylor import TaylorResult
 
@@ -72,7 +72,7 @@ class Block:
     high: Integers | None
 
     def contains(self, feature: int) -> npt.NDArray[np.bool_]:
-        """Tells which coefficients, (K,), are derivatives along a feature, given by its index."""
+        """Flags the coefficients, (K,), that are derivatives along the feature of this index."""
         return np.asarray((self.table == feature).any(axis=1))
 
     def label(self, k: int) -> str:
@@ -81,7 +81,7 @@ class Block:
 
     @property
     def location_phrase(self) -> str:
-        """Phrase that goes on behind a number: ``of response 'y' over the events of 'b'``."""
+        """Phrase that follows a number in a message: ``of response 'y' over the events of 'b'``."""
         over = "" if self.group == "all" else f" over the events of {quote_name(self.group)}"
         return f"of response {quote_name(self.output)}{over}"
 
@@ -159,7 +159,7 @@ def select_matching(
         if not indices_matching([pattern], names):
             raise OptionError(
                 f"check {quote_name(getattr(check, 'name', ''))}: no {kind} matches"
-                f" {quote_name(pattern)}" + nearest(pattern, names)
+                f" {quote_name(pattern)}" + name_hint(pattern, names)
             )
     return indices_matching(patterns, names)
 
@@ -167,7 +167,7 @@ def select_matching(
 def require_coefficients(result: TaylorResult, features: Sequence[int]) -> None:
     """Makes sure that every feature, given by its index, has a coefficient in the result.
 
-    Finite steps move only some of the features; nothing is known of the others.
+    Finite steps move only some of the features; the others have no coefficient.
 
     Raises
     ------

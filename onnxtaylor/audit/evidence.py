@@ -1,4 +1,4 @@
-"""Evidence of an audit: model, data, coefficients, baseline, reference; made when first needed.
+"""Evidence of an audit: model, data, coefficients, baseline, reference; each computed when needed.
 
 A second model, the reference, is another ``Evidence`` over the same events.
 """
@@ -44,7 +44,7 @@ EVALUATED = 4096  # events at which responses are looked at
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Files and options of one audit, and what follows from them.
+    """Files and options of one audit, and all numbers computed from them.
 
     ``options`` are the keywords of ``analyze``. Events that are no ``files`` are ``x``, in memory;
     ``opened`` is the problem where it was opened before.
@@ -90,7 +90,7 @@ class Evidence:
 
     @cached_property
     def model_hashes(self) -> tuple[tuple[Location, str | None], ...]:
-        """The model's file and those that its weights lie in, if it has such, and their SHA-256."""
+        """The model's file, the files of its external weights if it has some, and their SHA-256."""
         own = (self.model_file, self.model.sha256)
         proto = onnx.load(self.path, load_external_data=False)
         entries = (entry for tensor in external_tensors(proto) for entry in tensor.external_data)
@@ -100,14 +100,14 @@ class Evidence:
 
     @cached_property
     def data_hashes(self) -> tuple[tuple[Location, str | None], ...]:
-        """The data's files and their SHA-256; None of what is no file."""
+        """The data's files and their SHA-256, which is None for data that are no file."""
         if not self.files:
             return ((self.data_file, None),)
         return tuple((Location("data", str(path)), sha256_of(path)) for path in self.files)
 
     @cached_property
     def option_groups(self) -> tuple[ModelOptions, DataOptions, EngineOptions, StatisticsOptions]:
-        """The options by what they are about. Raises OptionError."""
+        """The options, grouped by their subject. Raises OptionError."""
         return read_keywords(
             "audit", self.options, ModelOptions, DataOptions, EngineOptions, StatisticsOptions
         )
@@ -158,12 +158,12 @@ class Evidence:
 
     @property
     def result(self) -> TaylorResult:
-        """The coefficients. Raises the OnnxTaylorErrors of ``analyze``, once and again."""
+        """The coefficients. Raises the OnnxTaylorError of ``analyze``, at every access."""
         return self._analysis[0].result
 
     @property
     def failure(self) -> OnnxTaylorError | None:
-        """Why there are no coefficients; None where there are."""
+        """Reason why there are no coefficients; None where there are some."""
         return self._tried if isinstance(self._tried, OnnxTaylorError) else None
 
     @property
@@ -174,7 +174,7 @@ class Evidence:
 
     @cached_property
     def _tried(self) -> tuple[Analysis, Sample] | OnnxTaylorError:
-        """The analysis and a sample of its events, from one pass; or why there is none."""
+        """The analysis and a sample of its events, from one pass; or the error that it raised."""
         _, _, engine, statistics = self.option_groups
         try:
             drawn = Sample(self.problem.survey.events, EVALUATED, statistics.seed)
@@ -199,7 +199,7 @@ class Evidence:
 
     @cached_property
     def mirror_images(self) -> dict[str, str]:
-        """Responses that mirror an earlier one, with its name."""
+        """Maps each response that mirrors an earlier one to the name of the earlier one."""
         return {} if self.failure is not None else mirror_images(self.result)
 
     @property
@@ -246,8 +246,8 @@ class Evidence:
     def reference(self) -> Evidence:
         """The other model, over the same events and features.
 
-        Its features are matched by the names that it carries; without them they come in the order
-        of the first model's.
+        Its features are matched by name; a model without names takes them in the order of the first
+        model.
         """
         assert self.reference_path is not None, "the service asks for it first"
         options = {**self.options, "check": 0, "bootstrap": 0}  # its scores are all that is asked
@@ -272,7 +272,7 @@ class Evidence:
 
 
 def sha256_of(path: Path) -> str | None:
-    """Returns the SHA-256 of a regular file; None of anything else, and where it is unreadable."""
+    """Returns the SHA-256 of a regular file; None for anything else, and for an unreadable file."""
     try:
         if not path.is_file():
             return None

@@ -1,4 +1,4 @@
-"""Findings of checks: what, where, how much, against which limit, how sure, and what to do.
+"""Findings of checks: subject, location, measured value, limit, certainty and remedy.
 
 Names in ``Subject`` and ``Location`` are those of the model and the data, to the letter: a format
 escapes them. ``message``, ``certainty`` and ``remedy`` are prose of one line, whose control
@@ -84,7 +84,7 @@ class Finding:
     remedy: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns numbers and texts, as they stand in the JSON document."""
+        """Returns the fields as they stand in the JSON document."""
         document = asdict(self)
         document["subject"]["features"] = list(self.subject.features)
         document["measured"], document["limit"] = (

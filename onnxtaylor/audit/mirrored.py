@@ -24,7 +24,7 @@ SAME = 1e-3  # relative difference of two measured values that count as equal
 
 
 def mirror_images(result: TaylorResult) -> dict[str, str]:
-    """Finds the responses whose coefficients are minus those of an earlier one; gives its name.
+    """Maps each response whose coefficients are minus those of an earlier one to the earlier name.
 
     Scores and RMS of every group and coefficient are equal, and the signed means opposite.
 
@@ -47,7 +47,7 @@ def without_mirror_images(names: Iterable[str], images: Mapping[str, str]) -> li
 
 
 def merge_mirrored(findings: Sequence[Finding], images: Mapping[str, str]) -> tuple[Finding, ...]:
-    """Removes the findings that repeat one of the mirror image; the message that stays names both.
+    """Merges the findings on mirror images into one, whose message names both responses.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def merge_mirrored(findings: Sequence[Finding], images: Mapping[str, str]) -> tu
 
 
 def _mirrored(result: TaylorResult, a: int, b: int) -> bool:
-    """Whether responses a and b are mirror images, but for rounding."""
+    """Whether responses a and b are mirror images, up to rounding."""
     for order in np.unique(result.indices.orders):
         mine = result.indices.orders == order
         room = ROUNDING * np.abs(result.score[a][:, mine]).max(initial=0.0)
@@ -93,7 +93,7 @@ def _mirrored(result: TaylorResult, a: int, b: int) -> bool:
 
 
 def _renamed(finding: Finding, output: str) -> Finding:
-    """Returns the finding as it would be about another response."""
+    """Returns the finding with another response in place of its own."""
     subject = finding.subject
     name = output if subject.name == subject.output else subject.name
     return replace(finding, subject=replace(subject, name=name, output=output))

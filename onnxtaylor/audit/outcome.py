@@ -55,7 +55,7 @@ class AuditOutcome:
     warnings
         Notices of the analysis about data and responses, which no check judges.
     result
-        The analysis behind the audit, where it succeeded. It is not saved with the outcome.
+        The analysis that was audited, where it succeeded. It is not saved with the outcome.
     """
 
     model: File
@@ -107,7 +107,7 @@ class AuditOutcome:
 
     @property
     def gravest_first(self) -> tuple[CheckOutcome, ...]:
-        """The checks in the order of their marks; those of one mark in the order of the policy."""
+        """The checks sorted by gravity of their marks, otherwise in the order of the policy."""
         return tuple(sorted(self.checks, key=lambda check: MARKS.index(self.mark(check))))
 
     def mark(self, check: CheckOutcome) -> str:
@@ -142,7 +142,7 @@ class AuditOutcome:
         return f"PASS: {count['pass']} of {total} checks{mild}{rest}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns numbers and texts, as they stand in the JSON document."""
+        """Returns the fields as they stand in the JSON document."""
 
         def file(one: File | None) -> dict[str, Any] | None:
             return None if one is None else {"path": one.path, "sha256": one.sha256}

@@ -19,7 +19,7 @@ def percent(share: float) -> str:
 
 
 def sigmas_beyond(measured: float, limit: float, error: float) -> str:
-    """Says how many standard errors a measured value is beyond its limit.
+    """Phrase for the number of standard errors by which a measured value exceeds its limit.
 
     >>> sigmas_beyond(0.5, 0.2, 0.1)
     '± 0.1: 3.0 σ beyond the limit'

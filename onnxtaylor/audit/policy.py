@@ -31,7 +31,7 @@ from typing import Any
 from onnxtaylor.audit.check import Check, key_of
 from onnxtaylor.audit.checks import BUILT_IN, find_check
 from onnxtaylor.audit.schema import check_schema, policy_schema
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 
 __all__ = ["POLICY_FILE", "Policy", "default_policy", "find_policy", "read_policy"]
 
@@ -72,7 +72,7 @@ class Policy:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Its own file and those that it names: no report may be written over them."""
+        """The policy's own file and all files that it names: no report may overwrite them."""
         paths = (self.path, *self.baseline, self.reference, self.gof)
         return tuple(path for path in paths if path is not None)
 
@@ -164,7 +164,7 @@ def _without_checks() -> dict[str, Any]:
 
 
 def _check(row: Mapping[str, Any], where: str) -> Check:
-    """Makes a check of its table in the policy."""
+    """Makes a check from its table in the policy."""
     id = row.get("id")
     if not isinstance(id, str):
         raise OptionError(f'{where}: has no id: write id = "dominance", or that of another check')
@@ -195,7 +195,7 @@ def _unique(checks: Sequence[Check], where: str) -> None:
 
 
 def _validate(document: Any, schema: Mapping[str, Any], where: str) -> None:
-    """Raises OptionError for the first thing in a document that the schema does not allow."""
+    """Raises OptionError for the first violation of the schema in a document."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import relevance
 
@@ -208,7 +208,7 @@ def _validate(document: Any, schema: Mapping[str, Any], where: str) -> None:
     if error.validator == "additionalProperties":
         keys = list(error.schema.get("properties", {}))
         key = next(key for key in error.instance if key not in keys)
-        raise OptionError(f"{at}: unknown key '{printable(key)}'{nearest(key, keys)}")
+        raise OptionError(f"{at}: unknown key '{printable(key)}'{name_hint(key, keys)}")
     if error.validator in ("anyOf", "pattern", "minLength") and "description" in error.schema:
         value, demand = printable(repr(error.instance), 80), error.schema["description"]
         raise OptionError(f"{at}: {value} is not {demand}")

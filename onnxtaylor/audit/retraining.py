@@ -73,7 +73,7 @@ class Spread:
         Parameters
         ----------
         values
-            Its numbers y, (R,).
+            Numbers y of the training that is compared, (R,).
         errors
             Further standard errors e of the differences, (R,), such as those of the events. They
             count with the same degrees of freedom as σ, which is cautious.

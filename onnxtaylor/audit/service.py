@@ -170,19 +170,19 @@ def gather(
 def _require_reported(
     evidence: Evidence, policy: Policy, outcomes: Mapping[str, CheckOutcome]
 ) -> None:
-    """Raises ModelError where the engines differ and no check of the policy is there to say so."""
+    """Raises ModelError where the engines differ and the policy has no check that reports it."""
     check = None if evidence.failure is not None else evidence.result.check
     if check is None or check["verdict"] != "differs":
         return
     if not any(one.id in AGREEMENT and one.status == "fail" for one in outcomes.values()):
         raise ModelError(
-            f"{printable(evidence.path)}: the engines differ, and no check of {policy.origin} tells"
-            f" of it: list {' and '.join(AGREEMENT)}; `onnxtaylor check` says where"
+            f"{printable(evidence.path)}: the engines differ, and no check of {policy.origin}"
+            f" reports it: list {' and '.join(AGREEMENT)}; `onnxtaylor check` says where"
         )
 
 
 def _files_of(problem: Problem) -> list[str]:
-    """Lists the files of a problem's events; none of events in memory."""
+    """Lists the files of a problem's events; empty for events in memory."""
     origins = list(problem.source.origins)
     return origins if all(Path(origin).is_file() for origin in origins) else []
 
@@ -200,7 +200,7 @@ def _only(paths: tuple[Path, ...]) -> Path | None:
 def _complete(
     policy: Policy, beside: Mapping[str, tuple[Path, ...]], given: Mapping[str, Paths | None]
 ) -> None:
-    """Raises OptionError where a check that is asked for lacks a file, or a file lacks a check."""
+    """Raises OptionError where a listed check lacks its file, or a file has no check."""
     for check in policy.checks if policy.listed else ():
         for name in check.needs:
             if not beside[name] and not _only_when_given(check):

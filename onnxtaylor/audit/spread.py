@@ -39,8 +39,8 @@ def kurtosis(source: EventSource, result: TaylorResult, missing: float | None) -
     Returns
     -------
     (n,)
-        At least 1, the smallest kurtosis there is, which negative weights may go below; 3 for a
-        feature that does not vary.
+        The kurtosis, raised to its smallest possible value 1 where negative weights give less; 3
+        for a feature that does not vary.
     """
     features = result.data.features
     mean = np.array([f.mean for f in features])

@@ -65,7 +65,7 @@ def suggest(
     Returns
     -------
     text, result
-        The policy, and the analysis behind it, which may have warnings.
+        The policy as text, and the analysis that it was measured on, which may have warnings.
 
     Raises OnnxTaylorError as ``analyze`` does.
     """
@@ -129,7 +129,7 @@ def _analysis(options: Mapping[str, Any], result: TaylorResult) -> str:
 
 
 def _block(check: Check, evidence: Evidence, limits: Limits) -> str:
-    """Writes one check with the measurement behind it, commented out where it does not apply."""
+    """Writes one check and the measurement of its limit; commented out where it does not apply."""
     head = f"# {type(check).title()}"
     try:
         looked = check.run(evidence)
@@ -141,12 +141,12 @@ def _block(check: Check, evidence: Evidence, limits: Limits) -> str:
     return "\n".join([head, measured, *_failing(check, looked, limits), *_lines(check, limits)])
 
 
-def _failing(check: Check, looked: CheckReport, limits: Limits) -> list[str]:
+def _failing(check: Check, report: CheckReport, limits: Limits) -> list[str]:
     """Writes comments on demands that the model does not meet, where no limit was measured."""
-    if limits or not looked.findings:
+    if limits or not report.findings:
         return []
     return [
-        f"# It does not pass at present: {printable(f.message, 200)}" for f in looked.findings[:3]
+        f"# It does not pass at present: {printable(f.message, 200)}" for f in report.findings[:3]
     ]
 
 
@@ -160,7 +160,7 @@ def _lines(check: Check, limits: Limits) -> Iterator[str]:
 
 
 def _roomy(strictest: Check, evidence: Evidence, least: float = 0.0) -> Limits:
-    """Returns a ``max-share`` with room over the largest share, which the strictest limit shows."""
+    """Returns a ``max-share`` above the largest share, measured by running the strictest limit."""
     try:
         found = strictest.run(evidence).findings
     except NotApplicableError:
@@ -170,7 +170,7 @@ def _roomy(strictest: Check, evidence: Evidence, least: float = 0.0) -> Limits:
 
 
 def _statistics(evidence: Evidence) -> Limits:
-    """Returns limits with room on effective events and on the widths of rank intervals."""
+    """Returns limits, with some margin, on effective events and on the widths of rank intervals."""
     fewest = min(group.n_eff for group in evidence.result.data.groups)
     strictest = EnoughStatistics(min_n_eff=0.0, max_rank_interval=-1)
     limits: Limits = {
@@ -187,7 +187,7 @@ def _statistics(evidence: Evidence) -> Limits:
 
 
 def _expected(evidence: Evidence) -> str:
-    """Writes the check that the features of the first coefficients stay there."""
+    """Writes the check that the features of the first coefficients stay highly ranked."""
     result = evidence.result
     names: list[str] = []
     for row in result.top(min(10, len(result.indices))):

@@ -1,4 +1,4 @@
-"""Values as TOML, for the policies that are suggested."""
+"""Writes values as TOML, for suggested policies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["toml_text"]
 
 
 def toml_text(value: object) -> str:
-    """Writes a value as TOML; letters of a string that an editor might obey are escaped."""
+    """Writes a value as TOML; control characters in strings are escaped."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

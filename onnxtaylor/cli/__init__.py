@@ -2,6 +2,17 @@
 
 Exit status: 0 fine, 1 findings, 2 the input or the call is wrong (one line, no traceback),
 3 an error of this program.
+
+Files that are no commands:
+
+``app``         all commands, and the messages about their errors
+``declared``    options of a command, from the declarations in ``onnxtaylor.options``
+``options``     further options that several commands have
+``forms``       textual forms of options, such as NAME=VALUE
+``flags``       messages of the library with options as flags
+``files``       files that commands read and write
+``console``     tables on stdout, progress and messages on stderr
+``interrupts``  Ctrl-C, delayed while it could do harm
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def analyze(
 
 
 def print_ranking(result: TaylorResult, *, top: int, per_class: bool = False) -> None:
-    """Prints what was analyzed, and the highest ranked coefficients of every response."""
+    """Prints a summary of the analysis, and the highest ranked coefficients of every response."""
     from onnxtaylor.results.ranking import class_groups
 
     groups = [result.groups[0]] * len(result.outputs)
@@ -107,7 +107,7 @@ def _with_stdin_named(
 
 
 def _interrupted(resume: Path | None) -> str:
-    """Returns the message after Ctrl-C: where unfinished work is."""
+    """Returns the message after Ctrl-C, with the folder of the unfinished work."""
     if resume is None:
         return "interrupted: no result was written (--resume FOLDER keeps unfinished work)"
     return f"interrupted: the same call continues from the sums in {console.printable(resume)}"

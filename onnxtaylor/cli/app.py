@@ -147,7 +147,7 @@ def _status(words: list[str]) -> int:
 
 
 def _smaller(command: str) -> str:
-    """Returns advice how a command needs less memory, by the options that it has."""
+    """Returns advice on how a command can use less memory, in terms of its own options."""
     commands: Any = typer.main.get_command(app)
     named = commands.commands.get(command)
     options = {word for p in (named.params if named else ()) for word in p.opts}
@@ -165,7 +165,7 @@ def _smaller(command: str) -> str:
 
 
 def _call_error(error: Any) -> str:
-    """Returns the message about a wrong call, with the help that shows a right one."""
+    """Returns the message about a wrong call, and the command that shows the help."""
     message = error.format_message().strip().rstrip(".")
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "onnxtaylor"
@@ -206,5 +206,5 @@ def _one_line_warnings() -> Iterator[None]:
 
 
 def _silence_stdout() -> None:
-    """Sends stdout nowhere, so that the rest of its buffer raises nothing at exit."""
+    """Discards stdout, so that the rest of its buffer raises no error at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

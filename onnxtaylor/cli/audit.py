@@ -13,7 +13,7 @@ from onnxtaylor.cli import console, files
 from onnxtaylor.cli.declared import takes
 from onnxtaylor.cli.flags import as_flags
 from onnxtaylor.cli.options import Data, Json, Model, Quiet, file_option, no_stdin
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 from onnxtaylor.options.audit import AuditOptions
 
@@ -128,14 +128,14 @@ def audit(
 def _init(
     model: Path, data: list[Path], out: Path | None, quiet: bool, options: dict[str, Any]
 ) -> None:
-    """Writes a commented policy. Raises OptionError for options that are of no use for that."""
+    """Writes a commented policy. Raises OptionError for options that do not apply here."""
     if out is None:
         out = Path("audit.toml")
         if out.exists():
             raise OptionError("audit.toml is there already: name another file with -o")
     for name in ("policy", "report", "baseline", "reference", "gof", "strict", "json"):
         if options.pop(name, None):
-            raise OptionError("is of no use with --init: leave it out", option=name)
+            raise OptionError("does not apply with --init: leave it out", option=name)
     files.writable({"-o": out}, inputs=[model, *data])
     with files.data_files(data) as paths, console.progress_bar(quiet) as progress:
         from onnxtaylor.audit.suggestion import suggest
@@ -160,7 +160,7 @@ def _policy(path: Path | None) -> Policy:
 
 
 def _require_events(data: Sequence[Path], baseline: Sequence[Path]) -> None:
-    """Raises OptionError for a second baseline without its option: it would be taken for data."""
+    """Raises OptionError for a second baseline without its own option: it would be read as data."""
     stray = [path for path in data if path.suffix.lower() == ".json"]
     if baseline and stray:
         raise OptionError(
@@ -183,7 +183,7 @@ def _reports(texts: Sequence[str] | None, json: bool) -> list[tuple[str, Path | 
             raise OptionError(f"{where}: it takes FORMAT:FILE, such as json:audit.json")
         if kind not in FORMATS:
             known = list(FORMATS)
-            raise OptionError(f"{where}: no format '{printable(kind)}'{nearest(kind, known)}")
+            raise OptionError(f"{where}: no format '{printable(kind)}'{name_hint(kind, known)}")
         if kind in dict(reports):
             raise OptionError(f"{where}: a second report of this format: leave one of them out")
         reports.append((kind, None if place == STDOUT else Path(place)))
@@ -195,7 +195,7 @@ def _reports(texts: Sequence[str] | None, json: bool) -> list[tuple[str, Path | 
 def _write_reports(
     outcome: AuditOutcome, reports: Sequence[tuple[str, Path | None]], quiet: bool
 ) -> None:
-    """Writes all reports, made before the first is written: a fault leaves none behind."""
+    """Composes all reports, then writes them: where composing fails, no file is written."""
     from onnxtaylor.audit.formats import FORMATS
 
     texts = [(FORMATS[kind](outcome), path) for kind, path in reports]

@@ -94,7 +94,7 @@ def check(
 
 
 def _print(result: CrossCheck, top: int) -> None:
-    """Prints what was compared, how many have which verdict, the worst events, and the verdict."""
+    """Prints the compared objects, their numbers by verdict, the worst events, and the verdict."""
     from onnxtaylor.errors import printable
 
     if (
@@ -129,14 +129,14 @@ def _print(result: CrossCheck, top: int) -> None:
 
 
 def _probes() -> tuple[str, ...]:
-    """Returns the probes of the model that came before the comparison."""
+    """Returns a line on the probes of the model that were done before the comparison."""
     from onnxtaylor.crosscheck.result import PROBES
 
     return PROBES
 
 
 def _counts(result: CrossCheck) -> Table:
-    """Makes the table of how many coefficients have which verdict."""
+    """Makes the table of the number of coefficients with each verdict."""
     from rich import box
     from rich.table import Table
 

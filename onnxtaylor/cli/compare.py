@@ -136,7 +136,7 @@ def compare(
 
 
 def _save(comparison: Comparison, out: Path | None, plot: Path | None) -> None:
-    """Saves the comparison and its figure, where these were asked for."""
+    """Saves the comparison and its figure to the requested files."""
     if out is not None:
         from onnxtaylor.files.whole import write_whole
 
@@ -159,14 +159,14 @@ def _are_results(a: Path, b: Path, data: list[Path]) -> bool:
     if all(results) and data:
         raise OptionError("two results hold their numbers: leave DATA out, or name two models")
     if not any(results) and not data:
-        raise OptionError("two models need events to be compared at: name DATA files behind them")
+        raise OptionError("two models are compared on events: name DATA files after the models")
     if a == b == Path("-"):
         raise OptionError("- and -: stdin can be read only once")
     return all(results)
 
 
 def _refuse_options_of_models(ctx: typer.Context) -> None:
-    """Raises OptionError for an option about models: two results hold how they were made."""
+    """Raises OptionError for an option about models, which saved results hold already."""
     for parameter in ctx.command.params:
         source = ctx.get_parameter_source(parameter.name or "")
         panel = getattr(parameter, "rich_help_panel", None)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.cli.flags import as_flags
-from onnxtaylor.errors import listed, printable
+from onnxtaylor.errors import join_names, printable
 from onnxtaylor.results.quantity import FINITE_STEP, quantity_of_rows
 from onnxtaylor.text.uncertainty import plus_minus
 
@@ -51,12 +51,12 @@ def note(message: str) -> None:
 
 
 def library_text(text: object, limit: int = 400) -> str:
-    """Returns a text of the library fit for one line of the terminal, its options as flags."""
+    """Returns a message of the library as one line for the terminal, with options as flags."""
     return printable(as_flags(str(text)), limit=limit)
 
 
 def warn(notices: Iterable[Notice], saved: bool = True) -> None:
-    """Prints a line on stderr for each warning of a result; of many of a kind the first.
+    """Prints each warning of a result on stderr; of many of one kind only the first ones.
 
     ``saved``: whether the others can be read in a file.
     """
@@ -75,8 +75,8 @@ def warn(notices: Iterable[Notice], saved: bool = True) -> None:
 def document(text: str) -> None:
     """Prints a text for machines on stdout: UTF-8, whatever the encoding of the terminal.
 
-    Characters that a terminal would obey become JSON escapes: JSON may hold control characters of
-    eight bits and marks of direction as they are, and no other document has any.
+    Control characters of terminals become JSON escapes: JSON may hold control characters of eight
+    bits and marks of direction as they are, and no other document has any.
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -84,7 +84,7 @@ def document(text: str) -> None:
 
 
 def _inert(letter: re.Match[str]) -> str:
-    """Returns a letter, or its JSON escape where a terminal would obey it."""
+    """Returns a letter, or its JSON escape if it is a control character of terminals."""
     return letter[0] if letter[0].isprintable() else encoder.dumps(letter[0])[1:-1]
 
 
@@ -126,9 +126,9 @@ def _width(thing: Table | str, console: Console, terminal: int) -> int:
 
 @contextmanager
 def progress_bar(quiet: bool, unit: str = "events") -> Iterator[Progress | None]:
-    """Yields a progress callback that draws on stderr, or None where nobody looks.
+    """Yields a progress callback that draws on stderr, or None where stderr is no terminal.
 
-    ``unit`` is what the bar counts.
+    ``unit`` is the noun for what the bar counts, such as events.
     """
     if quiet or not sys.stderr.isatty():
         yield None
@@ -140,7 +140,7 @@ def progress_bar(quiet: bool, unit: str = "events") -> Iterator[Progress | None]
 
 
 def summary(result: TaylorResult) -> str:
-    """Returns in a few lines what was analyzed, and how."""
+    """Returns a summary of the analysis in a few lines."""
     model, data, options = result.model, result.data, dict(result.options)
     units = {"sigma": "σ of each feature", "step": "step"}.get(
         str(options.get("scale")), "the input's units"
@@ -187,7 +187,7 @@ def within_reach(result: TaylorResult) -> str:
 
 
 def steps(result: TaylorResult) -> str:
-    """Returns in a few lines how far features moved, and which did not: of finite steps."""
+    """Returns a few lines on finite steps: how far features move, and which ones do not."""
     moves = result.options.get("finite_step") or {}
     asked = dict(moves.get("asked") or {})
     usual = asked.pop("*", None)
@@ -201,8 +201,10 @@ def steps(result: TaylorResult) -> str:
         reasons.setdefault(str(why), []).append(str(name))
     lines = [f"{FINITE_STEP.nouns} are no derivatives; steps: {text}"]
     if whole:
-        lines.append(f"by whole steps, inside the data's range: {listed(whole)}")
-    lines += [f"not moved: {listed(names)}: {library_text(why)}" for why, names in reasons.items()]
+        lines.append(f"by whole steps, inside the data's range: {join_names(whole)}")
+    lines += [
+        f"not moved: {join_names(names)}: {library_text(why)}" for why, names in reasons.items()
+    ]
     return "\n".join(lines)
 
 
@@ -254,7 +256,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def check_line(check: Mapping[str, Any]) -> str:
-    """Returns the verdict of a cross-check in one line; ``check`` is that of a saved result."""
+    """Returns the verdict of a cross-check in one line; ``check`` is its part of a saved result."""
     verdict, counts, worst = check.get("verdict"), check.get("coefficients"), check.get("worst")
     if verdict == "not run":
         return f"check: not run, so not passed: {library_text(check.get('reason'))}"

@@ -104,7 +104,7 @@ def takes(
 
 
 def _keywords(declared: list[Field[Any]], given: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Takes the options out of what typer gives, as keywords of the library."""
+    """Selects the options among typer's arguments, as keywords of the library."""
     for f in declared:
         value, form = given.pop(f.name), form_of(f.name, str(f.type))
         if value is None or value == []:
@@ -113,14 +113,14 @@ def _keywords(declared: list[Field[Any]], given: dict[str, Any]) -> Iterator[tup
 
 
 def _panel(parameter: Parameter) -> str | None:
-    """Returns the panel of the help that a command's own option stands in."""
+    """Returns the title of the help panel that shows a command's own option."""
     for info in getattr(parameter.annotation, "__metadata__", ()):
         return getattr(info, "rich_help_panel", None)
     return None
 
 
 def _parameter(kind: type[Any], f: Field[Any], defaults: bool, text: str | None) -> Parameter:
-    """Returns the parameter that typer makes an option of."""
+    """Returns the function parameter from which typer makes the option."""
     known, form = declaration(f), form_of(f.name, str(f.type))
     flag = f"--{flag_name(f)}"
     default = f.default if defaults and not isinstance(f.default, tuple) else None

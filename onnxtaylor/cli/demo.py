@@ -22,7 +22,7 @@ def demo(
     out: Annotated[
         Path,
         typer.Option(
-            "-o", "--out", metavar="FOLDER", help="Folder for the files; made if missing."
+            "-o", "--out", metavar="FOLDER", help="Folder for the files; created if missing."
         ),
     ] = Path("onnxtaylor-demo"),
     top: Top = 15,
@@ -73,7 +73,7 @@ def demo(
     console.warn(result.warnings)
     console.note(
         f"Wrote {RESULT}, {PAGE}, and scores, curve, matrix (.png) into"
-        f" {console.printable(out)}/.\nThe same by hand, and what else there is:\n\n"
+        f" {console.printable(out)}/.\nThe same by hand, and further commands:\n\n"
         f"  cd {console.printable(out)}\n"
         f"  onnxtaylor analyze {MODEL} {EVENTS} --weight KaggleWeight --label Label"
         f" --missing -999 -o {RESULT}\n"

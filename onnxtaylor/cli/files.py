@@ -56,7 +56,7 @@ def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) ->
                 pass
         except OSError as error:
             reason = printable(error.strerror or error)
-            raise OptionError(f"{where}: no file can be made in {folder}: {reason}") from None
+            raise OptionError(f"{where}: no file can be created in {folder}: {reason}") from None
         place = os.path.realpath(path)
         if place in taken:
             raise OptionError(f"{where}: {taken[place]}: name another file")
@@ -124,7 +124,7 @@ def load_result(path: Path, **names: Any) -> TaylorResult:
 
 
 def _read_result(path: Path) -> TaylorResult:
-    """Loads a saved result as it is."""
+    """Loads a saved result, without renaming anything."""
     from onnxtaylor.results.taylor import TaylorResult
 
     if path != Path("-"):

@@ -14,7 +14,7 @@ __all__ = ["FORMS", "Form", "form_of", "parse_held", "parse_names"]
 
 @dataclass(frozen=True)
 class Form:
-    """Form of an option's value: its type for typer, its parser, and words for the help.
+    """Form of an option's value: its type for typer, its parser, and its description in the help.
 
     ``parse`` gets the name of the option and the value, which is not None.
     """

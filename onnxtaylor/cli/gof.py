@@ -96,7 +96,7 @@ def gof(
 
     Likelihood ratios to the saturated model in quantile bins of the
     expectation, with its statistical uncertainty; Kolmogorov–Smirnov and
-    Anderson–Darling; p-values from toys. Exit status 0 whatever is found.
+    Anderson–Darling; p-values from toys. Exit status 0 with any result.
     `onnxtaylor select RESULT --gof gof.json` shows what a network makes of
     badly modelled features.
 
@@ -171,7 +171,7 @@ def _draw(fit: GoodnessOfFit, what: str | None, path: Path) -> None:
 
 
 def _print(fit: GoodnessOfFit, top: int) -> None:
-    """Prints the samples, the features, the worst pairs, and how many are bad by chance."""
+    """Prints the samples, the features, the worst pairs, and the number expected bad by chance."""
     for side, sample in (("observed", fit.observed), ("expected", fit.expected)):
         if sample is not None:
             sources = ", ".join(console.printable(source) for source in sample.sources[:4])

@@ -65,7 +65,7 @@ def inspect(
 
 
 def _choose(kind: type[Kind], options: Mapping[str, Any]) -> Kind:
-    """Returns the dataclass made of those options that are its fields."""
+    """Makes a dataclass from the options that are its fields."""
     return kind(**{f.name: options[f.name] for f in fields(kind) if f.name in options})
 
 

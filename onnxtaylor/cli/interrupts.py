@@ -1,12 +1,11 @@
-"""Ctrl-C, answered where it can do no harm.
+"""Delays the reaction to Ctrl-C while it could do harm.
 
-Python raises KeyboardInterrupt wherever the main thread is. In the midst of an import that leaves
-the import's lock taken: every other thread that imports something, as Numba does when it compiles,
-waits forever. And CPython never forgets an exception that left the text of an ``eval``, as with
-which typer reads annotations: it ends the process by SIGINT in place of the exit status. So an
-interrupt that comes during either is raised when it is done. One that comes in a callback of
-compiled code, such as Numba's compiler makes, is lost there: Python says so, and it is raised
-again.
+Python raises KeyboardInterrupt at any point of the main thread. In the middle of an import it
+leaves the import's lock locked: every other thread that imports something, as Numba does when it
+compiles, waits forever. In an ``eval``, with which typer reads annotations, CPython keeps the
+exception and ends the process by SIGINT instead of the exit status. So an interrupt during an
+import or ``eval`` is raised only after it. An interrupt in a callback of compiled code, such as
+those of Numba's compiler, would be lost; Python reports this, and the interrupt is raised again.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ LOOKS = 1000  # after which it is raised whatever happens
 
 @contextmanager
 def outside_imports() -> Iterator[None]:
-    """Puts KeyboardInterrupt off while the main thread imports or evaluates text."""
+    """Delays KeyboardInterrupt while the main thread imports or evaluates text."""
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
@@ -66,7 +65,7 @@ def outside_imports() -> Iterator[None]:
 
 
 def _must_end(frame: FrameType | None, caller: FrameType) -> bool:
-    """Whether an import or evaluated text called this frame, by however many others."""
+    """Whether an import or evaluated text is among the callers of this frame."""
     while frame is not None and frame is not caller:
         if frame.f_code.co_filename.startswith(("<frozen importlib", "<string>")):
             return True

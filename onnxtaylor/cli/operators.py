@@ -20,7 +20,7 @@ MEANING = {
 
 
 def operators(json: Json = False) -> None:
-    """Lists the operators that the exact engine has rules for, with the versions that they serve.
+    """Lists the operators that the exact engine has rules for, with the versions that they cover.
 
     A version is known by the operator set that brought it. Operators with an official ONNX
     function body and no rule (such as GroupNormalization) are written out and need none.

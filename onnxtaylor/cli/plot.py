@@ -61,7 +61,7 @@ def plot(
     out: Annotated[
         Path,
         typer.Option(
-            "-o", "--out", metavar="FOLDER", help="Folder for the figures; made if missing."
+            "-o", "--out", metavar="FOLDER", help="Folder for the figures; created if missing."
         ),
     ] = Path("figures"),
     what: What = None,

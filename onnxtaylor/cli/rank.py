@@ -121,8 +121,8 @@ def _require_agreement(table: TableOptions, *, output: str | None, json: bool) -
         raise OptionError("chooses one response: leave it out of tables side by side",
                           option="output")  # fmt: skip
     if table.scores and not table.beside:
-        raise OptionError("goes with --per-class or --side-by-side: one response alone has its ⟨t⟩"
-                          " in the table", option="scores")  # fmt: skip
+        raise OptionError("needs --per-class or --side-by-side: the table of one response has ⟨t⟩"
+                          " anyway", option="scores")  # fmt: skip
     if json and table.format != "text":
         raise OptionError(
             f"--json and --format {console.printable(table.format)}: choose one of them"
@@ -132,7 +132,7 @@ def _require_agreement(table: TableOptions, *, output: str | None, json: bool) -
 def _table(
     result: TaylorResult, columns: Sequence[Column], chosen: TableOptions, *, shown: bool
 ) -> str:
-    """Returns the table as text; for the terminal it is printed, and nothing is left to print."""
+    """Returns the table as text; prints it on a terminal instead, and returns no text."""
     from onnxtaylor.views import tables
 
     column, total = columns[0], len(result.indices)
@@ -143,7 +143,7 @@ def _table(
     else:
         cells = tables.listing(column.rows, title)
     if chosen.format != "text":
-        return tables.written(cells, chosen.format)
+        return tables.format_table(cells, chosen.format)
     above = console.summary(result)
     if chosen.beside:  # above, since the title of a narrow table is folded
         above += f"\n\n{console.printable(cells.caption, limit=400)}"

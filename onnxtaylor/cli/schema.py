@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from onnxtaylor.cli import console
-from onnxtaylor.errors import OptionError, nearest
+from onnxtaylor.errors import OptionError, name_hint
 
 __all__ = ["schema"]
 
@@ -43,5 +43,5 @@ def schema(
             console.show(f"{known:<12}{title}")
         return
     if name not in schemas:
-        raise OptionError(f"no schema '{console.printable(name)}'{nearest(name, list(schemas))}")
+        raise OptionError(f"no schema '{console.printable(name)}'{name_hint(name, list(schemas))}")
     console.document(schemas[name].read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""``onnxtaylor select``: the variables behind the most influential coefficients."""
+"""``onnxtaylor select``: the features of the most influential coefficients."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def select(
     json: Json = False,
     **options: Any,
 ) -> None:
-    """Finds the variables behind the most influential coefficients.
+    """Finds the features of the most influential coefficients.
 
-    A variable is chosen if it is in a coefficient that is kept: alone, or as a part of a pair.
+    A feature is chosen if it is in a kept coefficient: alone, or as a part of a pair.
 
-    With --gof each feature is well modelled, to check (badly modelled, and
-    one of the variables found) or to drop (badly modelled, and none of
-    them). Exit status 0 whatever is found.
+    With --gof each feature gets a verdict: well modelled, check (badly
+    modelled, and selected) or drop (badly modelled, and not selected).
+    The exit status is 0 with any result.
 
     Example:
 

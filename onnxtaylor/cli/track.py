@@ -207,7 +207,7 @@ def _with_stdin_named(result: ProgressResult, spooled: Collection[str]) -> Progr
 
 
 def _summary(result: ProgressResult, numbered_by: str) -> str:
-    """Returns in a few lines what was tracked, and how."""
+    """Returns a summary of the tracking in a few lines."""
     counts = Counter(step.how for step in result.steps)
     ways = {
         "compiled": "{} compiled",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, ResultError, listed, printable
+from onnxtaylor.errors import OptionError, ResultError, join_names, printable
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.results.taylor import TaylorResult
 
@@ -64,12 +64,12 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
     groups = [name for name in a.groups if name in b.groups]
     alone = [name for name in (*a.groups, *b.groups) if name not in groups]
     if alone:
-        notes.append(f"groups that only one of them has: {listed(alone)}")
+        notes.append(f"groups that only one of them has: {join_names(alone)}")
     features = {name: i for i, name in enumerate(a.features)}
     unmatched = [name for name in b.features if name not in features]
     unmatched += [name for name in a.features if name not in b.features]
     if unmatched:
-        notes.append(f"features that only one of them has: {listed(unmatched)}")
+        notes.append(f"features that only one of them has: {join_names(unmatched)}")
     places = {_key(names): k for k, names in enumerate(b.indices.names(b.features))}
     rows = [
         (k, places[key])
@@ -79,7 +79,7 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
     if not rows:
         raise ResultError(
             f"the results cannot be compared: no coefficient is in both; A has features"
-            f" {listed(a.features)}, B has {listed(b.features)}"
+            f" {join_names(a.features)}, B has {join_names(b.features)}"
         )
     if len(rows) < max(len(a.indices), len(b.indices)):
         notes.append(
@@ -99,7 +99,7 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
 
 
 def _steps(result: TaylorResult) -> Any:
-    """The finite steps of an analysis as they were asked for; ``none`` for derivatives."""
+    """The finite steps of an analysis as the user gave them; ``none`` for derivatives."""
     steps = result.options.get("finite_step")
     return steps.get("asked") if isinstance(steps, Mapping) else "none"
 
@@ -110,19 +110,20 @@ def _key(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _outputs(a: Sequence[str], b: Sequence[str], notes: list[str]) -> list[tuple[int, int]]:
-    """Pairs of places of outputs. Exports of one model often name their outputs differently."""
+    """Pairs the outputs of A and B. Exports of one model often name their outputs differently."""
     common = [(i, b.index(name)) for i, name in enumerate(a) if name in b]
     misplaced = any(i != j for i, j in common)
     if len(common) < len(a) == len(b) and not misplaced:
-        notes.append(f"outputs are matched by their place: {listed(a)} with {listed(b)}")
+        notes.append(f"outputs are matched by their place: {join_names(a)} with {join_names(b)}")
         return [(i, i) for i in range(len(a))]
     if not common:
         raise OptionError(
-            f"the outputs do not match: A has {listed(a)}, B has {listed(b)}: choose with output=…"
+            f"the outputs do not match: A has {join_names(a)}, B has {join_names(b)}:"
+            " choose with output=…"
         )
     alone = [name for name in (*a, *b) if name not in a or name not in b]
     if alone:
-        notes.append(f"outputs that only one of them has: {listed(alone)}")
+        notes.append(f"outputs that only one of them has: {join_names(alone)}")
     return common
 
 

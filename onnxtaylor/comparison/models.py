@@ -53,14 +53,14 @@ def compare_models(
     a, b, x
         Two models and their data as for ``analyze``; or two problems on the same events.
     output_b
-        Outputs of B where they are called otherwise than those of A.
+        Outputs of B where their names differ from those of A.
     significance, least
         As for ``compare_results``.
     progress
         Called with (stage, events done, events in all). True draws a bar, also in notebooks.
     **options
-        Those of ``analyze`` but ``check``: nothing is cross-checked. ``output_names`` and
-        ``classes`` are those of both models.
+        Options of ``analyze`` except ``check``: nothing is cross-checked. ``output_names`` and
+        ``classes`` apply to both models.
 
     Raises as ``analyze`` and ``compare_results`` do.
     """
@@ -149,7 +149,7 @@ class _Side:
 def _side_by_side(
     a: _Side, b: _Side, shared: Match, batch_size: int | None, progress: Progress | None
 ) -> PairedSums:
-    """Sums over both models at each event. Raises DataError where they do not see the same ones."""
+    """Sums over both models at each event. Raises DataError where their events differ."""
     sums = PairedSums([name for name, _ in shared.outputs], len(shared.indices), shared.groups)
     size = batch_size or max(side.analysis.engine.batch_events for side in (a, b))
     done, total = 0, a.problem.survey.events

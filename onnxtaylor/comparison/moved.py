@@ -5,7 +5,7 @@
 Two results of different events are independent: σ² = SEM_A² + SEM_B². For the same events this σ is
 too large, as both scores vary together; ``compare_models`` computes σ from the events themselves.
 With hundreds of coefficients some are always 3 σ off: each p is corrected by Holm's method, so that
-the probability of any false alarm is at most the significance that is asked for.
+the probability of any false alarm is at most the given significance.
 
 Coefficients per σ of the features are compared per σ of A on both sides: the σ of either data set
 is an estimate, whose error is not part of the SEM of a score, and a common unit cancels it.
@@ -210,7 +210,7 @@ def compare_results(
     change: tuple[Floats, Floats] | None = None,
     responses: Sequence[ResponseDifference] = (),
 ) -> Comparison:
-    """Compares every coefficient of B with the one of A.
+    """Compares every coefficient of B with the same coefficient of A.
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ def compare_results(
 def _unit(a: TaylorResult, b: TaylorResult, shared: Match) -> Floats:
     """Factors Π σ_A,i / σ_B,i from σ units of B to those of A, (K,).
 
-    They are 1 in other units, and for features without a σ.
+    The factors are 1 in other units, and for features without a σ.
     """
     if a.options.get("scale") != "sigma":
         return np.ones(len(shared.indices))
@@ -285,7 +285,7 @@ def two_sided(change: npt.ArrayLike, sigma: npt.ArrayLike) -> Floats:
 
 
 def _apart(sides: dict[str, Any]) -> bool | None:
-    """Whether the two rank intervals have no rank in common; None where there are none."""
+    """Whether the two rank intervals are disjoint; None where there are no intervals."""
     if sides["rank_low_a"] is None or sides["rank_low_b"] is None:
         return None
     return bool(

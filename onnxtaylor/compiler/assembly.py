@@ -25,8 +25,8 @@ def assemble(
     facts
         The original graph, and the emitter that holds the nodes of the derivative.
     outputs
-        Outputs behind the response: their name and size, for shape (N, C, size); a size of None for
-        another shape.
+        Outputs that follow the response: name and size of each, for the shape (N, C, size); the
+        size is None for another shape.
     keep
         Further tensors to compute although nothing reads them.
     flagged
@@ -62,9 +62,9 @@ def assemble(
 
 
 def _sort_nodes(nodes: Sequence[onnx.NodeProto], facts: GraphFacts) -> list[onnx.NodeProto]:
-    """Sorts nodes so that each comes after those that compute its inputs.
+    """Sorts nodes so that each comes after the nodes that compute its inputs.
 
-    The order is kept where it already is so: nodes of the original come first.
+    Nodes that are in order already stay there: nodes of the original come first.
     """
     computed = {name for node in nodes for name in node.output}
     available = {facts.function.feed, "", *facts.e.constants} - (computed - {""})

@@ -9,7 +9,7 @@ elements that an event has there:
 
 Before the first nonlinearity the rows are the same for all events. Then the products r_id r_jd are
 constants, and the sum over d is a single matrix product with the weights of all events. (The
-products are written as nodes all the same, since weights of the model may be fed.)
+products are written as nodes nevertheless, since the model's weights may be inputs.)
 
 Elsewhere it is a product of (C·b, D) by (D, m) for every event and every block of b features, with
 the m features from there on, so that little below the diagonal is computed. Rows of small nodes are
@@ -39,7 +39,7 @@ BLOCKS = 8  # more blocks would save little
 
 
 def blocks(features: int) -> list[tuple[int, int]]:
-    """Cuts features into blocks (start, stop) of whole groups of ``LANES``, from the last one.
+    """Cuts features into blocks (start, stop) of whole groups of ``LANES``, beginning at the end.
 
     >>> blocks(30), blocks(40), blocks(8)
     ([(0, 14), (14, 30)], [(0, 8), (8, 24), (24, 40)], [(0, 8)])

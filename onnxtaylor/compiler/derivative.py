@@ -52,7 +52,7 @@ class DerivativeGraph:
     weights
         Further inputs: constants of the original graph that may be fed with other values.
     frozen
-        Weights whose value was used while the graph was written: it holds for that value alone.
+        Weights whose value was used while the graph was written: it is valid only for that value.
     """
 
     proto: onnx.ModelProto

@@ -76,7 +76,7 @@ class GraphFacts:
     function
         The graph.
     seen
-        Its tensors for batches of two and three events.
+        Tensors of the graph for batches of two and of three events.
     opset
         Operator set in which nodes are written.
     weights

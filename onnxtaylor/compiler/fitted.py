@@ -28,7 +28,7 @@ CASTS = frozenset({"Cast", "CastLike"})
 
 
 def fit_rule(facts: GraphFacts, node: Node, rule: Rule, reached: set[str]) -> Rule:
-    """The rule itself, or a ``FittedRule`` for a node of another format or order of events.
+    """Returns the rule, wrapped as ``FittedRule`` for a node of another format or order of events.
 
     ``reached`` are the tensors that vary with the features.
     """

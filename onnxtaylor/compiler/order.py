@@ -54,7 +54,7 @@ def _multiple(shape: Shape) -> int:
 
 
 def _along_events(node: Node, shapes: Mapping[str, Shape]) -> bool:
-    """Whether the node's ``axis`` is that of the events."""
+    """Whether the node's ``axis`` is the axis of the events."""
     shape = shapes.get(node.inputs[0], ())
     axis = int(node.get("axis", 0))
     return batch_axis(shape) == (axis + len(shape) if axis < 0 else axis)

@@ -26,7 +26,7 @@ DEPTH = 64  # nodes that are followed back to determine a sign
 
 
 def has_singular_slopes(facts: GraphFacts) -> bool:
-    """Whether any node has a slope that is not proved to be finite by the signs of its inputs."""
+    """Whether any node may have an infinite slope, judged by the signs of its inputs."""
     makers = {name: node for node in facts.nodes for name in node.outputs if name}
     choosing = any(node.kind in CHOOSING for node in facts.nodes)
     signs = _Signs(facts, makers, choosing)

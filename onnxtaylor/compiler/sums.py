@@ -69,7 +69,7 @@ def loose_pieces(graph: DerivativeGraph) -> tuple[Cover, npt.NDArray[np.float64]
 def sums_graph(graph: DerivativeGraph, *, groups: int, replicates: int = 0) -> onnx.ModelProto:
     """The model that computes the sums of a batch.
 
-    Its inputs beside the features:
+    Inputs of the graph besides the features:
 
     ==========  ==============  ================================================================
     WEIGHTS     (G, N) float64  weights, 0 for events of other groups

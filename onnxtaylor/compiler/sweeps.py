@@ -1,10 +1,10 @@
-"""The forward and the reverse sweep through a graph, and what they yield.
+"""The forward and the reverse sweep through a graph, and the derivatives that they yield.
 
 1. The forward sweep carries one tangent per feature: the Jacobian of every tensor.
 2. The reverse sweep carries one adjoint per response back to every node with curvature.
 3. Each node with curvature adds its part of the Hessian, H = Σ_k Jᵀ (ā_k · D²φ_k) J.
 
-First order alone takes the sweep that carries less.
+First order alone takes the cheaper of the two sweeps.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Sweeps:
         return dict(sorted(Counter(kinds).items()))
 
     def first_order(self) -> list[Cover]:
-        """∂f_c/∂x_i for the features asked for; runs the sweep that carries less."""
+        """∂f_c/∂x_i for the requested features, by the cheaper of the two sweeps."""
         e, indices = self._facts.e, self._indices
         slots = np.flatnonzero(indices.orders == 1)
         chosen = indices.table[slots, 0].astype(np.int64)
@@ -67,7 +67,7 @@ class Sweeps:
         return [(Piece(whole, width, runs(slots, places), bundle.varies),)]
 
     def second_order(self) -> list[Cover]:
-        """∂²f_c/∂x_i∂x_j for the pairs asked for; ``first_order`` must have run before."""
+        """∂²f_c/∂x_i∂x_j for the requested pairs; ``first_order`` must have run before."""
         facts, indices = self._facts, self._indices
         slots = np.flatnonzero(indices.orders == 2)
         if not len(slots):

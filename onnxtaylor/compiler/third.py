@@ -9,7 +9,7 @@ and for every triple, with any of its features taken as i and the other two as j
     t_ijk = (1/α!) ∂³f_c/∂x_i∂x_j∂x_k = s_ci,jk · β!/α!      β = (j, k), α = (i, j, k).
 
 Each i costs as much as a response of f does at second order. So only a few features are taken as i,
-such that each triple that is asked for has one of them: n features for all triples.
+such that each requested triple has one of them: n features for all triples.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _plan(indices: MultiIndices) -> _Plan:
 def _covering(triples: Sequence[Alpha]) -> list[int]:
     """A small set of features that has at least one of every triple.
 
-    The feature that occurs most often is taken first (greedy set cover).
+    Takes the feature that occurs most often first (greedy set cover).
     """
     chosen, waiting = [], list(triples)
     while waiting:

@@ -1,4 +1,4 @@
-"""The two engines against one another: which events, how far apart they may be, what follows.
+"""Cross-check of the two engines: a sample of events, the allowed deviation, the verdict.
 
 ===================  ===============================================================================
 ``sample``           a seeded sample of the events, taken as they pass

@@ -1,4 +1,4 @@
-"""Answers of both engines at the same events, and by how much rounding may have moved them."""
+"""Answers of both engines at the same events, and the size of their rounding errors."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Answers:
     precision
         Format that the exact engine computes in.
     again
-        Least deviation / budget (E, C, K) with other steps of the differences, from the ratios of
-        the first look and where they are telling.
+        Least deviation / budget (E, C, K) over the default and other steps of the differences;
+        other steps count only where they are conclusive.
     """
 
     exact: BatchCoefficients
@@ -98,7 +98,8 @@ def evaluate_both(
     seed: int,
     progress: Progress | None = None,
 ) -> Answers:
-    """Evaluates both engines at the events x (E, n), and the rounding of the exact one beside them.
+    """Evaluates both engines at the events x (E, n), and measures the rounding of the exact one
+    near them.
 
     ``spread`` (n,) are the features' spreads, ``seed`` draws the directions in which rounding is
     measured. Raises ModelError where an engine fails.
@@ -152,7 +153,7 @@ def _lengths(differences: Differences, spread: Floats) -> Floats:
 
 
 class _UpTo:
-    """An engine whose coefficients are cut to the first ones: third order has no differences."""
+    """An engine cut to its first coefficients: the differences engine has no third order."""
 
     name = "exact"
     quantity: Quantity = "derivative"
@@ -177,7 +178,7 @@ class _UpTo:
         )
 
     def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> BatchSums | None:
-        """Returns None: sums are made from the coefficients."""
+        """Returns None: the caller sums the coefficients itself."""
         return None
 
     def describe(self) -> dict[str, object]:

@@ -71,7 +71,7 @@ def measure_round_off(
     x
         Events (E, n).
     answer
-        Its answer at these events.
+        Answer of the exact engine at these events.
     comparable
         True where no kink is within reach of a coefficient's features, (E, C, K): only there are
         sizes of coefficients averaged.
@@ -135,7 +135,7 @@ def measure_round_off(
 
 
 def scale_of(mean: Floats, units: Floats) -> Floats:
-    """Computes the size below which a coefficient does not matter.
+    """Computes the size below which a coefficient is negligible.
 
     The mean of abs(t), or 1 % of the response's largest coefficient in units of spread, whichever
     is larger.

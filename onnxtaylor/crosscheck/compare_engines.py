@@ -16,12 +16,12 @@ from onnxtaylor.crosscheck.silent import silence_reason, silent_responses
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.engine.factory import ChosenEngine, make_engine
-from onnxtaylor.errors import DisagreementError, OnnxTaylorError, listed
+from onnxtaylor.errors import DisagreementError, OnnxTaylorError, join_names
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options import EngineOptions
 from onnxtaylor.problem import Problem
 from onnxtaylor.progress import Progress
-from onnxtaylor.runtime.promotion import on_grid
+from onnxtaylor.runtime.promotion import round_to_digits
 
 __all__ = ["compare_engines"]
 
@@ -50,7 +50,7 @@ def compare_engines(
     sample
         Events of the data, which have passed.
     chosen
-        Engine of the analysis, which is checked as it is.
+        Engine of the analysis, which is checked without changing it.
     evaluations
         Evaluations of the model that the check may take: only as many events are compared as these
         suffice for, eight at least.
@@ -76,7 +76,7 @@ def compare_engines(
     names, spread = problem.response_names, problem.survey.spread
     indices = MultiIndices.full(problem.function.n_features, min(options.order, 2))
     size = len(names) * len(indices)
-    x = on_grid(sample.x[: max(FEWEST, NUMBERS // size)], problem.function.digits)
+    x = round_to_digits(sample.x[: max(FEWEST, NUMBERS // size)], problem.function.digits)
     held = len(x)
     try:
         exact, differences = _engines(problem, options, indices, x, chosen, progress)
@@ -95,7 +95,7 @@ def compare_engines(
     if not served.all():
         facts["outputs"] = tuple(name for name, own in zip(names, served, strict=True) if own)
         others = [name for name, own in zip(names, served, strict=True) if not own]
-        notes += (f"no exact derivatives, so not checked: {listed(others)}",)
+        notes += (f"no exact derivatives, so not checked: {join_names(others)}",)
         answers = answers.of_responses(np.flatnonzero(served).tolist())
     fields, further = _verdicts(problem, answers, sample, indices, facts["outputs"])
     return CrossCheck(
@@ -109,7 +109,7 @@ def compare_engines(
 
 
 class _NotComparableError(Exception):
-    """Why there is nothing that the coefficients could be compared with."""
+    """Raised where the coefficients cannot be compared with a second engine; says why."""
 
 
 def _engines(
@@ -120,7 +120,7 @@ def _engines(
     chosen: ChosenEngine | None,
     progress: Progress | None,
 ) -> tuple[Engine, Differences]:
-    """Returns the exact engine and that of the differences, the one at hand among them.
+    """Returns the exact and the differences engine; one of them is the engine of the analysis.
 
     Raises _NotComparableError where there is no exact one, ModelError where one cannot be chosen.
     """
@@ -142,20 +142,20 @@ def _engines(
 
 
 def _affordable(x: Floats, differences: Differences, evaluations: int) -> Floats:
-    """Returns the first events that a number of evaluations suffices for, eight at least.
+    """Returns the first events, as many as the evaluations suffice for, but at least eight.
 
     Raises _NotComparableError where even these would take too long.
     """
     if min(len(x), FEWEST) * differences.points > MOST:
         raise _NotComparableError(
             f"the differences take {differences.points} evaluations of the model at every"
-            " event: too many to check by the way; `onnxtaylor check` does, and takes long"
+            " event, too many for an analysis: run `onnxtaylor check`, which takes long"
         )
     return x[: max(FEWEST, evaluations // differences.points)]
 
 
 def _nearest(sample: Sample, row: npt.NDArray[np.floating] | None, spread: Floats) -> int:
-    """Returns the number of the event that a row is, or was moved away from."""
+    """Returns the number of the event nearest to a row, from which the row was displaced."""
     if row is None:
         return int(sample.numbers[0])
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -183,7 +183,7 @@ def _verdicts(
     fields, elsewhere = judge(answers, sample.numbers, indices, spread, quiet)
     if elsewhere.any():
         table = indices.table[elsewhere.any(axis=0)]
-        by = listed([problem.feature_names[i] for i in np.unique(table[table >= 0])])
+        by = join_names([problem.feature_names[i] for i in np.unique(table[table >= 0])])
         notes.append(f"⟨t⟩ by {by} is made at events next to a kink, where nothing can be compared")
     if quiet.any():
         why = silence_reason([outputs[c] for c in np.flatnonzero(quiet)])
@@ -193,7 +193,7 @@ def _verdicts(
 
 
 def _left_out(events: int, sample: Sample, held: int, order: int) -> tuple[str, ...]:
-    """Says which events and orders were left out."""
+    """Lists notes on events and orders that were left out."""
     notes = []
     wanted = min(sample.asked, sample.total)
     if events < wanted:

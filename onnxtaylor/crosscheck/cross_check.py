@@ -47,7 +47,7 @@ def cross_check(
     events
         Number of events that are compared.
     progress
-        Called with (stage, events or evaluations done, of so many in all).
+        Called with (stage, events or evaluations done, their total number).
     **options
         A choice of those of ``analyze``.
 
@@ -91,7 +91,8 @@ def cross_check_problem(
 ) -> CrossCheck:
     """Compares both engines of a problem in one more pass over its data.
 
-    Raises nothing but for data that cannot be read: see ``compare_engines``.
+    Raises an error only where the data cannot be read; any other failure is in the result (see
+    ``compare_engines``).
     """
     sample = Sample(problem.survey.events, events, seed)
     for _ in sample.watch(problem.source.batches(2**16)):

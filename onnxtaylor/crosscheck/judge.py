@@ -1,4 +1,4 @@
-"""From the answers of both engines to verdicts: at events, of coefficients, of the whole."""
+"""Turns the answers of both engines into verdicts: at events, on coefficients, on the whole."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def judge(
     answers
         Both engines' answers at E events.
     numbers
-        Numbers of the events in the data, the E first of which were evaluated.
+        Numbers of the events in the data; the first E of them were evaluated.
     indices, spread
         The K coefficients; spread (n,) of each feature.
     silent
@@ -53,7 +53,8 @@ def judge(
     Returns
     -------
     fields, elsewhere
-        Fields of a ``CrossCheck``; coefficients (C, K) that are made at events next to a kink.
+        Fields of a ``CrossCheck``; flags (C, K) of coefficients whose ⟨t⟩ comes from events next to
+        a kink.
     """
     ours, theirs = answers.exact.terms, answers.differences.terms
     kinks = answers.differences.kinks

@@ -55,7 +55,7 @@ class CrossCheck:
     indices
         The multi-indices of the coefficients.
     asked, total, seed
-        Number of events that were asked for, number in the data, and seed of the sample.
+        Requested number of events, number in the data, and seed of the sample.
     exact, differences
         Facts on the two engines, such as their precision.
     codes
@@ -68,8 +68,8 @@ class CrossCheck:
     notes
         Remarks on what was left out, such as events or the third order.
     warnings
-        Remarks on the model that a user must know, such as that other programs compute another
-        function from its file.
+        Remarks on the model, such as that other programs compute a different function from its
+        file.
     on_joints
         Number of events at which a coefficient does not exist, where these are many, (C, K).
     """
@@ -164,7 +164,7 @@ class CrossCheck:
         return rows
 
     def differing(self) -> list[dict[str, Any]]:
-        """Lists the coefficients that differ, first those that do so at the most events."""
+        """Lists the coefficients that differ, sorted by the number of events at which they do."""
         c = self.comparisons
         if c is None or self.codes is None or self.indices is None:
             return []
@@ -244,7 +244,7 @@ class CrossCheck:
 def not_run(reason: str, **known: Any) -> CrossCheck:
     """Returns the result of a check that had nothing to compare with, which is no pass.
 
-    ``known`` are the fields of ``CrossCheck`` that are known all the same.
+    ``known`` are the fields of ``CrossCheck`` that are available nevertheless.
     """
     return CrossCheck(verdict=NOT_RUN, reason=reason, **known)
 
@@ -252,13 +252,13 @@ def not_run(reason: str, **known: Any) -> CrossCheck:
 def failed(reason: str, **known: Any) -> CrossCheck:
     """Returns the result of a check in which an engine failed, which is no pass.
 
-    ``known`` are the fields of ``CrossCheck`` that are known all the same.
+    ``known`` are the fields of ``CrossCheck`` that are available nevertheless.
     """
     return CrossCheck(verdict=VERDICTS[UNDECIDED], reason=reason, **known)
 
 
 def disagreed(reason: str, deviation: float, event: int, **known: Any) -> CrossCheck:
-    """Returns the result of a check that ended since the derivative graph responds differently.
+    """Returns the result of a check that stopped because the derivative graph responds differently.
 
     Parameters
     ----------
@@ -269,7 +269,7 @@ def disagreed(reason: str, deviation: float, event: int, **known: Any) -> CrossC
     event
         Number of the event in the data.
     known
-        The fields of ``CrossCheck`` that are known all the same.
+        Fields of ``CrossCheck`` that are available nevertheless.
     """
     responses = Responses(agree=False, largest=inf, deviation=deviation, event=event)
     return CrossCheck(verdict=VERDICTS[DIFFERS], reason=reason, responses=responses, **known)

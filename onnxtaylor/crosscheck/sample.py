@@ -45,7 +45,7 @@ class Sample:
             yield batch
 
     def of(self, source: EventSource) -> EventSource:
-        """Returns a source with the same events, which go into the sample while they are read."""
+        """Wraps a source: its events are added to the sample while they are read."""
         return _Watched(source, self)
 
     @property
@@ -63,12 +63,12 @@ class Sample:
 
     @property
     def _chosen(self) -> npt.NDArray[np.int64]:
-        """Places of the sample's events, in its random order, among those that were kept."""
+        """Places of the sampled events among the kept rows, in random order."""
         return np.searchsorted(self._places, self._order)
 
 
 class _Watched(DerivedSource):
-    """A source whose events go into a sample while they are read."""
+    """A source whose events are added to a sample while they are read."""
 
     def __init__(self, source: EventSource, sample: Sample) -> None:
         super().__init__(source)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import listed
+from onnxtaylor.errors import join_names
 from onnxtaylor.problem.unvarying import SPACINGS
 from onnxtaylor.runtime.promotion import ROUNDINGS
 
@@ -28,7 +28,7 @@ def silent_responses(
     units: Floats,
     digits: int,
 ) -> npt.NDArray[np.bool_]:
-    """Finds the responses whose coefficients cannot be told from 0.
+    """Finds the responses whose coefficients cannot be distinguished from 0.
 
     A response is silent if no coefficient is beyond its budget of 0 at any event. It is silent,
     too, if it is the same at all events but for rounding, and no coefficient changes it by more
@@ -63,6 +63,6 @@ def silent_responses(
 
 
 def silence_reason(names: Sequence[str]) -> str:
-    """Says in words why the responses with these names are undecided."""
+    """Phrase for the reason why the responses with these names are undecided."""
     own = "all coefficients of response" + "s" * (len(names) > 1)
-    return f"{own} {listed(names)} are 0 to within rounding: there is nothing to compare"
+    return f"{own} {join_names(names)} are 0 to within rounding: there is nothing to compare"

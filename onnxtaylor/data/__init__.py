@@ -1,4 +1,4 @@
-"""Data in: batches of (x, weights, labels, numbers) from arrays, data frames and files.
+"""Reads data as batches of (x, weights, labels, numbers) from arrays, data frames and files.
 
 ==============================  ===================================================================
 ``source``                      the interface of all data: ``Batch``, ``EventSource``

@@ -71,7 +71,7 @@ class ArraySource:
 
     @property
     def feature_names(self) -> Sequence[str] | None:
-        """Names of the columns of x; None if nobody named them."""
+        """Names of the columns of x; None if they have none."""
         return self._names
 
     @property
@@ -110,7 +110,7 @@ class ArraySource:
 
 
 def is_frame(x: Any) -> bool:
-    """Tells whether x is a data frame of pandas or polars, without importing either."""
+    """Tests whether x is a data frame of pandas or polars, without importing either."""
     return hasattr(x, "columns") and hasattr(x, "dtypes")
 
 
@@ -177,7 +177,7 @@ def _numbers(array: npt.NDArray[Any], what: str) -> npt.NDArray[Any]:
 
 
 def _checked_names(names: tuple[str, ...], n: int) -> tuple[str, ...]:
-    """The names, after a check that they are n different ones."""
+    """Checks that there are n different names, and returns them."""
     if len(names) != n:
         raise DataError(
             f"must have one name for each of the {n} columns of x, got {len(names)}",

@@ -1,4 +1,4 @@
-"""Arrow columns to pieces: which types are numbers, which are class names."""
+"""Converts Arrow columns to pieces, and decides which types are numbers or class names."""
 
 from __future__ import annotations
 

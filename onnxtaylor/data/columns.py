@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from onnxtaylor.errors import DataError, listed, nearest, printable
+from onnxtaylor.errors import DataError, join_names, name_hint, printable
 
 __all__ = [
     "ColumnRequest",
@@ -37,8 +37,8 @@ class ColumnRequest:
     exclude
         Columns that are no features.
     offered
-        Names in the model's metadata: they are the features if all of them are columns, else the
-        columns that are left are counted.
+        Names of features in the model's metadata, used if all of them are columns. Otherwise all
+        remaining columns are the features, and their number must fit.
     held
         Names of the model's inputs that are held at a value: columns of these names are not
         counted as features.
@@ -58,7 +58,7 @@ class ColumnRequest:
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the columns that are used; ``counted`` if nobody named the features."""
+    """Names of the used columns; ``counted`` if no names of features were given."""
 
     features: tuple[str, ...]
     label: str | None
@@ -157,7 +157,7 @@ def quoted(name: str) -> str:
 
 
 def advise_exclusion(name: str) -> str:
-    """The option that leaves a column out, for advice in a message.
+    """Text of the option that leaves a column out, for advice in a message.
 
     >>> advise_exclusion("event number")
     'exclude=["event number"]'
@@ -192,7 +192,7 @@ def _named_features(
 def _is_usable(
     offered: Sequence[str], names: Sequence[str], roles: dict[str | None, str], n: int | None
 ) -> bool:
-    """Whether names of the model's metadata are distinct columns, free, and as many as needed."""
+    """Whether the names in the model's metadata are distinct unused columns of the right number."""
     existing = set(names)
     return len(set(offered)) == len(offered) == (n or len(offered)) and all(
         name in existing and name not in roles for name in offered
@@ -201,7 +201,7 @@ def _is_usable(
 
 def _check_exists(file: str, names: Sequence[str], name: str) -> None:
     if name not in names:
-        raise DataError(f"{file} has no column {quoted(name)}{nearest(name, names)}")
+        raise DataError(f"{file} has no column {quoted(name)}{name_hint(name, names)}")
 
 
 def _position(file: str, names: Sequence[str], name: str) -> int:
@@ -234,7 +234,7 @@ def _wrong_count(file: str, left: Sequence[str], n_features: int, hint: str) -> 
         )
     return (
         f"{file} has {_counted(len(left), 'column')} left for features, but the model has"
-        f" {_counted(n_features, 'input')}: {advice}; columns left: {listed(left) or 'none'}"
+        f" {_counted(n_features, 'input')}: {advice}; columns left: {join_names(left) or 'none'}"
     )
 
 

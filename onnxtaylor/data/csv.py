@@ -116,7 +116,7 @@ class CsvTable:
     def _fault(
         self, message: str, ragged: list[pyarrow.csv.InvalidRow], places: Places
     ) -> DataError:
-        """The error that names the place at fault, by pyarrow's message and the rows refused."""
+        """Makes the error that names the wrong row, from pyarrow's message and the refused rows."""
         # cells first: a block with a ragged row may have been parsed ahead of one with a bad cell
         if cell := BAD_NUMBER.search(message):
             return self._bad_number(int(cell[1]), self._row(cell[2]), cell[3], places)

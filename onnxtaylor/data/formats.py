@@ -1,4 +1,4 @@
-"""The interface of a file format: names of its columns, and pieces of the columns asked for."""
+"""The interface of a file format: names of its columns, and pieces of the requested columns."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Table(Protocol):
 
     @property
     def hint(self) -> str:
-        """Why columns may be missing, for the message that there are too few; mostly empty."""
+        """Reason why columns may be missing, for an error message; usually empty."""
 
     @property
     def positional(self) -> bool:
@@ -72,7 +72,7 @@ def rows_per_piece(columns: int) -> int:
 
 @contextmanager
 def reading(file: str) -> Iterator[None]:
-    """Replaces whatever a reader raises by a DataError of one line that names the file."""
+    """Replaces any exception of a reader by a DataError of one line that names the file."""
     try:
         yield
     except OnnxTaylorError:

@@ -1,6 +1,6 @@
 """Data frames in memory: which of their columns are features, label and weight.
 
-A frame of pandas or polars, or a table of pyarrow, is asked for its columns as a file is: by name
+A frame of pandas or polars, or a table of pyarrow, is treated as a file: columns are chosen by name
 if the features are named, by the names that the model carries, or by counting those that are left.
 None of these libraries is imported for it.
 """
@@ -83,7 +83,7 @@ def in_memory(
 
 
 def _without_new_names(request: ColumnRequest, names: Sequence[str]) -> ColumnRequest:
-    """The request without the new names of features, if there is one for each column left."""
+    """The request without new names of features, if their number equals the remaining columns'."""
     used = {request.label, request.weight, *request.exclude}
     left = [name for name in names if name not in used]
     if request.features is not None and len(request.features) == len(left):

@@ -26,7 +26,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from onnxtaylor.errors import DataError, OnnxTaylorWarning, listed
+from onnxtaylor.errors import DataError, OnnxTaylorWarning, join_names
 
 __all__ = ["THOUSANDS", "Head", "open_bytes", "read_head"]
 
@@ -124,7 +124,7 @@ def _squeeze(text: str) -> str:
 
 
 def _read(stream: Any, limit: int) -> bytes:
-    """The first bytes of a stream; a compressed one gives fewer at once than it is asked for."""
+    """The first bytes of a stream; reads in parts, since compressed streams may return fewer."""
     parts, size = [], 0
     while size < limit and (part := stream.read(limit - size)):
         parts.append(part)
@@ -173,7 +173,7 @@ def _commented_names(comment: str, delimiter: str, columns: int) -> tuple[str, .
 
 
 def _decimal(text: str, delimiter: str) -> str:
-    """A comma if numbers of the first rows are written with it, and none with a point."""
+    """Decimal sign: a comma if numbers of the first rows have commas, and none has a point."""
     if delimiter == ",":
         return "."
     commas = False
@@ -221,7 +221,7 @@ def _warn_of_lost_event(first: tuple[str, ...], file: str) -> None:
     if 2 * len(numbers) > len(first):
         warnings.warn(
             f"{file}: the first line is read as column names, but {len(numbers)} of {len(first)}"
-            f" are numbers ({listed(numbers, 2)}): put a line of names before the first event",
+            f" are numbers ({join_names(numbers, 2)}): put a line of names before the first event",
             OnnxTaylorWarning,
             stacklevel=2,
         )

@@ -32,7 +32,7 @@ class FeatureMoments:
     Parameters
     ----------
     pivot
-        The point p that the sums are taken about.
+        The point p that is subtracted from all values before they are summed.
     mass
         Σ abs(w).
     s0, s1, s2

@@ -16,7 +16,7 @@ from onnxtaylor.data.columns import Places, quoted
 from onnxtaylor.data.formats import Piece, reading, rows_per_piece
 from onnxtaylor.data.numbers import as_classes, as_floats, is_number
 from onnxtaylor.data.values import kind_name
-from onnxtaylor.errors import DataError, listed
+from onnxtaylor.errors import DataError, join_names
 
 __all__ = ["NpyTable", "NpzTable"]
 
@@ -110,14 +110,15 @@ class NpzTable:
         self.hint = ""
         if self.block is None and len(tables) > 1:
             self.hint = (
-                f"it holds {len(tables)} two-dimensional arrays ({listed(tables)}): save the one to"
-                " analyze under the name x, with numpy.savez"
+                f"it holds {len(tables)} two-dimensional arrays ({join_names(tables)}): save the"
+                " one to analyze under the name x, with numpy.savez"
             )
         self.keys = tuple(key for key, shape in shapes.items() if len(shape) == 1)
         if self.block is not None:
             self.keys = tuple(key for key in self.keys if key != "feature_names")
         if not block_names and not self.keys:
-            why = f"it holds no 1-D and no 2-D array; its arrays: {listed(list(shapes)) or 'none'}"
+            arrays = join_names(list(shapes)) or "none"
+            why = f"it holds no 1-D and no 2-D array; its arrays: {arrays}"
             raise DataError(self.hint or why).located(file)
         self.names: Sequence[str] = (*block_names, *self.keys)
         self.candidates: Sequence[str] = block_names or self.keys

@@ -16,7 +16,7 @@ __all__ = ["as_classes", "as_floats", "is_number"]
 
 
 def is_number(dtype: np.dtype[Any]) -> bool:
-    """Tells whether a column of this type holds real numbers (bool, int, float)."""
+    """Tests whether a column of this type holds real numbers (bool, int, float)."""
     return dtype.kind in "biuf" and dtype.subdtype is None
 
 

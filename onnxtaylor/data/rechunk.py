@@ -1,4 +1,4 @@
-"""Pieces of any size to batches of one size, so that no result depends on how data are cut."""
+"""Cuts pieces of any size to batches of one size, so that results do not depend on the pieces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A part of the events: the first ones, or a random sample. Events keep their numbers."""
+"""A part of the events: the first N, or a random sample. Events keep their numbers."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def sample_events(source: EventSource, total: int, count: int, seed: int) -> Sam
 
 
 class _Part(DerivedSource):
-    """A source of a number of events of another source; ``option`` names where it is asked for."""
+    """A source of some events of another source; errors name ``option``, which asked for them."""
 
     option = ""
 
@@ -68,7 +68,7 @@ class FirstEvents(_Part):
     option = "events"
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Reads the events, ``size`` in a batch, and nothing of the source behind them."""
+        """Reads the chosen events, ``size`` in a batch, and stops after the last of them."""
         check_size(size)
         return self._cut(size)
 

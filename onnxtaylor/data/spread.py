@@ -23,7 +23,7 @@ class FeatureSums:
     count
         Number of values that are not missing.
     low, high
-        Their range; +Inf and −Inf if a feature has no value yet.
+        Smallest and largest value of each feature; +Inf and −Inf if it has no value yet.
     largest
         Largest abs(x) of all entries: missing ones too, since they are fed to the model as they
         are, but not NaN.

@@ -1,4 +1,4 @@
-"""One pass over the data before the work: checks every cell and sums what scales and steps need.
+"""First pass over the data: checks every cell, and sums what scales and steps need.
 
     μ_i = Σ w x_i / Σ w        σ_i² = Σ w (x_i − μ_i)² / Σ w
 

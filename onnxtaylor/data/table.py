@@ -1,4 +1,4 @@
-"""Files to one stream of events: columns are chosen in the first file, and found by name in all."""
+"""Joins files to one stream of events: the first file determines the columns."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class FileSource:
 
     @property
     def feature_names(self) -> Sequence[str] | None:
-        """Names of the columns of x; None if the files have no names and nobody named them."""
+        """Names of the columns of x; None if neither files nor options name them."""
         return self._names
 
     @property
@@ -178,14 +178,14 @@ def _table(path: Path) -> Table:
 
 
 def _is_of_kind(ending: str, last: str, kind: str) -> bool:
-    """Whether the kind of a file, by its first bytes, is the one that its name's ending says."""
+    """Whether the kind of a file, by its first bytes, agrees with the ending of its name."""
     if FORMATS[ending] is CsvTable:
         return last in COMPRESSED and f"({last})" in kind
     return f"({ending})" in kind or (FORMATS[ending] is IpcTable and "(.arrow)" in kind)
 
 
 def _advice(ending: str, kind: str) -> str:
-    """Advice for a file of another kind than its name's ending says."""
+    """Advice for a file whose kind does not agree with the ending of its name."""
     named = next((e for e in (*FORMATS, *COMPRESSED) if f"({e})" in kind), None)
     if named in COMPRESSED:
         table = "" if FORMATS[ending] is CsvTable else ", if it holds a text table,"

@@ -32,7 +32,7 @@ class FeatureTraits:
     Parameters
     ----------
     features
-        Their number n.
+        Number n of features.
     missing
         Value that stands for a missing entry.
 
@@ -102,7 +102,7 @@ class FeatureTraits:
         self._keys = keys[order]
 
     def one_hot(self) -> tuple[tuple[int, ...], ...]:
-        """Finds the groups of columns of which, at every event, one is 1 and all others are 0.
+        """Finds groups of columns of which, at every event, exactly one is 1 and the others are 0.
 
         At least two columns of a group vary; a column that is 0 everywhere belongs to a group if it
         lies between others of the group.

@@ -1,4 +1,4 @@
-"""Cells to numbers and class names, and the checks that both must pass.
+"""Converts cells to numbers and class names, and checks both.
 
 A label is text: whole numbers are written without a point (``1``, not ``1.0``), so that the same
 events have the same classes in every format.
@@ -202,7 +202,7 @@ def check_weights(weights: Floats, where: Callable[[int], str]) -> None:
 
 
 def kind_name(dtype: object) -> str:
-    """Names what a column of a NumPy type holds, such as ``text``, for a message."""
+    """Noun for the values of a column of this NumPy type, such as ``text``, for messages."""
     kind = getattr(dtype, "kind", "")
     names = {"U": "text", "S": "text", "T": "text", "O": "Python objects", "c": "complex numbers"}
     names |= {"M": "dates", "m": "durations", "V": "records"}

@@ -82,10 +82,10 @@ def make_engine(
     Raises
     ------
     ModelError
-        ``exact`` is asked for and the graph cannot be differentiated, or a precision that the model
-        does not have.
+        The options request ``exact`` and the graph cannot be differentiated, or request a precision
+        that the model does not have.
     DisagreementError
-        The derivative graph does not respond as the model does, whatever was asked for.
+        The derivative graph does not respond as the model does, with any choice of engine.
     """
     if options.finite_step is not None:
         step, threads = options.finite_step, options.threads
@@ -154,7 +154,7 @@ class _Maker:
         )
 
     def _mixed(self, function: GraphFunction) -> Mixed | None:
-        """Makes both engines, None where the exact one can serve no response."""
+        """Makes both engines; None where the exact engine can compute no response."""
         division = divide(function, self.x)
         if division is None:
             return None
@@ -194,7 +194,7 @@ class _Maker:
         )
 
     def _function(self) -> GraphFunction:
-        """Returns the function in the precision that is asked for. Raises ModelError without it."""
+        """Returns the function in the requested precision. Raises ModelError if there is none."""
         function, where = self.problem.function, self.problem.model.path
         if self.options.precision == "float64":
             promotion = promote(function, self.x, provider=self.problem.provider)

@@ -1,4 +1,4 @@
-"""Two engines for one function: each response by the one that can serve it.
+"""Two engines for one function: each response is computed by the engine that can do so.
 
 Where an operator on the way to some responses has no rule, the others are exact all the same.
 """
@@ -15,7 +15,7 @@ from onnxtaylor.compiler.facts import shapes_from
 from onnxtaylor.engine.base import BatchCoefficients, Engine, Quantity, Watcher
 from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.engine.no_derivative import NoDerivative
-from onnxtaylor.errors import ModelError, listed
+from onnxtaylor.errors import ModelError, join_names
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.narrow import narrowed, sources
 from onnxtaylor.indices import MultiIndices
@@ -41,12 +41,12 @@ class Division:
     others: GraphFunction
 
     def why(self, names: Sequence[str]) -> str:
-        """Names the responses that are refused, for which operator and node."""
+        """Phrase on the responses without exact derivatives, and the operator and node at fault."""
         reasons: dict[str, list[str]] = {}
         for column, reason in self.refused.items():
             reasons.setdefault(reason, []).append(names[column])
         return "; ".join(
-            f"response{'s' * (len(group) > 1)} {listed(group)}: {reason}"
+            f"response{'s' * (len(group) > 1)} {join_names(group)}: {reason}"
             for reason, group in reasons.items()
         )
 
@@ -55,7 +55,7 @@ def divide(function: GraphFunction, x: Floats) -> Division | None:
     """Divides the responses into those with exact derivatives and those without.
 
     x (B, n) are events at which the graph is observed. Responses that are read from the same
-    tensors share their fate. Returns None where all are of one kind.
+    tensors are treated alike. Returns None where all have exact derivatives, or none has.
     """
     if function.fixed_batch:
         return None
@@ -88,7 +88,7 @@ def divide(function: GraphFunction, x: Floats) -> Division | None:
 
 
 def _refusal(function: GraphFunction, x: Floats) -> str | None:
-    """Says why a function has no exact derivatives. One pair is enough to ask every rule."""
+    """Returns the reason why a function has no exact derivatives; one pair of features shows it."""
     try:
         derive(function, MultiIndices.of(function.n_features, [(0,), (0, 0)]), x)
     except ModelError as error:
@@ -97,7 +97,7 @@ def _refusal(function: GraphFunction, x: Floats) -> str | None:
 
 
 class Mixed:
-    """The coefficients of ``exact`` at its columns, those of ``differences`` at the others.
+    """The engine that joins the columns of ``exact`` and of ``differences``.
 
     ``division`` says which are which, ``names`` are those of all responses. Sums are made of the
     coefficients, not in the graph.
@@ -137,7 +137,7 @@ class Mixed:
 
     @property
     def batch_events(self) -> int:
-        """Number of events for which both engines have the memory."""
+        """Number of events that fits the memory of both engines."""
         return min(self._exact.batch_events, self._differences.batch_events)
 
     @property
@@ -147,11 +147,11 @@ class Mixed:
 
     @property
     def why(self) -> str:
-        """Names the responses that are not exact, and the operator and node at fault."""
+        """Phrase with the responses that are not exact, and the operator and node at fault."""
         return self._division.why(self._names)
 
     def describe(self) -> dict[str, object]:
-        """Facts on both engines, and ``engines``: the engine of each response."""
+        """Returns facts on both engines, and ``engines``, the engine of each response."""
         engines = {
             name: self._differences.name if c in self._division.refused else self._exact.name
             for c, name in enumerate(self._names)
@@ -159,7 +159,7 @@ class Mixed:
         return {**self._exact.describe(), **self._differences.describe(), "engines": engines}
 
     def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> None:
-        """Returns None: sums are made from the coefficients."""
+        """Returns None: the caller sums the coefficients itself."""
 
     def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
         """Computes t_α at the events x (B, n); error bounds are NaN for exact responses."""

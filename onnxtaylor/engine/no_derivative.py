@@ -94,5 +94,5 @@ def features_of(mask: Flags, indices: MultiIndices) -> Flags:
 
 
 def _padded(table: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Fills multi-indices (K, order) of a lower order up with their first feature."""
+    """Pads multi-indices (K, order) of lower order with their first feature."""
     return np.where(table < 0, table[:, :1], table)

@@ -1,4 +1,4 @@
-"""Recognizes the kind of a file from its first bytes, so that a message can name it."""
+"""Recognizes the kind of a file from its first bytes, for messages."""
 
 from __future__ import annotations
 

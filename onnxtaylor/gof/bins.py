@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from onnxtaylor.data import is_missing
 
-__all__ = ["Contents", "binned", "inner_edges", "joined", "snake"]
+__all__ = ["Contents", "bin_numbers", "inner_edges", "join_bins", "snake"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -67,14 +67,14 @@ def inner_edges(values: Floats, weights: Floats, bins: int) -> Floats:
     return np.asarray(edges[edges > distinct[0]])
 
 
-def binned(values: Floats, edges: Floats, missing: float | None) -> Integers:
+def bin_numbers(values: Floats, edges: Floats, missing: float | None) -> Integers:
     """Returns the bin number of each value: 0 if it is missing, else 1 + #{edges ≤ value}."""
     codes = 1 + np.searchsorted(edges, values, side="right")
     codes[is_missing(values, missing)] = 0
     return codes.astype(np.int64)
 
 
-def joined(enough: Sequence[tuple[Floats, Floats, float, float]], order: Integers) -> Integers:
+def join_bins(enough: Sequence[tuple[Floats, Floats, float, float]], order: Integers) -> Integers:
     """Returns the number of the group that each bin is joined to, (B,), ascending along ``order``.
 
     Bins are gathered along ``order`` until a group meets all conditions ``enough``, each of them
@@ -103,7 +103,7 @@ def _met(total: Any, total2: Any, least: float, effective: float) -> bool:
 
 
 def snake(rows: int, columns: int) -> Integers:
-    """Returns the cells of a grid in an order in which each is a neighbour of the one before.
+    """Returns the cells of a grid, ordered so that consecutive cells are neighbours.
 
     >>> snake(2, 3)
     array([0, 1, 2, 5, 4, 3])

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxtaylor.errors import OptionError, ResultError, listed, printable
+from onnxtaylor.errors import OptionError, ResultError, join_names, printable
 from onnxtaylor.gof.result import FeatureFit, GoodnessOfFit, PairFit, TestResult
 from onnxtaylor.gof.saturated import p_value
 
@@ -61,12 +61,12 @@ def read_combine(
         file belongs to any of the names.
     """
     if len(set(names)) < len(names) or not names:
-        raise OptionError("combine's files are found by names of features: name each of them once")
+        raise OptionError("name each feature once: combine's files are matched by these names")
     paths: dict[frozenset[str], Path] = {}
     for place in places:
         for features, path in _files(place, names):
             if (other := paths.setdefault(features, path)) != path:
-                of = listed(sorted(features))
+                of = join_names(sorted(features))
                 raise ResultError(
                     f"{printable(path)}: {printable(other)} is of {of} as well: leave one out"
                 )
@@ -80,15 +80,15 @@ def read_combine(
     )
     if not tests:
         raise ResultError(
-            f"{', '.join(map(printable, places))}: no file of {listed(names)}: a pattern has {{1}},"
-            " and {2} for pairs, where the names stand"
+            f"{', '.join(map(printable, places))}: no file of {join_names(names)}: a pattern has"
+            " {1}, and {2} for pairs, where the names stand"
         )
     options = {"places": list(map(str, places)), "key": key}
     return GoodnessOfFit("combine", singles, pairs, options, version=version("onnxtaylor"))
 
 
 def _files(place: str, names: Sequence[str]) -> Iterator[tuple[frozenset[str], Path]]:
-    """The files that a pattern or folder stands for, each with its feature or pair."""
+    """Maps each feature or pair to its file, by the pattern or folder."""
     if "{1}" in place:
         yield from _by_pattern(place, names)
     elif "{" in place:
@@ -114,7 +114,7 @@ def _by_pattern(pattern: str, names: Sequence[str]) -> Iterator[tuple[frozenset[
             continue
         features = frozenset((a, b))
         if taken.setdefault(path, features) != features:
-            both = " and ".join(listed(sorted(f)) for f in (taken[path], features))
+            both = " and ".join(join_names(sorted(f)) for f in (taken[path], features))
             raise ResultError(f"{printable(path)}: may be of {both}: use another pattern")
         yield features, Path(path)
 
@@ -129,7 +129,7 @@ def _in_folder(folder: Path, names: Sequence[str]) -> Iterator[tuple[frozenset[s
         name = path.relative_to(folder).as_posix()
         features = words.findall(name)
         if len(features) not in (1, 2) or len(set(features)) < len(features):
-            seen = f"the features {listed(features)}" if features else "no feature"
+            seen = f"the features {join_names(features)}" if features else "no feature"
             raise ResultError(
                 f"{printable(path)}: its name has {seen} in it, not one or two: use a pattern such"
                 " as 'gof/{1}_{2}.json'"
@@ -193,7 +193,7 @@ def _chosen(document: Any, key: str | None, where: str) -> Mapping[str, Any]:
     if len(inside) == 1:
         return rows[inside[0]]
     what = f"no {printable(key)!r}" if key is not None and not inside else "several results"
-    raise ResultError(f"{where}: {what} in it: choose one of {listed(list(rows))} with key=…")
+    raise ResultError(f"{where}: {what} in it: choose one of {join_names(list(rows))} with key=…")
 
 
 def _number(value: Any) -> float:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from onnxtaylor.data import is_missing
 from onnxtaylor.errors import DataError
-from onnxtaylor.gof.bins import Contents, binned, inner_edges, joined, snake
+from onnxtaylor.gof.bins import Contents, bin_numbers, inner_edges, join_bins, snake
 from onnxtaylor.gof.distances import anderson_darling, kolmogorov_smirnov
 from onnxtaylor.gof.result import (
     Bin,
@@ -124,7 +124,7 @@ class _Codes:
 def _coarse(observed: Sample, expected: Sample, i: int, bins: int) -> _Codes:
     present = ~is_missing(expected.x[:, i], expected.missing)
     edges = inner_edges(expected.x[present, i], expected.w[present], bins)
-    codes = (binned(sample.x[:, i], edges, sample.missing) for sample in (observed, expected))
+    codes = (bin_numbers(sample.x[:, i], edges, sample.missing) for sample in (observed, expected))
     return _Codes(edges, *codes)
 
 
@@ -136,14 +136,14 @@ def _contents(
     settings: GofOptions,
     least: float,
 ) -> tuple[Contents, Contents, Integers]:
-    """Sums of both samples in bins that hold enough, and the group of each bin."""
+    """Sums of both samples in bins with enough events, and the group number of each bin."""
     n = Contents.of(codes[0], observed.w, len(order))
     nu = Contents.of(codes[1], expected.w, len(order))
     scale = n.sum.sum() / nu.sum.sum() if settings.shape else 1.0
     enough = _enough(expected, codes[1], nu, least / scale, settings.min_effective)
     if observed.weights is not None:  # a weighted sum is like a Poisson number only if it is large
         enough += _enough(observed, codes[0], n, 0.0, settings.min_effective)
-    groups = joined(enough, order)
+    groups = join_bins(enough, order)
     return n.grouped(groups), nu.grouped(groups), groups
 
 

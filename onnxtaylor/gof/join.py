@@ -1,4 +1,4 @@
-"""Goodness of fit beside influence: which features to keep, to check, and to drop.
+"""Joins goodness of fit with influence: which features to keep, to check, or to drop.
 
 The rule, with a threshold α (0.05):
 
@@ -14,12 +14,12 @@ important                 in one of the coefficients that ``select`` keeps: the 
 p_i and p_ij come from the saturated test, or from combine.
 
 The verdicts are ``well modelled``; ``check`` for a feature that is badly modelled and important, so
-that somebody has to look: the network uses what the simulation does not describe; ``drop`` for one
-that is badly modelled and not important, so that it costs nothing to leave it out; ``not tested``
-without a p-value. This follows the CMS H → ττ analyses: p-values of one- and two-dimensional
-distributions below 5 % count as badly modelled, and the influence of a feature decides what becomes
-of it; the binomial limit and α/m are our choice. A pair with a feature that is badly modelled alone
-says nothing about the other feature, so it does not count.
+that it needs attention: the network uses a variable that the simulation describes badly; ``drop``
+for one that is badly modelled and not important, so that it costs nothing to leave it out; ``not
+tested`` without a p-value. This follows the CMS H → ττ analyses: p-values of one- and
+two-dimensional distributions below 5 % count as badly modelled, and the influence of a feature
+decides its verdict; the binomial limit and α/m are our choice. A pair with a feature that is badly
+modelled alone says nothing about the other feature, so it does not count.
 
 Where no toy reached the data, their p-value is only known to be small. The asymptotic p-value, if
 there is one, is then compared with α/m, and decides which pair is the worst.
@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxtaylor.errors import OptionError, ResultError, listed
+from onnxtaylor.errors import OptionError, ResultError, join_names
 from onnxtaylor.gof.result import GoodnessOfFit, PairFit, TestResult
 from onnxtaylor.results.selection import FeatureInfluence, Selection
 
@@ -111,7 +111,8 @@ def join(
     threshold
         α: features and pairs with smaller p-values are badly modelled.
     max_bad_pairs
-        Number of badly modelled pairs that a feature may have; by default what chance makes.
+        Number of badly modelled pairs that a feature may have; by default the number expected by
+        chance.
 
     Raises
     ------
@@ -129,8 +130,8 @@ def join(
     tested = {f.name: f.tests[0] for f in fit.features}
     if not set(tested) & set(result.features):
         raise ResultError(
-            f"the result has {listed(result.features)}, the goodness of fit has"
-            f" {listed(fit.names)}: they have no feature in common"
+            f"the result has {join_names(result.features)}, the goodness of fit has"
+            f" {join_names(fit.names)}: they have no feature in common"
         )
     bad_alone = {name for name, t in tested.items() if t.p is not None and t.p < threshold}
     first_ranks = _first_ranks(result, selection)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from math import inf, sqrt
 from typing import Any, TypeVar
 
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.results.documents import DocumentKind, check_unique, document_text, part, save_text
 
 __all__ = ["SCHEMA", "Bin", "FeatureFit", "GoodnessOfFit", "PairFit", "SampleSummary", "TestResult"]
@@ -46,7 +46,7 @@ class TestResult:
 
     @property
     def badness(self) -> tuple[float, float, float]:
-        """Sorting key of tests, the worst first; what was not tested comes last.
+        """Sorting key of tests, the worst first; features that were not tested come last.
 
         Tests are sorted by ``p``. Those that no toy reached have equal ``p``: they are sorted by
         ``p_asymptotic``, and where that is too small for a number, by how far the statistic is
@@ -87,13 +87,13 @@ class FeatureFit:
 
     @property
     def p(self) -> float | None:
-        """p-value of the first test: the saturated one, if onnxtaylor made it."""
+        """p-value of the first test, which is the saturated one if onnxtaylor made the tests."""
         return self.tests[0].p
 
 
 @dataclass(frozen=True)
 class PairFit:
-    """The tests of a pair of features, and the number of cells they were made in."""
+    """The tests of a pair of features, and the number of cells of their grid."""
 
     features: tuple[str, str]
     tests: tuple[TestResult, ...]
@@ -107,7 +107,7 @@ class PairFit:
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """One of the two samples: where its events came from, and how many they are."""
+    """Summary of one of the two samples: its sources and its number of events."""
 
     sources: tuple[str, ...]
     events: int
@@ -148,12 +148,12 @@ class GoodnessOfFit:
         return tuple(f.name for f in self.features)
 
     def feature(self, name: str) -> FeatureFit:
-        """Returns the tests of one feature. Raises OptionError for a name that is not there."""
+        """Returns the tests of one feature. Raises OptionError for an unknown name."""
         for feature in self.features:
             if feature.name == name:
                 return feature
         raise OptionError(
-            f"no feature {printable(name, 60)!r} was tested{nearest(name, list(self.names))}"
+            f"no feature {printable(name, 60)!r} was tested{name_hint(name, list(self.names))}"
         )
 
     @property
@@ -202,7 +202,7 @@ class GoodnessOfFit:
     def from_json(cls, text: str, where: str = "goodness of fit") -> GoodnessOfFit:
         """Returns the tests of a document of ``to_json``; error messages begin with ``where``.
 
-        Raises ResultError for what is no goodness of fit, and for a damaged one.
+        Raises ResultError for text that is no goodness of fit, and for a damaged one.
         """
         return KIND.parse(text, where, cls._from_document)
 
@@ -251,6 +251,6 @@ def _ranked(
 
 
 def _fit(kind: type[_Fit], row: Mapping[str, Any], **replaced: Any) -> _Fit:
-    """The tests of a feature or pair; ``rank`` follows from them: it is for other readers."""
+    """JSON of the tests of a feature or pair; ``rank`` is redundant, for other programs."""
     tests = tuple(part(TestResult, test) for test in row["tests"])
     return part(kind, {k: v for k, v in row.items() if k != "rank"}, tests=tests, **replaced)

@@ -19,7 +19,7 @@ from onnxtaylor.data import (
     open_source,
 )
 from onnxtaylor.data.values import check_features, check_weights
-from onnxtaylor.errors import DataError, OptionError, listed, nearest, printable
+from onnxtaylor.errors import DataError, OptionError, join_names, name_hint, printable
 
 __all__ = ["Events", "Sample", "read_samples"]
 
@@ -175,7 +175,7 @@ def _open(
         if columns is not None:  # here nothing is renamed
             for name in features:
                 if name not in columns:
-                    hint = nearest(name, columns)
+                    hint = name_hint(name, columns)
                     raise DataError(f"the data frame has no column {printable(name, 60)!r}{hint}")
         return in_memory(events, request, weights=weights)
     if weights is not None:
@@ -188,18 +188,18 @@ def _open(
 def _check_excluded(exclude: Sequence[str], known: Sequence[str]) -> None:
     for name in exclude:
         if name not in known:
-            raise DataError(f"no column {printable(name, 60)!r} to exclude{nearest(name, known)}")
+            raise DataError(f"no column {printable(name, 60)!r} to exclude{name_hint(name, known)}")
 
 
 def _shared(
     observed: Sequence[str], expected: Sequence[str], taken: Set[str | None]
 ) -> tuple[str, ...]:
-    """Columns of both that are not ``taken``, in the order of the expectation."""
+    """Common columns without the ``taken`` ones, in the order of the expectation."""
     shared = tuple(name for name in expected if name in observed and name not in taken)
     if not shared:
         raise DataError(
-            f"observed and expected share no column: observed has {listed(list(observed))},"
-            f" expected {listed(list(expected))}"
+            f"observed and expected share no column: observed has {join_names(list(observed))},"
+            f" expected {join_names(list(expected))}"
         )
     return shared
 

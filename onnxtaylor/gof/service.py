@@ -87,7 +87,7 @@ def goodness_of_fit(
                 )
             return compare_samples(observed, expected, chosen, report)
         if isinstance(observed, Sample) or isinstance(expected, Sample):
-            raise OptionError("one side is a Sample, the other is not: give two of a kind")
+            raise OptionError("observed and expected must both be a Sample, or neither of them")
         samples = read_samples(
             observed,
             expected,

@@ -16,7 +16,7 @@ From the file to the function
 ``link``            log or logit of the responses
 ``function``        the graph rewritten to one input and one output
 ``narrow``          the function cut to some of its responses
-``batch``           a fixed batch dimension made free
+``batch``           changes a fixed batch dimension to a free one
 ``dependence``      responses that are smooth, step functions, or constant in the features
 
 Changing graphs
@@ -27,13 +27,13 @@ Changing graphs
 ``half_precision``  the graph without half precision
 ``dynamic``         quantization by the range of a whole batch
 ``builder``         adds nodes and constants
-``prune``           drops what a response does not need
-``rename``          names that are needed for what is added
+``prune``           removes nodes that no response needs
+``rename``          frees the names of added nodes
 
 Looking at graphs
 
 ``walk``            all graphs and nodes, nested ones included
-``moving``          operators that move entries and leave them as they are
+``moving``          operators that move entries without changing them
 ``formats``         number formats of a graph, and copies in other formats
 ``input_formats``   number formats in which an input arrives
 """

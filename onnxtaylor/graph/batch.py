@@ -1,4 +1,4 @@
-"""Graphs with a fixed batch dimension, made to take any number of events.
+"""Changes graphs with a fixed batch dimension so that they take any number of events.
 
 Exporters that trace one event write its batch into the graph: into the inputs, into recorded
 shapes, into the targets of Reshape and Expand, and into constants that are joined to every event,
@@ -148,7 +148,7 @@ def _sizes(proto: onnx.ModelProto) -> dict[str, list[int]]:
 
 
 def _repeats(value: Array | None, axis: int, batch: int) -> bool:
-    """Whether a constant has the same row for every event of the batch along an axis."""
+    """Whether the rows of a constant along an axis are equal, one for every event of the batch."""
     if value is None or value.ndim < 2 or value.shape[axis] != batch:
         return False
     return bool((value == value.take([0], axis)).all())

@@ -28,7 +28,7 @@ class Builder:
         self._count = 0
 
     def unused(self, name: str) -> str:
-        """Returns a name that nothing in the graph has: the name itself, or with a number."""
+        """Returns a name that is unused in the graph: the given name, or the name with a number."""
         free, count = name, 0
         while free in self._taken:
             count += 1

@@ -1,7 +1,7 @@
 """Choice of a model's inputs and outputs: features, inputs held at a value, responses.
 
-What a caller leaves open is chosen as most models are meant: the widest input of floating-point
-numbers has the features, the first output of floating-point numbers the responses.
+By default the widest input of floating-point numbers holds the features, and the first output of
+floating-point numbers the responses.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy.typing as npt
 
-from onnxtaylor.errors import ModelError, OptionError, nearest, printable
+from onnxtaylor.errors import ModelError, OptionError, name_hint, printable
 from onnxtaylor.graph.held import Value, can_hold, read_value
 from onnxtaylor.graph.layout import batch_of, can_lay_out, feature_count
 from onnxtaylor.graph.load import LoadedModel
@@ -46,9 +46,9 @@ class Choice:
 
     ``features`` are the inputs that hold the features, in the order of the data's columns, ``held``
     further inputs with the values that they are held at, ``outputs`` the tensors to evaluate.
-    ``picks`` are the names that were asked for, in order: tensors, and names such as a class or
-    ``p[2]``, whose responses are known only once the model has responded. ``others`` are outputs
-    of floating-point numbers that were not chosen.
+    ``picks`` are the requested names, in order: tensors, and names such as a class or ``p[2]``,
+    whose responses are known only once the model has responded. ``others`` are outputs of
+    floating-point numbers that were not chosen.
     """
 
     features: tuple[Port, ...]
@@ -84,7 +84,7 @@ def choose(
         if name not in {p.name for p in ports}:
             raise OptionError(
                 f"'{printable(name)}' is not an input of the model"
-                + nearest(name, [p.name for p in ports]),
+                + name_hint(name, [p.name for p in ports]),
                 option="input" if name in request.inputs else "fix",
             ).located(model.path)
         if name in request.inputs and name in request.fix:
@@ -146,7 +146,7 @@ def _choose_outputs(
     if not known:
         raise OptionError(
             f"'{printable(wanted[0])}' is not an output or inner tensor of the model"
-            + nearest(wanted[0], sorted(inner)),
+            + name_hint(wanted[0], sorted(inner)),
             option="output",
         ).located(model.path)
     outputs = list(dict.fromkeys(known))
@@ -236,7 +236,7 @@ def _choose_values(
 
 
 def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port]) -> str:
-    """Message with the options to add, all of them: the call is not refused a second time."""
+    """Message with all options to add, so that the next call is not refused again."""
     shown = [
         f"'{printable(p.name)}' ({p.type_name} {printable(p.shape_text)})" for p in missing[:SHOWN]
     ]
@@ -265,7 +265,7 @@ def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port])
 
 
 def _fix(ports: Sequence[Port]) -> str:
-    """Option that holds these inputs, with a placeholder for each value."""
+    """Text of the option that holds these inputs, with a placeholder for each value."""
     return "fix={" + ", ".join(f"{_quoted(p)}: VALUE" for p in ports) + "}"
 
 
@@ -274,7 +274,7 @@ def _quoted(port: Port) -> str:
 
 
 def _can_be_features(model: LoadedModel, ports: Sequence[Port]) -> bool:
-    """Whether these inputs can be features together, as far as that is known without data."""
+    """Whether these inputs can hold the features together, judged without data."""
     try:
         for p in ports:
             _require_features(model, p, by_steps=False)

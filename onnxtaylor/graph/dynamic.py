@@ -1,9 +1,9 @@
-"""Quantization by the range of a whole tensor: an event's response then depends on its batch.
+"""Handles quantization by the range of a whole tensor, where a response depends on its batch.
 
 DynamicQuantizeLinear takes scale and zero point from the smallest and the largest number of its
-input, which holds all events of a batch. Such a model is a function of one event if events are fed
-one at a time. To see whether it mixes events for another reason, too, scale and zero point are held
-constant.
+input, which holds all events of a batch. Such a model is a function of one event if events are
+evaluated one at a time. Whether it mixes events for another reason, too, is tested with constant
+scale and zero point.
 """
 
 from __future__ import annotations

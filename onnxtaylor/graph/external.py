@@ -20,7 +20,7 @@ MAX_PROTOBUF = 2**31 - 1  # a protobuf message cannot be larger, nor can what on
 def external_tensors(proto: onnx.ModelProto) -> Iterator[TensorProto]:
     """Yields all tensors that lie in other files, wherever they are in the model.
 
-    None may reach onnxruntime, which would look for their files in the current folder.
+    All must be loaded before onnxruntime, which would search their files in the current folder.
     """
     for tensor in _tensors(proto):
         if tensor.data_location == TensorProto.EXTERNAL:

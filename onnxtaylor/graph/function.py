@@ -58,7 +58,7 @@ class GraphFunction:
     dependence
         Dependence of the responses on the features.
     plain
-        Run without onnxruntime's optimizations, under which it is another function.
+        Whether to run it without onnxruntime's optimizations, which would change the function.
     """
 
     proto: onnx.ModelProto
@@ -87,7 +87,7 @@ class GraphFunction:
 
     @property
     def dtype(self) -> np.dtype[np.floating]:
-        """Format in which the graph is fed: float64 or float32 (half precision is cast)."""
+        """Format of the graph's input: float64 or float32 (half precision is cast)."""
         double = self.proto.graph.input[0].type.tensor_type.elem_type == TensorProto.DOUBLE
         return np.dtype(np.float64 if double else np.float32)
 
@@ -98,7 +98,7 @@ class GraphFunction:
 
     @property
     def width(self) -> int:
-        """Longest side of a weight, or n: a measure of the memory that an event takes."""
+        """Longest side of a weight, or n: a measure of the memory per event."""
         sides: list[int] = [max(t.dims) for t in self.proto.graph.initializer if len(t.dims) >= 2]
         return max([self.n_features, *(s for s in sides if s < 2**16)])
 
@@ -176,8 +176,8 @@ def with_own_inputs(
 ) -> tuple[onnx.ModelProto, Layout]:
     """Returns the graph with its own inputs, apart from held ones, and their layout.
 
-    It serves to find out how many rows of each input the model takes. Parameters and errors are
-    those of ``build_function``.
+    It shows how many rows of each input the model takes. Parameters and errors are those of
+    ``build_function``.
     """
     layout = lay_out(choice.features, printable(model.path), n_columns)
     proto = _modern(model)
@@ -206,7 +206,7 @@ def select_responses(function: GraphFunction, columns: Sequence[int]) -> GraphFu
 
 
 def _modern(model: LoadedModel) -> onnx.ModelProto:
-    """Copy of the model's graph in which the rewrite can use the operators that it needs."""
+    """Copy of the model's graph, converted to an opset that has all operators of the rewrite."""
     proto = onnx.ModelProto()
     version = model.opset.get("ai.onnx")
     if version is not None and version < OLDEST_OPSET:
@@ -265,7 +265,7 @@ def _feed_features(
 
 
 def _join_outputs(builder: Builder, outputs: Sequence[str], batch: int, feed: int) -> str:
-    """Joins all outputs to one tensor (N, C) in the format that is fed; returns its name."""
+    """Joins all outputs to one tensor (N, C) in the format of the input; returns its name."""
     flat = []
     for name in outputs:
         if batch == 1:

@@ -1,8 +1,8 @@
 """Graphs that compute in half precision, as graphs that compute in single precision instead.
 
-Rounding to half precision is a step function, which has no useful derivative: what is wanted is the
-derivative of the function before it is rounded. Weights are rounded once and for all, so they keep
-their rounded values.
+Rounding to half precision is a step function, which has no useful derivative: the derivative of the
+unrounded function is computed instead. Weights are rounded once and for all, so they keep their
+rounded values.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def read_value(
     port
         The input.
     given
-        Its value as the caller gave it: numbers, true and false may be given as text.
+        The value as the caller gave it: numbers, true and false may be given as text.
     batch
         Size or symbol of the batch axis of the features.
     symbols

@@ -48,7 +48,7 @@ def feature_count(port: Port) -> int | None:
 
 
 def batch_of(port: Port) -> int | str | None:
-    """Size or symbol of the batch axis of an input that holds features; None: unknown."""
+    """Size or symbol of the batch axis of an input that holds features; None if unknown."""
     if _is_batchless(port):
         return 1
     return port.shape[0] if port.shape else None
@@ -144,8 +144,8 @@ def _free_sizes(ports: Sequence[Port], where: str, n_columns: int | None) -> dic
     if columns < 1 or columns % rest:
         raise ModelError(
             f"{where}: input {shown} takes a multiple of {rest} columns"
-            + (f" beside the {known} of the other inputs" if known else "")
-            + f", the data have {n_columns}: choose them with feature_names=…"
+            + (f", the other inputs {known}" if known else "")
+            + f", but the data have {n_columns}: choose them with feature_names=…"
         )
     return {names.pop(): columns // rest}
 

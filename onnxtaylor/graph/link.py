@@ -1,8 +1,8 @@
 """Link functions of a response p: p itself, log p, or its logit log(p/(1−p)).
 
 Where p is computed by the inverse of the link, the two cancel: the logit of a sigmoid is the
-sigmoid's argument. It is the same number, but without the round-off of 1 − p, and it stays finite
-where p is so close to 0 or 1 that it is rounded to it.
+sigmoid's argument. This avoids the round-off of 1 − p, and stays finite where p is rounded to 0 or
+1.
 """
 
 from __future__ import annotations

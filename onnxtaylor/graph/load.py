@@ -85,7 +85,7 @@ def read_model(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Load
 
 
 def _recognized(content: bytes) -> str | None:
-    """Name of what the content is, with the way to an ONNX model from there; None: unknown."""
+    """Name of the content's format, and how to get an ONNX model from it; None: unknown."""
     head = content[:HEAD_BYTES]
     if kind := kind_of(head):
         if kind.endswith((".gz)", ".bz2)", ".zst)")):

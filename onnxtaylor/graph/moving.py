@@ -1,4 +1,4 @@
-"""Operators that move the entries of their first input and leave each of them as it is.
+"""Operators that move the entries of their first input without changing their values.
 
 One table for all code that follows entries along a graph: to find the format in which a feature
 arrives, the weights of a product, the sign of numbers, the origin of a response's columns.

@@ -1,4 +1,4 @@
-"""Functions cut to some of their responses, without the part of the graph that only others need.
+"""Cuts functions to some of their responses, without the nodes that only others need.
 
 A choice of columns is moved from the responses up through all operators that act on each column by
 itself, as far as these go: of a model with two heads, one head remains.
@@ -53,7 +53,7 @@ def narrowed(
 def sources(function: GraphFunction, column: int, widths: Mapping[str, int]) -> frozenset[str]:
     """Returns the tensors from which a response's column is read.
 
-    Responses that are read from the same tensors need the same nodes. For ``widths`` see
+    Responses that are read from the same tensors need the same nodes. ``widths`` is described at
     ``narrowed``.
     """
     walk = _Walk(function, widths)
@@ -62,7 +62,7 @@ def sources(function: GraphFunction, column: int, widths: Mapping[str, int]) -> 
 
 
 class _Walk:
-    """Walk from the responses up a copy of the graph, with the columns that are wanted."""
+    """Walk from the responses upwards through a copy of the graph, with the columns to keep."""
 
     def __init__(self, function: GraphFunction, widths: Mapping[str, int]) -> None:
         self._function, self._widths = function, widths
@@ -75,7 +75,7 @@ class _Walk:
         self.ends: set[str] = set()
 
     def cut(self, columns: Sequence[int]) -> GraphFunction:
-        """Returns the function whose responses are these columns."""
+        """Returns the function that has only these response columns."""
         graph, feed = self._proto.graph, self._proto.graph.input[0].SerializeToString()
         chosen = self.choose(self._function.response, tuple(columns))
         graph.output[0].name = self._builder.node(
@@ -132,7 +132,7 @@ class _Walk:
         return self.choose(name, columns) if self._widths.get(name) == width else None
 
     def _joined(self, node: onnx.NodeProto, columns: tuple[int, ...]) -> str | None:
-        """Columns of a Concat: those of each input, runs from the same input taken together."""
+        """Splits the columns of a Concat by input; neighbours from one input form one run."""
         if any(name not in self._widths for name in node.input):
             return None
         origins = [(name, k) for name in node.input for k in range(self._widths[name])]

@@ -36,7 +36,7 @@ Attributes = dict[str, Any]
 
 
 def to_opset_7(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Converts a model to operator set 7; newer ones come back as they are.
+    """Converts a model to operator set 7; returns newer models unchanged.
 
     Raises ModelError, naming the node, where operator set 7 has no equivalent.
     """
@@ -85,7 +85,7 @@ def _convert(b: Builder, node: onnx.NodeProto, version: int) -> int | None:
 def _place(b: Builder, proto: onnx.ModelProto, waiting: dict[str, int]) -> None:
     """Appends axes of size 1 to operands that begin at an axis.
 
-    One operand with more axes may make the rank of the next one known, so this is repeated.
+    A new operand with more axes may determine further ranks, so this is repeated.
     """
     while waiting:
         ranks, nodes, before = _ranks(proto), [], len(waiting)
@@ -125,7 +125,7 @@ def _refused(node: onnx.NodeProto, why: str) -> ModelError:
 
 
 def _cast(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
-    """Cast: the format was the text of its name."""
+    """Converts Cast: the old target format was a text, such as FLOAT."""
     kind = a["to"].decode().upper()
     formats = dict(TensorProto.DataType.items())
     if kind not in formats:
@@ -134,7 +134,7 @@ def _cast(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
 
 
 def _reshape(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
-    """Reshape: the shape was an attribute."""
+    """Converts Reshape: the old shape was an attribute."""
     node.input.append(b.constant(np.array(a.pop("shape", []), dtype=np.int64)))
     return a
 
@@ -149,7 +149,7 @@ def _concat(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
 
 
 def _split(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
-    """Split: the sizes could be an input."""
+    """Converts Split: the old sizes could be an input."""
     if len(node.input) < 2:
         return a
     known = {t.name: t for t in b.graph.initializer}
@@ -161,12 +161,12 @@ def _split(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
 
 
 def _selu(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
-    """Selu: the defaults had fewer digits."""
+    """Converts Selu: old defaults had fewer digits."""
     return {"alpha": 1.6732, "gamma": 1.0507} | a
 
 
 def _power(b: Builder, node: onnx.NodeProto, a: Attributes) -> Attributes:
-    """LpPool: the power was a real number."""
+    """Converts LpPool: the old power was a real number."""
     p = a.get("p", 2.0)
     if p != int(p):
         raise _refused(node, f"its power {p:g} is not a whole number")

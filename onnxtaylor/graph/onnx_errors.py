@@ -1,4 +1,4 @@
-"""Exceptions of ONNX's own tools at a graph that they cannot serve: they have no common base."""
+"""Exceptions that ONNX's own tools raise at a graph that they refuse: they have no common base."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Port:
 
     @property
     def shape_text(self) -> str:
-        """``[batch, 30]``, with ``?`` for what is unknown."""
+        """Shape as text, such as ``[batch, 30]``, with ``?`` for unknown sizes."""
         if self.shape is None:
             return "[?]"
         return "[" + ", ".join("?" if d is None else str(d) for d in self.shape) + "]"

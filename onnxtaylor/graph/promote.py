@@ -79,8 +79,8 @@ def promote_graph(proto: onnx.ModelProto) -> onnx.ModelProto:
 def _require_double(proto: onnx.ModelProto, written: Collection[str] = ()) -> None:
     """Raises ModelError for an operator that is not defined for double precision.
 
-    Operators that will be ``written`` as others may stay. Trees may not: on which side of a cut an
-    event falls depends on the rounding of its features.
+    Operators in ``written`` are allowed, since they will be replaced. Trees are not allowed: the
+    side of a cut on which an event falls depends on the rounding of its features.
     """
     versions = {e.domain.removesuffix("ai.onnx"): e.version for e in proto.opset_import}
     formats = _formats(proto)

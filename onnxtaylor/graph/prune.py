@@ -46,7 +46,7 @@ def all_names(graph: onnx.GraphProto) -> set[str]:
 
 
 def needed_nodes(graph: onnx.GraphProto, outputs: Iterable[str]) -> tuple[list[int], set[str]]:
-    """Finds what outputs depend on.
+    """Finds the nodes that outputs depend on.
 
     Returns the places of the nodes, sorted so that each comes after those that it reads from, and
     all names that are read on the way. A loop instead of recursion: networks may be thousands of

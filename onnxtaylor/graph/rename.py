@@ -1,4 +1,4 @@
-"""Renames a model's own tensors and nodes whose names are needed for what is added to it."""
+"""Renames the model's tensors and nodes whose names are reserved for added ones."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def rename_reserved(proto: onnx.ModelProto, reserved: Callable[[str], bool]) -> 
     Parameters
     ----------
     proto
-        The model, which is left as it is.
+        The model; it is not changed.
     reserved
-        Says of a name whether it is reserved.
+        Tests whether a name is reserved.
 
     Returns
     -------

@@ -3,13 +3,14 @@
 ``declare``      how an option is declared: meaning, limits, choices
 ``model``        which inputs are features, which responses are analyzed
 ``data``         which columns are features, weights and labels, and which events
-``engine``       how coefficients are computed; ``finite_step``: steps as users write them
+``engine``       how coefficients are computed; ``finite_step``: steps in the form that users write
 ``statistics``   how coefficients are scaled, summed and checked
-``scale``        per what coefficients are given: σ, unit, step
+``scale``        the scale of coefficients: per σ, per unit, or per step
 ``gof``          how observed and expected events are compared
 ``audit``        the files that a model is compared with
 ``selection``    which coefficients are kept, and which p-values are bad
-``functions``    which function takes which of them as keywords; ``keywords``: the same for editors
+``functions``    the keywords of each function; ``keywords``: their types, for editors
+``source``       the source text of ``keywords``
 """
 
 from __future__ import annotations

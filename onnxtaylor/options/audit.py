@@ -13,7 +13,7 @@ __all__ = ["AuditOptions"]
 
 @dataclass(frozen=True, kw_only=True)
 class AuditOptions:
-    """Files beside the model and the data, and whether warnings count."""
+    """Files to compare the model with, and whether warnings fail the audit."""
 
     strict: bool = option(False, "Treats warnings as errors")
     baseline: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = option(

@@ -34,9 +34,9 @@ class Option:
     minimum, maximum
         Limits of a number, themselves allowed.
     choices
-        All values that it can have, where these are few.
+        All values that the option can have, if they are few.
     metavar
-        What stands for its value in help texts.
+        Placeholder of the value in help texts.
     flag
         Name on the command line and in policies; None: the name of the field, with dashes.
     form
@@ -56,7 +56,7 @@ class Option:
 
     @property
     def sentence(self) -> str:
-        """Its meaning, with all choices unless the meaning names them, without a full stop."""
+        """Meaning of the option, with its choices unless they are named; no full stop."""
         named = set(re.findall(r"\w+", self.meaning))
         if named.issuperset(map(str, self.choices)):
             return self.meaning
@@ -103,7 +103,7 @@ def check_options(options: DataclassInstance) -> None:
 
 
 def alternatives(choices: Sequence[object]) -> str:
-    """Returns the choices in words.
+    """Returns the choices as a phrase.
 
     >>> alternatives(["auto", "exact", "differences"])
     'auto, exact or differences'

@@ -22,8 +22,8 @@ MAX_THREADS = 1024  # each has a session of its own
 class EngineOptions:
     """Order of the coefficients, the engine that computes them, and how it runs.
 
-    Raises OptionError for a value that is not offered, and for a finite step beside options that
-    only derivatives have.
+    Raises OptionError for a value that is not among the choices, and for a finite step together
+    with options that only derivatives have.
     """
 
     order: int = option(

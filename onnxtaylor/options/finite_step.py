@@ -19,7 +19,7 @@ _STEP = re.compile(rf"\s*({_NUMBER})\s*(sigma|σ)?\s*")
 
 
 def read_steps(steps: FiniteSteps) -> dict[str, Step]:
-    """Reads the steps by feature, ``*`` for all others. Raises OptionError for what is no step.
+    """Reads the steps by feature, ``*`` for all others. Raises OptionError for an invalid step.
 
     >>> read_steps("0.5sigma"), read_steps({"n_jets": 2, "*": "1 sigma"})
     ({'*': (0.5, True)}, {'n_jets': (2.0, False), '*': (1.0, True)})

@@ -1,4 +1,4 @@
-"""Options as keywords of the public functions: who takes which, and unknown ones refused."""
+"""Options as keywords of the public functions: which function takes which; others are refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import MISSING, Field, dataclass, fields
 from textwrap import fill
 from typing import Any, TypeVar, overload
 
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.options.data import DataOptions
 from onnxtaylor.options.declare import declaration
 from onnxtaylor.options.engine import EngineOptions
@@ -125,8 +125,9 @@ def read_keywords(
 ) -> tuple[Any, ...]:
     """Makes instances of option dataclasses from the keywords of a call.
 
-    Each gets the keywords that are its fields; fields that are not given have their defaults.
-    Raises OptionError for a keyword that the function does not take, naming the nearest one.
+    Each dataclass gets the keywords that are its fields; fields that are not given have their
+    defaults. Raises OptionError for a keyword that the function does not take, naming the nearest
+    one.
 
     >>> read_keywords("analyze", {"bootstap": 50}, StatisticsOptions)
     Traceback (most recent call last):
@@ -138,7 +139,8 @@ def read_keywords(
         # a keyword of its own is no unknown one: some functions pass theirs on
         if name not in known and name not in taken.own:
             raise OptionError(
-                f"{function} has no option '{printable(name)}'{nearest(name, [*known, *taken.own])}"
+                f"{function} has no option '{printable(name)}'"
+                + name_hint(name, [*known, *taken.own])
             )
     return tuple(
         kind(**{f.name: keywords[f.name] for f in fields(kind) if f.name in keywords})
@@ -176,7 +178,7 @@ def with_options(function: str) -> Callable[[Function], Function]:
 
 
 def _default(f: Field[Any]) -> Any:
-    """Returns the default of an option as a signature has it."""
+    """Returns the default of an option as it stands in a signature."""
     return inspect.Parameter.empty if f.default is MISSING else f.default
 
 

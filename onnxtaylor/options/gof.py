@@ -50,9 +50,9 @@ class GofDataOptions:
 class GofOptions:
     """Bins and toys of the tests.
 
-    A bin of the saturated test has an expectation of at least ``min_expected`` observed events,
-    and every bin (Σw)²/Σw² ≥ ``min_effective`` simulated ones: 25 is an uncertainty of 20 %.
-    Raises OptionError for a value that is not offered.
+    A bin of the saturated test has an expectation of at least ``min_expected`` observed events, and
+    every bin (Σw)²/Σw² ≥ ``min_effective`` simulated ones: 25 is an uncertainty of 20 %. Raises
+    OptionError for a value that is not among the choices.
     """
 
     bins: int = option(10, "Quantile bins of one feature", minimum=2, metavar="N")
@@ -75,7 +75,7 @@ class GofOptions:
         choices=NORMALIZATIONS,
         metavar="NAME",
     )
-    toys: int = option(1000, "Toys behind a p-value", minimum=20, metavar="N")
+    toys: int = option(1000, "Toys for each p-value", minimum=20, metavar="N")
     seed: int = option(0, "Random seed of the toys", minimum=0, metavar="N")
     pairs: bool = option(True, "Tests all pairs of features")
 

@@ -21,7 +21,7 @@ class ModelOptions:
     """Choices of inputs and responses of a model.
 
     ``input`` and ``output`` take one name or several. The link g is applied to each response p:
-    g(p) = p, log(p/(1−p)) or log p. Raises OptionError for a link that is not offered.
+    g(p) = p, log(p/(1−p)) or log p. Raises OptionError for an unknown link.
     """
 
     input: str | Sequence[str] | None = option(

@@ -1,4 +1,4 @@
-"""Quantity per which coefficients are given: it follows from the engine and the scale."""
+"""The scale of coefficients (per σ, per unit, per step), by the engine and the options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["scale_of"]
 def scale_of(engine: EngineOptions, statistics: StatisticsOptions) -> str:
     """Returns ``sigma`` or ``unit`` for derivatives, ``step`` for responses to finite steps.
 
-    Raises OptionError for another scale than the default beside finite steps.
+    Raises OptionError for finite steps together with a scale other than the default.
 
     >>> scale_of(EngineOptions(finite_step="0.5sigma"), StatisticsOptions())
     'step'

@@ -33,8 +33,8 @@ class SelectionOptions:
     group: str | None = option(None, "Class whose events count, or all (default)", metavar="NAME")
     per_class: bool = option(
         False,
-        "Each response over the events of its own class, and the union of all. The class of a"
-        " response is known from the result or from `classes`",
+        "Ranks each response over the events of its own class, and joins the features. The class"
+        " of a response is known from the result or from `classes`",
     )
     order: int | None = option(None, "Only coefficients of this order", metavar="N")
     inverted: bool = option(False, "Selects the other features: those in no coefficient kept")

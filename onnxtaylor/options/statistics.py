@@ -17,7 +17,7 @@ MAX_SEED = 2**63 - 1
 class StatisticsOptions:
     """Scale of the coefficients, replicates of the bootstrap, and the cross-check of the engines.
 
-    Raises OptionError for a value that is not offered.
+    Raises OptionError for a value that is not among the choices.
     """
 
     scale: str = option(

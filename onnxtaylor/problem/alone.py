@@ -16,7 +16,7 @@ from onnxtaylor.graph.dynamic import (
     hold_scales,
     in_single_precision,
 )
-from onnxtaylor.problem.probes import distinct, same
+from onnxtaylor.problem.probes import are_close, with_displaced
 from onnxtaylor.runtime.reason import reason
 from onnxtaylor.runtime.session import Session, start
 
@@ -32,7 +32,7 @@ DIGITS = 15
 def one_at_a_time(
     session: Session, sample: Floats, *, whole: bool
 ) -> tuple[Session, onnx.NodeProto] | None:
-    """Returns a session that is given one event at a time, and the node that makes it necessary.
+    """Returns a session that evaluates one event at a time, and the node that requires this.
 
     None where no node quantizes by the range of its batch, where the batch is one event anyway, or
     where the model mixes its events for another reason as well.
@@ -41,7 +41,7 @@ def one_at_a_time(
     nodes = dynamic_nodes(function.proto)
     if not nodes or function.fixed_batch == 1:
         return None
-    few = distinct(sample, whole=whole)
+    few = with_displaced(sample, whole=whole)
     try:
         free = function if not function.fixed_batch else _freed(session, few)
         if free is None or _mixes(free, few, session.provider):
@@ -52,11 +52,13 @@ def one_at_a_time(
 
 
 def _freed(session: Session, few: Floats) -> GraphFunction | None:
-    """Returns the function of any number of events; None where it differs from the fixed one."""
+    """Returns the function with a free batch size; None where this changes its responses."""
     function = session.function
     free = free_batch(function)
     rows = np.resize(few, (function.fixed_batch, few.shape[1]))
-    agree = same(Session(free, provider=session.provider)(rows), session(rows), function.digits)
+    agree = are_close(
+        Session(free, provider=session.provider)(rows), session(rows), function.digits
+    )
     return free if agree else None
 
 
@@ -67,7 +69,7 @@ def _mixes(function: GraphFunction, few: Floats, provider: str) -> bool:
     held = function.with_proto(hold_scales(single, _values(function, single, names, few)))
     session = Session(held, provider=provider)
     alone = np.concatenate([session(row[None]) for row in few])
-    return not same(alone, session(few), DIGITS)
+    return not are_close(alone, session(few), DIGITS)
 
 
 def _values(

@@ -1,10 +1,10 @@
-"""Whether the first axes of several inputs count events, all of them the same.
+"""Tests whether the first axes of several inputs count the same events.
 
 An exporter that knows no batch writes a jet's features as [1, F] and those of its tracks as
 [n_tracks, F]: n_tracks counts no events, but the objects of one. They are recognized by a trial:
 the model is run with more rows of one input than of another. Where it fails, the axes count the
-same. Where it answers, an axis counts events only if there is one row of responses for each of its
-rows, and the one that this row has alone.
+same. Where it runs, an axis counts events only if each of its rows has a row of responses, and the
+same responses as when the model gets that row alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from onnxtaylor.graph import Choice, GraphFunction, LoadedModel, Port
 from onnxtaylor.graph.formats import retyped
 from onnxtaylor.graph.function import DIGITS, with_own_inputs
 from onnxtaylor.graph.layout import batch_of
-from onnxtaylor.problem.probes import distinct, same
+from onnxtaylor.problem.probes import are_close, with_displaced
 from onnxtaylor.runtime.session import start
 
 __all__ = ["objects_hint", "require_events"]
@@ -43,7 +43,7 @@ def require_events(
 ) -> None:
     """Raises ProbeError where the first axis of an input does not count the events of another.
 
-    x (B, n) are a few events. Inputs with one and the same symbol or size are left to the probes.
+    x (B, n) are a few events. Inputs that share a symbol or size are tested by the probes instead.
     """
     fixed = [b for p in choice.features if isinstance(b := batch_of(p), int)]
     groups: dict[str, list[Port]] = {}
@@ -53,7 +53,7 @@ def require_events(
     if not groups or not (fixed or len(groups) > 1):
         return
     proto, layout = with_own_inputs(model, choice, n_columns=x.shape[1])
-    asked = _Asked(proto, choice.features, layout.sizes, distinct(x, whole=whole))
+    asked = _Asked(proto, choice.features, layout.sizes, with_displaced(x, whole=whole))
     few = fixed[0] if fixed else FEWER
     more = few + MORE - FEWER
     apart: list[tuple[bool, Port]] = []  # whether the responses follow its rows, and the input
@@ -78,22 +78,22 @@ def require_events(
 def _each_alone(
     asked: _Asked, few: int, names: Sequence[str], together: Sequence[Array], digits: int
 ) -> bool:
-    """Whether each of the further rows has a row of responses, the one that it has alone."""
+    """Whether each further row has a row of responses, the same as when it is evaluated alone."""
     count = few + MORE - FEWER
     alone = [asked(few, names, slice(k, k + few)) for k in range(count)]
     for place, responses in enumerate(together):
         rows = [answer[place][:1] for answer in alone if answer and answer[place].ndim]
         if len(rows) != count or responses.ndim == 0 or len(responses) != count:
             return False
-        if not same(responses, np.concatenate(rows), digits):
+        if not are_close(responses, np.concatenate(rows), digits):
             return False
     return True
 
 
 class _Asked:
-    """A model that is run with its own inputs, with any number of rows of each.
+    """A model with its own inputs, run with any number of rows of each.
 
-    ``x`` (B, n) are events for all of them. ``single``: it only runs in single precision.
+    ``x`` (B, n) are events for all inputs. ``single``: the model only runs in single precision.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class _Asked:
                 self._rows[port.name] = part.reshape(len(x), *shape).astype(kind)
 
     def __call__(self, few: int, others: Sequence[str], taken: slice) -> list[Array]:
-        """Responds to the first ``few`` rows of each input, but the ``taken`` ones of others.
+        """Runs the model on the first ``few`` rows of each input, on the rows ``taken`` of others.
 
         Empty where the model does not run with these.
         """
@@ -135,7 +135,7 @@ class _Asked:
 
 
 def objects_hint(ports: Sequence[Port]) -> str:
-    """Names another cause of responses that are not one row for each event; begins with ;."""
+    """Hint at another cause of a wrong number of response rows; it begins with a semicolon."""
     free = [port for port in ports if not isinstance(batch_of(port), int)]
     if not free:
         return ""
@@ -146,5 +146,5 @@ def objects_hint(ports: Sequence[Port]) -> str:
 
 
 def _axis(port: Port) -> str:
-    """Names the first axis of an input: ``axis 0 of input 'tracks' [n_tracks, 5]``."""
+    """Phrase for the first axis of an input: ``axis 0 of input 'tracks' [n_tracks, 5]``."""
     return f"axis 0 of input '{printable(port.name)}' {printable(port.shape_text)}"

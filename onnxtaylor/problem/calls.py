@@ -1,4 +1,4 @@
-"""The first arguments of a verb: a model and data, or a ``Problem`` made of them before."""
+"""The first arguments of a public function: a model and data, or a ``Problem`` opened before."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def problem_of(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Problem:
-    """Opens a problem, or returns the one that is given in place of a model.
+    """Opens a problem, or returns the ``Problem`` that the caller gave in place of a model.
 
-    ``given`` are the names of the options in the call. Raises OptionError where data or options
-    are given beside a problem that has them, or no data beside a model.
+    ``given`` are the names of the options in the call. Raises OptionError for data or options
+    together with a problem, which has them already, and for a model without data.
     """
     if isinstance(model, Problem):
         refuse_beside_problem(x, given)
         return model
     if x is None:
-        raise OptionError("data are needed beside a model: give the events as x")
+        raise OptionError("a model needs data: give the events as x")
     return Problem.open(
         model,
         x,
@@ -48,11 +48,11 @@ def problem_of(
 
 
 def refuse_beside_problem(x: object, given: Iterable[str]) -> None:
-    """Raises OptionError for data, and for options of model and data, beside a problem."""
+    """Raises OptionError for data, and for options of model and data, together with a problem."""
     if x is not None:
-        raise OptionError("x must be left out beside a problem, which has its data")
+        raise OptionError("x must be left out: the problem has its data already")
     settled = {*ModelOptions.__dataclass_fields__, *DataOptions.__dataclass_fields__}
     settled |= {"provider", "n_features"}
     for name in given:
         if name in settled:
-            raise OptionError("must be given to Problem.open, not beside a problem", option=name)
+            raise OptionError("must be given to Problem.open, which was called before", option=name)

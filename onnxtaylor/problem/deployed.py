@@ -1,4 +1,4 @@
-"""Whether the function that is analyzed is the one in the file, and the one that others get.
+"""Whether the analyzed function is that of the file, and whether other programs compute it, too.
 
 Analyzed is what the file says. Each model that is opened is compared with its own graph run as it
 is written, node by node, at the first events: where onnxruntime's optimizations make another
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.problem.probes import same
+from onnxtaylor.problem.probes import are_close
 from onnxtaylor.results.taylor import Notice
 from onnxtaylor.runtime.semantics import as_written, is_questionable
 from onnxtaylor.runtime.session import Session
@@ -31,7 +31,7 @@ TOGETHER = 16  # events in one call
 
 @dataclass(frozen=True)
 class _Cure:
-    """A setting that makes a deployed session compute what the file says: tried, then advised."""
+    """A setting that may make a deployed session compute what the file says."""
 
     cause: str
     advice: str
@@ -73,7 +73,7 @@ CURES = (
 
 
 def run_as_written(session: Session, x: Floats) -> Session:
-    """Returns the session, or one without optimizations where these make another function of it.
+    """Returns the session, or one without optimizations where they change the function.
 
     x (B, n) are events of the data; the first 64 are compared. Requires: not random, no link.
     """
@@ -83,7 +83,7 @@ def run_as_written(session: Session, x: Floats) -> Session:
         expected = _responses(plain, rows)
     except ModelError:
         return session  # some operators exist for onnxruntime only once it has fused them
-    return session if same(_responses(session, rows), expected, function.digits) else plain
+    return session if are_close(_responses(session, rows), expected, function.digits) else plain
 
 
 def compare_as_deployed(
@@ -91,8 +91,9 @@ def compare_as_deployed(
 ) -> tuple[Notice, ...]:
     """Warns where onnxruntime with its default options gives other responses, and how far apart.
 
-    ``names`` are those of all responses, ``columns`` the ones that are analyzed. There is no notice
-    where the two agree within round-off. Requires: as ``run_as_written``, which comes before.
+    ``names`` are the names of all responses, ``columns`` the numbers of the analyzed ones. There is
+    no notice where both functions agree within round-off. Requires the same as ``run_as_written``,
+    which must be called before.
     """
     function, rows = replace(session.function, plain=False), x[:EVENTS]
     if not session.function.plain and not is_questionable(function.proto):
@@ -110,7 +111,7 @@ def compare_as_deployed(
 
     def helps(cure: _Cure) -> bool:
         try:
-            return same(deployed_responses(cure), expected, function.digits)
+            return are_close(deployed_responses(cure), expected, function.digits)
         except ModelError:
             return False
 
@@ -120,13 +121,13 @@ def compare_as_deployed(
         why = printable(error, 120)
         finding, cause = f"with its default options onnxruntime refuses the model ({why})", ""
     else:
-        if same(usual, expected, function.digits):
+        if are_close(usual, expected, function.digits):
             return ()
         finding, cause = _apart(usual, expected, kept, function), ": {}"
     cure = next(filter(helps, CURES), None)
     if cure is None:
-        return (Notice("deployed", None, f"{finding}; analyzed is what the file says"),)
-    text = f"{finding}{cause.format(cure.cause)}; analyzed is what the file says: {cure.advice}"
+        return (Notice("deployed", None, f"{finding}; the analysis follows the file"),)
+    text = f"{finding}{cause.format(cure.cause)}; the analysis follows the file: {cure.advice}"
     return (Notice("deployed", None, f"{text} for the same"),)
 
 
@@ -140,7 +141,8 @@ def _apart(usual: Floats, expected: Floats, names: Sequence[str], function: Grap
         shares = np.where(gap.max(axis=0) > 0, gap.max(axis=0) / ranges, 0.0)
     worst = int(np.argmax(shares))
     off = sum(
-        not same(a[None], b[None], function.digits) for a, b in zip(usual, expected, strict=True)
+        not are_close(a[None], b[None], function.digits)
+        for a, b in zip(usual, expected, strict=True)
     )
     share = f"{100 * shares[worst]:.2g} % of its range; " if np.isfinite(shares[worst]) else ""
     return (

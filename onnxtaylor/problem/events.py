@@ -58,11 +58,11 @@ def open_data(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> EventSource:
-    """Opens the events of an array, a data frame or files, cut to those that are asked for.
+    """Opens the events of an array, a data frame or files, cut to the requested ones.
 
     The names of the columns of files and frames are matched with those that the model carries. A
-    column that is called as an input that is held is no feature unless it is asked for. Raises
-    DataError for what cannot be read, OptionError for options that do not fit the kind of data.
+    column with the name of a held input is no feature unless it is requested. Raises DataError for
+    what cannot be read, OptionError for options that do not fit the kind of data.
     """
     columns = column_request(options)
     arrays = {name: getattr(options, name) for name in ("weights", "labels")}
@@ -97,7 +97,7 @@ def open_data(
 
 
 def column_request(options: DataOptions) -> data.ColumnRequest:
-    """Returns the columns that are asked for by name; arrays of weights and labels have none."""
+    """Returns the columns that options name; weights and labels given as arrays have no column."""
     return data.ColumnRequest(
         n_features=None,
         features=None if options.feature_names is None else tuple(options.feature_names),
@@ -111,7 +111,7 @@ def column_request(options: DataOptions) -> data.ColumnRequest:
 def cut_events(
     source: EventSource, options: DataOptions, seed: int, progress: Progress | None = None
 ) -> EventSource:
-    """Returns the first events of a source, or a random sample of them, as far as asked for."""
+    """Returns a source of the first events or of a random sample, or the whole source."""
     if options.events is not None:
         source = data.first_events(source, options.events)
     if options.sample is not None:
@@ -129,7 +129,7 @@ def _count(source: EventSource, progress: Progress | None) -> int:
 
 
 def _refuse_columns(options: DataOptions) -> None:
-    """Raises OptionError for columns and arrays beside a source, which has them itself."""
+    """Raises OptionError for columns and arrays together with a source, which has its own."""
     for name in ("weights", "labels", "feature_names", "exclude"):
         value = getattr(options, name)
         if value is not None and not (name == "exclude" and not value):

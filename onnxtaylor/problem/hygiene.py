@@ -1,15 +1,15 @@
-"""Signs in data and responses that a ranking cannot be trusted, looked for before it is made.
+"""Signs in data and responses that a ranking cannot be trusted, searched before the analysis.
 
 ==============  ==================================================================================
 ``constant``    a feature has one value only, or σ = 0: nothing in the data varies along it
 ``empty``       a feature is missing in every event
 ``sentinel``    a value far from all others, at many events, such as −999: a missing entry?
 ``range``       the steps of a feature leave the range of its data at many events
-``saturated``   a probability is 0 or 1 at many events: its logit has more to tell
+``saturated``   a probability is 0 or 1 at many events: its logit would vary more
 ``joint``       many events lie exactly where the response has a kink, or jumps
 ``weights``     few events carry nearly all of the weight: N_eff = (Σw)² / Σw² is small
-``deployed``    onnxruntime's default options make another function of the model
-``batch``       an event's response depends on the batch: it is given one event at a time
+``deployed``    onnxruntime's default options change the model's function
+``batch``       an event's response depends on its batch: events are evaluated one at a time
 ==============  ==================================================================================
 
 How often something happens is estimated on the survey's sample of events.
@@ -25,7 +25,7 @@ import onnx
 
 from onnxtaylor.data import Survey
 from onnxtaylor.data.values import is_missing
-from onnxtaylor.errors import listed, printable
+from onnxtaylor.errors import join_names, printable
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.problem.problem import Problem
 from onnxtaylor.results.taylor import Notice
@@ -57,7 +57,7 @@ PASSING = frozenset({"Identity", "Cast", "Flatten", "Reshape", "Squeeze", "Gathe
 
 
 def inspect(problem: Problem, scale: str, reach: Floats | None) -> list[Notice]:
-    """Finds everything that is suspicious about an analysis before it runs.
+    """Finds suspicious signs in data and responses before an analysis runs.
 
     ``scale`` is that of the coefficients: ``sigma``, ``unit``, or ``step`` of finite steps;
     ``reach`` (n,) the largest displacement of each feature by the engine, None where it moves none.
@@ -153,7 +153,7 @@ def _all_nines(value: float) -> bool:
 
 
 def _is_minus_one(distinct: Floats, counts: npt.NDArray[np.int64]) -> bool:
-    """Whether the least value is −1, ten times as often as a usual one of the others, fractions."""
+    """Whether the least value is −1, ten times as frequent as others, which are fractions ≥ 0."""
     others, often = distinct[1:], counts[1:]
     fractions = bool((others != np.rint(others)).any())
     return bool(distinct[0] == -1 and fractions and counts[0] >= 10 * np.median(often))
@@ -164,7 +164,7 @@ def inspect_steps(
 ) -> list[Notice]:
     """Finds features whose largest displacements ``reach`` (n,) leave their range at many events.
 
-    By more than 1 % of the range, that is: a derivative at the edge is none the worse for less.
+    Displacements beyond the range by up to 1 % of it are ignored.
     """
     x, margin = survey.sample, MARGIN * (survey.max - survey.min)
     low, high = survey.min - margin, survey.max + margin
@@ -213,7 +213,7 @@ def inspect_joints(joints: Floats, events: int, names: Sequence[str]) -> list[No
     if not many:
         return []
     share = joints[many[0]] / events
-    which = listed([names[i] for i in many])
+    which = join_names([names[i] for i in many])
     return [
         Notice(
             "joint",

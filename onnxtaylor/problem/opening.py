@@ -1,4 +1,4 @@
-"""A model file becomes a function that can be called, probed before it is trusted."""
+"""Opens a model file as a function that can be called, and probes it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.alone import one_at_a_time
 from onnxtaylor.problem.axes import objects_hint, require_events
 from onnxtaylor.problem.deployed import compare_as_deployed, run_as_written
-from onnxtaylor.problem.probes import distinct, probe, require_finite, same
+from onnxtaylor.problem.probes import are_close, probe, require_finite, with_displaced
 from onnxtaylor.problem.responses import name_responses
 from onnxtaylor.results.classes import ResponseNode
 from onnxtaylor.results.taylor import Notice
-from onnxtaylor.runtime.promotion import session_of
+from onnxtaylor.runtime.promotion import open_session
 from onnxtaylor.runtime.session import Session
 
 __all__ = ["OpenModel", "open_model"]
@@ -46,7 +46,7 @@ class OpenModel:
     Parameters
     ----------
     model, choice
-        The file, and which of its inputs and outputs are taken.
+        The loaded file, and the choice of its inputs and outputs.
     session
         Evaluates the chosen responses: rows (B, n) to (B, C), with all threads.
     response_names, nodes
@@ -151,7 +151,7 @@ def open_model(
 
 
 def _one_at_a_time_notice(node: onnx.NodeProto) -> tuple[str, tuple[Notice, ...]]:
-    """Describes how a graph is run one event at a time because of a node, and warns of it."""
+    """Returns a phrase and a notice: the graph is run one event at a time because of a node."""
     which = f"node '{printable(node.name or node.output[0])}' ({node.op_type})"
     text = (
         f"{which} quantizes by the range of the whole batch, so that the response to an event"
@@ -188,7 +188,7 @@ def _require_slope(model: LoadedModel, function: GraphFunction, *, derivatives: 
 
 @contextmanager
 def _located(model: LoadedModel) -> Iterator[None]:
-    """Puts the file's name before errors of the session, which does not know it."""
+    """Puts the file's name before error messages of the session."""
     try:
         yield
     except ModelError as error:
@@ -200,10 +200,10 @@ def _with_batch(
 ) -> tuple[Session, str, bool]:
     """Opens a session with a free batch if that is the same function, else with the fixed one.
 
-    Returns it, how it takes its events in words, and whether the batch had to be made free.
+    Returns the function, a phrase on how it takes its events, and whether its batch was made free.
     """
-    original = session_of(function, sample, provider=provider)
-    few = distinct(sample, whole=whole)
+    original = open_session(function, sample, provider=provider)
+    few = with_displaced(sample, whole=whole)
     origin = "fixed in the file"
     if not function.fixed_batch:
         try:
@@ -213,7 +213,7 @@ def _with_batch(
         except ModelError:
             # some files declare a free batch and insist on the one event that was traced
             function = replace(function, fixed_batch=1)
-            single = session_of(function, sample, provider=provider)
+            single = open_session(function, sample, provider=provider)
             try:
                 single(few)
             except ModelError:
@@ -223,8 +223,8 @@ def _with_batch(
             return original, "free", False
     reference = original(few)
     try:
-        freed = session_of(free_batch(function), sample, provider=provider)
-        if all(same(freed(few[:k]), reference[:k], function.digits) for k in (len(few), 1)):
+        freed = open_session(free_batch(function), sample, provider=provider)
+        if all(are_close(freed(few[:k]), reference[:k], function.digits) for k in (len(few), 1)):
             return freed, f"{origin}, made free and verified", True
     except ModelError:
         pass
@@ -241,4 +241,4 @@ def _with_link(
     if freed:
         linked = free_batch(replace(linked, fixed_batch=linked.fixed_batch or 1))
     linked = replace(linked, fixed_batch=known.fixed_batch, plain=known.plain)
-    return session_of(linked, sample, provider=session.provider)
+    return open_session(linked, sample, provider=session.provider)

@@ -1,4 +1,4 @@
-"""Probes of a function: what must hold before its derivatives mean anything.
+"""Probes of a function: conditions without which its derivatives have no meaning.
 
 Three probes on the first events of the data, before anything is computed:
 
@@ -19,23 +19,25 @@ from onnxtaylor.errors import NotFiniteError, ProbeError, printable
 from onnxtaylor.graph import LoadedModel
 from onnxtaylor.runtime.session import Session
 
-__all__ = ["distinct", "probe", "require_finite", "same"]
+__all__ = ["are_close", "probe", "require_finite", "with_displaced"]
 
 NUDGE = 2.0**-10  # of the stand-ins beside events of the data that may be alike
 
 
-def distinct(sample: npt.NDArray[np.float64], *, whole: bool = False) -> npt.NDArray[np.float64]:
-    """Returns the events, and each of them a little off: among equal ones no mixing would show.
+def with_displaced(
+    sample: npt.NDArray[np.float64], *, whole: bool = False
+) -> npt.NDArray[np.float64]:
+    """Returns the events and slightly displaced copies: with equal events no mixing would show.
 
-    ``whole`` numbers may stand for rows of a table that ends: they come in another order instead.
+    Features of ``whole`` numbers are permuted instead: they may be row numbers of a finite table.
     """
     if whole:
         return np.concatenate((sample, sample[::-1]))
     return np.concatenate((sample, sample * (1 + NUDGE) + NUDGE))
 
 
-def same(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating], digits: int) -> bool:
-    """Whether arrays are equal up to the round-off of sums in another order, for so many digits."""
+def are_close(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating], digits: int) -> bool:
+    """Whether arrays are equal up to the round-off of reordered sums in this many digits."""
     if a.shape != b.shape:
         return False
     scale = np.abs(b[np.isfinite(b)]).max(initial=0.0)
@@ -52,14 +54,15 @@ def probe(
     whole: bool = False,
     hint: str = "",
 ) -> None:
-    """Raises ProbeError where the function is random or mixes events; ``hint`` ends the latter.
+    """Raises ProbeError where the function is random or mixes events; ``hint`` ends the latter
+    message.
 
-    Requires: no link, since that of a saturated response makes much of its round-off.
+    Requires: no link, since it amplifies the round-off of a saturated response.
     """
     where, digits = printable(model.path), session.function.digits
-    few = distinct(sample, whole=whole)
+    few = with_displaced(sample, whole=whole)
     together = session(few)
-    if not same(session(few), together, digits):
+    if not are_close(session(few), together, digits):
         raise ProbeError(
             f"{where}: the same events respond differently when asked twice: the model is random"
             " (dropout or sampling left on?): export it in inference mode"
@@ -71,7 +74,7 @@ def probe(
         # of a fixed batch, an event "alone" is an event among copies of itself
         copies = [np.repeat(row[None], max(batch, 1), axis=0) for row in few]
         alone = np.concatenate([session(rows)[:1] for rows in copies])
-    if not same(alone, together, digits):
+    if not are_close(alone, together, digits):
         raise ProbeError(
             f"{where}: an event responds differently alone and in a batch: the model mixes events"
             f" (batch normalization in training mode?): export it in inference mode{hint}"

@@ -50,9 +50,9 @@ class Problem(OpenModel):
     derivatives
         Whether the model has been opened for derivatives, or for responses to finite steps.
     stand_ins
-        Remark on what stands for events where there are no data; empty where there are.
+        Remark on the stand-ins for events where there are no data; empty with data.
 
-    The other parameters are those of ``OpenModel``.
+    The other parameters are described at ``OpenModel``.
     """
 
     model_options: ModelOptions
@@ -85,7 +85,7 @@ class Problem(OpenModel):
         data
             Events: an array (N, n), a data frame, one or several file names, or an ``EventSource``.
         model_options, data_options
-            Choice of inputs, responses, columns and events; the defaults take what fits.
+            Choice of inputs, responses, columns and events; by default everything that fits.
         derivatives
             False where responses to finite steps are wanted: inputs may then be whole numbers, and
             responses may vary in steps.
@@ -167,7 +167,7 @@ class Problem(OpenModel):
         n_features: int | None = None,
         provider: str = "auto",
     ) -> Problem:
-        """Probes a model at random numbers in place of events.
+        """Opens a model without data, and probes it at random numbers in place of events.
 
         ``n_features`` is needed where the model takes any number of features. Raises as ``open``
         does.

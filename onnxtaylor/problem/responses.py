@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import ModelError, OptionError, nearest, printable
+from onnxtaylor.errors import ModelError, OptionError, name_hint, printable
 from onnxtaylor.graph import Choice, LoadedModel, build_function, stored_names
 from onnxtaylor.graph.prune import tensor_names
 from onnxtaylor.options import ModelOptions
-from onnxtaylor.results.classes import ResponseNode, name_nodes, words_of
-from onnxtaylor.runtime.promotion import session_of
+from onnxtaylor.results.classes import ResponseNode, name_nodes, names_as_text
+from onnxtaylor.runtime.promotion import open_session
 from onnxtaylor.runtime.session import Session
 
 __all__ = ["Responses", "name_responses"]
@@ -41,8 +41,8 @@ class Responses:
     def columns(self, choice: Choice, model: LoadedModel) -> list[int]:
         """Columns of the chosen nodes in the order of the choice: all of a tensor, or single ones.
 
-        A node is called by the name that the user gave it, by that of the model, or by its place.
-        Raises OptionError for a name that nothing has.
+        A node may be named by the user's name, by the model's name, or by its place. Raises
+        OptionError for an unknown name.
         """
         given, count = [node.name for node in self.nodes], len(self.nodes)
         widths = [len(group) for group in self.stored]
@@ -65,7 +65,7 @@ class Responses:
                 ]
                 raise OptionError(
                     f"{printable(model.path)}: no output, inner tensor or response node is called"
-                    f" '{printable(name)}'{nearest(name, known)}"
+                    f" '{printable(name)}'{name_hint(name, known)}"
                 )
         return list(dict.fromkeys(chosen))
 
@@ -91,8 +91,8 @@ def name_responses(
     nodes = name_nodes(
         places,
         [name for group in stored for name in group],
-        names=words_of(options.output_names),
-        classes=words_of(options.classes),
+        names=names_as_text(options.output_names),
+        classes=names_as_text(options.classes),
     )
     return Responses(outputs, tuple(map(tuple, stored)), nodes)
 
@@ -108,7 +108,7 @@ def _stored(
         for output in function.outputs:
             one = replace(choice, outputs=(output,))
             alone = build_function(model, one, n_columns=function.n_features)
-            widths.append(session_of(alone, sample)(sample[:1]).shape[1])
+            widths.append(open_session(alone, sample)(sample[:1]).shape[1])
     if not sum(widths):
         raise ModelError(f"output {', '.join(map(printable, function.outputs))} is empty")
     metadata = stored_names(model.proto, OUTPUT_KEYS)

@@ -1,4 +1,4 @@
-"""Losses of the data in the number format of the model's inputs.
+"""Digits that the data lose in the number format of the model's inputs.
 
 Data are read in double precision and analyzed so, as far as the graph allows; the deployed model
 sees them rounded to its own format. What that format cannot hold would be infinite there: it is
@@ -10,7 +10,8 @@ refused, as infinite data are. Digits that get lost are warned of:
               move by more than 1 % of σ, at a sizeable share of the events
 ============  ====================================================================================
 
-The share of the events is counted for what is refused, and estimated on the survey's sample else.
+The share of the events is counted for refused data, and estimated on the survey's sample for
+others.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def inspect_digits(
     names: Sequence[str],
     missing: float | None,
 ) -> list[Notice]:
-    """Finds features that lose digits in the format of their input, so that it matters."""
+    """Finds features that lose important digits in the format of their input."""
     notices = []
     for c in _columns(model, features, len(names)):
         x = survey.sample[:, c.start : c.stop]
@@ -150,15 +151,15 @@ def inspect_digits(
 
 
 def _fall_together(x: Floats, held: Floats) -> bool:
-    """Whether many different values are one and the same in the format."""
+    """Whether many different values become equal in the format."""
     return len(np.unique(held)) < (1 - MANY) * len(np.unique(x))
 
 
 def _loss(formats: frozenset[str], *, gone: float, moved: float, lost: float) -> str:
-    """Says what formats do to a feature.
+    """Phrase for the effect of number formats on a feature.
 
-    Arguments are shares of the events at which it becomes 0, moves by a part of its σ, or, of whole
-    numbers that fall together, loses digits.
+    ``gone``, ``moved`` and ``lost`` are shares of the events: the feature becomes 0, moves by a
+    part of its σ, or has different whole numbers that become equal.
     """
     if gone > SOME:
         tiny = max(formats, key=_least)
@@ -183,7 +184,7 @@ def _loss(formats: frozenset[str], *, gone: float, moved: float, lost: float) ->
 
 
 def _columns(model: LoadedModel, features: Sequence[Port], n_columns: int) -> list[_Columns]:
-    """Lists the columns of each input; none where they do not fit the data, which others report."""
+    """Lists the columns of each input; empty where they do not fit the data."""
     layout = lay_out(features, printable(model.path), n_columns)
     if layout.n_features != n_columns:
         return []

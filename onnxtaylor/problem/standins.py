@@ -1,8 +1,8 @@
-"""Numbers in place of events, for what needs no data: to save derivatives, to look at a model.
+"""Stand-ins for events, for work without data: to save derivatives, or to inspect a model.
 
-A model of transverse momenta takes their logarithm, one of angles their arccosine: random numbers
-are no features of theirs. So several ranges are tried, and the first one is taken at which the
-model runs and its responses are finite. Where there is none, finiteness is not asked for.
+A model of transverse momenta takes their logarithm, one of angles their arccosine: arbitrary random
+numbers do not suit them. So several ranges are tried, and the first one is taken at which the model
+runs and its responses are finite. If there is none, responses need not be finite.
 """
 
 from __future__ import annotations

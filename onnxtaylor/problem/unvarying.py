@@ -1,4 +1,4 @@
-"""Responses that never vary over the data: their coefficients have nothing to tell.
+"""Responses that never vary over the data: their coefficients carry no information.
 
     max f − min f ≤ 4 ε max abs(f)        ε the spacing of the coarsest format on the way
 
@@ -32,7 +32,7 @@ FIRST, FURTHER = 64, 4096  # events that are evaluated at a time
 
 @dataclass(frozen=True)
 class Unvarying:
-    """A response that is the same at all ``events`` of a group, None for all, but for rounding."""
+    """A response that is constant up to rounding over a group of events (None: all events)."""
 
     output: str
     group: str | None
@@ -64,11 +64,11 @@ class ResponseRanges:
         self._settled = False
 
     def of(self, source: EventSource) -> EventSource:
-        """Returns the source, whose batches are watched."""
+        """Wraps a source: its batches update the ranges while they are read."""
         return _Watched(source, self)
 
     def watch(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Yields the batches as they come; events that may widen a range are evaluated."""
+        """Yields the batches unchanged; evaluates events where a range may still grow."""
         for batch in batches:
             if not self._settled:
                 self._update(batch)
@@ -101,7 +101,7 @@ class ResponseRanges:
 
     @property
     def _open(self) -> npt.NDArray[np.bool_]:
-        """Classes (G,) with a response that has not been seen to vary."""
+        """Flags of classes (G,) with a response that has not varied so far."""
         return np.asarray((self._same(self._low, self._high) | (self._low > self._high)).any(1))
 
     def _update(self, batch: Batch) -> None:
@@ -132,7 +132,7 @@ class ResponseRanges:
 
 
 class _Watched(DerivedSource):
-    """A source whose batches are looked at on their way."""
+    """A source whose batches update the ranges of responses while they are read."""
 
     def __init__(self, source: EventSource, ranges: ResponseRanges) -> None:
         super().__init__(source)

@@ -3,10 +3,10 @@
 ===================  ==============================================================================
 ``taylor``           ``TaylorResult``: the coefficients of an analysis
 ``summaries``        its parts: model, data, features, groups, notices
-``quantity``         the quantity it holds: Taylor coefficients, or responses to finite steps
+``quantity``         the quantity of a result: Taylor coefficients, or responses to finite steps
 ``classes``          the class of events that each response is the score of
 ``ranking``          coefficients by their rank, filtered
-``selection``        the variables behind the most influential coefficients
+``selection``        the features of the most influential coefficients
 ``tidy``             tables of one row per coefficient: Arrow, data frame, CSV
 ``documents``        saved JSON of any kind: written, read, migrated, validated, loaded
 ``migrations``       documents of earlier versions, brought to the present form

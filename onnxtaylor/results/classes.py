@@ -22,15 +22,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from onnxtaylor.errors import OptionError, listed, nearest, printable
+from onnxtaylor.errors import OptionError, join_names, name_hint, printable
 
 __all__ = [
     "ResponseNode",
     "agree_with_labels",
     "classes_of",
     "name_nodes",
+    "names_as_text",
     "nodes_of_names",
-    "words_of",
 ]
 
 
@@ -48,7 +48,7 @@ class ResponseNode:
 
 
 def nodes_of_names(names: Sequence[str]) -> tuple[ResponseNode, ...]:
-    """Returns nodes of which only the names are known, as in results of earlier versions.
+    """Returns nodes that have names only, as in results of earlier versions.
 
     Such results do not list the nodes that were not analyzed. The place of ``p[2]`` follows from
     its name, the place of ``ggh`` does not.
@@ -90,7 +90,7 @@ def name_nodes(
     return tuple(map(ResponseNode, nodes, shown, labels))
 
 
-def words_of(values: Iterable[object] | None) -> tuple[str, ...]:
+def names_as_text(values: Iterable[object] | None) -> tuple[str, ...]:
     """Returns names of classes or nodes as text; 1.0 is ``1``, as in the labels of data."""
     if values is None:
         return ()
@@ -101,7 +101,7 @@ def words_of(values: Iterable[object] | None) -> tuple[str, ...]:
 def agree_with_labels(nodes: Sequence[ResponseNode], labels: Sequence[str]) -> None:
     """Raises OptionError where the classes that the user named are not the labels of the data.
 
-    Without named classes, or without labels, there is nothing to agree.
+    Without named classes, or without labels, there is nothing to compare.
     """
     classes = [node.label for node in nodes if node.label is not None]
     if not classes or not labels:
@@ -111,14 +111,14 @@ def agree_with_labels(nodes: Sequence[ResponseNode], labels: Sequence[str]) -> N
         free = [name for name in labels if name not in classes] or list(labels)
         raise OptionError(
             f"must be labels of the data, and no label of the data is called {_quoted(unknown)}"
-            f"{nearest(unknown[0], free)}",
+            f"{name_hint(unknown[0], free)}",
             option="classes",
         )
     left = [name for name in labels if name not in classes]
     if left and len(nodes) > 1:
         raise OptionError(
             f"must name all labels of the data, and the data have events of {_quoted(left)}, which"
-            f" is none of {listed(classes)}: leave these events out, or correct their label",
+            f" is none of {join_names(classes)}: leave these events out, or correct their label",
             option="classes",
         )
 
@@ -160,7 +160,7 @@ def _by_user(nodes: Sequence[ResponseNode]) -> dict[str, str] | None:
 
 
 def _by_name(nodes: Sequence[ResponseNode], labels: Sequence[str]) -> dict[str, str] | None:
-    """Labels by the names of their responses, where both are the same words.
+    """Labels by the names of their responses, where labels and names agree.
 
     There may be more labels than nodes for a model of one node, and in a result of an earlier
     version, which lists only the nodes that were analyzed.
@@ -200,8 +200,8 @@ def _refusal(nodes: Sequence[ResponseNode], labels: Sequence[str]) -> str:
     names = [node.name for node in nodes]
     if len(nodes) == 1:
         return (
-            f"nothing says which class the response {listed(names)} is the score of: name it, one"
-            f" of the labels {listed(labels)}, with classes=…"
+            f"nothing says which class the response {join_names(names)} is the score of: name it,"
+            f" one of the labels {join_names(labels)}, with classes=…"
         )
     alone = [name for name in names if name not in labels]
     without = [name for name in labels if name not in names]
@@ -216,14 +216,14 @@ def _refusal(nodes: Sequence[ResponseNode], labels: Sequence[str]) -> str:
         return f"{' and '.join(parts)}: correct the labels, or {way_out}"
     if len(labels) != len(nodes):
         return (
-            f"{len(nodes)} responses ({listed(names)}) and {len(labels)} label"
-            f"{'s' * (len(labels) > 1)} ({listed(labels)}) do not agree one to one: {way_out}"
+            f"{len(nodes)} responses ({join_names(names)}) and {len(labels)} label"
+            f"{'s' * (len(labels) > 1)} ({join_names(labels)}) do not agree one to one: {way_out}"
         )
     letters = ", ".join(f'"{letter}"' for letter in "ABCDEFGH"[: len(names)])
     example = f"classes=[{letters}]" if len(names) <= 8 else "classes=…"
     return (
-        f"nothing says which of the responses {listed(names)} belongs to which of the labels"
-        f" {listed(labels)}: name the labels in the order of the responses with {example}"
+        f"nothing says which of the responses {join_names(names)} belongs to which of the labels"
+        f" {join_names(labels)}: name the labels in the order of the responses with {example}"
     )
 
 
@@ -238,7 +238,7 @@ def _check_names(
         demand = f"must be {what}" if one else "must name each node, in the order of the model"
         raise OptionError(
             f"{demand}, got {len(given)} name{'s' * (len(given) > 1)} for {len(nodes)} response"
-            f" node{'s' * (not one)} ({listed(nodes)}): {shown}",
+            f" node{'s' * (not one)} ({join_names(nodes)}): {shown}",
             option=option,
         )
     for name in given:
@@ -250,7 +250,7 @@ def _check_names(
             )
     if any(name in stored and stored[k] != name for k, name in enumerate(given)):
         raise OptionError(
-            f"must not contradict the model, whose responses are {listed(stored, 20)} in this"
+            f"must not contradict the model, whose responses are {join_names(stored, 20)} in this"
             f" order, got {shown}: leave it out",
             option=option,
         )

@@ -48,9 +48,9 @@ class DocumentKind:
     schema
         Name and version of its JSON Schema, such as ``onnxtaylor.result/1``.
     title
-        Its name behind "no", in the message about a document of another kind.
+        Name of the kind after "no", in the message about a document of another kind.
     name
-        Its name behind "the", in the message about a damaged document.
+        Name of the kind after "the", in the message about a damaged document.
     hint
         End of the message about a document that names no schema.
     """
@@ -72,14 +72,14 @@ class DocumentKind:
             raise ResultError(f"{where}: cannot be read: {reason}") from None
 
     def parse(self, text: str, where: str, load: Callable[[dict[str, Any]], _Loaded]) -> _Loaded:
-        """Returns what ``load`` makes of the document.
+        """Parses and validates a document, and passes it to ``load``.
 
         Parameters
         ----------
         text
             The document.
         where
-            Its source, which messages name first.
+            Source of the document, which messages name first.
         load
             Makes the result of a document that fits the published schema. Raises ValueError where
             the document contradicts itself in a way that no schema can describe.
@@ -149,7 +149,7 @@ def save_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def part(kind: type[_Part], row: Mapping[str, Any], **replaced: Any) -> _Part:
-    """Returns the dataclass that a JSON object describes; ``replaced`` are fields made before.
+    """Makes a dataclass from a JSON object; ``replaced`` are fields already converted.
 
     In JSON 5.0 is a whole number: fields of type ``int`` get it as 5.
     """
@@ -195,7 +195,7 @@ def _integer(text: str) -> int:
 
 
 def check_unique(values: Sequence[object], place: str) -> None:
-    """Raises ValueError where something at this place of a document occurs twice."""
+    """Raises ValueError where a value in this list of a document occurs twice."""
     if len(set(values)) < len(values):
         twice = next(value for k, value in enumerate(values) if value in values[:k])
         raise ValueError(f"{place} must differ, got {twice!r} twice")

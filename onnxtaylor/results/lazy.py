@@ -1,4 +1,4 @@
-"""Modules above the results, loaded when a result is first drawn or shown."""
+"""Loads modules that draw and show results only when they are first used."""
 
 from __future__ import annotations
 

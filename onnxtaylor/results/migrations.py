@@ -1,7 +1,7 @@
-"""Documents of earlier versions, brought to the present form.
+"""Converts documents of earlier versions to the present form.
 
 A migration changes a document of one schema in place. It runs before the document is validated, so
-it must leave alone what it does not recognize: a damaged document is refused behind it.
+it must leave alone what it does not recognize: a damaged document is refused afterwards.
 
 Where a format gets a new number, the last migration of the old one writes the new name into
 ``schema``; those of the new one follow. The schemas of a number stay as they are published: what
@@ -19,7 +19,7 @@ Document = dict[str, Any]
 
 
 def migrate(document: Document) -> None:
-    """Brings a document to the present form of its kind, in place."""
+    """Converts a document to the present form of its kind, in place."""
     done: set[str] = set()
     while isinstance(schema := document.get("schema"), str) and schema not in done:
         done.add(schema)
@@ -73,6 +73,6 @@ MIGRATIONS: dict[str, tuple[Callable[[Document], None], ...]] = {
 
 
 def _objects(values: object) -> Iterator[Document]:
-    """The JSON objects of a list, whatever else a damaged document has there."""
+    """The JSON objects in a list; other items of a damaged document are ignored."""
     if isinstance(values, list):
         yield from (value for value in values if isinstance(value, dict))

@@ -16,11 +16,11 @@ class Quantity:
     Parameters
     ----------
     method
-        Its name in saved documents.
+        Name of the method in saved documents.
     symbol
         Letter of the quantity at one event.
     noun
-        Its name in text, in the singular.
+        Name of the quantity in text, in the singular.
     engines_comparable
         Whether exact and differences can be compared, as both compute it.
     """
@@ -37,7 +37,7 @@ class Quantity:
 
     @property
     def nouns(self) -> str:
-        """Its name in text, in the plural."""
+        """Name of the quantity in text, in the plural."""
         return f"{self.noun}s"
 
 

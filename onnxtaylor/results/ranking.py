@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.results.classes import classes_of
 
 if TYPE_CHECKING:
@@ -110,7 +110,9 @@ def ranked_rows(
 def _matching(pattern: str, features: tuple[str, ...]) -> set[str]:
     names = {name for name in features if name == pattern or fnmatchcase(name, pattern)}
     if not names:
-        raise OptionError(f"no feature matches {printable(pattern)!r}{nearest(pattern, features)}")
+        raise OptionError(
+            f"no feature matches {printable(pattern)!r}{name_hint(pattern, features)}"
+        )
     return names
 
 

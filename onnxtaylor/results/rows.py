@@ -1,4 +1,4 @@
-"""Tidy rows of coefficients, read back as arrays; they must be complete and in order.
+"""Reads tidy rows of coefficients as arrays; they must be complete and in order.
 
 A document has one row for each place on its axes, such as output and group, and each coefficient of
 the list that all of them share, in this order of nesting.

@@ -1,4 +1,4 @@
-"""The variables behind the most influential coefficients, and those behind none of them.
+"""The features of the most influential coefficients, and the features of none of them.
 
 Of the K coefficients of a response, ranked by ⟨t⟩, the upper ⌈fraction·K⌉ are kept; a feature is
 influential if it is in one of these: alone, or as a part of a pair. Wunsch et al.
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, listed, printable
+from onnxtaylor.errors import OptionError, join_names, printable
 from onnxtaylor.results.ranking import class_groups, influential_count
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class FeatureInfluence:
     Parameters
     ----------
     influential
-        Whether it is in a kept coefficient; for several rankings, of any of them.
+        Whether the feature is in a kept coefficient of at least one ranking.
     sure
         Whether ``influential`` is the same for any ranks within the 68 % intervals; None without
         bootstrap.
@@ -92,17 +92,17 @@ class Selection:
     not_ranked: tuple[str, ...]
 
     def __repr__(self) -> str:
-        """Returns the chosen features, and the cut behind which they are."""
-        first, of = self.cuts[0], listed([cut.output for cut in self.cuts])
+        """Returns the chosen features, and the cut that chose them."""
+        first, of = self.cuts[0], join_names([cut.output for cut in self.cuts])
         side = "not behind" if self.inverted else "behind"
         return (
             f"Selection: {len(self.names)} of {len(self.features)} features {side} the {first.kept}"
-            f" highest ranked of {first.total} coefficients of {of}: {listed(self.names, 10)}"
+            f" highest ranked of {first.total} coefficients of {of}: {join_names(self.names, 10)}"
         )
 
     @property
     def influential(self) -> tuple[FeatureInfluence, ...]:
-        """Features behind the kept coefficients, best rank first."""
+        """Features of the kept coefficients, best rank first."""
         return tuple(f for f in self.features if f.influential)
 
     @property
@@ -126,7 +126,7 @@ def select(
     order: int | None = None,
     inverted: bool = False,
 ) -> Selection:
-    """Selects the features behind the most influential coefficients.
+    """Selects the features of the most influential coefficients.
 
     Coefficients that are 0 are never kept.
 
@@ -262,7 +262,7 @@ def _members(table: npt.NDArray[np.int32]) -> tuple[npt.NDArray[Any], npt.NDArra
 def _beyond_doubt(
     low: npt.NDArray[np.int64], high: npt.NDArray[np.int64], kept: int, total: int
 ) -> tuple[Bools, Bools]:
-    """Flags of coefficients that are always among the ``kept`` best, and of those that never are.
+    """Flags of coefficients that are always, and of those that are never, among the ``kept`` best.
 
     Always and never mean: for any ranks within the intervals, which are those among all ``total``
     coefficients. In a part of them the rank of a coefficient is not known but bounded: it is no

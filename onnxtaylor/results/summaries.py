@@ -1,4 +1,4 @@
-"""Parts of a result beside its coefficients: model, data, features, groups, notices."""
+"""Parts of a result besides its coefficients: model, data, features, groups, notices."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ class DataSummary:
 
 @dataclass(frozen=True)
 class Notice:
-    """A warning of a result: something odd about the data or the model.
+    """A warning of a result about the data or the model.
 
-    ``feature`` is None where it is about no single one.
+    ``feature`` is the feature it concerns; None where it concerns no single one.
     """
 
     code: str
@@ -91,7 +91,7 @@ class Notice:
 def units_apart(features: Sequence[FeatureSummary], scale: object) -> Notice | None:
     """Returns a notice where coefficients per ``unit`` compare features of σ more than 10 apart.
 
-    ``scale`` is that of the coefficients. Features of σ = 0 do not count.
+    ``scale`` is the scale of the coefficients. Features of σ = 0 do not count.
     """
     varying = [feature for feature in features if feature.std > 0]
     if scale != "unit" or not varying:
@@ -110,10 +110,10 @@ def units_apart(features: Sequence[FeatureSummary], scale: object) -> Notice | N
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """The function that was analyzed, and the engine that did it.
+    """Summary of the analyzed function, and of its engine.
 
-    ``nodes`` are those of all outputs that were asked for, of which ``output`` names those that
-    were chosen; empty where a result of an earlier version does not tell.
+    ``nodes`` are the nodes of all requested outputs, of which ``output`` names the chosen ones;
+    empty in results of earlier versions.
     """
 
     path: str
@@ -130,7 +130,7 @@ class ModelSummary:
     def from_document(cls, row: Mapping[str, Any]) -> ModelSummary:
         """Returns the summary of a JSON object.
 
-        Raises ValueError for a name that occurs twice, or that is no node's.
+        Raises ValueError for a name that occurs twice, or that no node has.
         """
         nodes = tuple(part(ResponseNode, node) for node in row["nodes"])
         names = [node.name for node in nodes]
@@ -144,7 +144,7 @@ class ModelSummary:
 def place_of(asked: str | int | None, names: Sequence[str], kind: str) -> int:
     """Returns the place of an output or group, by its name or place; 0 for None.
 
-    Raises OptionError naming what there is; ``kind`` is what the names are of.
+    Raises OptionError listing the names; ``kind`` is their noun, such as feature.
     """
     if asked is None:
         return 0

@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, listed, printable
+from onnxtaylor.errors import OptionError, join_names, printable
 from onnxtaylor.indices import MultiIndices, label
 from onnxtaylor.results.classes import (
     ResponseNode,
     agree_with_labels,
     name_nodes,
+    names_as_text,
     nodes_of_names,
-    words_of,
 )
 from onnxtaylor.results.documents import save_text
 from onnxtaylor.results.lazy import LazyModule
@@ -44,7 +44,7 @@ from onnxtaylor.results.summaries import (
     Notice,
     place_of,
 )
-from onnxtaylor.results.taylor_document import COLUMNS, KIND, fields_of, text_of
+from onnxtaylor.results.taylor_document import COLUMNS, KIND, fields_of, result_text
 from onnxtaylor.results.tidy import arrow_table, data_frame
 from onnxtaylor.text.uncertainty import plus_minus
 
@@ -146,7 +146,7 @@ class TaylorResult:
             For another number of names, names that contradict the model's, and classes that are
             not the labels of the data.
         """
-        names, labels = words_of(output_names), words_of(classes)
+        names, labels = names_as_text(output_names), names_as_text(classes)
         if not names and not labels:
             return self
         old = self.nodes
@@ -248,7 +248,7 @@ class TaylorResult:
 
     def to_json(self) -> str:
         """Returns the result as one JSON document of the schema ``onnxtaylor.result/1``."""
-        return text_of(self)
+        return result_text(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the JSON document, whole or not at all. Raises ResultError."""
@@ -262,13 +262,13 @@ class TaylorResult:
         return report.html(self, title=title)
 
     def __repr__(self) -> str:
-        """Returns what was analyzed, the verdict of the check, and the first ranking's head."""
+        """Returns a summary: model, verdict of the check, and head of the first ranking."""
         check = "none" if self.check is None else printable(self.check.get("verdict"))
         lines = [
             f"TaylorResult of {printable(self.model.path)}: {len(self.indices)}"
             f" {self.quantity.nouns} of"
             f" {len(self.features)} features at {self.data.events} events",
-            f"responses {listed(self.outputs)}; events of {listed(self.groups)}; scale"
+            f"responses {join_names(self.outputs)}; events of {join_names(self.groups)}; scale"
             f" {printable(self.options.get('scale'))}; engine {printable(self.model.engine)}; check"
             f" {check}; {len(self.warnings)} warnings",
             f"highest ranked of {printable(self.outputs[0], 40)}, {self.quantity.mean} ± SEM:",
@@ -291,6 +291,6 @@ class TaylorResult:
     def from_json(cls, text: str, where: str = "result") -> TaylorResult:
         """Returns the result of a document of ``to_json``; error messages begin with ``where``.
 
-        Raises ResultError for what is no result, and for a damaged one.
+        Raises ResultError for text that is no result, and for a damaged one.
         """
         return KIND.parse(text, where, lambda document: cls(**fields_of(document)))

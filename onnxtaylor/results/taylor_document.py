@@ -1,4 +1,4 @@
-"""The saved form of a TaylorResult: its JSON document, and what is read back from one."""
+"""The saved form of a TaylorResult: writes its JSON document and reads it back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from onnxtaylor.results.summaries import DataSummary, ModelSummary, Notice
 if TYPE_CHECKING:
     from onnxtaylor.results.taylor import TaylorResult
 
-__all__ = ["COLUMNS", "KIND", "SCHEMA", "fields_of", "text_of"]
+__all__ = ["COLUMNS", "KIND", "SCHEMA", "fields_of", "result_text"]
 
 SCHEMA = "onnxtaylor.result/1"
 KIND = DocumentKind(SCHEMA, title="onnxtaylor result", name="result")
@@ -25,7 +25,7 @@ COLUMNS = (
 )
 
 
-def text_of(result: TaylorResult) -> str:
+def result_text(result: TaylorResult) -> str:
     """Returns the JSON document of a result."""
     head: dict[str, Any] = {
         "schema": SCHEMA,
@@ -82,7 +82,7 @@ def fields_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_lengths(options: Mapping[str, Any], n_features: int) -> None:
-    """Raises ValueError where the steps of an engine are not one for each feature."""
+    """Raises ValueError where the number of an engine's steps is not the number of features."""
     lists = {f"options.steps[{k}]": steps for k, steps in enumerate(options.get("steps", ()))}
     if moves := options.get("finite_step"):
         lists["options.finite_step.steps"] = moves["steps"]

@@ -73,7 +73,7 @@ def _encodable(value: Any) -> Any:
 
 
 def _message(error: ValidationError) -> str:
-    """One line: the place, what must stand there, and what does."""
+    """One line: the place, the allowed content, and the actual content."""
     if isinstance(error.kind, Kind.OneOfNotValid | Kind.AnyOf):
         meant = _meant_alternative(error.kind.context, len(error.instance_path))
         if meant is not None:
@@ -82,7 +82,7 @@ def _message(error: ValidationError) -> str:
 
 
 def _demand(kind: Kind, value: Any) -> str | None:
-    """The demand that is not met, and the value; None for a keyword that no schema of ours uses."""
+    """The violated demand and the value; None for a keyword that our schemas do not use."""
     got = f"got {_shown(value)}"
     match kind:
         case Kind.Type(types):
@@ -122,7 +122,7 @@ def _meant_alternative(
 ) -> ValidationError | None:
     """The first violation of the alternative that comes closest to a value at this depth.
 
-    An alternative of another type is none; of the others the one with the fewest violations.
+    Chooses, among the alternatives of the right type, the one with the fewest violations.
     """
     near = [
         violations

@@ -7,7 +7,7 @@ To write a rule:
 ``bundle``       tangents and adjoints of a tensor, and how they broadcast
 ``contraction``  sums of products of tensors
 ``emit``         writes ONNX nodes; ``strong`` writes products in which 0 · ∞ = 0
-``versions``     the versions of an operator that its rule serves
+``versions``     the versions of an operator that its rule covers
 ``joints``       the points at which the pieces of an operator meet
 
 The rules themselves:

@@ -151,7 +151,7 @@ register("PRelu", binary((_slope, _below), (None, _is_below, None), kind="piecew
 
 
 def _minus_quotient(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
-    """(z − x)/y: minus the whole number of times that y goes into x."""
+    """(z − x)/y = −q, with q the whole quotient of x by y."""
     return e.op("Div", e.op("Sub", z, x), y)
 
 

@@ -56,7 +56,7 @@ def broadcast_shape(a: Shape, b: Shape) -> Shape:
 
 
 def align(e: Emitter, bundle: Bundle, rank: int) -> str:
-    """Inserts axes of size 1 behind the lead, so that broadcasting aligns the others on the right.
+    """Inserts axes of size 1 after the leading axis, so that the other axes align on the right.
 
     Without them a tensor of higher rank would be broadcast against the lead.
     """

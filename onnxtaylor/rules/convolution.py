@@ -1,7 +1,7 @@
 """Conv and ConvTranspose with constant weights: linear, and each is the transpose of the other.
 
 The leading axis of a bundle is merged into the batch, (L, N, …) as (L·N, …), so that one call of
-the operator serves all its tangents.
+the operator computes all its tangents.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def images(c: Context, node: Node, name: str) -> Shape:
 
 
 def window(c: Context, node: Node, kernel: Shape, image: Shape, steps: Shape) -> Window:
-    """The window of a node that goes over ``image`` in ``steps``, automatic padding resolved."""
+    """The window of a node that moves over ``image`` in ``steps``, automatic padding resolved."""
     rank = len(kernel)
     strides = tuple(node.get("strides") or [1] * rank)
     dilations = tuple(node.get("dilations") or [1] * rank)
@@ -130,7 +130,7 @@ class _Convolution(Linear):
 
 
 def _conv_window(c: Context, node: Node) -> Window:
-    """The window of a Conv, which goes over its input."""
+    """The window of a Conv, which moves over its input."""
     x, y = (images(c, node, name) for name in (node.inputs[0], node.outputs[0]))
     return window(c, node, c.shape(node.inputs[1])[2:], x, y)
 
@@ -146,7 +146,7 @@ def _conv_adjoint(c: Context, node: Node, adjoints: Bundles) -> Bundle:
 
 
 def _transpose_window(c: Context, node: Node) -> Window:
-    """The window of a ConvTranspose, which goes over its output, automatic padding resolved."""
+    """The window of a ConvTranspose, which moves over its output, automatic padding resolved."""
     x, y = (images(c, node, name) for name in (node.inputs[0], node.outputs[0]))
     w = window(c, node, c.shape(node.inputs[1])[2:], y, x)
     auto = node.get("auto_pad", b"NOTSET").decode()

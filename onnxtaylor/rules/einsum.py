@@ -1,7 +1,7 @@
 """Einsum: linear in each of its operands.
 
-One more letter in front, for the tangents, makes the operator serve bundles. The adjoint of an
-operand is the Einsum in which operand and output have changed places.
+With one more letter in front, for the tangents, the operator acts on bundles. The adjoint of an
+operand is the Einsum with operand and output exchanged.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Writes ONNX nodes: names, constants, and two simplifications that cost nothing.
 
-A node that is asked for twice is written once, and a node whose inputs are all constants is
+A node that is requested twice is written once, and a node whose inputs are all constants is
 computed while the graph is written. The latter makes the rows of the Jacobian before the first
 nonlinearity constants.
 

@@ -90,19 +90,19 @@ def _any(c: Context, tests: list[str], shape: Shape) -> Flags:
 
 
 def _inputs_equal(c: Context, node: Node) -> Flags:
-    """x = y for the two inputs x and y."""
+    """Joint of Max, Min and comparisons: x = y for the two inputs."""
     a, b = node.inputs[:2]
     return Flags(_equals(c, a, b), broadcast_shape(c.shape(a), c.shape(b)))
 
 
 def _clip(c: Context, node: Node) -> Flags | None:
-    """x = lower limit, or x = upper limit."""
+    """Joints of Clip: x = lower limit, or x = upper limit."""
     x, limits = node.inputs[0], [name for name in node.inputs[1:3] if name]
     return _any(c, [_equals(c, x, limit) for limit in limits], c.shape(x)) if limits else None
 
 
 def _hard_sigmoid(c: Context, node: Node) -> Flags:
-    """αx + β = 0 or 1."""
+    """Joints of HardSigmoid: αx + β = 0 or 1."""
     x, shape = node.inputs[0], c.shape(node.inputs[0])
     alpha, beta = float(node.get("alpha", np.float32(0.2))), float(node.get("beta", 0.5))
     line = c.e.op("Add", c.e.op("Mul", x, _number(c, x, alpha)), _number(c, x, beta))
@@ -121,7 +121,7 @@ def _whole(offset: float) -> JointTest:
 
 
 def _cast(c: Context, node: Node) -> Flags | None:
-    """A cast to whole numbers jumps at every whole number but 0, a cast to truth values at 0."""
+    """Jumps of Cast: at every whole number except 0 to whole numbers, at 0 to truth values."""
     x, y = node.inputs[0], node.outputs[0]
     if c.format(y) is not None:
         return None
@@ -134,7 +134,7 @@ def _cast(c: Context, node: Node) -> Flags | None:
 
 
 def _remainder(c: Context, node: Node) -> Flags:
-    """x is a multiple of y."""
+    """Joints of Mod: x is a multiple of y."""
     z = node.outputs[0]
     return Flags(_equals(c, z, _number(c, z, 0.0)), c.shape(z))
 
@@ -150,7 +150,7 @@ def _axes(c: Context, node: Node) -> list[int]:
 
 
 def _ties(c: Context, node: Node) -> Flags | None:
-    """Several elements share the largest (or smallest) value, and it is no common floor."""
+    """Joints of ReduceMax and similar: ties at the extreme value, unless at a common floor."""
     x, e = node.inputs[0], c.e
     shape, axes = c.shape(x), _axes(c, node)
     if prod(shape[k] for k in axes) < 2:
@@ -174,7 +174,7 @@ def _above_floor(c: Context, node: Node, ties: Flags, value: str) -> Flags:
 
 
 def _top_k(c: Context, node: Node) -> Flags | None:
-    """Two of the chosen elements are equal, or the last chosen one equals one that was not."""
+    """Joints of TopK: two chosen elements are equal, or the last one equals one not chosen."""
     x, y, e = node.inputs[0], node.outputs[0], c.e
     shape, taken = c.shape(x), c.shape(y)
     axis = int(node.get("axis", -1)) % len(shape)
@@ -200,7 +200,7 @@ def _top_k(c: Context, node: Node) -> Flags | None:
 
 
 def _max_pool(c: Context, node: Node) -> Flags | None:
-    """Several elements of a window share the largest value."""
+    """Joints of MaxPool: elements of a window share the largest value."""
     x, y, e = node.inputs[0], node.outputs[0], c.e
     sizes = [int(k) for k in node.get("kernel_shape", ())]
     if prod(sizes) < 2:
@@ -248,12 +248,12 @@ def is_polynomial(c: Context, node: Node) -> bool:
 
 
 def _singular_power(c: Context, node: Node) -> Flags | None:
-    """x = 0 in x^y with a y that is not whole: φ′, or a higher derivative, is infinite there."""
+    """Joint of Pow: x = 0 in x^y with y not whole, where a derivative is infinite."""
     return None if is_polynomial(c, node) else at(0.0)(c, node)
 
 
 def _no_divisor(c: Context, node: Node) -> Flags | None:
-    """y = 0 in x/y."""
+    """Joint of Div: y = 0 in x/y."""
     divisor = node.inputs[1]
     if divisor in c.e.constants:
         return None

@@ -1,6 +1,6 @@
 """Operators that rearrange, repeat or select elements at constant places: all are linear.
 
-They are applied to a bundle behind its leading axis.
+They act on the axes of a bundle after the leading one.
 """
 
 from __future__ import annotations

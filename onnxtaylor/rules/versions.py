@@ -1,4 +1,4 @@
-"""The versions of an operator that its rule serves: (domain, operator, since_version) → rule.
+"""The versions of an operator that its rule covers: (domain, operator, since_version) → rule.
 
 ONNX numbers the versions of an operator by the operator set that introduced them, the
 since_version. ``graph.normalize`` converts a graph to operator set 21, and leaves a newer one as it
@@ -36,7 +36,7 @@ EXCLUDED = {
 
 
 def versions(kind: str) -> tuple[int, ...]:
-    """The since_versions of an operator that its rule serves; empty outside ai.onnx."""
+    """The since_versions of an operator that its rule covers; empty outside ai.onnx."""
     last = UNTIL.get(kind, NEWEST)
     return tuple(v for v in _history().get(kind, ()) if v <= last and (kind, v) not in EXCLUDED)
 

@@ -75,7 +75,7 @@ def skip_events(batches: Iterator[Batch], done: int) -> Iterator[Batch]:
 
 
 def _watcher(progress: Progress | None, done: int, events: int, total: int) -> Watcher | None:
-    """Reports a batch that is under way: one of a slow model takes long."""
+    """Reports progress within a batch, since a batch of a slow model takes long."""
     if progress is None:
         return None
     return lambda share: report_progress(

@@ -72,8 +72,8 @@ def analyze(
     -------
     TaylorResult
         Scores (C, G, K) of C responses, G groups and K coefficients. Why a response has no exact
-        derivatives, or was not evaluated in double precision, is in ``result.options``; what came
-        of the comparison of both engines in ``result.check``: see ``cross_check``.
+        derivatives, or was not evaluated in double precision, is in ``result.options``; the
+        comparison of both engines is in ``result.check``: see ``cross_check``.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def analyze(
 
 @dataclass(frozen=True)
 class Analysis:
-    """A finished analysis: its result, the engine, and the responses that never vary."""
+    """A finished analysis: its result, its engine, and the responses that never vary."""
 
     result: TaylorResult
     engine: Engine
@@ -186,7 +186,7 @@ def _sum_events(
     samples: Sequence[Sample],
     progress: Progress | None,
 ) -> tuple[Accumulator, ResponseRanges, Checkpoint | None]:
-    """Sums the coefficients of all events in one pass, and fills samples and ranges on the way.
+    """Sums the coefficients of all events in one pass, which also fills samples and ranges.
 
     ``statistics`` have the number of bootstrap replicates that memory allows. Returns the sums, the
     ranges of the responses, and the folder of unfinished work where it is kept.

@@ -57,9 +57,9 @@ class Derivatives:
     """A model's exact derivatives: call it on events x (B, n).
 
     ``proto`` is an ordinary ONNX model with the outputs ``value``, ``jacobian``, ``hessian`` and
-    ``third``, up to the order asked for. ``note`` says in one line at what the model was probed,
-    ``warnings`` what a user must know of the model, such as that its response is another one where
-    onnxruntime runs it with its default options.
+    ``third``, up to the given order. ``note`` is one line on the data at which the model was
+    probed; ``warnings`` are remarks on the model, such as that onnxruntime's default options change
+    its response.
 
     Where the pieces of an operator meet exactly at an event, or a slope on the way is not finite, a
     call gives the limit of both sides, if they have one. The file gives the derivative of one piece
@@ -93,7 +93,7 @@ class Derivatives:
         self._dtype = np.dtype(np.float64 if double else np.float32)
 
     def __repr__(self) -> str:
-        """Says what a call takes and gives."""
+        """Returns the shapes of a call's argument and results."""
         names = ", ".join(output.name for output in self.proto.graph.output)
         n = self.n_features
         return f"Derivatives of {n} features: called on x (events, {n}) it gives {names}"
@@ -134,7 +134,7 @@ class Derivatives:
     def _settle(
         self, rows: npt.NDArray[Any], arrays: list[npt.NDArray[Any]], odd: npt.NDArray[np.bool_]
     ) -> None:
-        """Puts the limits of both sides into the derivatives of ``odd`` events."""
+        """Replaces the derivatives at the events ``odd`` by the limits from both sides."""
         if not odd.any():
             return
         terms = terms_of([array[odd] for array in arrays], self._indices)

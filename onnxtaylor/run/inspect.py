@@ -104,7 +104,7 @@ def _opened(problem: Problem) -> dict[str, object]:
 
 
 def _engine(problem: Problem) -> str | list[str]:
-    """Names the engine that ``auto`` takes, and why; a line for each where it takes both."""
+    """Lines on the engine that ``auto`` chooses, and why; two lines where it chooses both."""
     function, names, x = problem.function, problem.response_names, problem.first_events
     # second order of one feature and one response: every rule is asked, and the graph stays small
     one = function if function.fixed_batch else select_responses(function, [0])

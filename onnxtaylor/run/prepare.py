@@ -21,10 +21,10 @@ MOST_COEFFICIENTS = 10**8  # of all responses
 
 
 def check_classes(problem: Problem, *, per_class: bool = False) -> None:
-    """Checks the classes of the data before the work, not after it.
+    """Checks the classes of the data before the analysis.
 
     Raises DataError for a class that is called as the group of all events, OptionError where
-    ``per_class`` is asked for and it is not known which response belongs to which class.
+    ``per_class`` is chosen and the class of a response is unknown.
     """
     classes = list(problem.survey.classes)
     if ALL in classes:
@@ -45,7 +45,7 @@ def full_indices(problem: Problem, order: int) -> MultiIndices:
 
 
 def choose_replicates(asked: int | None, problem: Problem, indices: MultiIndices) -> int:
-    """Returns the number of bootstrap replicates: as asked for, or as many of 200 as memory allows.
+    """Returns the requested number of bootstrap replicates; by default 200, if memory allows.
 
     Raises OptionError for more than 16 GiB of them.
     """
@@ -64,7 +64,7 @@ def choose_replicates(asked: int | None, problem: Problem, indices: MultiIndices
 
 
 def find_notices(problem: Problem, engine: Engine, scale: str) -> list[Notice]:
-    """Lists what a reader of the result should know of data, responses and steps."""
+    """Lists the notices on data, responses and steps."""
     notices = inspect(problem, scale, engine.reach)
     notices += inspect_digits(
         problem.model,

@@ -1,4 +1,4 @@
-"""The numbers of an analysis and what they came from, put together as a result."""
+"""Assembles the numbers of an analysis and their provenance to a result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["checkpoint_facts", "make_result"]
 def _with_kinks(
     features: tuple[FeatureSummary, ...], sums: Accumulator
 ) -> tuple[FeatureSummary, ...]:
-    """Adds to features the share of events with a kink within reach, where it was counted."""
+    """Adds the share of events with a kink within reach to the features, where it was counted."""
     if not len(sums.kinks):
         return features
     return tuple(
@@ -41,7 +41,7 @@ def _with_kinks(
 def checkpoint_facts(
     problem: Problem, options: EngineOptions, statistics: StatisticsOptions
 ) -> dict[str, object]:
-    """Lists everything that the sums depend on: what a checkpoint is valid for."""
+    """Lists everything that the sums depend on; a checkpoint is valid only for these values."""
     survey = problem.survey
     kept = {f.name: getattr(options, f.name) for f in fields(options)}
     for name in ("threads", "batch_size"):
@@ -74,7 +74,7 @@ def make_result(
     statistics: StatisticsOptions,
     notices: Sequence[Notice],
 ) -> TaylorResult:
-    """Puts the result of a finished analysis together, in the scale that was asked for.
+    """Assembles the result of a finished analysis, in the requested scale.
 
     ``statistics`` have the number of bootstrap replicates that were made. Raises DataError where
     the weights of a group do not sum to a positive number.

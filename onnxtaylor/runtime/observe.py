@@ -1,4 +1,4 @@
-"""Observation of a graph: it runs with two and with three events, and every tensor is kept.
+"""Observes a graph: runs it with two and with three events, and keeps every tensor.
 
 The compiler reads shapes from it, and what does not depend on the data. It does not use ONNX's
 shape inference, which gives up on the first shape that is computed. Sequences are left out.

@@ -1,12 +1,12 @@
-"""A function in double precision, checked against the one that it was made from.
+"""Rewrites a function in double precision, and verifies it against the original.
 
-Finite differences in single precision lose half of their digits to round-off. Evaluated in
-double precision the same graph is a smooth function to 1e-16, so it is promoted where it can be.
-What the promoted graph is worth is not taken on trust: its responses must be the original's, up to
-the rounding of the original's format.
+Finite differences in single precision lose half of their digits to round-off. Evaluated in double
+precision the same graph is a smooth function to 1e-16, so it is promoted where it can be. The
+promoted graph is verified: its responses must agree with the original's, up to the rounding of the
+original's format.
 
 A model that is in double precision already may hold operators that onnxruntime computes in single
-precision alone. They are written in others, too, and what comes of it is held against the original
+precision alone. These are replaced by other operators, and the result is compared with the original
 in single precision.
 """
 
@@ -32,7 +32,7 @@ from onnxtaylor.runtime.reason import reason
 from onnxtaylor.runtime.session import Session, start
 from onnxtaylor.runtime.sharing import share
 
-__all__ = ["ROUNDINGS", "Promotion", "on_grid", "promote", "session_of"]
+__all__ = ["ROUNDINGS", "Promotion", "open_session", "promote", "round_to_digits"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,10 +43,10 @@ COARSEST = 2.0**-4
 
 @dataclass(frozen=True)
 class Promotion:
-    """``function`` in double precision; or the original one, and in one line why it is ``refused``.
+    """The ``function`` in double precision; or the original, and the reason why it is ``refused``.
 
-    The line names the operator and node, or by how much the responses differ. ``session`` evaluates
-    the promoted function in one thread.
+    The reason is one line: the operator and node, or the difference of the responses. ``session``
+    evaluates the promoted function in one thread.
     """
 
     function: GraphFunction
@@ -63,11 +63,11 @@ def promote(
 ) -> Promotion:
     """The function f: Rⁿ → R^C evaluated in float64, verified at events x (B, n).
 
-    A function that is in double precision already is returned as it is. The responses must agree
-    to 2⁹ ε of their largest size, ε the spacing of the original's format: the sum of K terms, each
+    A function that is in double precision already is returned as it is. The responses must agree to
+    2⁹ ε of their largest size, ε the spacing of the original's format: the sum of K terms, each
     rounded, is off by about √K ε, so this allows for K = 2¹⁸ (N. J. Higham and T. Mary, SIAM J.
-    Sci. Comput. 41, 2019, A2815). Behind a link they may agree before it instead, as the logit of
-    a saturated response is made of little but round-off. ``original`` is a session of the function,
+    Sci. Comput. 41, 2019, A2815). With a link, it suffices that they agree before the link, as the
+    logit of a saturated response is mostly round-off. ``original`` is a session of the function,
     where there is one.
     """
     if function.precision == "float64":
@@ -91,12 +91,13 @@ def promote(
     return Promotion(double.function, None, double)
 
 
-def session_of(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Session:
-    """A session of a function; in double precision with the operators that onnxruntime has there.
+def open_session(function: GraphFunction, x: Floats, *, provider: str = "cpu") -> Session:
+    """Opens a session of a function, without operators that onnxruntime lacks in double precision.
 
-    Where it has not all of them, the graph is written in others, and its responses must be those
-    of the original in single precision, within the limit of ``promote``, at events x (B, n).
-    ``session.function`` is what is evaluated. Raises ModelError where neither can be loaded.
+    Where onnxruntime lacks an operator, the graph is rewritten with others, and its responses at
+    events x (B, n) must agree with the original's in single precision, within the limit of
+    ``promote``. ``session.function`` is the evaluated function. Raises ModelError where neither can
+    be loaded.
     """
     if "float64" not in {function.precision, *function.dependence.formats}:
         return Session(function, provider=provider)
@@ -142,7 +143,7 @@ def _promoted(function: GraphFunction) -> GraphFunction:
 
 
 def _branched(proto: onnx.ModelProto, feed: str) -> onnx.ModelProto:
-    """The graph with the branches taken whose conditions do not depend on the features.
+    """The graph in which each If with a constant condition is replaced by its branch.
 
     Passes look at the top level of a graph, and an If of an exporter hides half of the model.
     """
@@ -170,17 +171,17 @@ def _values(proto: onnx.ModelProto, names: list[str]) -> dict[str, bool]:
 
 
 def _limit(digits: int) -> float:
-    """2⁹ ε, but half precision leaves no more than 1/16: a graph that differs is off by all."""
+    """Allowed relative deviation: 2⁹ ε, but at most 1/16 for half precision."""
     return min(ROUNDINGS * 2.0 ** (1 - digits), COARSEST)
 
 
 def _apart(original: GraphFunction | Session, double: Session, x: Floats) -> float:
-    """max |f₆₄ − f| / max |f| at x as the original's format rounds it; ∞ where that says nothing.
+    """max |f₆₄ − f| / max |f| at x rounded to the original's format; ∞ where it is not finite.
 
     Events with a response that is not finite in the original are left out.
     """
     known = original.function if isinstance(original, Session) else original
-    rows = on_grid(x, known.digits)
+    rows = round_to_digits(x, known.digits)
     found = _in_threads(double, rows).astype(np.float64)
     # the original comes second: a graph that cannot be promoted costs no session of it
     if not isinstance(original, Session):
@@ -210,8 +211,8 @@ def _in_threads(session: Session, rows: Floats) -> npt.NDArray[Any]:
     return np.concatenate([answers[start] for start in sorted(answers)])
 
 
-def _largest(found: Floats, expected: Floats) -> float:
-    gap = np.abs(found - expected).max()
+def _largest(responses: Floats, expected: Floats) -> float:
+    gap = np.abs(responses - expected).max()
     return float(gap / max(np.abs(expected).max(), np.finfo(np.float32).tiny)) if gap else 0.0
 
 
@@ -221,7 +222,7 @@ def _behind_link(values: Floats, link: str) -> Floats:
         return np.exp(values) if link == "log" else 1 / (1 + np.exp(-values))
 
 
-def on_grid(x: Floats, digits: int) -> Floats:
-    """x as a format of so many binary digits holds it: two graphs are then fed the same numbers."""
+def round_to_digits(x: Floats, digits: int) -> Floats:
+    """Rounds x to this number of binary digits, so that two graphs get the same numbers."""
     mantissa, exponent = np.frexp(x)
     return np.asarray(np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits))

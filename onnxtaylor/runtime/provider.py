@@ -19,7 +19,7 @@ def available_threads() -> int:
 
 
 def import_onnxruntime() -> Any:
-    """Imports onnxruntime and silences its log: what goes wrong comes as exceptions.
+    """Imports onnxruntime and silences its log: errors are raised as exceptions.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def choose_provider(wanted: str) -> str:
     Raises
     ------
     OptionError
-        The name is unknown, or CUDA is asked for and cannot be used here.
+        The name is unknown, or CUDA is requested and cannot be used here.
     """
     if wanted not in ("auto", *PROVIDERS):
         raise OptionError(

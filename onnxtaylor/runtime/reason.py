@@ -25,8 +25,7 @@ UNKNOWN_KERNEL = (
 def reason(error: BaseException) -> str:
     """Returns onnxruntime's message in one line, without paths of its sources.
 
-    Operators that it does not have, or not in the format of the model, are named together with
-    the way out.
+    Operators that onnxruntime lacks, at all or in the model's format, are named with advice.
     """
     # names in a damaged file are not UTF-8, and onnxruntime's own message about them is not either
     if isinstance(error, UnicodeDecodeError):

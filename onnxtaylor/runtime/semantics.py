@@ -65,7 +65,7 @@ def as_written(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def distorting_optimizers(proto: onnx.ModelProto) -> list[str]:
-    """Names the optimizers of onnxruntime that would make another function of this graph."""
+    """Names the optimizers of onnxruntime that would change the function of this graph."""
     nodes = list(nodes_of_model(proto))
     kinds = {node.op_type for node in nodes}
     names: list[str] = []
@@ -97,7 +97,7 @@ def _level(node: onnx.NodeProto) -> int:
 
 
 def _has_doubles(proto: onnx.ModelProto) -> bool:
-    """Tests whether numbers in double precision are fed or stored."""
+    """Tests whether an input or a constant is in double precision."""
     fed = any(i.type.tensor_type.elem_type == TensorProto.DOUBLE for i in proto.graph.input)
     return fed or any(t.data_type == TensorProto.DOUBLE for t in proto.graph.initializer)
 

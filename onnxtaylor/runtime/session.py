@@ -43,8 +43,7 @@ def start(
     threads
         Threads inside the session; 0 takes one for each processor.
     without
-        Optimizers of onnxruntime to be left out, beside those that would make another function of
-        the graph.
+        Optimizers of onnxruntime to be left out, besides those that would change the function.
     plain
         Leaves out all optimizers.
 
@@ -76,7 +75,7 @@ def launch(
 ) -> Any:
     """Starts a session with these configuration ``entries``; parameters and errors as ``start``.
 
-    Without entries it computes what a program gets that loads the file with default options.
+    Without entries it runs with onnxruntime's default options, as in most programs.
     """
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
@@ -115,7 +114,7 @@ def launch(
 class Session:
     """A GraphFunction that can be called on rows of features.
 
-    It computes what the graph says, unless it gets configuration entries.
+    It computes exactly the graph, unless it gets other configuration entries.
 
     Parameters
     ----------
@@ -126,9 +125,9 @@ class Session:
     threads
         Threads inside the session; 0 takes one for each processor.
     entries
-        Configuration entries of onnxruntime in place of those that keep it to the graph. An empty
-        mapping makes the session that a program gets that loads the file with default options,
-        which may compute another function: see ``onnxtaylor.runtime.semantics``.
+        Configuration entries of onnxruntime, in place of those that make it compute exactly the
+        graph. An empty mapping gives onnxruntime's default options, under which it may compute
+        another function: see ``onnxtaylor.runtime.semantics``.
 
     Raises
     ------
@@ -210,7 +209,7 @@ def _derandomizers(function: GraphFunction) -> list[str]:
     """Names the optimizer that would remove the randomness of a random function, if it is one.
 
     onnxruntime drops every Dropout of a graph, also one that is active: a model left in training
-    mode would pass for another one that is not.
+    mode would look like one in inference mode.
     """
     nodes = function.proto.graph.node
     random = any(n.op_type == "Dropout" and len(n.input) > 2 and n.input[2] for n in nodes)

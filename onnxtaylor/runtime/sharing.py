@@ -14,16 +14,16 @@ EVERY = 0.1  # seconds between two reports of progress
 
 
 class Tally:
-    """A counter of how much of a job is done, added up by its threads.
+    """A counter of the finished part of a job, which several threads increment.
 
     Parameters
     ----------
     total
         The size of the whole job, in any unit.
     watch
-        Called now and then with the share that is done, 0 to 1; None: nobody is. Always called in
-        the thread that made the tally, since what draws in a notebook, and what raises to end the
-        job, only works there.
+        Callback for the share of the work that is done, 0 to 1, called now and then; None: no
+        callback. Always called in the thread that made the tally, since what draws in a notebook,
+        and what raises to end the job, only works there.
     """
 
     def __init__(self, total: int, watch: Callable[[float], None] | None) -> None:
@@ -33,11 +33,11 @@ class Tally:
 
     @property
     def watched(self) -> bool:
-        """Whether anybody is told of the progress."""
+        """Whether there is a progress callback."""
         return self._watch is not None
 
     def add(self, number: int) -> None:
-        """Adds ``number`` units of work that were done; may be called from any thread."""
+        """Adds ``number`` finished units of work; may be called from any thread."""
         with self._lock:
             self._done += number
         self.report()

@@ -59,13 +59,13 @@ class Accumulator:
     seed
         Random seed of the bootstrap.
     quantity
-        Name of what is summed: sums of different quantities are not merged.
+        Name of the summed quantity: sums of different quantities are not merged.
 
     Attributes
     ----------
     kinks
-        Number of events with a kink within reach along each feature, (n,); empty where that is not
-        known of all events.
+        Number of events with a kink within reach along each feature, (n,); empty where some events
+        have no flags.
     joints
         Number of events exactly on a kink of each feature, (n,); empty while there is none.
     """
@@ -110,19 +110,19 @@ class Accumulator:
         Parameters
         ----------
         terms
-            Their coefficients, (B, C, K).
+            Coefficients of the events, (B, C, K).
         weights
-            Their weights, (B,).
+            Weights of the events, (B,).
         numbers
-            Their numbers in the data, (B,), which the bootstrap's weights depend on.
+            Numbers of the events in the data, (B,), which the bootstrap's weights depend on.
         labels
-            Their classes, (B,).
+            Classes of the events, (B,).
         error_bounds
-            Bounds of abs(t − true), (B, C, K). If they are missing for some events, they are not
-            known for the sums.
+            Bounds of abs(t − true), (B, C, K). If they are missing for some events, the sums have
+            none.
         kinks
             Flags of features along which a kink lies within reach, (B, n). If they are missing for
-            some events, their number is not known.
+            some events, kinks are not counted.
         joints
             Number of these events at which no derivative by a feature exists, (n,).
 
@@ -141,7 +141,7 @@ class Accumulator:
             self._add(terms[part], weights[part], numbers[part], own, bounds)
 
     def _count_kinks(self, kinks: Floats) -> None:
-        """Adds the counts of further events, before their moments; an empty array: not known."""
+        """Adds kink counts of further events, before their moments; empty: not counted."""
         if not self.events:
             self.kinks = kinks
         else:
@@ -238,7 +238,7 @@ class Accumulator:
         Raises
         ------
         ValueError
-            It was made with other parameters.
+            The other accumulator has different parameters.
         """
         if self.quantity != other.quantity:
             raise ValueError(f"sums of {other.quantity} and of {self.quantity} cannot be merged")

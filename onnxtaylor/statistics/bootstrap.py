@@ -30,7 +30,7 @@ def replicate_weights(
     numbers
         Numbers of the events in the data, (B,).
     weights
-        Their weights w, (B,).
+        Weights w of the events, (B,).
     replicates
         Number of replicates, R.
     """
@@ -87,7 +87,7 @@ class Replicates:
         magnitudes
             abs(t), (B, D).
         weights
-            Their weights in all replicates, (B, R), from ``replicate_weights``.
+            Weights of the events in all replicates, (B, R), from ``replicate_weights``.
         """
         self.absolute += weights.T @ magnitudes
         self.sum_w += weights.sum(axis=0)

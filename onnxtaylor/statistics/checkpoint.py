@@ -30,14 +30,14 @@ class Checkpoint:
     Parameters
     ----------
     folder
-        The folder; made if it does not exist.
+        The folder; it is created if it does not exist.
     facts
         Everything that the sums depend on (model, data, options), as JSON values.
 
     Raises
     ------
     ResultError
-        The folder cannot be made.
+        The folder cannot be created.
     """
 
     def __init__(self, folder: str | os.PathLike[str], facts: Mapping[str, object]) -> None:
@@ -48,7 +48,7 @@ class Checkpoint:
             Path(folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ResultError(
-                f"folder {printable(folder)} cannot be made ({error.strerror}): choose another",
+                f"folder {printable(folder)} cannot be created ({error.strerror}): choose another",
                 option="resume",
             ) from None
 

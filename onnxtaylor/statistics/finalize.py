@@ -40,8 +40,8 @@ class Statistics:
     rank_low, rank_high
         Ends of the rank's interval; None without a bootstrap.
     numerical_error
-        Bound of the score's numerical error; None where the engine has none, NaN where it is not
-        known.
+        Bound of the score's numerical error; None where the engine has none, NaN where some events
+        have none.
     """
 
     groups: tuple[GroupSummary, ...]
@@ -66,7 +66,7 @@ class ClassSums:
     replicates
         Sums under the bootstrap's weights.
     error_bounds
-        Σ abs(w) · bound of abs(t − true), (D,); NaN: not known.
+        Σ abs(w) · bound of abs(t − true), (D,); NaN where some events have no bound.
     """
 
     moments: CoefficientMoments
@@ -98,7 +98,7 @@ def finalize(
     sums
         The sums of each class; of all events where there are no classes.
     classes
-        Their names.
+        Names of the classes.
     shape
         Numbers of responses and of coefficients, (C, K).
     scale

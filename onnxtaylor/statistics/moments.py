@@ -53,9 +53,9 @@ class CoefficientMoments:
         Parameters
         ----------
         values
-            Their values t, (B, D).
+            Values t of the events, (B, D).
         weights
-            Their weights, (B,).
+            Weights of the events, (B,).
         events
             Numbers of the rows to add; all by default.
         """

@@ -143,7 +143,7 @@ def _cut(name: Atoms, limit: int) -> Atoms:
 
 
 def _kept(atoms: Atoms, most: int, *, from_end: bool = False) -> Atoms:
-    """The first atoms, or the last ones, that together have at most ``most`` letters."""
+    """The longest beginning (or end) of the atoms that has at most ``most`` letters."""
     order = tuple(reversed(atoms)) if from_end else atoms
     width = count = 0
     for atom in order:

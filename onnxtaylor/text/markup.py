@@ -1,4 +1,4 @@
-r"""Escapes untrusted text for Markdown and LaTeX: it is shown as it is, and does nothing.
+r"""Escapes untrusted text for Markdown and LaTeX: it is shown literally, and never acts as markup.
 
 Names of features, outputs and classes come from files. Once escaped, none of them can end a cell,
 open a link or a comment, notify a user of GitHub, switch to mathematics, or run a command.

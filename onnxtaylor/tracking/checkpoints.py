@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from onnxtaylor.errors import OptionError, listed, printable
+from onnxtaylor.errors import OptionError, join_names, printable
 from onnxtaylor.graph import LoadedModel
 
 __all__ = ["STEP_KEY", "WAYS", "Numbered", "number_steps", "step_in_metadata"]
@@ -53,22 +53,22 @@ def number_steps(
     Raises
     ------
     OptionError
-        For an unknown way, one that does not work for these checkpoints, and steps that occur
-        twice.
+        For an unknown way, for a way that does not work for these checkpoints, and for steps that
+        occur twice.
 
     >>> number_steps(["step-10.onnx", "step-2.onnx"], [None, None])
     Numbered(places=(1, 0), steps=(2, 10), source='the numbers in the file names')
     """
     if way not in WAYS:
         raise OptionError(
-            f"steps by '{printable(way)}' are not offered: choose one of {listed(WAYS)}"
+            f"steps by '{printable(way)}' are not offered: choose one of {join_names(WAYS)}"
         )
     known = [step for step in stored if step is not None]
     if way == "metadata" or (way == "auto" and len(known) == len(names)):
         if len(known) < len(names):
             bare = [name for name, step in zip(names, stored, strict=True) if step is None]
             raise OptionError(
-                f"no step in the metadata of {listed(bare)}: number them in another way"
+                f"no step in the metadata of {join_names(bare)}: number them in another way"
             )
         return _sorted(names, known, f"'{STEP_KEY}' in the models' metadata")
     if way in ("auto", "names"):
@@ -77,7 +77,7 @@ def number_steps(
             return numbered
         if way == "names":
             raise OptionError(
-                f"{listed(names)} do not differ in one number: number them in another way"
+                f"{join_names(names)} do not differ in one number: number them in another way"
             )
     places = tuple(range(len(names)))
     return Numbered(places, places, "the order given, counted from 0")

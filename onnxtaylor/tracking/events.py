@@ -74,7 +74,7 @@ class TrackedEvents:
                 event = int(np.flatnonzero(~np.isfinite(answer.terms).all(axis=(1, 2)))[0])
                 raise ModelError(
                     f"its coefficients are not finite at tracked event {part.start + event}"
-                    " (counted from 0): leave the event out, or see what the model does there"
+                    " (counted from 0): leave the event out, or check the responses there"
                 )
             values = answer.terms.reshape(len(answer.terms), -1)
             if not moments:

@@ -20,7 +20,7 @@ import onnx
 from onnx import numpy_helper
 
 from onnxtaylor.engine.exact.structure import FLOATS
-from onnxtaylor.errors import ModelError, OnnxTaylorWarning, listed
+from onnxtaylor.errors import ModelError, OnnxTaylorWarning, join_names
 from onnxtaylor.graph import read_model
 from onnxtaylor.problem import Problem
 from onnxtaylor.runtime.session import start
@@ -43,22 +43,23 @@ class TrainedModel(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in messages."""
+        """Name of the framework in messages."""
 
     def variables(self) -> Sequence[tuple[str, tuple[int, ...]]]:
-        """Returns names and shapes of its floating-point variables."""
+        """Returns names and shapes of the model's floating-point variables."""
 
     def read(self) -> list[Array]:
         """Returns the values of the variables, in the order of ``variables``."""
 
     def export(self, values: Sequence[Array] | None) -> onnx.ModelProto:
-        """Returns its ONNX graph in inference mode, with ``values`` in its variables if given.
+        """Returns the model's ONNX graph in inference mode, with ``values`` as its variables if
+        given.
 
         The model itself is afterwards as it was before.
         """
 
     def respond(self, x: Array) -> Array:
-        """Returns its responses in inference mode at the events x (B, n): (B, …)."""
+        """Returns the model's responses in inference mode at the events x (B, n): (B, …)."""
 
 
 class Follower:
@@ -76,7 +77,7 @@ class Follower:
         self._every_time = False
 
     def record(self, step: int | float) -> None:
-        """Records the model as it is now. Raises ModelError if the map of its weights is wrong."""
+        """Records the present model. Raises ModelError if the map of its weights is wrong."""
         name = f"{self._model.name} at step {step:g}"
         if self._count == 0:
             self._begin()
@@ -120,8 +121,8 @@ class Follower:
         return np.concatenate([np.ravel(a) for a in arrays]) if arrays else np.empty(0)
 
     def _begin(self) -> None:
-        """Exports the model with known numbers, finds them in the graph, and proves that the graph
-        with the present weights is the model.
+        """Exports the model with distinct numbers as weights, locates them in the graph, and
+        verifies that the graph with the present weights responds as the model does.
         """
         for seed in range(ATTEMPTS):
             if not self._exported(seed):
@@ -144,7 +145,7 @@ class Follower:
                 raise
 
     def _exported(self, seed: int) -> bool:
-        """Exports the model; whether all numbers are in the graph."""
+        """Exports the model; returns whether all numbers are in the graph."""
         named = self._model.variables()
         try:
             self._variables = Variables([shape for _, shape in named], seed)
@@ -156,7 +157,7 @@ class Follower:
         self._raw = self._variables.locate({t.name: numpy_helper.to_array(t) for t in tensors})
         missing = [named[k][0] for k in self._variables.missing(self._raw)]
         if missing:
-            self._export_every_time(f"the exporter folds the variables {listed(missing, 3)}")
+            self._export_every_time(f"the exporter folds the variables {join_names(missing, 3)}")
         return not missing
 
     def _export_every_time(self, why: str) -> None:

@@ -98,7 +98,7 @@ class LearningProgress:
         self._scores: list[Scores] = []
 
     def __repr__(self) -> str:
-        """Says how many steps of what were recorded."""
+        """Returns the number of recorded steps, and the name of the model."""
         if not self._steps:
             return "LearningProgress: nothing was recorded yet"
         return repr(self.result()).replace("ProgressResult", "LearningProgress", 1)
@@ -127,7 +127,7 @@ class LearningProgress:
     def keep(
         self, step: int | float, name: str, measured: Measured, sha256: str | None = None
     ) -> TrackedStep:
-        """Adds the scores of a step. For callers who measure by themselves."""
+        """Adds the scores of a step that the caller computed."""
         self._check_step(step)
         if self._summary is None:
             assert self._events is not None
@@ -158,8 +158,8 @@ class LearningProgress:
         return keras_callback(self, _checked_every(every))
 
     def torch(self, model: Any, every: int = 1, example: Any = None) -> Any:
-        """Records a PyTorch module now, as step 0; ``step()`` of what it returns, called after
-        each gradient step, records it at each ``every``-th.
+        """Records a PyTorch module as step 0, and returns a recorder: its ``step()``, called after
+        each gradient step, records the module at each ``every``-th.
 
         ``example`` is an input of the module for its export, two tracked events by default.
         """
@@ -168,9 +168,9 @@ class LearningProgress:
         return TorchSteps(self, model, _checked_every(every), example)
 
     def result(self) -> ProgressResult:
-        """Returns all that was recorded, in the order of the steps.
+        """Returns the recorded steps, in their order.
 
-        Raises OptionError if nothing was.
+        Raises OptionError if there is none.
         """
         if not self._steps or self._summary is None:
             raise OptionError("nothing was recorded yet: record(step, model), or a callback")
@@ -214,7 +214,7 @@ class LearningProgress:
         return self.result().plot(ax, output=output, group=group, top=top, log=log)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes what was recorded so far as JSON: see ``ProgressResult.load``."""
+        """Writes the steps recorded so far as JSON: see ``ProgressResult.load``."""
         self.result().save(path)
 
     @property

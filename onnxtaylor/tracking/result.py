@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, listed, nearest, printable
+from onnxtaylor.errors import OptionError, join_names, name_hint, printable
 from onnxtaylor.indices import MultiIndices, label
 from onnxtaylor.results.documents import (
     DocumentKind,
@@ -59,9 +59,9 @@ class TrackedStep:
     """One step of a training: its number, its name, and how its derivatives were computed.
 
     ``how`` is ``compiled`` (the graph was differentiated), ``swapped`` (the graph of an earlier
-    step was given this step's weights) or ``analyzed`` (like any other model, since the exact
-    engine does not serve it); ``note`` says why the weights were not swapped. ``sha256`` is the
-    hash of the model's file, None where there was none.
+    step was given this step's weights) or ``analyzed`` (in the ordinary way, since the exact engine
+    cannot differentiate it); ``note`` says why the weights were not swapped. ``sha256`` is the hash
+    of the model's file, None where there was none.
     """
 
     step: int | float
@@ -88,12 +88,12 @@ class ProgressResult:
     version: str = field(default="")
 
     def __repr__(self) -> str:
-        """Returns the number of steps, and what was tracked."""
+        """Returns the number of steps, and the tracked model."""
         return (
             f"ProgressResult: {len(self.steps)} steps from {self.steps[0].step:g} to"
             f" {self.steps[-1].step:g}: {len(self.indices)} coefficients of {len(self.features)}"
-            f" features at {self.data.events} events; responses {listed(self.outputs)}; events of"
-            f" {listed(self.groups)}"
+            f" features at {self.data.events} events; responses {join_names(self.outputs)}; events"
+            f" of {join_names(self.groups)}"
         )
 
     @property
@@ -152,11 +152,11 @@ class ProgressResult:
         for name in names:
             if name not in self.features:
                 raise OptionError(
-                    f"no feature is called '{printable(name)}'{nearest(name, self.features)}"
+                    f"no feature is called '{printable(name)}'{name_hint(name, self.features)}"
                 )
         alpha = tuple(sorted(self.features.index(name) for name in names))
         if alpha not in self.indices.tuples():
-            raise OptionError(f"the coefficient of {listed(names)} was not tracked")
+            raise OptionError(f"the coefficient of {join_names(names)} was not tracked")
         return self.score[:, c, g, self.indices.tuples().index(alpha)]
 
     def top(
@@ -253,14 +253,14 @@ class ProgressResult:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ProgressResult:
-        """Reads what was saved. Raises ResultError, naming the file and what is wrong with it."""
+        """Reads a saved document. Raises ResultError, naming the file and what is wrong with it."""
         return cls.from_json(KIND.read(path), printable(path))
 
     @classmethod
     def from_json(cls, text: str, where: str = "progress") -> ProgressResult:
         """Returns the result of a document of ``to_json``; error messages begin with ``where``.
 
-        Raises ResultError for what is no tracked progress, and for a damaged one.
+        Raises ResultError for text that is no tracked progress, and for a damaged one.
         """
         return KIND.parse(text, where, cls._from_document)
 
@@ -292,7 +292,7 @@ class ProgressResult:
 
 
 def _feature_row(feature: FeatureSummary) -> dict[str, Any]:
-    """A feature as JSON, which has no NaN: what is undefined is null."""
+    """A feature as JSON, which has no NaN: undefined numbers are null."""
     row = asdict(feature)
     del row["kinks"]  # of stencils: not tracked
     return with_nulls(row)

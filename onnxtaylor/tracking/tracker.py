@@ -2,7 +2,7 @@
 
 The graph of the first model is compiled with its weights as inputs. A later model of the same
 structure, after normalization, gives them new values; any other is compiled anew, and models that
-the exact engine does not serve go the ordinary way of ``analyze``. The responses of every graph
+the exact engine cannot differentiate are analyzed in the ordinary way. The responses of every graph
 that was given other weights are compared with those of the model itself.
 """
 
@@ -24,7 +24,7 @@ from onnxtaylor.engine.exact.structure import (
     structure_of,
     with_stored_constants,
 )
-from onnxtaylor.errors import ModelError, listed, printable
+from onnxtaylor.errors import ModelError, join_names, printable
 from onnxtaylor.graph import GraphFunction, LoadedModel
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
@@ -104,9 +104,10 @@ class Tracker:
 
     def _of_another_kind(self, problem: Problem) -> ModelError:
         return ModelError(
-            f"{printable(problem.model.path)}: its responses are {listed(problem.response_names)},"
-            f" those of the steps before {listed(self._responses)}: track one kind of model at a"
-            " time"
+            f"{printable(problem.model.path)}: its responses are"
+            f" {join_names(problem.response_names)}, those of the steps before"
+            f" {join_names(self._responses)}: track one kind of model"
+            " at a time"
         )
 
     @property
@@ -159,7 +160,7 @@ class Tracker:
         return {theirs: values[ours] for theirs, ours in names}
 
     def swap(self, values: Mapping[str, Array]) -> bool:
-        """Gives the compiled graph's weights other values, by name; False where it cannot."""
+        """Sets weights of the compiled graph, by name; returns False where that is not possible."""
         return self._compiled is not None and self._compiled.engine.swap(values) is None
 
     def _why_not(self) -> str | None:
@@ -170,9 +171,9 @@ class Tracker:
         return None
 
     def _ready(self, problem: Problem) -> tuple[str, str | None]:
-        """Compiles the graph of the model, or gives it the weights; says how, and why so.
+        """Compiles the model, or puts its weights into the compiled graph; returns which, and why.
 
-        Raises _RefusedError where the exact engine does not serve it.
+        Raises _RefusedError where the exact engine cannot differentiate the model.
         """
         key = structure_of(with_stored_constants(problem.function)).key
         if key in self._refused:
@@ -216,11 +217,11 @@ class Tracker:
 
 
 class _RefusedError(Exception):
-    """The exact engine does not serve a model."""
+    """The exact engine cannot differentiate a model."""
 
 
 def _compared(parts: Any, function: GraphFunction, x: Array, where: str) -> Any:
-    """Yields the parts as they are, once the first responses agree with the function's."""
+    """Yields the parts unchanged; checks that the first responses agree with the function's."""
     expected = Session(function, threads=1)(x[:COMPARED])
     for part, answer in parts:
         if part.start < COMPARED:
@@ -236,19 +237,19 @@ def _compared(parts: Any, function: GraphFunction, x: Array, where: str) -> Any:
         yield part, answer
 
 
-def require_same(found: Array, expected: Array, message: str, digits: int = 53) -> None:
-    """Raises ModelError, the deviation put into the message, where responses differ.
+def require_same(responses: Array, expected: Array, message: str, digits: int = 53) -> None:
+    """Raises ModelError with the deviation in its message where responses differ.
 
-    By more than 2¹⁰ roundings of the coarser format of the two, or of one of so many binary
-    ``digits`` that they were computed in (1/16 at most), of the largest response, where the model's
-    is finite. Responses below 2⁻⁷ count as that: what they are made of, such as 1 − sigmoid, is
-    rounded as larger numbers are.
+    The limit is 2¹⁰ roundings (1/16 at most) of the largest response, in the coarser format of the
+    two, or with ``digits`` binary digits if the computation had fewer. Only events with a finite
+    expected response count. Responses below 2⁻⁷ count as 2⁻⁷: their terms, as in 1 − sigmoid, have
+    the rounding of larger numbers.
     """
-    formats = [a.dtype for a in (found, expected) if a.dtype.kind == "f"]
+    formats = [a.dtype for a in (responses, expected) if a.dtype.kind == "f"]
     eps = max(2.0 ** (1 - digits), *(float(np.finfo(kind).eps) for kind in formats))
     finite = np.isfinite(expected)
     wanted = expected[finite].astype(np.float64)
     scale = max(2**-7, float(np.abs(wanted).max(initial=0.0)))
-    worst = float(np.abs(found[finite].astype(np.float64) - wanted).max(initial=0.0))
+    worst = float(np.abs(responses[finite].astype(np.float64) - wanted).max(initial=0.0))
     if not worst <= min(2**10 * eps, 2**-4) * scale:
         raise ModelError(message.format(f"{worst:.2g}"))

@@ -71,7 +71,7 @@ class Variables:
         return places
 
     def missing(self, places: Mapping[str, _Place]) -> list[int]:
-        """Returns the variables of which some number is in no constant."""
+        """Returns the variables that are not completely contained in the constants."""
         seen = np.zeros(self._cuts[-1], bool)
         for place in places.values():
             seen[place.index[place.index >= 0]] = True

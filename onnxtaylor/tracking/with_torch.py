@@ -85,7 +85,7 @@ class TorchModel:
 
 
 class TorchSteps:
-    """Counts gradient steps of a module and records it: see ``LearningProgress.torch``."""
+    """Records a module after its gradient steps: see ``LearningProgress.torch``."""
 
     def __init__(self, progress: LearningProgress, module: Any, every: int, example: Any) -> None:
         import torch
@@ -104,7 +104,7 @@ class TorchSteps:
             self._follower.record(self.steps)
 
     def finish(self) -> None:
-        """Proves once more that the recorded weights are the module's: call it at the end."""
+        """Verifies once more that the recorded weights are the module's: call it at the end."""
         self._follower.finish()
 
 

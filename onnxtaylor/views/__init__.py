@@ -1,6 +1,6 @@
-"""Figures, the report page and tables: the forms in which people look at results.
+"""Figures, the report page and tables of results.
 
 ``plot``    figures of results
-``report``  a result as one HTML page, and as what a notebook shows
+``report``  a result as one HTML page, and in notebooks
 ``tables``  rankings as Markdown and LaTeX
 """

@@ -4,7 +4,7 @@
 ``side_by_side``  many: a column for each response, a row for each rank, "feature" or
                   "feature, feature" in the cells; the layout of the CMS analysis of H → ττ
 
-Cells hold names as they are; the writers escape them.
+Cells hold unescaped names; the writers escape them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.results.quantity import FINITE_STEP, quantity_of_rows
 from onnxtaylor.results.ranking import Column
 from onnxtaylor.text.markup import latex, markdown
@@ -27,10 +27,10 @@ __all__ = [
     "as_markdown",
     "coefficient",
     "events_of",
+    "format_table",
     "head",
     "listing",
     "side_by_side",
-    "written",
 ]
 
 NO_NAME = "(no name)"
@@ -72,7 +72,7 @@ def listing(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
 
 
 def side_by_side(columns: Sequence[Column], *, scores: bool = False, caption: str = "") -> Table:
-    """Rankings beside one another: a row for each place, a column for each response.
+    """Rankings side by side: a row for each place, a column for each response.
 
     With ``scores`` each is followed by its ⟨t⟩, to the second digit of its uncertainty. Where
     filters left gaps in the ranks, or equal scores share one, the first column counts places.
@@ -94,7 +94,7 @@ def side_by_side(columns: Sequence[Column], *, scores: bool = False, caption: st
 
 
 def head(column: Column) -> str:
-    """Name of the response, and of the class whose events are taken where that differs."""
+    """Name of the response, followed by the class of its events where that differs."""
     other = column.own and column.group != column.output
     return f"{column.output} over {column.group}" if other else column.output
 
@@ -160,12 +160,12 @@ def as_latex(table: Table) -> str:
 FORMATS: dict[str, Callable[[Table], str]] = {"markdown": as_markdown, "latex": as_latex}
 
 
-def written(table: Table, format_name: str) -> str:
-    """The table in one of ``FORMATS``. Raises OptionError for another one."""
+def format_table(table: Table, format_name: str) -> str:
+    """Writes the table in one of ``FORMATS``. Raises OptionError for another format."""
     if format_name not in FORMATS:
         known = ["text", *FORMATS]
         raise OptionError(
-            f"{printable(format_name)!r} is not offered{nearest(format_name, known)}",
+            f"{printable(format_name)!r} is not offered{name_hint(format_name, known)}",
             option="format",
         )
     return FORMATS[format_name](table)

@@ -142,7 +142,7 @@ def test_as_many_columns_as_the_model_has_inputs(place, refused):
         ("nowhere/result.json", "no folder nowhere"),
         (".", "is a directory"),
         ("events.csv/result.json", "no folder events.csv"),
-        ("/proc/result.json", "no file can be made in /proc"),
+        ("/proc/result.json", "no file can be created in /proc"),
         ("events.csv", "is read by this call"),
         ("./model.onnx", "is read by this call"),
         ("-", "--json prints to stdout"),

@@ -65,10 +65,10 @@ def test_what_is_saved_is_what_would_be_printed(place, cli, result, words):
 def test_contradictions_are_refused(refused, result):
     said = {
         ("--per-class", "--output", "1"): "--output chooses one response: leave it out",
-        ("--scores",): "--scores goes with --per-class or --side-by-side",
+        ("--scores",): "--scores needs --per-class or --side-by-side",
         ("--json", "--format", "latex"): "--json and --format latex: choose one",
         ("--per-class", "--group", "1"): "--per-class chooses the groups itself",
-        ("--format", "latx"): "'latx' is not offered: did you mean 'latex'?",
+        ("--format", "latx"): "--format 'latx' is not offered: did you mean 'latex'?",
         ("-o", "no/t.tex"): "-o no/t.tex: there is no folder no",
         ("-o", "r.json"): "-o r.json: is read by this call",
         ("-o", "t", "--csv", "t"): "--csv t: is the file of -o, too",

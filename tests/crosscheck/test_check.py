@@ -28,7 +28,7 @@ from onnxtaylor.data import ArraySource
 from onnxtaylor.errors import OptionError
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.rules import RULES
-from onnxtaylor.runtime.promotion import on_grid
+from onnxtaylor.runtime.promotion import round_to_digits
 from tests.compiler import random_moves, random_steps  # noqa: F401  they fill STEPS
 from tests.compiler.random_graphs import STEPS, written
 from tests.engine.nets import ACTIVATIONS, Net
@@ -280,7 +280,7 @@ def test_worst_events_are_named_by_their_numbers_in_the_data():
     at = (place, check.outputs.index(row["output"]), coefficient)
     assert check.comparisons.exact[at] == row["exact"]
     # the engine at that very event
-    alone = on_grid(x[row["event"]][None], 24)
+    alone = round_to_digits(x[row["event"]][None], 24)
     found = ot.differentiate(Net("tanh").model())(alone)
     orders = [int(name[1:]) for name in row["features"]]
     value = (

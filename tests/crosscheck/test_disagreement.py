@@ -194,7 +194,7 @@ def test_a_policy_that_does_not_ask_is_told(files, tmp_path, monkeypatch, capsys
     assert main(["audit", *files, "--policy", str(path)]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert f"the engines differ, and no check of {path} tells of it: list primal" in said.err
+    assert f"the engines differ, and no check of {path} reports it: list primal" in said.err
     with path.open("a") as stream:
         stream.write("".join(f'[[checks]]\nid = "{n}"\n' for n in AGREEMENT if n != listed))
     assert main(["audit", *files, "--policy", str(path)]) == 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxtaylor.gof.bins import Contents, binned, inner_edges, joined, snake
+from onnxtaylor.gof.bins import Contents, bin_numbers, inner_edges, join_bins, snake
 
 
 def test_unweighted_edges_are_quantiles():
@@ -32,14 +32,14 @@ def test_few_values_get_a_bin_each(bins):
     edges = inner_edges(values, np.ones(100), bins)
     np.testing.assert_array_equal(edges, [2.0, 5.0])
     np.testing.assert_array_equal(
-        binned(np.array([-1.0, 2, 5, -7, 9]), edges, None), [1, 2, 3, 1, 3]
+        bin_numbers(np.array([-1.0, 2, 5, -7, 9]), edges, None), [1, 2, 3, 1, 3]
     )
 
 
 def test_a_value_of_many_events_stands_alone():
     values = np.concatenate([np.zeros(500), np.linspace(1, 2, 500)])
     edges = inner_edges(values, np.ones(1000), 10)
-    codes = binned(values, edges, None)
+    codes = bin_numbers(values, edges, None)
     assert set(codes[:500]) == {1}
     assert 1 not in codes[500:]
     assert len(edges) + 1 <= 10
@@ -51,7 +51,7 @@ def test_a_constant_has_no_edges():
 
 @pytest.mark.parametrize("missing", [-999.0, float("nan")])
 def test_missing_values_are_bin_0(missing):
-    codes = binned(np.array([missing, 0.0, 2.0]), np.array([1.0]), missing)
+    codes = bin_numbers(np.array([missing, 0.0, 2.0]), np.array([1.0]), missing)
     np.testing.assert_array_equal(codes, [0, 1, 2])
 
 
@@ -70,7 +70,7 @@ def test_the_snake_goes_from_neighbour_to_neighbour():
 def test_groups_hold_enough_and_follow_the_order(sums, least, effective, seed):
     total, total2 = np.array(sums).T
     order = np.random.default_rng(seed).permutation(len(sums))
-    groups = joined([(total, total2, least, effective)], order)
+    groups = join_bins([(total, total2, least, effective)], order)
     along = groups[order]
     assert along[0] == 0
     assert set(np.diff(along)) <= {0, 1}
@@ -83,7 +83,7 @@ def test_groups_hold_enough_and_follow_the_order(sums, least, effective, seed):
 
 def test_every_condition_counts_and_contents_add_up():
     one, two = np.array([9.0, 9, 9, 9]), np.array([1.0, 1, 9, 9])
-    groups = joined([(one, one, 5, 1), (two, two, 5, 1)], np.arange(4))
+    groups = join_bins([(one, one, 5, 1), (two, two, 5, 1)], np.arange(4))
     np.testing.assert_array_equal(groups, [0, 0, 0, 1])
     held = Contents(one, two, 2 * one).grouped(groups)
     np.testing.assert_array_equal(held.sum, [27, 9])

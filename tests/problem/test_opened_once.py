@@ -164,9 +164,9 @@ def test_options_of_model_and_data_belong_to_the_problem(model):
     problem = Problem.open(model, X)
     with pytest.raises(OptionError, match="output must be given to"):
         ot.analyze(problem, output="y")
-    with pytest.raises(OptionError, match="x must be left out beside a problem"):
+    with pytest.raises(OptionError, match="x must be left out: the problem"):
         ot.cross_check(problem, X)
-    with pytest.raises(OptionError, match="data are needed beside a model"):
+    with pytest.raises(OptionError, match="a model needs data"):
         ot.analyze(model)
 
 

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from onnxtaylor.errors import OptionError
 from onnxtaylor.results.ranking import class_groups, ranked_columns
-from onnxtaylor.views.tables import as_latex, as_markdown, listing, side_by_side, written
+from onnxtaylor.views.tables import as_latex, as_markdown, format_table, listing, side_by_side
 
 CLASSES = ("ggh", "qqh", "ztt")
 HOSTILE = ["a|b", "50%_of & #1", "x}{\\", "line\nend", "[x](y)", "φ \u202e", ""]
@@ -160,7 +160,7 @@ def test_a_minus_is_no_hyphen_in_latex(make_result):
 
 def test_an_unknown_format_is_refused(result):
     with pytest.raises(OptionError, match="format 'Latx' is not offered: did you mean 'latex'"):
-        written(listing(result.top(1)), "Latx")
+        format_table(listing(result.top(1)), "Latx")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Checks: one small file each, and those of other distributions.
+"""The built-in checks, one small file each, and the checks of other distributions.
 
 ===================  ==============================================================================
 ``primal_agreement``, ``derivative_agreement``, ``finite``   whether the coefficients can be trusted
@@ -41,7 +41,7 @@ from onnxtaylor.audit.checks.provenance import Provenance
 from onnxtaylor.audit.checks.reference_agreement import ReferenceAgreement
 from onnxtaylor.audit.checks.saturation import Saturation
 from onnxtaylor.audit.checks.statistics import EnoughStatistics
-from onnxtaylor.errors import OptionError, nearest, printable
+from onnxtaylor.errors import OptionError, name_hint, printable
 
 __all__ = ["BUILT_IN", "GROUP", "find_check", "known_ids"]
 
@@ -82,7 +82,7 @@ def find_check(id: str) -> type[Check]:
         return BUILT_IN[id]
     points = {point.name: point for point in _points()}
     if id not in points:
-        raise OptionError(f"there is no check '{printable(id)}'{nearest(id, known_ids())}")
+        raise OptionError(f"there is no check '{printable(id)}'{name_hint(id, known_ids())}")
     kind = _load(points[id])
     if not (isinstance(kind, type) and issubclass(kind, Check)) or inspect.isabstract(kind):
         raise OptionError(f"{_title(points[id])} is no subclass of onnxtaylor.audit.Check")

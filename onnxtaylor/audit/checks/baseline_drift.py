@@ -12,8 +12,8 @@ a finding only if it is large, too: ``min-change`` of the baseline's score, for 
 ``negligible`` of the largest, or ``min-places`` in rank. Ranks are compared for the first ``top``
 coefficients of either ranking.
 
-One of two responses that are mirror images is comparison. Second derivatives within a one-hot group
-are left out, since no event moves along them.
+Of two responses that are mirror images only one is compared. Second derivatives within a one-hot
+group are left out, since no event moves along them.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ import numpy as np
 from onnxtaylor.audit.baselines import (
     REMEDY,
     drift_remedy,
+    includes_retraining_spread,
     is_same_model_file,
-    knows_all_chance,
     require_comparable_baselines,
 )
 from onnxtaylor.audit.categories import one_hot_features
@@ -48,7 +48,7 @@ from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.mirrored import without_mirror_images
 from onnxtaylor.audit.phrases import quote_name
 from onnxtaylor.comparison import compare_results, holm, two_sided
-from onnxtaylor.errors import listed, printable
+from onnxtaylor.errors import join_names, printable
 from onnxtaylor.text.uncertainty import plus_minus
 
 __all__ = ["BaselineDrift"]
@@ -82,8 +82,8 @@ class BaselineDrift(FileCheck, CoefficientCheck):
     )
 
     def with_level_for(self, evidence: Evidence) -> BaselineDrift:
-        """Has level error where σ contains all chance, unless the policy sets a level."""
-        if self.level_is_given or not knows_all_chance(evidence):
+        """Sets level error if σ includes the spread of retrainings, unless the policy sets one."""
+        if self.level_is_given or not includes_retraining_spread(evidence):
             return self
         return replace(self, level="error")
 
@@ -92,7 +92,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
         require_comparable_baselines(evidence)
 
     def run(self, evidence: Evidence) -> CheckReport:
-        """Compares all coefficients that both have; lists names that only one of them has."""
+        """Compares all common coefficients; lists names that only one side has."""
         new, old = evidence.result, evidence.baseline
         comparison = compare_results(old, new)
         outputs = [
@@ -122,13 +122,13 @@ class BaselineDrift(FileCheck, CoefficientCheck):
             notes = tuple(self._unsure(evidence, rows, scores))
             summary = self._summary(evidence, scores)
         if mirrored := [name for name in outputs if name not in kept]:
-            summary += f"; mirror images were left out: {listed(mirrored)}"
+            summary += f"; mirror images were left out: {join_names(mirrored)}"
         if n_one_hot:
             summary += f"; {n_one_hot} coefficients within one-hot groups were left out"
         return CheckReport(len(rows), "coefficients", tuple(findings), summary, notes)
 
     def _summary(self, evidence: Evidence, scores: Changes) -> str:
-        """Largest change of ⟨t⟩, and the chances that its σ contains."""
+        """Phrase on the largest change of ⟨t⟩, and the random effects in its σ."""
         largest = float(np.abs(scores.z[np.isfinite(scores.z)]).max(initial=0.0))
         change = f"largest change of ⟨t⟩ {largest:.1f} σ"
         if scores.spread is not None:
@@ -152,7 +152,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
     def _missing_names(
         self, evidence: Evidence, kind: str, new: tuple[str, ...], old: tuple[str, ...]
     ) -> Iterator[Finding]:
-        """Yields a finding for every name that only one of the two has."""
+        """Yields a finding for every name that only one side has."""
         lost = [(name, "the model lacks", "of the baseline") for name in old if name not in new]
         added = [(name, "the baseline lacks", "of the model") for name in new if name not in old]
         for name, lacking, owner in (*lost, *added):
@@ -258,7 +258,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
 def _certainty(
     evidence: Evidence, changes: Changes, k: int, p: float, noun: str, number: int | None = None
 ) -> str:
-    """Significance of change k, the chances that its σ contains, and its corrected p."""
+    """Phrase on change k: its significance, the random effects in its σ, and its corrected p."""
     z = "no uncertainty"
     if np.isfinite(changes.z[k]):
         z = f"{abs(float(changes.z[k])):.1f} σ"
@@ -281,7 +281,7 @@ def _averaged(changes: Changes) -> str:
 
 def _ranks_before(row: Row) -> str:
     if "ranks" in row:
-        return f"{listed([str(rank) for rank in sorted(row['ranks'])], 12)} of the retrainings"
+        return f"{join_names([str(rank) for rank in sorted(row['ranks'])], 12)} of the retrainings"
     return f"{row['rank_a']}{_interval(row, 'a')}"
 
 

@@ -1,7 +1,7 @@
 """``finite``: every response and every coefficient is a number, at every event.
 
-An analysis stops at the first one that is not finite. This check then goes through all events, and
-counts those at which responses, or else coefficients, are infinite or NaN.
+An analysis stops at the first number that is not finite. This check then goes through all events,
+and counts those at which responses, or else coefficients, are infinite or NaN.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from onnxtaylor.audit.coefficients import (
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.phrases import percent, quote_name, sigmas_beyond
-from onnxtaylor.errors import OptionError, nearest
+from onnxtaylor.errors import OptionError, name_hint
 
 __all__ = ["ForbiddenFeature"]
 
@@ -116,7 +116,7 @@ class ForbiddenFeature(CoefficientCheck):
                 yield self.note(
                     Subject("feature", pattern),
                     evidence.model_file,
-                    f"the model has no feature {quote_name(pattern)}{nearest(pattern, names)}",
+                    f"the model has no feature {quote_name(pattern)}{name_hint(pattern, names)}",
                     "no feature matches",
                     "absent or harmless",
                 )
@@ -124,7 +124,7 @@ class ForbiddenFeature(CoefficientCheck):
 
 @dataclass(frozen=True)
 class _Influence:
-    """Share of ⟨t⟩ with its standard error, where it is, and the coefficients that have it."""
+    """Share of ⟨t⟩ with its standard error, a phrase for its location, and its coefficients."""
 
     share: float
     error: float
@@ -133,7 +133,7 @@ class _Influence:
 
 
 def _influences(block: Block, i: int) -> Iterator[_Influence]:
-    """Yields the influences of feature i in every order: the largest ones, and all together."""
+    """Yields the influences of feature i in every order: the largest terms, and their sum."""
     mine = block.contains(i)
     for order in np.unique(block.orders[mine]).tolist():
         ks = np.flatnonzero(mine & (block.orders == order))

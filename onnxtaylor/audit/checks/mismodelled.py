@@ -40,7 +40,7 @@ class Mismodelled(FileCheck, CoefficientCheck):
     )
     max_bad_pairs: int | None = option(
         None,
-        "largest number of bad pairs of a feature; by default what chance explains",
+        "largest number of bad pairs of a feature; by default as chance explains",
         minimum=0,
     )
 

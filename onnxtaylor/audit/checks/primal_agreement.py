@@ -1,4 +1,4 @@
-"""``primal-agreement``: the derivative graph computes the model's responses on its way."""
+"""``primal-agreement``: the derivative graph computes the model's responses, too."""
 
 from __future__ import annotations
 

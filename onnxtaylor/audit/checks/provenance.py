@@ -1,4 +1,4 @@
-"""``provenance``: the files are those that were approved, and were made as agreed.
+"""``provenance``: the files are the approved ones, and the model was exported as agreed.
 
 Without any of its options the check does not apply.
 """
@@ -17,7 +17,7 @@ from onnxtaylor.audit.check import Check, CheckReport, NotApplicableError, optio
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Location, Subject
 from onnxtaylor.audit.phrases import quote_name
-from onnxtaylor.errors import OptionError, listed, printable
+from onnxtaylor.errors import OptionError, join_names, printable
 from onnxtaylor.graph.walk import nodes_of_model
 
 __all__ = ["Provenance", "operators_of"]
@@ -129,7 +129,7 @@ class Provenance(Check):
                 evidence,
                 Subject("operator", name),
                 f"operator {quote_name(name)} is not allowed; the model uses it {count} times",
-                ("operator", name, "one of", listed(self.operators, 20)),
+                ("operator", name, "one of", join_names(self.operators, 20)),
                 "export the model without it, or allow it in the policy",
             )
             for name, count in operators_of(evidence.model.proto).items()
@@ -176,7 +176,7 @@ class Provenance(Check):
 
 
 def operators_of(proto: onnx.ModelProto) -> Counter[str]:
-    """Counts the operators of a model, those of its subgraphs and functions included."""
+    """Counts the operators of a model, including its subgraphs and functions."""
     functions = {(f.domain, f.name) for f in proto.functions}
     return Counter(
         node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"

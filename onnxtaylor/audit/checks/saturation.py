@@ -81,7 +81,7 @@ class Saturation(ResponseCheck):
 
 
 def _saturated(f: npt.NDArray[np.float64], margin: float) -> tuple[int, tuple[float, float]]:
-    """Counts the saturated ones of the responses f, (E,), and returns the ends of their range."""
+    """Counts the saturated ones among the responses f, (E,); returns also the ends of the range."""
     ends = float(f.min()), float(f.max())
     if ends[0] == ends[1]:
         return (len(f) if len(f) > 1 else 0), ends  # one event is always at both ends

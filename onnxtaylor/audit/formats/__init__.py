@@ -3,6 +3,10 @@
 A format is a function of the outcome alone, and escapes the characters that its syntax reserves:
 names in ``Subject`` and ``Location`` are the model's and the data's, to the letter, control
 characters included. In messages only the control characters are escaped already.
+
+``text``, ``json``, ``markdown``, ``html``, ``junit``, ``sarif``, ``github``: one format each
+``fragments``  texts that several formats share
+``grouping``   findings of a check, grouped by feature
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def requirement(finding: Finding) -> str:
 
 
 def finding_text(finding: Finding, more: str = "") -> str:
-    """A whole finding in a few sentences; ``more`` is put before the advice."""
+    """A finding in a few sentences; the text ``more`` is inserted before the advice."""
     quantity = f"{one_line(finding.quantity)}: {format_value(finding.measured)}"
     return (
         f"{one_line(finding.message).rstrip('.')}. {quantity}, must be {requirement(finding)}"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onnxtaylor.audit.finding import Finding
-from onnxtaylor.errors import listed, printable
+from onnxtaylor.errors import join_names, printable
 
 __all__ = ["Group", "group_by_feature"]
 
@@ -31,7 +31,7 @@ class Group:
             return ""
         names = [n for f in (self.first, *self.others) for n in _features(f) if n != self.feature]
         distinct = list(dict.fromkeys(names))
-        partners = f", with {listed(distinct, NAMED)}" if distinct else ""
+        partners = f", with {join_names(distinct, NAMED)}" if distinct else ""
         return f"and {len(self.others)} more about '{printable(self.feature, 60)}'{partners}"
 
 

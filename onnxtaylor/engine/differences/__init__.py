@@ -5,5 +5,5 @@
 ``steps``     widths of the steps: truncation against round-off
 ``noise``     the noise of the responses, measured
 ``chunks``    a stencil at any number of events: chunks shared among threads
-``pipeline``  one thread's way from events to coefficients
+``pipeline``  the work of one thread, from events to coefficients
 """

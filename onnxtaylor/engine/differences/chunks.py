@@ -43,8 +43,8 @@ class ChunkedStencil:
     threads
         Number of threads.
     parallel
-        Whether one pipeline serves all events, with kernels on all threads, as for a GPU. Otherwise
-        each thread has a pipeline.
+        Whether one pipeline computes all events, with kernels on all threads, as for a GPU.
+        Otherwise each thread has its own pipeline.
     """
 
     def __init__(

@@ -68,14 +68,14 @@ class Differences:
     session
         A session of the function in one thread, where there is one already.
     progress
-        Told of the trials of steps.
+        Called with (stage, trials done, all trials).
     stencil
         See ``StencilOptions``.
 
     Raises
     ------
     OptionError
-        The order, accuracy or mixed formula is not offered.
+        The order, accuracy or mixed formula is not supported.
     ModelError
         The model fails.
     """
@@ -194,7 +194,7 @@ class Differences:
         return self._chunked.coefficients(x, watch)
 
     def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> None:
-        """Returns None: sums are made from the coefficients."""
+        """Returns None: the caller sums the coefficients itself."""
 
     def with_other_steps(self, x: Floats, factor: float) -> BatchCoefficients:
         """Computes t_α at events x (B, n) by steps that are ``factor`` times as wide.

@@ -1,4 +1,4 @@
-"""Stencils: the points and weights that serve a list of multi-indices."""
+"""Stencils: points and weights of the finite differences for a list of multi-indices."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class ErrorWeights:
 
 @dataclass(frozen=True)
 class Stencil:
-    """The points that serve a list of multi-indices, and where their coefficients go.
+    """Points of the finite differences for a list of multi-indices, and slots of the results.
 
     Attributes
     ----------
@@ -84,11 +84,11 @@ class Stencil:
     features
         The features that any of the coefficients derives by, (A,).
     pairs
-        Pairs of features whose t_ij is asked for, (Q, 2).
+        Pairs of features whose t_ij is computed, (Q, 2).
     axes_of_pairs
         The places of these pairs in ``features``, (Q, 2).
     slots_first, slots_second
-        The places of t_i and t_ii among the coefficients, −1 where not asked for, (A,).
+        The places of t_i and t_ii among the coefficients, (A,); −1 where not computed.
     slots_pairs
         The places of t_ij among the coefficients, (Q,).
     groups
@@ -160,7 +160,7 @@ def build_stencil(
     Raises
     ------
     OptionError
-        The order, accuracy or mixed formula is not offered.
+        The order, accuracy or mixed formula is not supported.
     """
     if indices.order > 2:
         raise OptionError(

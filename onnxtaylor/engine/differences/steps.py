@@ -235,7 +235,7 @@ def _cost(ratios: Floats, flat: npt.NDArray[np.bool_] | None) -> Floats:
 
 
 def _some_pairs(indices: MultiIndices) -> Sequence[tuple[int, ...]]:
-    """Selects at most two pairs for each feature, evenly from those that are asked for."""
+    """Selects at most two pairs for each feature, evenly from the requested pairs."""
     pairs = [alpha for alpha in indices.tuples() if len(set(alpha)) == 2]
     most = 2 * indices.n_features
     if len(pairs) <= most:

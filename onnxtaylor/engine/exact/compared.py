@@ -31,7 +31,7 @@ class ComparedGraph:
     original
         The model that was differentiated.
     events
-        Events that the graph is given at a time.
+        Number of events in one call of the graph.
     outputs
         Number of responses, C.
     """

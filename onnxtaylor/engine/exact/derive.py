@@ -140,7 +140,7 @@ def derive_normal(
 def _settle(function: GraphFunction, x: Floats | None) -> GraphFunction:
     """Modernizes a function, and removes its branches and sequences as far as that is possible.
 
-    An If goes whose condition does not vary, a sequence whose tensors are known one by one.
+    Removes every If whose condition does not vary, and every sequence of known tensors.
     """
 
     def evaluate(proto: onnx.ModelProto, conditions: set[str]) -> dict[str, bool]:

@@ -66,9 +66,9 @@ class Exact:
         Who adds the coefficients up: the ``graph``, the ``kernel``, or, with ``auto``, the graph
         where the provider is cuda and a batch has fewer sums than coefficients, in bytes.
     groups
-        Number of groups of events that the graph may be asked to sum.
+        Largest number of groups of events that the graph has to sum.
     replicates
-        Number of bootstrap replicates that it may be asked to sum.
+        Largest number of bootstrap replicates that the graph has to sum.
     progress
         Told that the graph is compiled, and which batch sizes are tried.
 
@@ -227,7 +227,7 @@ class Exact:
         x
             Events (B, n), B at most ``batch_events``.
         weights
-            Their weights, (B,).
+            Weights of the events, (B,).
         groups
             The number of each event's group, (B,).
         counts
@@ -266,7 +266,7 @@ class Exact:
     ) -> int:
         """Finds the batch size with the most events per second in one pipeline.
 
-        Each coefficient needs ``extra_bytes`` beside those of the derivative graph.
+        Each coefficient needs ``extra_bytes`` besides the memory of the derivative graph.
         """
         best, rate = 1, 0.0
         each = self._event_bytes() + extra_bytes * self._outputs * len(self.indices)

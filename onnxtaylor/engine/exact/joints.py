@@ -40,7 +40,7 @@ class JointLimits:
         x
             Events (B, n).
         terms
-            Their coefficients (B, C, K), changed in place.
+            Coefficients of the events, (B, C, K), changed in place.
         flagged
             True for events on a joint, and where a coefficient is not finite, (B,).
 

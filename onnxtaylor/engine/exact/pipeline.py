@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Pipeline:
-    """One thread's way from events to coefficients: run the graph, compare, collect.
+    """The work of one thread from events to coefficients: run the graph, compare, collect.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Pipeline:
     reader
         Puts the graph's outputs together.
     events
-        Events that the graph is given at a time.
+        Number of events in one call of the graph.
     outputs
         Number of responses, C.
     """
@@ -80,7 +80,7 @@ class Pipeline:
 
 
 class SumPipeline:
-    """One thread's way from events to sums over them, which the graph itself makes.
+    """The work of one thread from events to sums over them, which the graph itself computes.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class SumPipeline:
     original
         The model that was differentiated.
     events
-        Events that the graph is given at a time.
+        Number of events in one call of the graph.
     outputs
         Number of responses, C.
     groups, replicates
@@ -125,7 +125,7 @@ class SumPipeline:
         x
             Events (E, n).
         weights
-            Their weights, (E,).
+            Weights of the events, (E,).
         groups
             The number of each event's group, (E,).
         counts
@@ -156,7 +156,7 @@ class SumPipeline:
         return (moments, replicates) if all(np.isfinite(a).all() for a in sums) else None
 
     def _feeds(self, groups: npt.NDArray[np.int64]) -> Mapping[str, npt.NDArray[Any]]:
-        """Collects the inputs of the graph beside the features."""
+        """Collects the inputs of the graph besides the features."""
         first = np.zeros(len(self._weights), np.int64)
         present, place = np.unique(groups, return_index=True)
         first[present] = place

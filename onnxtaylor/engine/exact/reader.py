@@ -19,12 +19,12 @@ FEW = 20  # events for each run of coefficients, from which on NumPy collects th
 
 
 class CoefficientReader:
-    """Puts the output tensors of a derivative graph together as coefficients.
+    """Collects the output tensors of a derivative graph into an array of coefficients.
 
     Parameters
     ----------
     pieces
-        The graph's outputs behind the response, and where their numbers go.
+        The graph's outputs after the response, and the slots of their numbers.
     factors
         Numbers (K,) that the coefficients are multiplied by.
     dtype
@@ -82,7 +82,7 @@ def _collect(
 
 
 def _first_of_slots(pieces: Sequence[Piece]) -> list[bool]:
-    """Tests for each piece whether it is the first of its slots, which overwrites what is there.
+    """Tests for each piece whether it is the first one of its slots: it overwrites, later ones add.
 
     Two pieces share all of their slots or none.
     """

@@ -1,4 +1,4 @@
-"""Exact Taylor coefficients of one graph at fixed events, for ever new weights.
+"""Exact Taylor coefficients of one graph at fixed events, with weights that change.
 
 The derivative graph is compiled once, with the weights as inputs. What a fresh compilation folds
 into constants, such as the Jacobian rows before the first nonlinearity, the graph computes from

@@ -1,4 +1,4 @@
-"""The structure of a graph without its weights: what graphs of one training have in common."""
+"""The structure of a graph without its weights, which all graphs of one training share."""
 
 from __future__ import annotations
 

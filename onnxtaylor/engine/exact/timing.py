@@ -14,7 +14,7 @@ __all__ = ["least_seconds"]
 def least_seconds(run: Callable[[], object], trial_seconds: float) -> float:
     """Measures the least time that a call takes.
 
-    The least of several is the one that other work on the machine has disturbed least.
+    Other work on the machine only adds time, so the smallest of several measurements is the best.
 
     Parameters
     ----------

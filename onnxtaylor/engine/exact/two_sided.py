@@ -119,7 +119,7 @@ class TwoSidedLimits:
         x
             Events (F, n).
         terms
-            Their coefficients (F, C, K), changed in place.
+            Coefficients of the events, (F, C, K), changed in place.
 
         Returns
         -------
@@ -259,9 +259,7 @@ class TwoSidedLimits:
 def _lower_terms(
     indices: MultiIndices,
 ) -> dict[int, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Lists for each order the slots of coefficients, the slots of those that they are derivatives
-    of, and the features by which.
-    """
+    """Lists, for each order, slots of coefficients, of their antiderivatives, and the features."""
     slot_of = {alpha: k for k, alpha in enumerate(indices.tuples())}
     rows: dict[int, list[tuple[int, int, int]]] = {k: [] for k in range(2, indices.order + 1)}
     for alpha, slot in slot_of.items():

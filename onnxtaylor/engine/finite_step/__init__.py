@@ -2,5 +2,5 @@
 
 ``engine``  ``FiniteStep``: the responses
 ``moves``   how far each feature goes: whole numbers, one-hot groups
-``plan``    the steps that are asked for, on these data
+``plan``    the requested steps, applied to these data
 """

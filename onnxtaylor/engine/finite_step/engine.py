@@ -7,7 +7,7 @@ With d_i the step of feature i and e_i its direction,
     r_ij = [f(+ +) − f(+ −) − f(− +) + f(− −)] / 4        at x ± d_i e_i ± d_j e_j
 
 in units of the response: by how much it changes, per step. Where f is smooth and steps are small,
-r_α = t_α Π d, but for steps of any size r is what it is and no derivative.
+r_α = t_α Π d, but for large steps r is no derivative.
 
 Whole numbers stay inside the range of the data. With u and l the places that are left, x itself
 where a step would leave the range, s = 1 or 2 the number of steps between them,
@@ -49,7 +49,7 @@ BATCH_BYTES = 2**23  # of responses that leave the engine at a time
 class FiniteStep:
     """The finite-step responses of one function, for the features that move, up to ``order``.
 
-    ``x`` (B ≥ 1, n) are events of the data, ``absent`` tells which entries of events are missing.
+    ``x`` (B ≥ 1, n) are events of the data, ``absent`` tests which entries of events are missing.
     Steps are taken in the number format that the model is fed: x + d is rounded to it, and d not
     otherwise. Raises ModelError where the model fails, OptionError where no feature moves.
     """
@@ -100,7 +100,7 @@ class FiniteStep:
 
     @property
     def batch_events(self) -> int:
-        """Number of events whose responses fit the memory that they may take."""
+        """Number of events whose responses fit the memory limit."""
         together = self._events * self._workers
         per_event = 8 * len(self.indices) * self._outputs
         rounds = max(1, BATCH_BYTES // (per_event * together))
@@ -117,11 +117,11 @@ class FiniteStep:
         return int(np.clip(in_cache, MIN_ROWS, MAX_ROWS))
 
     def describe(self) -> dict[str, object]:
-        """Number of evaluations, and ``finite_step``: how far which features move."""
+        """Returns the number of evaluations, and the displacements as ``finite_step``."""
         return {"points": self.points, "finite_step": self.moves.describe()}
 
     def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> None:
-        """Returns None: sums are made from the coefficients."""
+        """Returns None: the caller sums the coefficients itself."""
 
     def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
         """Computes r_α at the events x (B, n)."""
@@ -191,9 +191,9 @@ class FiniteStep:
         return np.asarray(answer.reshape(*rows.shape[:2], -1), np.float64)
 
     def _take_sides(self, x: Floats, absent: Mask, terms: Floats) -> None:
-        """Divides by the number of steps that were taken, s in place of 2 for each feature.
+        """Divides by the number of steps between the two places, s instead of 2, for each feature.
 
-        Where there was none to take, as from a missing entry, the response is 0.
+        Where no step is possible, as from a missing entry, the response is 0.
         """
         if not (self.moves.whole.any() or absent.any()):
             return

@@ -1,13 +1,13 @@
-"""Moves of the features in a finite step: how far, and which do not move at all.
+"""Displacements of the features in a finite step, and the features that do not move.
 
-A step is asked for in σ of the feature's data (``0.5sigma``) or in units of the model's input
+A step is given in σ of the feature's data (``0.5sigma``) or in units of the model's input
 (``0.5``), for all features or by name. What a step of a feature can be follows from its data:
 
 - whole numbers move by whole steps, max(1, round(step)), by at most half of their range (but 1 at
   least), and stay inside it: a step that would leave the range is not taken in that direction;
 - the columns of a one-hot group do not move: half a category is no input of the model, nor are two;
-- a feature that is constant in the data does not move: nothing tells the size of a step;
-- the others move by the step as it is asked for.
+- a feature that is constant in the data does not move: nothing tells the size of a step; - the
+others move by the given step.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, listed, nearest, printable
+from onnxtaylor.errors import OptionError, join_names, name_hint, printable
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options.finite_step import OTHERS, FiniteSteps, Step, read_steps
 
@@ -43,7 +43,7 @@ class Moves:
     not_moved
         Reason why a feature does not move, by its place.
     names, sizes
-        Names of the features; sizes of the steps as they were asked for, by feature.
+        Names of the features; sizes of the steps as the user gave them, by feature.
     """
 
     steps: Floats
@@ -63,7 +63,7 @@ class Moves:
         """Lists the responses up to an order that exist. Raises OptionError where nothing moves."""
         moving, flat = np.flatnonzero(self.steps > 0), self.two_valued
         if not len(moving):
-            reasons = listed(sorted(set(self.not_moved.values())))
+            reasons = join_names(sorted(set(self.not_moved.values())))
             raise OptionError(f"moves no feature ({reasons})", option="finite_step")
         everything = MultiIndices.full(len(self.steps), order).table
         kept = np.all((everything < 0) | np.isin(everything, moving), axis=1)
@@ -106,7 +106,7 @@ def plan_moves(
         if name != OTHERS and name not in names:
             raise OptionError(
                 f"names '{printable(name)}', and no feature is called so"
-                f"{nearest(name, list(names))}",
+                f"{name_hint(name, list(names))}",
                 option="finite_step",
             )
     groups = {i: group for group in one_hot for i in group}
@@ -114,7 +114,7 @@ def plan_moves(
     for i, name in enumerate(names):
         step = sizes.get(name, sizes.get(OTHERS))
         if i in groups:
-            group = listed([names[j] for j in groups[i]])
+            group = join_names([names[j] for j in groups[i]])
             not_moved[i] = f"one of a one-hot group ({group})"
         elif not low[i] < high[i]:
             not_moved[i] = "constant in the data"

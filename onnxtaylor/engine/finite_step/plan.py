@@ -21,7 +21,7 @@ __all__ = ["finite_step_engine"]
 def finite_step_engine(
     problem: Problem, steps: FiniteSteps, order: int, *, threads: int = 0
 ) -> FiniteStep:
-    """Makes the engine for steps of a model as it is; missing entries stay where they are.
+    """Makes the finite-step engine of a model; missing entries are not moved.
 
     Raises DataError for data that an input of whole numbers cannot hold, OptionError for steps
     that make no sense.
@@ -49,7 +49,7 @@ def finite_step_engine(
 
 
 def _require_whole(problem: Problem) -> None:
-    """Raises DataError where an input of whole numbers would be given others, or too large ones."""
+    """Raises DataError where an input of whole numbers would get fractions or too large numbers."""
     ports, end, survey = problem.choice.features, 0, problem.survey
     missing, names = problem.missing, problem.feature_names
     layout = lay_out(ports, printable(problem.model.path), survey.sample.shape[1])

@@ -7,14 +7,14 @@
 ``branch``       an If whose condition is known: the branch that is taken
 ``sequences``    sequences whose length and indices are known: their tensors
 ``classical``    scalers, linear models and support vector machines of ai.onnx.ml: arithmetic
-``masked``       a softmax with rows that are masked altogether: one with a finite adjoint
+``masked``       a softmax whose rows may be fully masked: a softmax with finite adjoint
 ``composite``    norms, normalizations (``layers``), ``attention`` and others: elementary operators
 ``unrounded``    operators that onnxruntime rounds in double precision: arithmetic
 ``expand``       operators with an official function body and no rule: that body
 ``unroll``       recurrent layers of a fixed length: the operators of their cells
 ``windows``      convolutions and pools in double precision: gathers and products
 ``resize``       interpolations in double precision: products (for ``graph.promote``)
-``stored``       weights stored as whole numbers: the numbers that they stand for (likewise)
+``stored``       weights stored as whole numbers: their floating-point values (likewise)
 ``special``      functions without a kernel in double precision: arithmetic, with ``erf`` (likewise)
 ``writer``       writes nodes in place of others, for all these passes
 
@@ -55,13 +55,13 @@ __all__ = [
 def modernize(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Applies the passes that need no values of tensors: inline, loops, upgrade, contributed.
 
-    Raises ModelError where a pass cannot serve the graph.
+    Raises ModelError where a pass cannot handle the graph.
     """
     return expand_contributed(upgrade(unroll_loops(mark_contributed(inline(proto)))))
 
 
 def simplify(proto: onnx.ModelProto, ruled: Collection[str]) -> onnx.ModelProto:
-    """Applies the passes that follow once branches are taken.
+    """Applies the passes that come after the choice of branches.
 
     Parameters
     ----------

@@ -114,7 +114,7 @@ class _Rows:
 
     @property
     def _placed(self) -> bool:
-        """Whether it depends on places in the sequence which keys a query attends to."""
+        """Whether the keys that a query attends to depend on places in the sequence."""
         return bool(self.a.get("is_causal", 0)) or self._left >= 0 or self._right >= 0
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import onnx
 from onnx import helper
 
-__all__ = ["conditions", "renamed", "settle_branches"]
+__all__ = ["conditions", "rename_in_node", "settle_branches"]
 
 NESTED = 8  # branches inside branches
 
@@ -66,7 +66,7 @@ def take_branches(proto: onnx.ModelProto, known: Mapping[str, bool]) -> onnx.Mod
             graph.initializer.append(tensor)
             graph.initializer[-1].name = names[tensor.name]
         for inner in branch.node:
-            nodes.append(renamed(inner, names))
+            nodes.append(rename_in_node(inner, names))
         for outside, inside in zip(node.output, branch.output, strict=True):
             if outside:
                 read = names.get(inside.name, inside.name)
@@ -76,7 +76,7 @@ def take_branches(proto: onnx.ModelProto, known: Mapping[str, bool]) -> onnx.Mod
     return copy
 
 
-def renamed(node: onnx.NodeProto, names: Mapping[str, str]) -> onnx.NodeProto:
+def rename_in_node(node: onnx.NodeProto, names: Mapping[str, str]) -> onnx.NodeProto:
     """Returns a copy of a node with other names for tensors, in its subgraphs, too."""
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
@@ -86,7 +86,7 @@ def renamed(node: onnx.NodeProto, names: Mapping[str, str]) -> onnx.NodeProto:
             field[place] = names.get(name, name)
     for attribute in copy.attribute:
         for graph in [attribute.g] if attribute.HasField("g") else list(attribute.graphs):
-            inside = [renamed(inner, names) for inner in graph.node]
+            inside = [rename_in_node(inner, names) for inner in graph.node]
             del graph.node[:]
             graph.node.extend(inside)
             for output in graph.output:

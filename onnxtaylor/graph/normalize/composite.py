@@ -1,4 +1,4 @@
-"""Replaces composite operators by elementary ones where the official function body is no use.
+"""Replaces composite operators, whose official function body is unsuitable, by elementary ones.
 
 ONNX has no body for some of these; the bodies of others compute in the wrong format or overflow.
 
@@ -42,7 +42,7 @@ __all__ = ["expand_composite"]
 def expand_composite(
     proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]] | None = None
 ) -> onnx.ModelProto:
-    """Ensures: no node of the above is left whose rank and format are known.
+    """Ensures: none of these operators is left where rank and format are known.
 
     Requires: opset 18 or later. ``shapes`` as in ``writer.replace_nodes``.
     """
@@ -186,7 +186,7 @@ def _log_sum_exp(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
 
 
 def _cast_like(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
-    """Cast, which names its format: only then is it known whether it is a step function."""
+    """Writes CastLike as Cast, whose attribute shows whether it is a step function."""
     kind = w.kind(node.input[1])
     return w.op("Cast", node.input[0], to=kind, **a) if kind else None
 

@@ -1,4 +1,4 @@
-"""Replaces onnxruntime's own operators by those of ONNX that they were fused from.
+"""Replaces onnxruntime's own operators by the ONNX operators that they combine.
 
 Files that onnxruntime saved after optimizing have them, and some exporters write them.
 
@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from onnxtaylor.graph.normalize.fused import activated, attention, multi_head_attention
+from onnxtaylor.graph.normalize.fused import attention, multi_head_attention, write_activation
 from onnxtaylor.graph.normalize.writer import Attributes, Writer, axes, format_of, replace_nodes
 
 __all__ = ["expand_contributed", "mark_contributed"]
@@ -56,7 +56,7 @@ def mark_contributed(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def expand_contributed(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Ensures: no operator of the above is left whose form, rank and format are known.
+    """Ensures: none of these operators is left where form, rank and format are known.
 
     Requires: opset 20 or later; no operator of onnxruntime in ONNX's domain.
     """
@@ -149,19 +149,19 @@ def _matmul(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
     product = w.op("MatMul", *(f for f in factors if f))
     if alpha != 1:
         product = w.op("Mul", product, w.constant(np.full(1, alpha, dtype)))
-    return activated(w, product, a, dtype) if "activation" in a else product
+    return write_activation(w, product, a, dtype) if "activation" in a else product
 
 
 def _gemm(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
     known = {k: a[k] for k in ("alpha", "beta", "transA", "transB") if k in a}
     product = w.op("Gemm", *node.input, **known)
-    return activated(w, product, a, format_of(w, node))
+    return write_activation(w, product, a, format_of(w, node))
 
 
 def _conv(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
     known = {k: v for k, v in a.items() if not k.startswith("activation")}
     product = w.op("Conv", *filter(None, node.input[:3]), **known)
-    return activated(w, _sum(w, product, _input(node, 3)), a, format_of(w, node))
+    return write_activation(w, _sum(w, product, _input(node, 3)), a, format_of(w, node))
 
 
 def _distances(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:

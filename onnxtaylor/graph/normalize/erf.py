@@ -3,7 +3,7 @@
     |x| ≤ 0.46875:  erf x = x P(x²)/Q(x²)
     beyond:         erf x = 1 − e^(−x²) R(|x|)/S(|x|), with the sign of x
 
-Cody gives the second form for |x| ≤ 4. It serves beyond 4 as well, where 1 − erf x < 2e-8: the
+Cody gives the second form for |x| ≤ 4. It is valid beyond 4 as well, where 1 − erf x < 2e-8: the
 result differs by less than 3e-16 everywhere.
 
 Source of the method and its numbers: W. J. Cody, Rational Chebyshev approximations for the error

@@ -10,7 +10,7 @@ import onnx
 
 from onnxtaylor.graph.normalize.writer import Attributes, Writer, axes, format_of
 
-__all__ = ["activated", "attention", "multi_head_attention"]
+__all__ = ["attention", "multi_head_attention", "write_activation"]
 
 PLAIN = frozenset({"Relu", "Tanh", "Sigmoid", "Softplus", "Softsign", "HardSwish", "Gelu"})
 # attributes of activations, in the order in which onnxruntime lists their values
@@ -24,7 +24,7 @@ KEYED = {
 }
 
 
-def activated(w: Writer, x: str, a: Attributes, dtype: npt.DTypeLike | None) -> str | None:
+def write_activation(w: Writer, x: str, a: Attributes, dtype: npt.DTypeLike | None) -> str | None:
     """Writes the activation of x that a fused operator names; None for an unknown one."""
     kind = a.get("activation", b"")
     kind = kind.decode() if isinstance(kind, bytes) else str(kind)

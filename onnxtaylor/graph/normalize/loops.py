@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from onnxtaylor.graph.normalize.branch import renamed
+from onnxtaylor.graph.normalize.branch import rename_in_node
 from onnxtaylor.graph.normalize.writer import Writer, axes, replace_nodes
 
 __all__ = ["unroll_loops"]
@@ -22,7 +22,7 @@ AXES_ARE_INPUTS = 13  # the opset from which on Unsqueeze takes its axes as an i
 
 
 def unroll_loops(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Ensures: no Loop is left at the top level that a known and small trip count alone ends."""
+    """Ensures: at the top level no Loop is left that ends only by a known, small trip count."""
     version = max((e.version for e in proto.opset_import if e.domain in ("", "ai.onnx")), default=0)
 
     def rewrite(w: Writer, node: onnx.NodeProto) -> bool:
@@ -98,5 +98,5 @@ def _write_copy(
     own = {name for inner in body.node for name in inner.output if name}
     names |= {name: w.unused(f"{stem}/{number}/{name}") for name in own}
     for inner in body.node:
-        w.nodes.append(renamed(inner, names))
+        w.nodes.append(rename_in_node(inner, names))
     return [o.name for o in body.output]

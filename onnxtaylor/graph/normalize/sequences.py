@@ -92,7 +92,7 @@ class _Sequences:
         self._optionals: dict[str, str] = {}  # the tensor or sequence inside; "": empty
 
     def __call__(self, w: Writer, node: onnx.NodeProto) -> bool:
-        """Passes a node; returns whether others were written in its place."""
+        """Handles one node; returns whether others were written in its place."""
         if node.domain not in ("", "ai.onnx"):
             return False
         given = {a.name: helper.get_attribute_value(a) for a in node.attribute}

@@ -31,8 +31,8 @@ TERMS = 11  # of the series: the next one is below 0.2²³/23 = 4e-18
 def expand_special(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Ensures: no operator of ``SPECIAL`` is left at the top level, except Gelu with tanh.
 
-    That one is replaced by ``unrounded``. Requires: inputs in double precision, opset 18 or later.
-    Attributes keep their values, which ONNX stores in single precision.
+    Gelu with tanh is replaced by ``unrounded``. Requires: inputs in double precision, opset 18 or
+    later. Attributes keep their values, which ONNX stores in single precision.
     """
 
     def rewrite(w: Writer, node: onnx.NodeProto) -> bool:

@@ -1,4 +1,4 @@
-"""Replaces weights that are stored as whole numbers by the numbers that they stand for.
+"""Replaces weights that are stored as whole numbers by their floating-point values.
 
 DequantizeLinear of a constant, y = (x − zero) scale, is a constant itself. Without the operator,
 which is not defined for double precision, the graph can be promoted.

@@ -39,7 +39,7 @@ def unroll(
 ) -> onnx.ModelProto:
     """Ensures: no LSTM, GRU or RNN of known length, with constant weights, is left.
 
-    Those with unusual activations, sequence lengths, clipping or coupled gates stay as they are.
+    Layers with unusual activations, sequence lengths, clipping or coupled gates stay as they are.
     ``shapes`` as in ``writer.replace_nodes``.
     """
     return replace_nodes(proto, _expanded, shapes)

@@ -1,4 +1,4 @@
-"""Converts operators to one opset, the one that the rules are written for."""
+"""Converts operators to the one opset that the rules are written for."""
 
 from __future__ import annotations
 

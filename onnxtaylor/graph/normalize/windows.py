@@ -28,7 +28,7 @@ Places = npt.NDArray[np.int64]
 def expand_windows(
     proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]] | None = None
 ) -> onnx.ModelProto:
-    """Ensures: no operator of the above is left whose sizes are known.
+    """Ensures: none of these operators is left where the sizes are known.
 
     For graphs in double precision: in single precision the operators themselves are faster.
     ``shapes`` as in ``writer.replace_nodes``.

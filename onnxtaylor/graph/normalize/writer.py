@@ -122,15 +122,15 @@ def replace_nodes(
     rewrite: Callable[[Writer, onnx.NodeProto], bool],
     shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> onnx.ModelProto:
-    """Passes all nodes of a graph to a function that may write others in their place.
+    """Calls a function for each node of a graph, which may write other nodes in its place.
 
     Parameters
     ----------
     proto
-        The model, which is left as it is.
+        The model; it is not changed.
     rewrite
-        Writes nodes in place of a node and returns True; returns False for a node that stays, and
-        what it wrote until then is dropped.
+        Writes nodes in place of a node and returns True. Where it returns False the node stays, and
+        the nodes written for it are dropped.
     shapes
         Shapes of tensors, sizes ≤ 0 depending on the batch; without them ONNX infers shapes.
 

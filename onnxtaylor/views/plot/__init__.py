@@ -8,7 +8,7 @@
 
 Each takes ``ax=None`` and returns the axes that it drew into; ``style.axes`` makes
 new figures, ``text`` for labels, ``files`` for how figures are saved. ``check`` draws a
-cross-check: ``CrossCheck.plot()``.
+cross-check, ``comparison`` a comparison, ``progress`` a training, and ``gof`` a goodness of fit.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def _points(
 
 
 def _cut(ax: Axes, kept: int, score: float, total: int, fraction: float, symbol: str) -> None:
-    """Marks the last coefficient kept: a vertical line behind it, a thin one at its score."""
+    """Marks the last kept coefficient by a vertical line after it and a thin line at its score."""
     share = f"upper {100 * fraction:g} %: {kept} of {total}"
     label = rf"{share}, $\langle {symbol} \rangle \geq${number(score)}"
     ax.axvline(kept + 0.5, color="black", linestyle="--", linewidth=1, label=label, zorder=2)

@@ -16,7 +16,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from onnxtaylor.errors import OptionError, ResultError, nearest, printable
+from onnxtaylor.errors import OptionError, ResultError, name_hint, printable
 from onnxtaylor.files.whole import write_whole
 from onnxtaylor.options.declare import alternatives
 from onnxtaylor.results.ranking import class_groups
@@ -67,8 +67,8 @@ def save_figures(
     ``scores.png`` or, of several responses, ``scores-<output>.png``. ``top`` is the number of
     coefficients in ``scores`` and ``table``, and of features in ``matrix`` and ``outputs``. With
     ``per_class`` each response is shown over the events of its own class, in files that end in
-    ``-per-class``. The folder is made if it is missing. Each file is whole or not there, and equal
-    results give equal bytes.
+    ``-per-class``. The folder is created if it is missing. Each file is whole or not there, and
+    equal results give equal bytes.
 
     Raises OptionError for a figure that is not offered or that the result cannot give, a format
     other than png, pdf and svg, a prefix that is no file name, an unknown output or group, and
@@ -91,7 +91,7 @@ def save_figures(
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = printable(error.strerror or error)
-        raise ResultError(f"{printable(folder)}: cannot be made a folder: {reason}") from None
+        raise ResultError(f"{printable(folder)}: cannot be created as a folder: {reason}") from None
     paths = []
     with offscreen():
         for stem, draw in figures:
@@ -148,7 +148,7 @@ class _Request:
 
     @property
     def groups(self) -> list[str | None]:
-        """The group of each response of the result. Raises OptionError where it is not known."""
+        """The group of each response. Raises OptionError where the class of one is unknown."""
         if self.per_class:
             return list(class_groups(self.result))
         return [self.group] * len(self.result.outputs)
@@ -174,7 +174,7 @@ def _kinds(request: _Request, what: str | Sequence[str] | None, *, chosen: bool)
     for name in wanted:
         if name not in (*WHAT, ALL):
             raise OptionError(
-                f"'{printable(name)}' is no figure{nearest(name, [*WHAT, ALL])}", option="what"
+                f"'{printable(name)}' is no figure{name_hint(name, [*WHAT, ALL])}", option="what"
             )
     several = len(request.result.outputs) > 1
     single = [kind for kind in SINGLE if kind != "matrix" or request.has(2)]

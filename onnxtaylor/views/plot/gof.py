@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator
 
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.gof.result import Bin, FeatureFit, GoodnessOfFit, TestResult
-from onnxtaylor.views.plot.style import COLORS, MARKERS, MAX_HEIGHT, axes, every
+from onnxtaylor.views.plot.style import COLORS, MARKERS, MAX_HEIGHT, axes, label_step
 from onnxtaylor.views.plot.text import LITERAL, literals
 
 __all__ = ["plot_feature", "plot_p_values", "plot_pairs"]
@@ -65,7 +65,7 @@ def plot_p_values(fit: GoodnessOfFit, ax: Axes | None = None) -> Axes:
                 zorder=4 if main else 2,
                 label=NAMES.get(kinds[k], kinds[k]),
             )
-        shown = every(len(names), MAX_HEIGHT / ROW)
+        shown = label_step(len(names), MAX_HEIGHT / ROW)
         ax.set_yticks(np.arange(len(names))[shown], names[shown], **LITERAL)
         ax.tick_params(axis="y", length=0)
         ax.set(xscale="log", xlim=(low, 1.25), ylim=(len(names) - 0.4, -0.6), xlabel="p-value")
@@ -126,7 +126,7 @@ def plot_pairs(fit: GoodnessOfFit, ax: Axes | None = None) -> Axes:
         _stars(ax, matrix, 0.0, 72 * cell)
         _stars(ax, single, sum(strip) / 2, 72 * cell)
         ax.set(xlim=(strip[0], n - 0.5), ylim=(n - 0.5, -0.5))
-        shown = every(n, ROOM)
+        shown = label_step(n, ROOM)
         where = np.arange(n)[shown]
         ax.set_xticks(
             [sum(strip) / 2, *where], ["one feature", *names[shown]], rotation=90, **LITERAL
@@ -149,10 +149,10 @@ def plot_pairs(fit: GoodnessOfFit, ax: Axes | None = None) -> Axes:
 def plot_feature(fit: GoodnessOfFit, feature: str, ax: Axes | None = None) -> Axes:
     """Observed and expected contents of one feature's bins, and their ratio below.
 
-    The bins are drawn as wide as one another, since quantiles of a long tail are not; missing
-    values stand in a bin of their own. The band is the statistical uncertainty of the expectation.
-    ``ax``, a subplot, becomes the upper of two panels: the ratio is drawn below it. Raises
-    OptionError for a feature that was not tested or has no bins, and for axes that are no subplot.
+    All bins are drawn equally wide, although quantiles of a long tail are not; missing values have
+    a bin of their own. The band is the statistical uncertainty of the expectation. ``ax``, a
+    subplot, becomes the upper of two panels: the ratio is drawn below it. Raises OptionError for a
+    feature that was not tested or has no bins, and for axes that are no subplot.
     """
     found = fit.feature(feature)
     if not found.bins:

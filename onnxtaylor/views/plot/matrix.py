@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm, Normalize
 
 from onnxtaylor.errors import OptionError
 from onnxtaylor.results.taylor import TaylorResult
-from onnxtaylor.views.plot.style import axes, every, title
+from onnxtaylor.views.plot.style import axes, label_step, title
 from onnxtaylor.views.plot.text import LITERAL, axis_label, literals, number, quantity, response
 
 __all__ = ["color_norm", "plot_matrix"]
@@ -62,7 +62,7 @@ def plot_matrix(
         ax.imshow(first, norm=norm, cmap=cmap, extent=(*strip, n - 0.5, -0.5), aspect="equal")
         ax.set_xlim(strip[0], n - 0.5)
         ax.set_ylim(n - 0.5, -0.5)
-        shown = every(n, ROOM)
+        shown = label_step(n, ROOM)
         place = np.arange(n)[shown]
         ax.set_xticks(
             [sum(strip) / 2, *place], ["first order", *names[shown]], rotation=90, **LITERAL

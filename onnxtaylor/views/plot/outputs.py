@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from onnxtaylor.errors import OptionError
 from onnxtaylor.results.ranking import class_groups
 from onnxtaylor.results.taylor import TaylorResult
-from onnxtaylor.views.plot.style import COLORS, MARKERS, MAX_HEIGHT, axes, every, title
+from onnxtaylor.views.plot.style import COLORS, MARKERS, MAX_HEIGHT, axes, label_step, title
 from onnxtaylor.views.plot.text import LITERAL, axis_label, literals, quantity, response
 
 __all__ = ["class_positions", "plot_outputs"]
@@ -71,7 +71,7 @@ def plot_outputs(
                 label=_name(result, c, groups[c] if per_class else None),
                 zorder=3,
             )
-        shown = every(len(names), MAX_HEIGHT / ROW)
+        shown = label_step(len(names), MAX_HEIGHT / ROW)
         ax.set_yticks(place[shown], names[shown], **LITERAL)
         ax.tick_params(axis="y", length=0)
         ax.set_ylim(len(names) - 0.4, -0.6)

@@ -10,7 +10,16 @@ from matplotlib.patches import Patch
 
 from onnxtaylor.errors import OptionError
 from onnxtaylor.results.taylor import TaylorResult
-from onnxtaylor.views.plot.style import KINDS, MAX_HEIGHT, Kind, axes, every, kinds, kinds_of, title
+from onnxtaylor.views.plot.style import (
+    KINDS,
+    MAX_HEIGHT,
+    Kind,
+    axes,
+    kinds,
+    kinds_of,
+    label_step,
+    title,
+)
 from onnxtaylor.views.plot.text import LITERAL, axis_label, coefficient_labels, quantity, response
 
 __all__ = ["plot_scores"]
@@ -58,7 +67,7 @@ def plot_scores(
         for bar, k in zip(bars, kind, strict=True):
             bar.set(hatch=KINDS[k].hatch, edgecolor="white", linewidth=0)
         ax.errorbar(score, place, xerr=sem, fmt="none", ecolor="black", elinewidth=1, capsize=1.5)
-        shown = every(len(best), MAX_HEIGHT / ROW)
+        shown = label_step(len(best), MAX_HEIGHT / ROW)
         ax.set_yticks(place[shown], labels[shown], **LITERAL)
         ax.tick_params(axis="y", length=0)
         ax.set_ylim(len(best) - 0.4, -0.6)

@@ -30,9 +30,9 @@ __all__ = [
     "MARKERS",
     "Kind",
     "axes",
-    "every",
     "kinds",
     "kinds_of",
+    "label_step",
     "offscreen",
     "title",
 ]
@@ -123,7 +123,7 @@ def _new_figure(**look: Any) -> Figure:
 
 
 def _in_ipython() -> bool:
-    """Whether the program runs in IPython, or behind the cells of a notebook."""
+    """Whether the program runs in IPython or in a notebook."""
     module = sys.modules.get("IPython")  # where it is not imported, no notebook runs us
     return module is not None and module.get_ipython() is not None
 
@@ -138,12 +138,12 @@ def offscreen() -> Iterator[None]:
         _offscreen.reset(token)
 
 
-def every(n: int, room: float) -> slice:
+def label_step(n: int, room: float) -> slice:
     """Step between the labels to draw of n, where there is room for so many: 1, 2, …"""
     return slice(None, None, max(1, int(np.ceil(n / max(room, 1.0)))))
 
 
 def title(ax: Axes, what: str, groups: Sequence[str], g: int) -> None:
-    """Title of two lines: the content, and the group of events that it is made of."""
+    """Title of two lines: the content, and the group of events."""
     events = "all events" if groups[g] == "all" else f"events of {literals(groups)[g]}"
     ax.set_title(f"{what}\n{events}", loc="left", **LITERAL)

@@ -1,4 +1,4 @@
-"""The ranked coefficients of all response nodes as a table that is drawn."""
+"""The ranked coefficients of all response nodes, drawn as a table."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def plot_table(
 ) -> Axes:
     """The ``top`` highest ranked coefficients of every output: a column each, a row for each rank.
 
-    A cell names the feature, or the features of a pair; the symbol before it and its colour tell
-    the kind of coefficient, and the bar behind it is as long as its ⟨t⟩ among those of its column.
-    The events are those of ``group``, all by default; with ``per_class`` output c is ranked over
-    the events of class c (the CMS convention).
+    A cell names the feature, or the features of a pair; the symbol before it and its colour show
+    the kind of coefficient, and the length of the bar behind the text is proportional to ⟨t⟩. The
+    events are those of ``group``, all by default; with ``per_class`` output c is ranked over the
+    events of class c (the CMS convention).
 
     Raises OptionError for a group that the result does not have, ``top`` below 1, ``group``
     together with ``per_class``, classes that do not match the outputs, or more than ``MOST``

@@ -1,4 +1,4 @@
-"""Untrusted names and numbers made fit for a figure.
+"""Prepares untrusted names and numbers for figures.
 
 Feature, output and class names come from files. In a figure they must show literally: matplotlib
 reads what stands between two ``$`` as mathematics, and LaTeX everything.
@@ -36,7 +36,7 @@ NO_NAME = "(no name)"
 
 
 def literal(name: object, limit: int = NAME_LENGTH) -> str:
-    r"""A name that matplotlib draws as it is: control characters visible, ``$`` escaped.
+    r"""Escapes a name for matplotlib: control characters become visible, ``$`` stays literal.
 
     >>> print(literal("p$_T$\n"))
     p\$_T\$\n

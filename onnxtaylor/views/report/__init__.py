@@ -31,7 +31,7 @@ from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.views.report.facts import KINDS, checks, leaders, overall, warnings_by_kind
 from onnxtaylor.views.report.page import LIBRARIES, render
 from onnxtaylor.views.report.payload import MATRIX, payload, units
-from onnxtaylor.views.report.provenance import features, groups, how, provenance
+from onnxtaylor.views.report.provenance import features, groups, method_sentences, provenance
 from onnxtaylor.views.tables import listing
 
 __all__ = ["html"]
@@ -67,7 +67,7 @@ def html(result: TaylorResult, *, title: str | None = None) -> str:
         kinds=KINDS,
         checks=checks(result),
         warnings=warnings_by_kind(result),
-        how=list(how(result)),
+        how=list(method_sentences(result)),
         provenance=provenance(result),
         features=features(result),
         groups=groups(result),

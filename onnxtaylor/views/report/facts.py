@@ -60,7 +60,7 @@ class Leaders:
 class Check:
     """Row of a table of checks, which ``macros.html`` draws.
 
-    ``status`` is pass, error, warning, note or none (not run); ``advice`` says what to do.
+    ``status`` is pass, error, warning, note or none (not run); ``advice`` is the remedy.
     """
 
     status: str
@@ -169,7 +169,7 @@ def _largest(check: Mapping[str, Any]) -> str:
 
 
 def overall(result: TaylorResult) -> tuple[str, str]:
-    """Status and words of the badge at the top: that of the cross-check."""
+    """Status and text of the badge at the top of the page, which shows the cross-check."""
     status = checks(result)[0].status
     words = {
         "pass": "Both engines agree",

@@ -26,12 +26,12 @@ __all__ = [
     "LIBRARIES",
     "PLOT_CLASS",
     "count",
+    "display_name",
+    "display_names",
     "embedded",
     "environment",
     "name",
     "render",
-    "shown",
-    "shown_apart",
     "written_at",
 ]
 
@@ -95,7 +95,7 @@ def environment(*packages: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"name": name, "shown": shown, "count": count}
+    made.filters |= {"name": name, "shown": display_name, "count": count}
     return made
 
 
@@ -105,19 +105,19 @@ def name(text: object) -> Markup:
     >>> print(name('<b>\\x1b'))
     <bdi>&lt;b&gt;\\x1b</bdi>
 
-    Long ones may break behind an underscore.
+    Long names may break after an underscore.
     """
     return Markup("<bdi>{}</bdi>").format(
-        Markup("_<wbr>").join(escape(part) for part in shown(text).split("_"))
+        Markup("_<wbr>").join(escape(part) for part in display_name(text).split("_"))
     )
 
 
-def shown(text: object) -> str:
+def display_name(text: object) -> str:
     """The letters of a name as a page shows them."""
     return printable(text, NAME_LIMIT) or NO_NAME
 
 
-def shown_apart(names: Sequence[str]) -> list[str]:
+def display_names(names: Sequence[str]) -> list[str]:
     """Names as a page shows them; different names stay different."""
     safe = [printable(text, len(text) + 1) or NO_NAME for text in names]
     return shorten_all(distinguish(names, safe), NAME_LIMIT)

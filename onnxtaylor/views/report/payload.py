@@ -14,7 +14,7 @@ from onnxtaylor.results.ranking import class_groups, influential_count
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.text.abbreviation import shorten_all
 from onnxtaylor.text.uncertainty import number_formats, plus_minus
-from onnxtaylor.views.report.page import shown, shown_apart
+from onnxtaylor.views.report.page import display_name, display_names
 
 __all__ = ["FRACTION", "MATRIX", "payload", "units"]
 
@@ -35,10 +35,10 @@ def payload(result: TaylorResult) -> dict[str, Any]:
     return {
         "symbol": result.quantity.symbol,
         "units": units(result),
-        "features": (features := shown_apart(result.features)),
+        "features": (features := display_names(result.features)),
         "short": {str(limit): shorten_all(features, limit) for limit in LENGTHS},
         "outputs": [response(result, c) for c in outputs],
-        "groups": shown_apart(result.groups),
+        "groups": display_names(result.groups),
         "events": [g.events for g in result.data.groups],
         "own": own_groups(result),
         "alphas": [[int(i) for i in alpha if i >= 0] for alpha in table],
@@ -89,12 +89,12 @@ def own_groups(result: TaylorResult) -> list[int] | None:
 def response(result: TaylorResult, c: int) -> str:
     """Name of an output, with its link if it has one."""
     link = str(result.options.get("link") or "identity")
-    name = shown_apart(result.outputs)[c]
-    return name if link == "identity" else f"{shown(link)}({name})"
+    name = display_names(result.outputs)[c]
+    return name if link == "identity" else f"{display_name(link)}({name})"
 
 
 def units(result: TaylorResult) -> str:
-    """Unit of ⟨t⟩: per what."""
+    """Unit of ⟨t⟩, such as per σ²."""
     known = {"sigma": "per σ of each feature", "step": "per step"}
     return known.get(str(result.options.get("scale")), "per unit of the input")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from onnxtaylor.results.taylor import TaylorResult
 
-__all__ = ["features", "groups", "how", "provenance"]
+__all__ = ["features", "groups", "method_sentences", "provenance"]
 
 # told elsewhere on the page, or of no interest where they are empty
 TOLD = ("finite_step", "piecewise_linear", "no_exact_engine", "no_float64")
@@ -50,7 +50,7 @@ def _responses(result: TaylorResult) -> Iterator[str]:
         yield name if nodes[name] in ("", name) else f"{name} = {nodes[name]}"
 
 
-def how(result: TaylorResult) -> Iterator[str]:
+def method_sentences(result: TaylorResult) -> Iterator[str]:
     """Sentences about the way the numbers were computed."""
     options = result.options
     if options.get("no_exact_engine"):

@@ -134,7 +134,7 @@ def test_wrong_options_are_refused_before_anything_is_written(
 
 def test_a_folder_that_cannot_be_made_is_refused(make_result, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ResultError, match=r"file: cannot be made a folder: File exists"):
+    with pytest.raises(ResultError, match=r"file: cannot be created as a folder: File exists"):
         save_figures(make_result(2), tmp_path / "file")
 
 

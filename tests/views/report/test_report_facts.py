@@ -8,7 +8,7 @@ import pytest
 
 from onnxtaylor.results.taylor import Notice
 from onnxtaylor.views.report.facts import checks, leaders, overall, warnings_by_kind
-from onnxtaylor.views.report.provenance import how, provenance
+from onnxtaylor.views.report.provenance import method_sentences, provenance
 
 CHECK = {
     "verdict": "agrees",
@@ -124,7 +124,11 @@ def test_how_it_was_computed(result):
         **{"order": 2, "scale": "sigma", "no_exact_engine": "no rule", "no_float64": "no kernel"},
         "piecewise_linear": {"Relu": 3},
     }
-    told = list(how(replace(result, options=options, data=replace(result.data, features=features))))
+    told = list(
+        method_sentences(
+            replace(result, options=options, data=replace(result.data, features=features))
+        )
+    )
     assert told == [
         "No exact derivatives: no rule.",
         "Not in float64: no kernel.",
@@ -132,7 +136,7 @@ def test_how_it_was_computed(result):
         "Kinks lie within reach of the stencil along 1 of the features, most often along a:"
         " at 25 % of the events.",
     ]
-    assert list(how(result)) == []
+    assert list(method_sentences(result)) == []
 
 
 def test_provenance_names_model_data_and_options(result):
@@ -155,7 +159,7 @@ def test_long_options_are_cut(result):
 
 def test_finite_steps_in_words(result):
     told = {"asked": {"*": "0.5sigma"}, "whole": [], "not_moved": {}}
-    assert list(how(replace(result, options={"finite_step": told}))) == [
+    assert list(method_sentences(replace(result, options={"finite_step": told}))) == [
         "Finite-step responses are no derivatives. Steps: all by 0.5sigma."
     ]
     finite = replace(result, model=replace(result.model, engine="finite-step"))
