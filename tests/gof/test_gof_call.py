@@ -114,7 +114,7 @@ def test_wrong_names(options, error, words):
 def test_what_does_not_go_together():
     with pytest.raises(OptionError, match="a Sample has its features"):
         ot.goodness_of_fit(DATA, MC, weights="w")
-    with pytest.raises(OptionError, match="two of a kind"):
+    with pytest.raises(OptionError, match="must both be a Sample"):
         ot.goodness_of_fit(DATA, MC.x)
     with pytest.raises(OptionError, match="weights are an array, but the events are files"):
         ot.goodness_of_fit(DATA.x, "mc.csv", features=NAMES, weights=MC.weights)
