@@ -31,6 +31,7 @@ from onnxtaylor.problem import Problem
 from onnxtaylor.problem.events import FEATURE_KEYS, open_data
 from onnxtaylor.problem.unvarying import Unvarying
 from onnxtaylor.progress import Progress
+from onnxtaylor.results.quantity import AVERAGED
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.run.analyze import Analysis, analyze_problem
 
@@ -125,6 +126,21 @@ class Evidence:
         return self.option_groups[2].finite_step is None
 
     @cached_property
+    def engine_options(self) -> EngineOptions:
+        """How coefficients are computed: second order as in the baseline, if that is left open.
+
+        Raises OptionError, and ResultError for a baseline that cannot be read.
+        """
+        options = self.option_groups[2]
+        if options.curvature != "auto" or options.order != 2 or not self.baselines:
+            return options
+        theirs = self.baseline.options
+        if self.baseline.method == AVERAGED.method:
+            steps = theirs["curvature_step"]["asked"]
+            return replace(options, curvature="averaged", curvature_step=steps)
+        return replace(options, curvature="pointwise") if theirs.get("curvature") else options
+
+    @cached_property
     def source(self) -> EventSource:
         """The events. Raises DataError."""
         if self.opened is not None:
@@ -175,8 +191,9 @@ class Evidence:
     @cached_property
     def _tried(self) -> tuple[Analysis, Sample] | OnnxTaylorError:
         """The analysis and a sample of its events, from one pass; or why there is none."""
-        _, _, engine, statistics = self.option_groups
+        statistics = self.option_groups[3]
         try:
+            engine = self.engine_options
             drawn = Sample(self.problem.survey.events, EVALUATED, statistics.seed)
             analysis = analyze_problem(
                 self.problem, engine, statistics, samples=[drawn], progress=self.progress
@@ -251,6 +268,8 @@ class Evidence:
         """
         assert self.reference_path is not None, "the service asks for it first"
         options = {**self.options, "check": 0, "bootstrap": 0}  # its scores are all that is asked
+        if self.failure is None and (curvature := self.result.options.get("curvature")):
+            options["curvature"] = curvature
         names: Sequence[str] | None = self.source.feature_names
         if names is not None:  # else the columns have no names to be chosen by
             stored = stored_names(read_model(self.reference_path).proto, FEATURE_KEYS)
