@@ -16,39 +16,38 @@ Integers = npt.NDArray[np.int64]
 
 @kernel
 def step_rows(
-    x: Floats,
     centres: Floats,
     features: Integers,
     places: Floats,
     out: npt.NDArray[np.floating],
 ) -> None:
-    """out[e, 0] = x[e]; out[e, 1 + S·a + s] = centres[e] with features[a] at places[e, a, s].
+    """out[e, S·a + s] = centres[e] with features[a] at places[e, a, s].
+
+    Where there is room for one row more, the centres come first.
 
     Parameters
     ----------
-    x, centres
-        (E, n) events, and the points that are stepped from.
+    centres
+        (E, n) points that are stepped from.
     features
         (A,) features that are stepped.
     places
         (E, A, S) their values after each step.
     out
-        (E, 1 + A·S, n) receives the rows.
+        (E, A·S, n) or (E, 1 + A·S, n) receives the rows.
     """
     events, count, n = out.shape
     sides = places.shape[2]
+    lead = count - len(features) * sides
     for row in numba.prange(events * count):
         e = row // count
-        p = row - e * count
-        target = out[e, p]
-        if p == 0:
-            for i in range(n):
-                target[i] = x[e, i]
-        else:
-            for i in range(n):
-                target[i] = centres[e, i]
-            a = (p - 1) // sides
-            target[features[a]] = places[e, a, p - 1 - a * sides]
+        target = out[e, row - e * count]
+        for i in range(n):
+            target[i] = centres[e, i]
+        p = row - e * count - lead
+        if p >= 0:
+            a = p // sides
+            target[features[a]] = places[e, a, p - a * sides]
 
 
 @kernel
@@ -68,7 +67,6 @@ def average(
 
     With g the gradients at both ends of the step of feature i, l_i its width and f the responses,
 
-        t_i  = g_i(x)
         t_ii = Σ_s weights[a, s] f(step s of feature i) / δ_i²
         t_ij = ½ {[g_j(upper end of i) − g_j(lower end of i)] / l_i + (i ↔ j)}
 
@@ -77,7 +75,7 @@ def average(
     Parameters
     ----------
     gradients
-        (E, 1 + 2A, C, n) gradients: at the event, then at upper and lower end for each feature.
+        (E, 2A, C, n) gradients at the upper and lower end for each feature.
     inverse_widths, inverse_squares
         (E, A) 1/l_i and 1/δ_i²; 0 where the feature is not stepped.
     values
@@ -87,19 +85,22 @@ def average(
     features, pairs
         (A,) stepped features, (Q, 2) pairs of places among them.
     slots_second, slots_pairs
-        (A,) and (Q,) places of t_ii and t_ij among the coefficients; −1 where there is none. The
-        first n coefficients are t_i.
+        (A,) and (Q,) places of t_ii and t_ij among the coefficients; −1 where there is none.
     terms
-        (E, C, K) receives the coefficients.
+        (E, C, K) receives t_ii and t_ij.
     """
     events, outputs, _ = terms.shape
-    n = gradients.shape[3]
     for job in numba.prange(events * outputs):
         e = job // outputs
         c = job - e * outputs
         target = terms[e, c]
-        for i in range(n):
-            target[i] = gradients[e, 0, c, i]
+        slopes = np.zeros((len(features), len(features)))  # of t_ij along the step of i alone
+        for a in range(len(features)):
+            width = inverse_widths[e, a]
+            if width != 0.0:
+                upper, lower = gradients[e, 2 * a, c], gradients[e, 2 * a + 1, c]
+                for b in range(len(features)):
+                    slopes[a, b] = (upper[features[b]] - lower[features[b]]) * width
         for a in range(len(features)):
             slot = slots_second[a]
             if slot >= 0:
@@ -112,12 +113,5 @@ def average(
                 target[slot] = total
         for q in range(len(pairs)):
             a, b = pairs[q, 0], pairs[q, 1]
-            i, j = features[a], features[b]
-            one, other = inverse_widths[e, a], inverse_widths[e, b]
-            total = 0.0
-            if one != 0.0 and other != 0.0:
-                total = 0.5 * (
-                    (gradients[e, 1 + 2 * a, c, j] - gradients[e, 2 + 2 * a, c, j]) * one
-                    + (gradients[e, 1 + 2 * b, c, i] - gradients[e, 2 + 2 * b, c, i]) * other
-                )
-            target[slots_pairs[q]] = total
+            both = inverse_widths[e, a] != 0.0 and inverse_widths[e, b] != 0.0
+            target[slots_pairs[q]] = 0.5 * (slopes[a, b] + slopes[b, a]) if both else 0.0

@@ -90,8 +90,8 @@ def _require_same_measure(evidence: Evidence, where: str, baseline: TaylorResult
             f"{where}: it holds {theirs}, but the audit computes {ours}: make both with the same"
             " finite_step=…, or both without"
         )
-    ours_now, its_own = _curvature(evidence.engine_options), baseline.quantity.remark or "pointwise"
-    if ours_now and baseline.options.get("curvature") and ours_now != its_own:
+    ours_now, its_own = _curvature(evidence.engine_options), baseline.curvature
+    if ours_now and its_own and ours_now != its_own:
         raise ResultError(
             f"{where}: its second order is {its_own}, but that of the audit is {ours_now}: make"
             " both with the same curvature=… and curvature_step=…"

@@ -134,11 +134,10 @@ class Evidence:
         options = self.option_groups[2]
         if options.curvature != "auto" or options.order != 2 or not self.baselines:
             return options
-        theirs = self.baseline.options
         if self.baseline.method == AVERAGED.method:
-            steps = theirs["curvature_step"]["asked"]
+            steps = self.baseline.options["curvature_step"]["asked"]
             return replace(options, curvature="averaged", curvature_step=steps)
-        return replace(options, curvature="pointwise") if theirs.get("curvature") else options
+        return replace(options, curvature="pointwise") if self.baseline.curvature else options
 
     @cached_property
     def source(self) -> EventSource:

@@ -52,7 +52,7 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
     """
     for option, first, second in (
         ("finite_step", _steps(a), _steps(b)),
-        ("curvature", *_curvatures(a, b)),
+        ("curvature", a.curvature or b.curvature, b.curvature or a.curvature),
         ("scale", a.options.get("scale"), b.options.get("scale")),
         ("link", a.options.get("link"), b.options.get("link")),
     ):
@@ -104,17 +104,6 @@ def _steps(result: TaylorResult) -> Any:
     """The finite steps of an analysis as they were asked for; ``none`` for derivatives."""
     steps = result.options.get("finite_step")
     return steps.get("asked") if isinstance(steps, Mapping) else "none"
-
-
-def _curvatures(a: TaylorResult, b: TaylorResult) -> tuple[str, str]:
-    """Says how second order was taken in two results; the same words where one has none."""
-    if "" in (one := [_curvature(result) for result in (a, b)]):
-        return "", ""
-    return one[0], one[1]
-
-
-def _curvature(result: TaylorResult) -> str:
-    return result.quantity.remark or result.options.get("curvature") or ""
 
 
 def _key(names: Sequence[str]) -> tuple[str, ...]:

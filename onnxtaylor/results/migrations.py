@@ -54,14 +54,6 @@ def add_joints(document: Document) -> None:
         check.setdefault("joints", [])
 
 
-def add_curvature(document: Document) -> None:
-    """Fills in that second order is pointwise, as all of it was before steps to average over."""
-    for options in _objects([document.get("options")]):
-        derivatives = not options.get("finite_step") and options.get("order") != 1
-        options.setdefault("curvature", "pointwise" if derivatives else None)
-        options.setdefault("curvature_step", None)
-
-
 def list_baselines(document: Document) -> None:
     """Makes a list of the baseline of an audit, which was one file or null.
 
@@ -75,8 +67,7 @@ def list_baselines(document: Document) -> None:
 
 
 MIGRATIONS: dict[str, tuple[Callable[[Document], None], ...]] = {
-    "onnxtaylor.result/1": (add_method, add_nodes, add_joints, add_curvature),
-    "onnxtaylor.progress/1": (add_curvature,),
+    "onnxtaylor.result/1": (add_method, add_nodes, add_joints),
     "onnxtaylor.audit/1": (list_baselines,),
 }
 

@@ -37,7 +37,7 @@ from onnxtaylor.results.classes import (
 )
 from onnxtaylor.results.documents import save_text
 from onnxtaylor.results.lazy import LazyModule
-from onnxtaylor.results.quantity import Quantity, quantity_of
+from onnxtaylor.results.quantity import FINITE_STEP, Quantity, quantity_of
 from onnxtaylor.results.summaries import (
     DataSummary,
     FeatureSummary,
@@ -103,6 +103,13 @@ class TaylorResult:
         averaged over steps, or responses r to finite steps.
         """
         return quantity_of(self.model.engine, self.options)
+
+    @property
+    def curvature(self) -> str:
+        """How second order was taken: ``pointwise`` or ``averaged over …``; empty without any."""
+        if self.quantity == FINITE_STEP or not (self.indices.orders == 2).any():
+            return ""
+        return self.quantity.remark or "pointwise"
 
     @property
     def method(self) -> str:

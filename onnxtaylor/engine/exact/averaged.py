@@ -3,6 +3,7 @@
 The derivative graph of first order is run at each event, for t_i, and at both ends of a step of
 every feature; the original model at the centre and four places of every feature. A kernel contracts
 gradients and responses into coefficients: see ``onnxtaylor.engine.averaged.steps`` for the formula.
+Responses of the two are compared at the events themselves, which the steps are many times of.
 Gradients have no kink to miss: what bends at kinks between the ends of a step is in their
 difference.
 """
@@ -76,12 +77,12 @@ class Averaged:
         self._dtype = np.dtype(np.float64 if function.precision == "float64" else np.float32)
         self._threads = (threads or available_threads()) if provider == "cpu" else 1
         moved = len(steps.features)
-        self._gradients, self._values = 1 + 2 * moved, 1 + 4 * moved
+        self._gradients, self._values = 2 * moved, 1 + 4 * moved
 
     @property
     def points(self) -> int:
         """Evaluations of the model per event: 2n + 1 of its gradient, 4n + 1 of its responses."""
-        return self._gradients + self._values
+        return 1 + self._gradients + self._values
 
     @property
     def reach(self) -> Floats:
@@ -128,13 +129,15 @@ class Averaged:
         places, features = self._steps.places(x), self._steps.features
         run_rows: Callable[..., None] = step_rows.alone if self._threads == 1 else step_rows
         run_average: Callable[..., None] = average.alone if self._threads == 1 else average
+        here = self._first.coefficients(x)
+        responses[:] = here.responses
+        terms[..., : x.shape[1]] = here.terms
         rows = np.empty((len(x), self._gradients, x.shape[1]))
-        run_rows(x, places.centres, features, places.ends, rows)
-        answer = self._first.coefficients(rows.reshape(-1, x.shape[1]))
-        responses[:] = answer.responses[:: self._gradients]
+        run_rows(places.centres, features, places.ends, rows)
+        ends = self._first.coefficients(rows.reshape(-1, x.shape[1]), compare=False)
         slots_second, slots_pairs = self._steps.slots
         run_average(
-            answer.terms.reshape(len(x), self._gradients, responses.shape[1], -1),
+            ends.terms.reshape(len(x), self._gradients, responses.shape[1], -1),
             places.inverse_widths,
             self._responses(places),
             self._steps.weights,
@@ -145,13 +148,13 @@ class Averaged:
             slots_pairs,
             terms,
         )
-        return self._at_events(answer.no_derivative)
+        return self._of_all_orders(here.no_derivative)
 
     def _responses(self, places: Places) -> npt.NDArray[np.floating]:
         """Evaluates the responses (E, 1 + 4A, C) that t_ii are made of."""
         centres = places.centres
         rows = np.empty((len(centres), self._values, centres.shape[1]), self._dtype)
-        step_rows.alone(centres, centres, self._steps.features, places.values, rows)
+        step_rows.alone(centres, self._steps.features, places.values, rows)
         flat = rows.reshape(-1, centres.shape[1])
         answers = np.empty((len(flat), len(self.exact_responses)), self._dtype)
 
@@ -161,16 +164,13 @@ class Averaged:
         share(len(flat), VALUE_ROWS, [work] * self._threads)
         return answers.reshape(len(centres), self._values, -1)
 
-    def _at_events(self, joints: NoDerivative | None) -> NoDerivative | None:
-        """Keeps what has no derivative at the events, of all points: second order always exists."""
+    def _of_all_orders(self, joints: NoDerivative | None) -> NoDerivative | None:
+        """Adds second order to what has no derivative at the events: it exists everywhere."""
         if joints is None:
             return None
-        own = joints.events % self._gradients == 0
-        if not own.any():
-            return None
-        mask = np.zeros((own.sum(), joints.mask.shape[1], len(self.indices)), np.bool_)
-        mask[..., : joints.mask.shape[2]] = joints.mask[own]
-        return NoDerivative(joints.events[own] // self._gradients, mask)
+        mask = np.zeros((*joints.mask.shape[:2], len(self.indices)), np.bool_)
+        mask[..., : joints.mask.shape[2]] = joints.mask
+        return NoDerivative(joints.events, mask)
 
 
 def _joined(parts: list[NoDerivative]) -> NoDerivative | None:

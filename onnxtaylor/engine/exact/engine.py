@@ -173,7 +173,7 @@ class Exact:
         }
 
     def coefficients(
-        self, x: npt.NDArray[np.float64], watch: Watcher | None = None
+        self, x: npt.NDArray[np.float64], watch: Watcher | None = None, *, compare: bool = True
     ) -> BatchCoefficients:
         """Computes t_α at events.
 
@@ -183,6 +183,8 @@ class Exact:
             Events (B, n), B as large as the caller likes.
         watch
             Called now and then, in the caller's thread, with the share that is done.
+        compare
+            Whether the derivative graph's responses are compared with the model's.
 
         Raises
         ------
@@ -194,7 +196,8 @@ class Exact:
 
         def worker(pipeline: Pipeline) -> Callable[[slice], None]:
             def work(chunk: slice) -> None:
-                pipeline.run(x[chunk], responses[chunk], terms[chunk], flagged[chunk])
+                part = (responses[chunk], terms[chunk], flagged[chunk])
+                pipeline.run(x[chunk], *part, compare=compare)
                 tally.add(chunk.stop - chunk.start)
 
             return work
