@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from onnxtaylor.audit.curvature import asked_curvature
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.retraining import FEWEST
 from onnxtaylor.errors import ResultError, printable
-from onnxtaylor.options import EngineOptions
-from onnxtaylor.options.finite_step import read_steps, step_text
-from onnxtaylor.results.quantity import FINITE_STEP, averaging_words, quantity_of
+from onnxtaylor.results.quantity import FINITE_STEP, curvature_of, quantity_of
 from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = [
@@ -71,14 +70,6 @@ def drift_remedy(evidence: Evidence) -> str:
     return REMEDY if knows_all_chance(evidence) else REMEDY + RETRAIN
 
 
-def _curvature(options: EngineOptions) -> str:
-    """Says how second order is taken, in the words of a result; empty where that is left open."""
-    if options.curvature != "averaged" or options.order == 1:
-        return "" if options.curvature == "auto" or options.order == 1 else "pointwise"
-    steps = read_steps(options.curvature_step, "curvature_step")
-    return averaging_words({name: step_text(step) for name, step in steps.items()})
-
-
 def _require_same_measure(evidence: Evidence, where: str, baseline: TaylorResult) -> None:
     method, scale, link = evidence.measure
     theirs, ours = (
@@ -90,7 +81,8 @@ def _require_same_measure(evidence: Evidence, where: str, baseline: TaylorResult
             f"{where}: it holds {theirs}, but the audit computes {ours}: make both with the same"
             " finite_step=…, or both without"
         )
-    ours_now, its_own = _curvature(evidence.engine_options), baseline.curvature
+    ours_now = asked_curvature(evidence.engine_options)
+    its_own = curvature_of(baseline.quantity, baseline.indices)
     if ours_now and its_own and ours_now != its_own:
         raise ResultError(
             f"{where}: its second order is {its_own}, but that of the audit is {ours_now}: make"

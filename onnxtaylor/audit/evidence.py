@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from onnxtaylor.audit.curvature import with_curvature_of
 from onnxtaylor.audit.finding import Location
 from onnxtaylor.audit.mirrored import mirror_images
 from onnxtaylor.crosscheck import Sample
@@ -31,7 +32,6 @@ from onnxtaylor.problem import Problem
 from onnxtaylor.problem.events import FEATURE_KEYS, open_data
 from onnxtaylor.problem.unvarying import Unvarying
 from onnxtaylor.progress import Progress
-from onnxtaylor.results.quantity import AVERAGED
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.run.analyze import Analysis, analyze_problem
 
@@ -127,17 +127,12 @@ class Evidence:
 
     @cached_property
     def engine_options(self) -> EngineOptions:
-        """How coefficients are computed: second order as in the baseline, if that is left open.
+        """Options of the engine, with second order as in the baseline where that is left open.
 
         Raises OptionError, and ResultError for a baseline that cannot be read.
         """
         options = self.option_groups[2]
-        if options.curvature != "auto" or options.order != 2 or not self.baselines:
-            return options
-        if self.baseline.method == AVERAGED.method:
-            steps = self.baseline.options["curvature_step"]["asked"]
-            return replace(options, curvature="averaged", curvature_step=steps)
-        return replace(options, curvature="pointwise") if self.baseline.curvature else options
+        return with_curvature_of(options, self.baseline) if self.baselines else options
 
     @cached_property
     def source(self) -> EventSource:

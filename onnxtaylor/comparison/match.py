@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, ResultError, listed, printable
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.results.quantity import curvature_of
 from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["Match", "match"]
@@ -50,9 +51,10 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
     OptionError
         Where they have no output in common.
     """
+    one, other = (curvature_of(result.quantity, result.indices) for result in (a, b))
     for option, first, second in (
         ("finite_step", _steps(a), _steps(b)),
-        ("curvature", a.curvature or b.curvature, b.curvature or a.curvature),
+        ("curvature", one or other, other or one),
         ("scale", a.options.get("scale"), b.options.get("scale")),
         ("link", a.options.get("link"), b.options.get("link")),
     ):

@@ -8,12 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from onnxtaylor.indices import MultiIndices
+
 __all__ = [
     "AVERAGED",
     "DERIVATIVE",
     "FINITE_STEP",
     "Quantity",
     "averaging_words",
+    "curvature_of",
     "quantity_of",
     "quantity_of_rows",
 ]
@@ -79,6 +82,12 @@ def quantity_of(name: str, options: Mapping[str, Any] | None = None) -> Quantity
         return DERIVATIVE
     steps = options.get("curvature_step") or {}
     return replace(AVERAGED, remark=averaging_words(steps.get("asked") or {}))
+
+
+def curvature_of(quantity: Quantity, indices: MultiIndices) -> str:
+    """Names the kind of second order, ``pointwise`` or ``averaged over …``; empty without any."""
+    exists = quantity != FINITE_STEP and bool((indices.orders == 2).any())
+    return (quantity.remark or "pointwise") if exists else ""
 
 
 def averaging_words(asked: Mapping[str, str]) -> str:

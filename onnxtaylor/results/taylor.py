@@ -37,7 +37,7 @@ from onnxtaylor.results.classes import (
 )
 from onnxtaylor.results.documents import save_text
 from onnxtaylor.results.lazy import LazyModule
-from onnxtaylor.results.quantity import FINITE_STEP, Quantity, quantity_of
+from onnxtaylor.results.quantity import Quantity, quantity_of
 from onnxtaylor.results.summaries import (
     DataSummary,
     FeatureSummary,
@@ -99,17 +99,8 @@ class TaylorResult:
 
     @property
     def quantity(self) -> Quantity:
-        """Quantity that the scores are means of: coefficients t, pointwise or with second order
-        averaged over steps, or responses r to finite steps.
-        """
+        """Quantity that the scores are means of: coefficients t, or responses r to finite steps."""
         return quantity_of(self.model.engine, self.options)
-
-    @property
-    def curvature(self) -> str:
-        """How second order was taken: ``pointwise`` or ``averaged over …``; empty without any."""
-        if self.quantity == FINITE_STEP or not (self.indices.orders == 2).any():
-            return ""
-        return self.quantity.remark or "pointwise"
 
     @property
     def method(self) -> str:
@@ -275,14 +266,14 @@ class TaylorResult:
     def __repr__(self) -> str:
         """Returns what was analyzed, the verdict of the check, and the first ranking's head."""
         check = "none" if self.check is None else printable(self.check.get("verdict"))
+        remark = f"; second order {printable(self.quantity.remark)}" * bool(self.quantity.remark)
         lines = [
             f"TaylorResult of {printable(self.model.path)}: {len(self.indices)}"
             f" {self.quantity.nouns} of"
             f" {len(self.features)} features at {self.data.events} events",
             f"responses {listed(self.outputs)}; events of {listed(self.groups)}; scale"
             f" {printable(self.options.get('scale'))}; engine {printable(self.model.engine)}; check"
-            f" {check}; {len(self.warnings)} warnings"
-            + (f"; second order {printable(self.quantity.remark)}" if self.quantity.remark else ""),
+            f" {check}; {len(self.warnings)} warnings{remark}",
             f"highest ranked of {printable(self.outputs[0], 40)}, {self.quantity.mean} ± SEM:",
         ]
         for row in self.top(SHOWN):

@@ -308,7 +308,7 @@ def test_results_are_named_saved_and_never_compared_with_pointwise_ones(tmp_path
     loaded = ot.TaylorResult.load(path)
     assert loaded.to_json() == result.to_json()
     assert loaded.method == "averaged"
-    assert loaded.curvature == "averaged over ±0.35σ"
+    assert loaded.quantity.remark == "averaged over ±0.35σ"
     assert "averaged over ±0.35σ" in repr(loaded)
     assert loaded.to_html().count("averaged over ±0.35σ") >= 2
     assert "averaged over ±0.35σ" in loaded._repr_html_()
