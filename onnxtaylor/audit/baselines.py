@@ -76,7 +76,7 @@ def _require_same_measure(evidence: Evidence, where: str, baseline: TaylorResult
         "responses to finite steps" if quantity_of(one) == FINITE_STEP else "coefficients"
         for one in (baseline.method, method)
     )
-    if baseline.method != method:
+    if theirs != ours:
         raise ResultError(
             f"{where}: it holds {theirs}, but the audit computes {ours}: make both with the same"
             " finite_step=…, or both without"

@@ -180,8 +180,10 @@ def curvature(result: TaylorResult) -> str:
     kinds = options.get("piecewise_linear") or {}
     if not isinstance(kinds, dict) or not kinds or options.get("order") == 1:
         return ""
+    if because:
+        return f"\nsecond order is pointwise{because}"
     names = ", ".join(f"{printable(kind)} ×{printable(count)}" for kind, count in kinds.items())
-    return f"\nsecond order does not see the kinks of {names}{because}"
+    return f"\nsecond order does not see the kinks of {names}"
 
 
 def within_reach(result: TaylorResult) -> str:

@@ -131,12 +131,20 @@ def _with_curvature(maker: _Maker, problem: Problem, options: EngineOptions) -> 
     choice = _choose_curvature(chosen.engine, problem, options)
     if choice.averaged:
         maker.steps = plan_steps(problem, options.curvature_step)
-        averaged, x = maker.make(), problem.survey.sample[:TRIED]
-        if np.isfinite(averaged.engine.coefficients(x).terms).all():
+        averaged = maker.make()
+        if _is_finite(averaged.engine, problem.survey.sample[:TRIED]):
             return replace(averaged, curvature=choice)
         why = f"{choice.reason}, but beside the data the model does not respond with finite numbers"
         choice = CurvatureChoice(False, why)
     return replace(chosen, curvature=choice)
+
+
+def _is_finite(engine: Engine, x: npt.NDArray[np.float64]) -> bool:
+    """Whether an engine has finite coefficients at the events x (B, n)."""
+    try:
+        return bool(np.isfinite(engine.coefficients(x).terms).all())
+    except ModelError:
+        return False
 
 
 def _choose_curvature(engine: Engine, problem: Problem, options: EngineOptions) -> CurvatureChoice:

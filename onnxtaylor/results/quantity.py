@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from onnxtaylor.indices import MultiIndices
+if TYPE_CHECKING:
+    from onnxtaylor.indices import MultiIndices  # takes NumPy, which the help does without
 
 __all__ = [
     "AVERAGED",

@@ -109,9 +109,9 @@ def measure_kinks(
     share = _share_of_kinks(engine, _narrowed(steps, x), x, _number_of_steps(engine, kinks))
     percent = f"{100 * min(share, 1):.0f} %" if share >= 0.01 else "1 %"
     if share > MATTERS:
-        reason = f"kinks of {kinks.words} make up to {percent} of a coefficient of second order"
+        reason = f"kinks of {kinks.words} make up to {percent} of a coefficient"
         return CurvatureChoice(True, reason)
-    reason = f"kinks of {kinks.words} make at most {percent} of a coefficient of second order"
+    reason = f"kinks of {kinks.words} make at most {percent} of a coefficient"
     return CurvatureChoice(False, reason)
 
 

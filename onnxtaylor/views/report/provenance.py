@@ -64,10 +64,14 @@ def how(result: TaylorResult) -> Iterator[str]:
     if remark:
         yield f"Second order is {remark}{f': {reason}' if reason else ''}."
         yield from _not_moved(options.get("curvature_step"))
-    kinks = {} if remark else options.get("piecewise_linear")
+    kinks = options.get("piecewise_linear")
+    if isinstance(kinks, dict) and kinks and reason and not remark:
+        yield f"Second order is pointwise: {reason}."
+    if remark or reason:
+        kinks = None
     if isinstance(kinks, dict) and kinks and options.get("order") != 1:
         which = ", ".join(f"{kind} ×{count}" for kind, count in kinks.items())
-        yield f"Second order does not see the kinks of {which}{f': {reason}' if reason else ''}."
+        yield f"Second order does not see the kinks of {which}."
     reached = [(f.kinks, f.name) for f in result.data.features if f.kinks]
     if reached:
         share, name = max(reached)
