@@ -74,6 +74,7 @@ class Averaged:
         self.exact_responses = first.exact_responses
         self._first, self._steps = first, steps
         self._session = Session(function, provider=provider, threads=1)
+        self._half = function.precision in ("float16", "bfloat16")
         self._dtype = np.dtype(np.float64 if function.precision == "float64" else np.float32)
         self._threads = (threads or available_threads()) if provider == "cpu" else 1
         moved = len(steps.features)
@@ -156,6 +157,9 @@ class Averaged:
         rows = np.empty((len(centres), self._values, centres.shape[1]), self._dtype)
         step_rows.alone(centres, self._steps.features, places.values, rows)
         flat = rows.reshape(-1, centres.shape[1])
+        if self._half:  # the derivative graph computes in single precision
+            answers = self._first.coefficients(flat.astype(np.float64), compare=False).responses
+            return answers.reshape(len(centres), self._values, -1)
         answers = np.empty((len(flat), len(self.exact_responses)), self._dtype)
 
         def work(part: slice) -> None:

@@ -349,3 +349,51 @@ def test_learning_progress_is_averaged_for_all_models_alike():
     assert result.remark == "averaged over ±0.35σ"
     alone = ot.analyze(net("Relu", seed=1), x, bootstrap=0, check=0)
     assert np.array_equal(result.score[1], alone.score)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT16, FLOAT, TensorProto.DOUBLE])
+def test_every_format_has_the_same_averaged_coefficients(kind):
+    random = np.random.default_rng(0)
+    constants = {"w": 0.7 * random.normal(size=(4, 16)), "v": 0.4 * random.normal(size=(16, 1))}
+    constants = {name: value.astype(np.float16) for name, value in constants.items()}
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("Relu", ["a"], ["z"]),
+        helper.make_node("MatMul", ["z", "v"], ["c"]),
+        helper.make_node("Sigmoid", ["c"], ["y"]),
+    ]
+    x = events().astype(np.float16).astype(np.float32)
+    result = ot.analyze(graph_of(nodes, constants, 4, kind=kind), x, bootstrap=0)
+    double = ot.analyze(graph_of(nodes, constants, 4, kind=TensorProto.DOUBLE), x, bootstrap=0)
+    assert result.method == "averaged"
+    assert result.check["verdict"] == "agrees"
+    np.testing.assert_allclose(result.score, double.score, rtol=0.01, atol=1e-4)
+
+
+def test_each_response_of_a_mixed_model_is_averaged():
+    random = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("Relu", ["a"], ["z"]),
+        helper.make_node("MatMul", ["z", "v"], ["one"]),
+        helper.make_node("Cast", ["a"], ["s"], to=FLOAT),
+        helper.make_node("Unsqueeze", ["s", "axis"], ["u"]),
+        helper.make_node("DFT", ["u"], ["d"], axis=1),  # has no rule
+        helper.make_node("Flatten", ["d"], ["f"]),
+        helper.make_node("MatMul", ["f", "p"], ["g"]),
+        helper.make_node("Relu", ["g"], ["two"]),
+        helper.make_node("Concat", ["one", "two"], ["y"], axis=1),
+    ]
+    constants = {
+        "w": random.normal(size=(4, 3)),
+        "v": random.normal(size=(3, 1)),
+        "p": random.normal(size=(6, 1)),
+    }
+    model = graph_of(nodes, constants, 4, outputs=2)
+    model.graph.initializer.append(numpy_helper.from_array(np.array([2]), "axis"))
+    x = events(count=200)
+    result = ot.analyze(model, x, bootstrap=0, check=0)
+    assert result.model.engine == "mixed"
+    assert result.method == "averaged"
+    alone = ot.analyze(model, x, bootstrap=0, check=0, engine="differences")
+    np.testing.assert_allclose(result.score, alone.score, rtol=1e-3, atol=1e-5)
