@@ -36,6 +36,7 @@ __all__ = ["AnyDifferences", "ChosenEngine", "make_engine"]
 
 AnyDifferences: TypeAlias = Differences | AveragedDifferences
 HIGHEST = 2  # order that can be averaged
+MANY = 128  # rows of a batch: every event has 2n of them
 TRIED = 16  # events at which averaged coefficients must be finite
 
 
@@ -217,6 +218,7 @@ class _Maker:
             sums=sums if self.steps is None else "kernel",
             groups=max(1, len(self.problem.survey.classes)),
             replicates=self.replicates,
+            fewest=1 if self.steps is None else MANY,
             progress=self.progress,
         )
         if self.steps is None:
