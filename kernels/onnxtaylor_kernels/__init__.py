@@ -7,6 +7,7 @@ tests. In the order of the data's path:
 ``points``     the points of a stencil, and the weights of the responses there
 ``displace``   events → rows of displaced events
 ``contract``   responses at these rows → Taylor coefficients
+``averaged``   events → rows of stepped events; gradients and responses there → mean curvature
 ``errors``     responses at these rows → bounds of the coefficients' errors, and kinks
 ``noise``      the round-off noise of a response
 ``collect``    results of matrix products → coefficients in their order

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from onnxtaylor.audit.curvature import asked_curvature
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.retraining import FEWEST
 from onnxtaylor.errors import ResultError, printable
-from onnxtaylor.results.quantity import FINITE_STEP, quantity_of
+from onnxtaylor.results.quantity import FINITE_STEP, curvature_of, quantity_of
 from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = [
@@ -75,10 +76,17 @@ def _require_same_measure(evidence: Evidence, where: str, baseline: TaylorResult
         "responses to finite steps" if quantity_of(one) == FINITE_STEP else "coefficients"
         for one in (baseline.method, method)
     )
-    if baseline.method != method:
+    if theirs != ours:
         raise ResultError(
             f"{where}: it holds {theirs}, but the audit computes {ours}: make both with the same"
             " finite_step=…, or both without"
+        )
+    ours_now = asked_curvature(evidence.engine_options)
+    its_own = curvature_of(baseline.quantity, baseline.indices)
+    if ours_now and its_own and ours_now != its_own:
+        raise ResultError(
+            f"{where}: its second order is {its_own}, but that of the audit is {ours_now}: make"
+            " both with the same curvature=… and curvature_step=…"
         )
     if (per := baseline.options.get("scale")) != scale:
         raise ResultError(

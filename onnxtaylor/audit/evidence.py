@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from onnxtaylor.audit.curvature import with_curvature_of
 from onnxtaylor.audit.finding import Location
 from onnxtaylor.audit.mirrored import mirror_images
 from onnxtaylor.crosscheck import Sample
@@ -125,6 +126,15 @@ class Evidence:
         return self.option_groups[2].finite_step is None
 
     @cached_property
+    def engine_options(self) -> EngineOptions:
+        """Options of the engine, with second order as in the baseline where that is left open.
+
+        Raises OptionError, and ResultError for a baseline that cannot be read.
+        """
+        options = self.option_groups[2]
+        return with_curvature_of(options, self.baseline) if self.baselines else options
+
+    @cached_property
     def source(self) -> EventSource:
         """The events. Raises DataError."""
         if self.opened is not None:
@@ -175,8 +185,9 @@ class Evidence:
     @cached_property
     def _tried(self) -> tuple[Analysis, Sample] | OnnxTaylorError:
         """The analysis and a sample of its events, from one pass; or the error that it raised."""
-        _, _, engine, statistics = self.option_groups
+        statistics = self.option_groups[3]
         try:
+            engine = self.engine_options
             drawn = Sample(self.problem.survey.events, EVALUATED, statistics.seed)
             analysis = analyze_problem(
                 self.problem, engine, statistics, samples=[drawn], progress=self.progress
@@ -251,6 +262,8 @@ class Evidence:
         """
         assert self.reference_path is not None, "the service asks for it first"
         options = {**self.options, "check": 0, "bootstrap": 0}  # its scores are all that is asked
+        if self.failure is None and (curvature := self.result.options.get("curvature")):
+            options["curvature"] = curvature
         names: Sequence[str] | None = self.source.feature_names
         if names is not None:  # else the columns have no names to be chosen by
             stored = stored_names(read_model(self.reference_path).proto, FEATURE_KEYS)

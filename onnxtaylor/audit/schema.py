@@ -47,6 +47,11 @@ FORMS: dict[str, dict[str, Any]] = {
         "description": 'a step such as "0.5sigma", or a number above 0 in units of the input, or a'
         " table of such by feature: responses to finite steps, for trees and quantized models",
     },
+    "curvature_step": {
+        "anyOf": [*STEP, {"type": "object", "additionalProperties": {"anyOf": STEP}}],
+        "description": 'a step such as "0.7sigma", or a number above 0 in units of the input, or a'
+        " table of such by feature: full width of the steps of averaged second order",
+    },
     # files are sought beside the policy
     "baseline": {
         "anyOf": [FILE, {"type": "array", "items": FILE, "minItems": 1}],

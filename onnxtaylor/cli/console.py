@@ -151,13 +151,7 @@ def summary(result: TaylorResult) -> str:
     points = (
         f", {printable(options['points'])} evaluations per event" if "points" in options else ""
     )
-    kinds = options.get("piecewise_linear") or {}
-    kinks = (
-        "\nsecond order does not see the kinks of "
-        + ", ".join(f"{printable(kind)} ×{printable(count)}" for kind, count in kinds.items())
-        if isinstance(kinds, dict) and kinds and options.get("order") != 1
-        else ""
-    )
+    kinks = curvature(result)
     why = options.get("no_exact_engine")
     because = f"\nno exact derivatives: {library_text(why)}" if why else ""
     narrow = options.get("no_float64")
@@ -172,6 +166,24 @@ def summary(result: TaylorResult) -> str:
         + f"{engine} in {precision} on {provider}{points}{because}{kinks}{within_reach(result)}"
         + (f"\n{check_line(result.check)}" if result.check is not None else "")
     )
+
+
+def curvature(result: TaylorResult) -> str:
+    """Returns how second order treats kinks, and why: nothing where there are none."""
+    options, remark = result.options, result.quantity.remark
+    reason = options.get("curvature_reason")
+    because = f": {library_text(reason)}" if reason else ""
+    if remark:
+        stays = dict(dict(options.get("curvature_step") or {}).get("not_moved") or {})
+        moved = f"\nnone by {join_names(list(stays))}: not stepped" if stays else ""
+        return f"\nsecond order is {printable(remark, 80)}{because}{moved}"
+    kinds = options.get("piecewise_linear") or {}
+    if not isinstance(kinds, dict) or not kinds or options.get("order") == 1:
+        return ""
+    if because:
+        return f"\nsecond order is pointwise{because}"
+    names = ", ".join(f"{printable(kind)} ×{printable(count)}" for kind, count in kinds.items())
+    return f"\nsecond order does not see the kinks of {names}"
 
 
 def within_reach(result: TaylorResult) -> str:

@@ -124,6 +124,8 @@ def _parameter(kind: type[Any], f: Field[Any], defaults: bool, text: str | None)
     known, form = declaration(f), form_of(f.name, str(f.type))
     flag = f"--{flag_name(f)}"
     default = f.default if defaults and not isinstance(f.default, tuple) else None
+    if default is not None and form.type == list[str]:
+        default = [default]
     if form.type is bool:
         default = f.default
         flag += f"/--no-{flag_name(f)}" if default else ""

@@ -93,6 +93,9 @@ FORMS = {
     "observed_weights": Form(str),
     "fix": Form(list[str], parse_held, "NAME=V1,V2,… holds several values. May be repeated"),
     "finite_step": Form(list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"),
+    "curvature_step": Form(
+        list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"
+    ),
     "resume": Form(Path),
     "baseline": Form(list[Path], _parse_file, "May be repeated"),
     "reference": Form(Path, _parse_file),

@@ -220,6 +220,8 @@ def _summary(result: ProgressResult, numbered_by: str) -> str:
     listing = ", ".join(f"{printable(kind)} ×{count}" for kind, count in kinds.items())
     unseen = kinds and result.options.get("order") != 1
     kinks = f"\nsecond order does not see the kinks of {listing}" if unseen else ""
+    if result.remark:
+        kinks = f"\nsecond order is {printable(result.remark, 80)}"
     engines = ", ".join(sorted({f"{printable(s.engine)} in {s.precision}" for s in result.steps}))
     return (
         f"{console.counted(len(result.steps), 'step')} from {first.step} ({printable(first.name)})"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, ResultError, join_names, printable
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.results.quantity import curvature_of
 from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["Match", "match"]
@@ -44,13 +45,16 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
     Raises
     ------
     ResultError
-        Where the two hold different quantities: coefficients and finite-step responses, steps of
-        other sizes, other units or another link; and where they have no coefficient in common.
+        Where the two hold different quantities: coefficients and finite-step responses, pointwise
+        second order and averaged one, steps of other sizes, other units or another link; and where
+        they have no coefficient in common.
     OptionError
         Where they have no output in common.
     """
+    one, other = (curvature_of(result.quantity, result.indices) for result in (a, b))
     for option, first, second in (
         ("finite_step", _steps(a), _steps(b)),
+        ("curvature", one or other, other or one),
         ("scale", a.options.get("scale"), b.options.get("scale")),
         ("link", a.options.get("link"), b.options.get("link")),
     ):

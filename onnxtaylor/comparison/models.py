@@ -116,6 +116,15 @@ def compare_problems(
         _Side(problem, analyze_problem(problem, options, statistics, progress=progress))
         for problem in (a, b)
     )
+    if {one.analysis.engine.quantity, two.analysis.engine.quantity} == {"derivative", "averaged"}:
+        # the kinks of one matter: then both are averaged
+        options = replace(options, curvature="averaged")
+        one, two = (
+            side
+            if side.analysis.engine.quantity == "averaged"
+            else _Side(side.problem, analyze_problem(side.problem, options, statistics))
+            for side in (one, two)
+        )
     results = one.analysis.result, two.analysis.result
     shared = match(*results)
     sums = _side_by_side(one, two, shared, options.batch_size, progress)

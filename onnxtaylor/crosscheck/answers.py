@@ -13,8 +13,8 @@ from onnxtaylor.crosscheck.budget import measure_round_off
 from onnxtaylor.crosscheck.second_look import confirmed_ratio
 from onnxtaylor.crosscheck.verdicts import near_kinks
 from onnxtaylor.engine.base import BatchCoefficients, BatchSums, Engine, Quantity, Watcher
-from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.engine.differences.steps import step_share
+from onnxtaylor.engine.factory import AnyDifferences
 from onnxtaylor.engine.no_derivative import NoDerivative
 from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.indices import MultiIndices
@@ -38,6 +38,8 @@ class Answers:
         Allowances for the rounding of the exact engine's coefficients and responses.
     precision
         Format that the exact engine computes in.
+    averaged
+        Whether second order is averaged over steps, so that it exists on kinks.
     again
         Least deviation / budget (E, C, K) over the default and other steps of the differences;
         other steps count only where they are conclusive.
@@ -48,6 +50,7 @@ class Answers:
     terms: Floats
     responses: Floats
     precision: str
+    averaged: bool
     again: Callable[[Floats, Flags], Floats]
 
     @property
@@ -91,7 +94,7 @@ class Answers:
 
 def evaluate_both(
     exact: Engine,
-    differences: Differences,
+    differences: AnyDifferences,
     x: Floats,
     spread: Floats,
     *,
@@ -116,7 +119,9 @@ def evaluate_both(
     report_progress(progress, "cross-check", total, total)
     assert theirs.kinks is not None
     shape = ours.terms.shape
-    nearby = near_kinks(theirs.kinks, differences.indices, shape, joints_of(ours, shape))
+    averaged = differences.quantity == "averaged"
+    joints = joints_of(ours, shape)
+    nearby = near_kinks(theirs.kinks, differences.indices, shape, joints, averaged=averaged)
     terms, responses = measure_round_off(
         narrow,
         x,
@@ -129,7 +134,7 @@ def evaluate_both(
         progress=progress,
     )
     again = partial(confirmed_ratio, differences, x, ours.terms, terms)
-    return Answers(ours, theirs, terms, responses, exact.precision, again)
+    return Answers(ours, theirs, terms, responses, exact.precision, averaged, again)
 
 
 def digits_of(precision: str) -> int:
@@ -142,7 +147,7 @@ def joints_of(answer: BatchCoefficients, shape: tuple[int, ...]) -> Flags | None
     return None if answer.no_derivative is None else answer.no_derivative.among(shape[0], shape[2])
 
 
-def _lengths(differences: Differences, spread: Floats) -> Floats:
+def _lengths(differences: AnyDifferences, spread: Floats) -> Floats:
     """Lengths (n,) over which the function changes in each feature, by the steps that suited it.
 
     A step of second order is c times that: see ``engine.differences.steps``. Sentinels such as

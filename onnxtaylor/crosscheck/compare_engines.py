@@ -14,13 +14,13 @@ from onnxtaylor.crosscheck.result import CrossCheck, disagreed, failed, not_run
 from onnxtaylor.crosscheck.sample import Sample
 from onnxtaylor.crosscheck.silent import silence_reason, silent_responses
 from onnxtaylor.engine.base import Engine
-from onnxtaylor.engine.differences.engine import Differences
-from onnxtaylor.engine.factory import ChosenEngine, make_engine
+from onnxtaylor.engine.factory import AnyDifferences, ChosenEngine, make_engine
 from onnxtaylor.errors import DisagreementError, OnnxTaylorError, join_names
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options import EngineOptions
 from onnxtaylor.problem import Problem
 from onnxtaylor.progress import Progress
+from onnxtaylor.results.quantity import averaging_words
 from onnxtaylor.runtime.promotion import round_to_digits
 
 __all__ = ["compare_engines"]
@@ -75,9 +75,10 @@ def compare_engines(
     }
     names, spread = problem.response_names, problem.survey.spread
     indices = MultiIndices.full(problem.function.n_features, min(options.order, 2))
-    size = len(names) * len(indices)
+    size = len(names) * len(indices)  # averaged over steps they may be fewer
     x = round_to_digits(sample.x[: max(FEWEST, NUMBERS // size)], problem.function.digits)
     held = len(x)
+    alone = chosen is None  # no result beside it says what second order is
     try:
         exact, differences = _engines(problem, options, indices, x, chosen, progress)
         if evaluations is not None:
@@ -90,7 +91,12 @@ def compare_engines(
         return disagreed(str(error), error.deviation, event, **facts)
     except OnnxTaylorError as error:
         return failed(f"an engine fails: {error}", **facts)
+    indices = differences.indices
     notes = _left_out(len(answers.exact.terms), sample, held, options.order)
+    if answers.averaged and alone:
+        steps = differences.describe()["curvature_step"]
+        assert isinstance(steps, dict)
+        notes += (f"second order is {averaging_words(steps['asked'])}: kinks are part of it",)
     served = exact.exact_responses
     if not served.all():
         facts["outputs"] = tuple(name for name, own in zip(names, served, strict=True) if own)
@@ -119,7 +125,7 @@ def _engines(
     x: Floats,
     chosen: ChosenEngine | None,
     progress: Progress | None,
-) -> tuple[Engine, Differences]:
+) -> tuple[Engine, AnyDifferences]:
     """Returns the exact and the differences engine; one of them is the engine of the analysis.
 
     Raises _NotComparableError where there is no exact one, ModelError where one cannot be chosen.
@@ -128,20 +134,29 @@ def _engines(
     if chosen is None or at_hand is not None:
         if chosen is not None and chosen.no_exact_engine:  # it has been tried
             raise _NotComparableError(f"no exact derivatives: {chosen.no_exact_engine}")
-        wanted = replace(options, engine="auto")
+        wanted = replace(_same_curvature(options, chosen), engine="auto")
         chosen = make_engine(problem, wanted, indices, x=x, progress=progress)
         if chosen.differences is not None:
             raise _NotComparableError(f"no exact derivatives: {chosen.no_exact_engine}")
     if at_hand is None:
         # whatever the exact engine is asked to compute in, differences do best in double precision
         precision = "auto" if options.precision == "float32" else options.precision
+        options = _same_curvature(options, chosen)
         wanted = replace(options, engine="differences", precision=precision)
         at_hand = make_engine(problem, wanted, indices, x=x, progress=progress).differences
         assert at_hand is not None
     return chosen.engine, at_hand
 
 
-def _affordable(x: Floats, differences: Differences, evaluations: int) -> Floats:
+def _same_curvature(options: EngineOptions, chosen: ChosenEngine | None) -> EngineOptions:
+    """Returns the options that make second order of the kind that an engine has."""
+    if chosen is None or options.order > 2:
+        return options
+    curvature = "averaged" if chosen.curvature.averaged else "pointwise"
+    return replace(options, curvature=curvature)
+
+
+def _affordable(x: Floats, differences: AnyDifferences, evaluations: int) -> Floats:
     """Returns the first events, as many as the evaluations suffice for, but at least eight.
 
     Raises _NotComparableError where even these would take too long.

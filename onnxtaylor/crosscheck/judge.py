@@ -61,7 +61,9 @@ def judge(
     assert kinks is not None
     order = np.argsort(numbers[: len(ours)])
     budget, joints = answers.budget, joints_of(answers.exact, ours.shape)
-    codes, ratio = judge_events(ours, theirs, budget, kinks, indices, spread, joints)
+    codes, ratio = judge_events(
+        ours, theirs, budget, kinks, indices, spread, joints, averaged=answers.averaged
+    )
     codes[silent[:, None] & (codes != KINK)] = UNDECIDED
     nearby = codes == KINK
     taken = np.isfinite(theirs) & ~nearby

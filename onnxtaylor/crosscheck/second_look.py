@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.engine.differences.engine import Differences
+from onnxtaylor.engine.factory import AnyDifferences
 
 __all__ = ["confirmed_ratio"]
 
@@ -24,7 +24,7 @@ MOST = 16  # events with the largest ratios that are computed again
 
 
 def confirmed_ratio(
-    differences: Differences,
+    differences: AnyDifferences,
     x: Floats,
     exact: Floats,
     allowance: Floats,

@@ -89,6 +89,8 @@ def judge_events(
     indices: MultiIndices,
     spread: Floats,
     joints: npt.NDArray[np.bool_] | None = None,
+    *,
+    averaged: bool = False,
 ) -> tuple[Codes, Floats]:
     """Judges each coefficient at each event.
 
@@ -107,6 +109,8 @@ def judge_events(
     joints
         Flags of coefficients that do not exist, since the event lies exactly on a kink or jump,
         (E, C, K).
+    averaged
+        Whether second order is averaged over steps, so that kinks are part of it.
 
     Returns
     -------
@@ -118,7 +122,7 @@ def judge_events(
         ratio = np.where(deviation == 0, 0.0, deviation / budget)
     codes = np.where(ratio > 1, DIFFERS, AGREES).astype(np.int8)
     finite = np.isfinite(deviation) & np.isfinite(budget)
-    nearby = near_kinks(kinks, indices, codes.shape, joints)
+    nearby = near_kinks(kinks, indices, codes.shape, joints, averaged=averaged)
     # a coefficient of 10¹² on a guard such as max(‖x‖, 10⁻¹²) is no scale for the others
     scale = scale_of(_mean(exact, differences, finite & ~nearby), indices.scale(spread))
     codes[~finite | ~(budget <= scale)] = UNDECIDED
@@ -131,6 +135,8 @@ def near_kinks(
     indices: MultiIndices,
     shape: tuple[int, ...],
     joints: npt.NDArray[np.bool_] | None = None,
+    *,
+    averaged: bool = False,
 ) -> npt.NDArray[np.bool_]:
     """Marks coefficients with a kink near the event.
 
@@ -144,6 +150,8 @@ def near_kinks(
         Numbers of events, responses and coefficients, (E, C, K).
     joints
         Flags of coefficients that do not exist at an event, (E, C, K).
+    averaged
+        Whether second order is averaged over steps: then it is marked nowhere.
 
     Returns
     -------
@@ -151,7 +159,10 @@ def near_kinks(
         True where a kink lies within reach of one of the features, or exactly at the event,
         (E, C, K).
     """
-    nearby = np.broadcast_to(indices.having(kinks)[:, None], shape)
+    marked = indices.having(kinks)
+    if averaged:
+        marked &= indices.orders == 1
+    nearby = np.broadcast_to(marked[:, None], shape)
     return nearby.copy() if joints is None else nearby | joints
 
 

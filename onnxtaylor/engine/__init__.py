@@ -3,6 +3,7 @@
 ``base``           the protocol of all engines
 ``no_derivative``  events at which a derivative does not exist
 ``factory``        the engine that the options ask for, and why it is no other one
+``averaged``       second order averaged over steps: how far, and whether kinks need it
 ``exact``          by the derivative graph
 ``differences``    by finite-difference stencils on the original graph
 ``mixed``          each response by one of these two

@@ -18,7 +18,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Watcher: TypeAlias = Callable[
     [float], None
 ]  # called with the share of a batch that is done, 0 to 1
-Quantity: TypeAlias = Literal["derivative", "finite-step"]
+Quantity: TypeAlias = Literal["derivative", "averaged", "finite-step"]
 BatchSums: TypeAlias = tuple[Floats, Floats]  # moments (5, G, D), replicates (G, R, D)
 
 
@@ -59,7 +59,9 @@ class Engine(Protocol):
 
     @property
     def quantity(self) -> Quantity:
-        """Quantity that the coefficients are: derivatives, or responses to finite steps."""
+        """Quantity that the coefficients are: derivatives, those with second order averaged over
+        steps, or responses to finite steps.
+        """
 
     @property
     def precision(self) -> str:

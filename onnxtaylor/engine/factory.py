@@ -1,19 +1,25 @@
 """Makes the engine that the options ask for, for a problem.
 
 ``auto`` takes the exact engine where every operator on the way has a rule, both engines where that
-holds for some responses alone, differences elsewhere; and says why.
+holds for some responses alone, differences elsewhere; and says why. Second order is pointwise or
+averaged over steps: ``auto`` measures whether kinks matter on the data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.engine.averaged.choose import CurvatureChoice, find_kinks, measure_kinks
+from onnxtaylor.engine.averaged.steps import CurvatureSteps, plan_steps
 from onnxtaylor.engine.base import Engine
+from onnxtaylor.engine.differences.averaged import AveragedDifferences
 from onnxtaylor.engine.differences.engine import Differences
+from onnxtaylor.engine.exact.averaged import Averaged
 from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.engine.finite_step.plan import finite_step_engine
 from onnxtaylor.engine.mixed import Mixed, divide
@@ -24,8 +30,14 @@ from onnxtaylor.options import EngineOptions
 from onnxtaylor.problem import Problem
 from onnxtaylor.progress import Progress
 from onnxtaylor.runtime.promotion import Promotion, promote
+from onnxtaylor.runtime.session import Session
 
-__all__ = ["ChosenEngine", "make_engine"]
+__all__ = ["AnyDifferences", "ChosenEngine", "make_engine"]
+
+AnyDifferences: TypeAlias = Differences | AveragedDifferences
+HIGHEST = 2  # order that can be averaged
+MANY = 128  # rows of a batch: every event has 2n of them
+TRIED = 16  # events at which averaged coefficients must be finite
 
 
 @dataclass(frozen=True)
@@ -41,11 +53,14 @@ class ChosenEngine:
     reasons
         Why ``auto`` could not take the exact engine for all responses (``no_exact_engine``) or
         double precision (``no_float64``), None where it could; empty where neither was tried.
+    curvature
+        Whether second order is averaged over steps, and why.
     """
 
     engine: Engine
-    differences: Differences | None = None
+    differences: AnyDifferences | None = None
     reasons: Mapping[str, str | None] = field(default_factory=dict)
+    curvature: CurvatureChoice = field(default_factory=CurvatureChoice)
 
     @property
     def no_exact_engine(self) -> str | None:
@@ -69,8 +84,8 @@ def make_engine(
     problem, options
         The function and its data, and how coefficients are computed.
     indices
-        The coefficients of derivatives. Responses to finite steps have indices of their own: not
-        every feature moves.
+        The coefficients of derivatives. Responses to finite steps, and second order averaged over
+        steps, have indices of their own: not every feature moves.
     x
         A few events (B, n) at which the graph is observed and steps are tried; the first ones of
         the data by default.
@@ -98,14 +113,61 @@ def make_engine(
     events = problem.first_events if x is None else x
     maker = _Maker(problem, options, indices, events, replicates, progress)
     try:
-        return maker.make()
+        return _with_curvature(maker, problem, options)
     except DisagreementError as error:
         raise error.located(problem.model.path) from None
 
 
+def _with_curvature(maker: _Maker, problem: Problem, options: EngineOptions) -> ChosenEngine:
+    """Makes the engine with second order as it is asked for, or as the data need it."""
+    if maker.indices.order != HIGHEST or options.order > HIGHEST:
+        reason = "third order is pointwise" if options.order > HIGHEST else None
+        return replace(maker.make(), curvature=CurvatureChoice(False, reason))
+    if options.curvature == "averaged":
+        maker.steps = plan_steps(problem, options.curvature_step)
+        return replace(maker.make(), curvature=CurvatureChoice(averaged=True))
+    chosen = maker.make()
+    if options.curvature == "pointwise":
+        return chosen
+    choice = _choose_curvature(chosen.engine, problem, options)
+    if choice.averaged:
+        maker.steps = plan_steps(problem, options.curvature_step)
+        averaged = maker.make()
+        if _is_finite(averaged.engine, problem.survey.sample[:TRIED]):
+            return replace(averaged, curvature=choice)
+        why = f"{choice.reason}, but beside the data the model does not respond with finite numbers"
+        choice = CurvatureChoice(False, why)
+    return replace(chosen, curvature=choice)
+
+
+def _is_finite(engine: Engine, x: npt.NDArray[np.float64]) -> bool:
+    """Whether an engine has finite coefficients at the events x (B, n)."""
+    try:
+        return bool(np.isfinite(engine.coefficients(x).terms).all())
+    except ModelError:
+        return False
+
+
+def _choose_curvature(engine: Engine, problem: Problem, options: EngineOptions) -> CurvatureChoice:
+    """Chooses by what kinks make of second order at a sample of the data."""
+    kinks = find_kinks(engine, problem.function.proto)
+    if kinks is None:
+        return CurvatureChoice(False, "no operator on the way has kinks")
+    try:
+        steps = plan_steps(problem, options.curvature_step)
+    except OptionError as error:
+        if options.curvature_step != EngineOptions().curvature_step:
+            raise
+        return CurvatureChoice(False, str(error))
+    return measure_kinks(engine, kinks, steps, problem.survey.sample)
+
+
 @dataclass
 class _Maker:
-    """Makes engines of derivatives with one set of options."""
+    """Makes engines of derivatives with one set of options.
+
+    ``steps`` are those of averaged second order, None for derivatives at the events.
+    """
 
     problem: Problem
     options: EngineOptions
@@ -114,6 +176,7 @@ class _Maker:
     replicates: int
     progress: Progress | None
     no_float64: str | None = None
+    steps: CurvatureSteps | None = None
 
     def make(self) -> ChosenEngine:
         """Tries the exact engine, then both, then differences, as far as the options let it."""
@@ -140,18 +203,28 @@ class _Maker:
     def _reasons(self, no_exact_engine: str | None) -> dict[str, str | None]:
         return {"no_exact_engine": no_exact_engine, "no_float64": self.no_float64}
 
-    def _exact(self, function: GraphFunction, sums: str = "auto") -> Exact:
-        return Exact(
+    @property
+    def _own_indices(self) -> MultiIndices:
+        """The coefficients that derivatives at the events are needed of."""
+        return self.indices if self.steps is None else MultiIndices.full(self.indices.n_features, 1)
+
+    def _exact(self, function: GraphFunction, sums: str = "auto") -> Exact | Averaged:
+        exact = Exact(
             function,
-            self.indices,
+            self._own_indices,
             x=self.x,
             threads=self.options.threads,
             provider=self.problem.provider,
-            sums=sums,
+            sums=sums if self.steps is None else "kernel",
             groups=max(1, len(self.problem.survey.classes)),
             replicates=self.replicates,
+            fewest=1 if self.steps is None else MANY,
             progress=self.progress,
         )
+        if self.steps is None:
+            return exact
+        threads, provider = self.options.threads, self.problem.provider
+        return Averaged(exact, function, self.steps, threads=threads, provider=provider)
 
     def _mixed(self, function: GraphFunction) -> Mixed | None:
         """Makes both engines; None where the exact engine can compute no response."""
@@ -168,7 +241,7 @@ class _Maker:
         differences = self._differences(division.others)
         return Mixed(exact, differences, division, self.problem.response_names)
 
-    def _differences(self, function: GraphFunction) -> Differences:
+    def _differences(self, function: GraphFunction) -> AnyDifferences:
         promotion = Promotion(function, None)
         if self.options.precision == "auto":
             whole = function is self.problem.function
@@ -179,19 +252,25 @@ class _Maker:
                 original=self.problem.session if whole else None,
             )
         self.no_float64 = promotion.refused
-        return Differences(
+        provider, threads = self.problem.provider, self.options.threads
+        session = promotion.session or Session(promotion.function, provider=provider, threads=1)
+        spread = self.problem.survey.spread
+        differences = Differences(
             promotion.function,
-            self.indices,
-            spread=self.problem.survey.spread,
+            self._own_indices,
+            spread=spread,
             largest=self.problem.survey.largest,
             x=self.x,
             accuracy=self.options.accuracy,
             mixed=self.options.mixed,
-            threads=self.options.threads,
-            provider=self.problem.provider,
-            session=promotion.session,
+            threads=threads,
+            provider=provider,
+            session=session,
             progress=self.progress,
         )
+        if self.steps is None:
+            return differences
+        return AveragedDifferences(differences, session, self.steps, spread=spread, threads=threads)
 
     def _function(self) -> GraphFunction:
         """Returns the function in the requested precision. Raises ModelError if there is none."""

@@ -104,7 +104,6 @@ class Mixed:
     """
 
     name = "mixed"
-    quantity: Quantity = "derivative"
     sums_in_graph = False
 
     def __init__(
@@ -116,6 +115,7 @@ class Mixed:
         self._columns = np.array(division.columns)
         self._others = np.array(list(division.refused))
         self.indices: MultiIndices = exact.indices
+        self.quantity: Quantity = exact.quantity
 
     @property
     def precision(self) -> str:

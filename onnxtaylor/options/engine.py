@@ -8,11 +8,20 @@ from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.options.declare import check_options, option
 from onnxtaylor.options.finite_step import FiniteSteps, read_steps
 
-__all__ = ["ACCURACIES", "ENGINES", "MIXED", "PRECISIONS", "PROVIDERS", "EngineOptions"]
+__all__ = [
+    "ACCURACIES",
+    "CURVATURES",
+    "ENGINES",
+    "MIXED",
+    "PRECISIONS",
+    "PROVIDERS",
+    "EngineOptions",
+]
 
 ENGINES = ("auto", "exact", "differences")
 PRECISIONS = ("auto", "float32", "float64")
 PROVIDERS = ("auto", "cpu", "cuda")
+CURVATURES = ("auto", "pointwise", "averaged")
 ACCURACIES = (2, 4, 6)
 MIXED = ("two", "four")
 MAX_THREADS = 1024  # each has a session of its own
@@ -44,6 +53,20 @@ class EngineOptions:
         "Responses to finite steps in place of derivatives, for trees, quantized and integer"
         " models: r_i = [f(x+d) − f(x−d)]/2 per step d, which is 0.5sigma or a number in units of"
         " the input. Whole numbers move by whole steps, one-hot groups stay",
+        metavar="STEP",
+    )
+    curvature: str = option(
+        "auto",
+        "Second order at the events (pointwise), or its mean over a step, which counts what bends"
+        " at kinks such as those of Relu (averaged); auto takes averaged where kinks matter on the"
+        " data",
+        choices=CURVATURES,
+        metavar="NAME",
+    )
+    curvature_step: FiniteSteps = option(
+        "0.7sigma",
+        "Full width h of the steps of averaged second order, from x−h/2 to x+h/2: 0.7sigma, or a"
+        " number in units of the input. Whole numbers move by whole steps, one-hot groups stay",
         metavar="STEP",
     )
     precision: str = option(
@@ -78,6 +101,13 @@ class EngineOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        read_steps(self.curvature_step, "curvature_step")
+        if self.curvature == "averaged" and self.order > 2:
+            raise OptionError(
+                "averaged is offered up to second order, third order is pointwise: use order=2 or"
+                " leave it out",
+                option="curvature",
+            )
         if self.finite_step is not None:
             self._check_finite_step(self.finite_step)
 
@@ -88,7 +118,12 @@ class EngineOptions:
             raise OptionError(
                 "has responses of order 1 and 2: leave order=3 out", option="finite_step"
             )
-        for name, usual in (("engine", "auto"), ("accuracy", None), ("precision", "auto")):
+        for name, usual in (
+            ("engine", "auto"),
+            ("curvature", "auto"),
+            ("accuracy", None),
+            ("precision", "auto"),
+        ):
             value = getattr(self, name)
             if value != usual:
                 raise OptionError(

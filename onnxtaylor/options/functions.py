@@ -80,7 +80,8 @@ FUNCTIONS = {
         (ModelOptions, DerivativeOptions, EngineOptions),
         without=(
             *("output_names", "classes"),
-            *("engine", "finite_step", "precision", "accuracy", "mixed", "batch_size"),
+            *("engine", "finite_step", "curvature", "curvature_step"),
+            *("precision", "accuracy", "mixed", "batch_size"),
         ),
         own=(),
     ),

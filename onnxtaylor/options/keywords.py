@@ -57,6 +57,8 @@ class EngineKeywords(TypedDict, total=False):
     order: int
     engine: str
     finite_step: FiniteSteps | None
+    curvature: str
+    curvature_step: FiniteSteps
     precision: str
     accuracy: int | None
     mixed: str
@@ -92,6 +94,8 @@ class CheckKeywords(TypedDict, total=False):
     exclude: Sequence[str]
     missing: float | None
     order: int
+    curvature: str
+    curvature_step: FiniteSteps
     precision: str
     accuracy: int | None
     mixed: str
@@ -119,6 +123,8 @@ class CompareKeywords(TypedDict, total=False):
     order: int
     engine: str
     finite_step: FiniteSteps | None
+    curvature: str
+    curvature_step: FiniteSteps
     precision: str
     accuracy: int | None
     mixed: str
@@ -148,6 +154,8 @@ class TrackKeywords(TypedDict, total=False):
     missing: float | None
     order: int
     engine: str
+    curvature: str
+    curvature_step: FiniteSteps
     threads: int
     scale: str
     seed: int

@@ -1,12 +1,28 @@
-"""Quantities that a result can hold: Taylor coefficients, or responses to finite steps."""
+"""Quantities that a result can hold: Taylor coefficients, pointwise or with second order averaged
+over steps, or responses to finite steps.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["DERIVATIVE", "FINITE_STEP", "Quantity", "quantity_of", "quantity_of_rows"]
+if TYPE_CHECKING:
+    from onnxtaylor.indices import MultiIndices  # takes NumPy, which the help does without
+
+__all__ = [
+    "AVERAGED",
+    "DERIVATIVE",
+    "FINITE_STEP",
+    "Quantity",
+    "averaging_words",
+    "curvature_of",
+    "quantity_of",
+    "quantity_of_rows",
+]
+
+_IN_SIGMA = "sigma"
 
 
 @dataclass(frozen=True)
@@ -23,12 +39,16 @@ class Quantity:
         Name of the quantity in text, in the singular.
     engines_comparable
         Whether exact and differences can be compared, as both compute it.
+    remark
+        What a reader must know of its second order, such as ``averaged over ±0.35σ``; empty for
+        derivatives at the events.
     """
 
     method: str
     symbol: str
     noun: str
     engines_comparable: bool
+    remark: str = ""
 
     @property
     def mean(self) -> str:
@@ -42,16 +62,53 @@ class Quantity:
 
 
 DERIVATIVE = Quantity("derivative", "t", "coefficient", engines_comparable=True)
+AVERAGED = Quantity("averaged", "t", "coefficient", engines_comparable=True)
 FINITE_STEP = Quantity("finite-step", "r", "finite-step response", engines_comparable=False)
 
 
-def quantity_of(name: str) -> Quantity:
-    """Returns the quantity of a saved ``method``, or of an engine: finite-step names both.
+def quantity_of(name: str, options: Mapping[str, Any] | None = None) -> Quantity:
+    """Returns the quantity of a saved ``method``, or of an engine and the options of its result.
 
     >>> quantity_of("finite-step").mean, quantity_of("exact").mean
     ('⟨r⟩', '⟨t⟩')
+    >>> options = {"curvature": "averaged", "curvature_step": {"asked": {"*": "0.7sigma"}}}
+    >>> quantity_of("exact", options).remark
+    'averaged over ±0.35σ'
     """
-    return FINITE_STEP if name == FINITE_STEP.method else DERIVATIVE
+    if name == FINITE_STEP.method:
+        return FINITE_STEP
+    if name == AVERAGED.method:
+        return AVERAGED
+    if options is None or options.get("curvature") != AVERAGED.method:
+        return DERIVATIVE
+    steps = options.get("curvature_step") or {}
+    return replace(AVERAGED, remark=averaging_words(steps.get("asked") or {}))
+
+
+def curvature_of(quantity: Quantity, indices: MultiIndices) -> str:
+    """Names the kind of second order, ``pointwise`` or ``averaged over …``; empty without any."""
+    exists = quantity != FINITE_STEP and bool((indices.orders == 2).any())
+    return (quantity.remark or "pointwise") if exists else ""
+
+
+def averaging_words(asked: Mapping[str, str]) -> str:
+    """Says over which steps second order is averaged, from their full widths by feature.
+
+    >>> averaging_words({"pt": "3", "*": "0.7sigma"})
+    'averaged over ±0.35σ (pt: ±1.5)'
+    """
+    halves = {name: _half(width) for name, width in asked.items()}
+    usual = halves.pop("*", "")
+    others = ", ".join(f"{name}: {half}" for name, half in halves.items())
+    if usual and others:
+        return f"averaged over {usual} ({others})"
+    return f"averaged over {usual or others or 'steps'}"
+
+
+def _half(width: str) -> str:
+    """Returns half of a width as ±0.35σ."""
+    number = width.removesuffix(_IN_SIGMA)
+    return f"±{float(number) / 2:.6g}{'σ' if number != width else ''}"
 
 
 def quantity_of_rows(rows: Iterable[Mapping[str, Any]]) -> Quantity:

@@ -10,8 +10,10 @@ how wrong its coefficients may be, and the rank of each score among all coeffici
 largest first, with the interval in which that rank lies in 68 % of the bootstrap replicates. Equal
 scores share a rank.
 
-Where ``method`` is ``finite-step``, t is the response r to finite steps: no derivative, in units of
-the response per step (see ``engine.finite_step``), with the same statistics.
+Where ``method`` is ``averaged``, second order is the mean over a step of each feature, kinks
+included (see ``engine.averaged``). Where it is ``finite-step``, t is the response r to finite
+steps: no derivative, in units of the response per step (see ``engine.finite_step``), with the same
+statistics.
 """
 
 from __future__ import annotations
@@ -98,11 +100,11 @@ class TaylorResult:
     @property
     def quantity(self) -> Quantity:
         """Quantity that the scores are means of: coefficients t, or responses r to finite steps."""
-        return quantity_of(self.model.engine)
+        return quantity_of(self.model.engine, self.options)
 
     @property
     def method(self) -> str:
-        """``derivative`` or ``finite-step``: the quantity's name in saved documents."""
+        """The quantity's name in documents: ``derivative``, ``averaged`` or ``finite-step``."""
         return self.quantity.method
 
     @property
@@ -264,13 +266,14 @@ class TaylorResult:
     def __repr__(self) -> str:
         """Returns a summary: model, verdict of the check, and head of the first ranking."""
         check = "none" if self.check is None else printable(self.check.get("verdict"))
+        remark = f"; second order {printable(self.quantity.remark)}" * bool(self.quantity.remark)
         lines = [
             f"TaylorResult of {printable(self.model.path)}: {len(self.indices)}"
             f" {self.quantity.nouns} of"
             f" {len(self.features)} features at {self.data.events} events",
             f"responses {join_names(self.outputs)}; events of {join_names(self.groups)}; scale"
             f" {printable(self.options.get('scale'))}; engine {printable(self.model.engine)}; check"
-            f" {check}; {len(self.warnings)} warnings",
+            f" {check}; {len(self.warnings)} warnings{remark}",
             f"highest ranked of {printable(self.outputs[0], 40)}, {self.quantity.mean} ± SEM:",
         ]
         for row in self.top(SHOWN):

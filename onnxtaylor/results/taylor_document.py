@@ -52,11 +52,11 @@ def fields_of(document: Mapping[str, Any]) -> dict[str, Any]:
     model = ModelSummary.from_document(document["model"])
     data = DataSummary.from_document(document["data"])
     features = [feature.name for feature in data.features]
-    method = quantity_of(model.engine).method
+    method = quantity_of(model.engine, document["options"]).method
     if document["method"] != method:
         raise ValueError(
-            f"method must be '{method}' for the engine '{printable(model.engine)}', got"
-            f" '{document['method']}'"
+            f"method must be '{method}' for the engine '{printable(model.engine)}' and its options,"
+            f" got '{document['method']}'"
         )
     axes = {"output": model.output, "group": [group.name for group in data.groups]}
     rows = CoefficientRows(document["coefficients"], axes, features, {"method": method})
@@ -84,8 +84,9 @@ def fields_of(document: Mapping[str, Any]) -> dict[str, Any]:
 def _check_lengths(options: Mapping[str, Any], n_features: int) -> None:
     """Raises ValueError where the number of an engine's steps is not the number of features."""
     lists = {f"options.steps[{k}]": steps for k, steps in enumerate(options.get("steps", ()))}
-    if moves := options.get("finite_step"):
-        lists["options.finite_step.steps"] = moves["steps"]
+    for name in ("finite_step", "curvature_step"):
+        if moves := options.get(name):
+            lists[f"options.{name}.steps"] = moves["steps"]
     for place, steps in lists.items():
         if len(steps) != n_features:
             raise ValueError(

@@ -2,7 +2,8 @@
 
 1. ``Problem.open`` resolves inputs, outputs and columns, checks every cell of the data in one pass,
    and probes the function at the first events;
-2. ``make_engine`` compiles the derivatives, or plans finite differences or finite steps;
+2. ``make_engine`` compiles the derivatives, or plans finite differences or finite steps, and
+   measures whether second order must be averaged over steps;
 3. ``accumulate`` takes the coefficients of the events batch by batch, and sums them;
 4. ``compare_engines`` computes some of them anew with the other engine.
 """
@@ -153,7 +154,7 @@ def analyze_problem(
     notices = find_notices(problem, engine, scale)
 
     # there is no other engine of finite steps to compare with
-    check = statistics.check if engine.quantity == "derivative" else 0
+    check = statistics.check if engine.quantity != "finite-step" else 0
     drawn = Sample(problem.survey.events, check, statistics.seed) if check else None
     watching = [*samples, *([drawn] if drawn else [])]
     sums, ranges, checkpoint = _sum_events(problem, engine, options, statistics, watching, progress)

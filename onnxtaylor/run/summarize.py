@@ -25,6 +25,8 @@ from onnxtaylor.statistics import Accumulator, Statistics
 
 __all__ = ["checkpoint_facts", "make_result"]
 
+_CURVATURES = {"derivative": "pointwise", "averaged": "averaged", "finite-step": None}
+
 
 def _with_kinks(
     features: tuple[FeatureSummary, ...], sums: Accumulator
@@ -103,6 +105,9 @@ def make_result(
             },
             **described,
             "finite_step": described.get("finite_step"),
+            "curvature": _CURVATURES[engine.quantity] if options.order > 1 else None,
+            "curvature_reason": chosen.curvature.reason,
+            "curvature_step": described.get("curvature_step"),
         },
         indices=engine.indices,
         score=numbers.score,

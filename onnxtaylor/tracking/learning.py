@@ -181,6 +181,7 @@ class LearningProgress:
             return np.stack([getattr(self._scores[k], name) for k in order])
 
         order_of, scale = self._engine_options.order, self._statistics.scale
+        curvature, widths = self.tracker.curvature
         return ProgressResult(
             outputs=self._outputs,
             data=self._summary,
@@ -192,6 +193,8 @@ class LearningProgress:
                 "seed": self._statistics.seed,
                 "missing": json_number(self._data_options.missing),
                 "piecewise_linear": dict(self.tracker.kinks),
+                "curvature": curvature,
+                "curvature_step": widths,
             },
             indices=MultiIndices.full(n, order_of),
             steps=tuple(self._steps[k] for k in order),

@@ -29,6 +29,7 @@ from onnxtaylor.results.documents import (
     with_nulls,
 )
 from onnxtaylor.results.lazy import LazyModule
+from onnxtaylor.results.quantity import averaging_words
 from onnxtaylor.results.rows import CoefficientRows
 from onnxtaylor.results.summaries import DataSummary, FeatureSummary, place_of
 from onnxtaylor.results.tidy import arrow_table, data_frame, write_table
@@ -100,6 +101,13 @@ class ProgressResult:
     def features(self) -> tuple[str, ...]:
         """Names of the features, in the order of the model's input."""
         return tuple(f.name for f in self.data.features)
+
+    @property
+    def remark(self) -> str:
+        """Words on second order that is averaged over steps; empty where it is pointwise."""
+        if self.options.get("curvature") != "averaged":
+            return ""
+        return averaging_words(self.options["curvature_step"])
 
     @property
     def groups(self) -> tuple[str, ...]:

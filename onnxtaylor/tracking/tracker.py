@@ -9,7 +9,7 @@ that was given other weights are compared with those of the model itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,12 @@ from onnxtaylor.engine.exact.structure import (
     structure_of,
     with_stored_constants,
 )
-from onnxtaylor.errors import ModelError, join_names, printable
+from onnxtaylor.engine.factory import make_engine
+from onnxtaylor.errors import ModelError, OptionError, join_names, printable
 from onnxtaylor.graph import GraphFunction, LoadedModel
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
+from onnxtaylor.options.finite_step import read_steps, step_text
 from onnxtaylor.problem import Problem
 from onnxtaylor.run.analyze import analyze_problem
 from onnxtaylor.runtime.session import Session
@@ -37,6 +39,7 @@ __all__ = ["Measured", "Tracker", "require_same"]
 
 COMPARED = 64  # events at which responses are compared
 HIGHEST = 2  # order of derivatives whose graph takes weights
+AVERAGED = "second order averaged over steps is computed model by model"
 
 Array = npt.NDArray[Any]
 
@@ -90,6 +93,7 @@ class Tracker:
         if why is None:
             try:
                 how, note = self._ready(problem)
+                self._settle_curvature(problem)
             except _RefusedError as refused:
                 why = str(refused)
             else:
@@ -168,7 +172,37 @@ class Tracker:
             return "differences were asked for"
         if self._options.order > HIGHEST:
             return "third-order graphs are compiled for one set of weights"
+        if self._options.curvature == "averaged" and self._options.order == HIGHEST:
+            return AVERAGED
         return None
+
+    def _settle_curvature(self, problem: Problem) -> None:
+        """Chooses pointwise or averaged second order by the first model, for all of them.
+
+        Raises _RefusedError where it is averaged: the graph that takes weights is pointwise.
+        """
+        if self._options.curvature != "auto" or self._options.order != HIGHEST:
+            return
+        averaged = False
+        if self.kinks:
+            indices = MultiIndices.full(problem.function.n_features, HIGHEST)
+            engine = make_engine(problem, self._options, indices).engine
+            # the steps of all models hold the same coefficients: one-hot groups are not stepped
+            averaged = engine.quantity == "averaged" and len(engine.indices) == len(indices)
+        self._options = replace(self._options, curvature="averaged" if averaged else "pointwise")
+        if averaged:
+            self._compiled = None
+            raise _RefusedError(AVERAGED)
+
+    @property
+    def curvature(self) -> tuple[str | None, dict[str, str] | None]:
+        """Kind of second order, None where there is none, and widths of the steps by feature."""
+        if self._options.order == 1:
+            return None, None
+        if self._options.curvature != "averaged":
+            return "pointwise", None
+        steps = read_steps(self._options.curvature_step, "curvature_step")
+        return "averaged", {name: step_text(step) for name, step in steps.items()}
 
     def _ready(self, problem: Problem) -> tuple[str, str | None]:
         """Compiles the model, or puts its weights into the compiled graph; returns which, and why.
@@ -205,6 +239,18 @@ class Tracker:
 
     def _analyzed(self, problem: Problem, why: str) -> Measured:
         result = analyze_problem(problem, self._options, self._statistics).result
+        n, order = problem.function.n_features, self._options.order
+        if len(result.indices) < len(MultiIndices.full(n, order)):
+            if self._options.curvature == "averaged":
+                raise OptionError(
+                    "averaged cannot be tracked: a one-hot group or a constant feature is not"
+                    ' stepped; use curvature="pointwise"',
+                    option="curvature",
+                )
+            self._options = replace(self._options, curvature="pointwise")
+            result = analyze_problem(problem, self._options, self._statistics).result
+        if self._options.curvature == "auto" and order == HIGHEST:
+            self._options = replace(self._options, curvature=result.options["curvature"])
         scores = Scores(result.score, result.sem, result.signed_mean)
         summary = result.model
         note = f"not swapped: {why}"

@@ -158,12 +158,23 @@ def test_every_rule_that_is_wrong_by_one_percent_differs(kind, monkeypatch):
 
 
 def test_a_relu_net_agrees_away_from_kinks_and_has_kinks_elsewhere():
-    check = ot.cross_check(Net("relu").model(), normal(6, 300))
+    check = ot.cross_check(Net("relu").model(), normal(6, 300), curvature="pointwise")
     counts = check.counts()
     assert check.verdict == "agrees"
     assert counts["agrees"][0] == check.codes.size
     assert counts["differs"][1] == 0
     assert counts["kink"][1] > 0.05 * check.comparisons.codes.size
+
+
+def test_second_order_of_a_relu_net_averaged_over_steps_agrees_on_kinks_too():
+    check = ot.cross_check(Net("relu").model(), normal(6, 300))
+    counts = check.counts()
+    assert check.verdict == "agrees"
+    assert counts["agrees"][0] == check.codes.size
+    assert counts["differs"][1] == 0
+    second = check.indices.orders == 2
+    assert not (check.comparisons.codes[..., second] == KINK).any()
+    assert check.notes == ("second order is averaged over ±0.35σ: kinks are part of it",)
 
 
 def test_a_model_without_exact_derivatives_is_not_run_and_not_passed():

@@ -138,7 +138,7 @@ def _coefficients(
     evidence: Evidence,
 ) -> Iterator[tuple[tuple[str, ...], Flags, npt.NDArray[np.int64]]]:
     """Yields response names, whether all coefficients of each are finite, and event numbers."""
-    problem, options = evidence.problem, evidence.option_groups[2]
+    problem, options = evidence.problem, evidence.engine_options
     engine = make_engine(problem, options, full_indices(problem, options.order)).engine
     for batch in evidence.source.batches(engine.batch_events):
         terms = engine.coefficients(batch.x).terms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,13 @@ class ComparedGraph:
         self._original = original.bind(self._turned, self._expected)
         self._limit = response_limit(function)
 
-    def run(self, x: Floats, **feeds: npt.NDArray[Any]) -> dict[str, Any]:
+    def run(
+        self,
+        x: Floats,
+        feeds: Mapping[str, npt.NDArray[Any]] | None = None,
+        *,
+        compare: bool = True,
+    ) -> dict[str, Any]:
         """Runs the derivative graph at events x (E, n), E at most ``events``.
 
         Parameters
@@ -59,6 +66,8 @@ class ComparedGraph:
             Events (E, n).
         feeds
             Further inputs of the graph by name.
+        compare
+            Whether the responses are compared.
 
         Returns
         -------
@@ -79,10 +88,11 @@ class ComparedGraph:
         self._rows[:count] = x
         self._rows[count:] = x[-1]
         try:
-            answers = self._compiled.run(self._names, {self._feed: self._rows, **feeds})
+            answers = self._compiled.run(self._names, {self._feed: self._rows, **(feeds or {})})
         except Exception as error:
             raise ModelError(f"the derivative graph fails: {reason(error)}") from None
-        answers[0] = self._compare(answers[0])
+        if compare:
+            answers[0] = self._compare(answers[0])
         return dict(zip(self._names, answers, strict=True))
 
     @property

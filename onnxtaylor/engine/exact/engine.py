@@ -69,6 +69,8 @@ class Exact:
         Largest number of groups of events that the graph has to sum.
     replicates
         Largest number of bootstrap replicates that the graph has to sum.
+    fewest
+        Smallest batch that is tried, where its tensors fit: for callers with many events at a time.
     progress
         Told that the graph is compiled, and which batch sizes are tried.
 
@@ -94,6 +96,7 @@ class Exact:
         sums: str = "auto",
         groups: int = 1,
         replicates: int = 0,
+        fewest: int = 1,
         progress: Progress | None = None,
     ) -> None:
         if sums not in SUMS:
@@ -106,7 +109,7 @@ class Exact:
         self.graph = derive(function, indices, x, loose=True, joints=True)
         self._function, self._provider = function, provider
         self._threads = threads or available_threads()
-        self._progress = progress
+        self._progress, self._fewest = progress, fewest
         self._observed = x
         self._limits = JointLimits(self._make_two_sided_limits)
         original = Session(function, provider=provider, threads=1)
@@ -127,12 +130,10 @@ class Exact:
                 shape = {"groups": groups, "replicates": replicates}
                 return SumPipeline(summing, original, events=events, outputs=self._outputs, **shape)
 
-            self._size = self._fastest(
-                lambda size: self._sum_trial(sum_pipeline(size), size),
-                x,
-                (*BATCHES, *LARGE),
-                SUM_BYTES,
-            )
+            def try_sums(size: int) -> Callable[[Floats], object]:
+                return self._sum_trial(sum_pipeline(size), size)
+
+            self._size = self._fastest(try_sums, x, (*BATCHES, *LARGE), SUM_BYTES)
             # the sums of many replicates over few events would be more than the coefficients
             ratio = 8 * (5 + replicates) * groups / (function.dtype.itemsize * self._size)
             if sums == "graph" or ratio < 1:
@@ -173,7 +174,7 @@ class Exact:
         }
 
     def coefficients(
-        self, x: npt.NDArray[np.float64], watch: Watcher | None = None
+        self, x: npt.NDArray[np.float64], watch: Watcher | None = None, *, compare: bool = True
     ) -> BatchCoefficients:
         """Computes t_α at events.
 
@@ -183,6 +184,8 @@ class Exact:
             Events (B, n), B as large as the caller likes.
         watch
             Called now and then, in the caller's thread, with the share that is done.
+        compare
+            Whether the derivative graph's responses are compared with the model's.
 
         Raises
         ------
@@ -194,15 +197,15 @@ class Exact:
 
         def worker(pipeline: Pipeline) -> Callable[[slice], None]:
             def work(chunk: slice) -> None:
-                pipeline.run(x[chunk], responses[chunk], terms[chunk], flagged[chunk])
+                arrays = (x[chunk], responses[chunk], terms[chunk], flagged[chunk])
+                pipeline.run(*arrays, compare=compare)
                 tally.add(chunk.stop - chunk.start)
 
             return work
 
         share(len(x), self._size, [worker(pipeline) for pipeline in self._pipelines], tally)
-        return BatchCoefficients(
-            responses, terms, no_derivative=self._limits.take(x, terms, flagged)
-        )
+        joints = self._limits.take(x, terms, flagged)
+        return BatchCoefficients(responses, terms, no_derivative=joints)
 
     def _make_two_sided_limits(self) -> TwoSidedLimits:
         return make_two_sided_limits(
@@ -270,9 +273,12 @@ class Exact:
         """
         best, rate = 1, 0.0
         each = self._event_bytes() + extra_bytes * self._outputs * len(self.indices)
+        fewest = min(self._fewest, 32 * len(x), WORK_BYTES // (2 * each))
         for size in (1, *sizes):
             if size > 1 and (size * each > WORK_BYTES or size > 64 * len(x)):
                 break
+            if size < fewest:
+                continue
             report_progress(self._progress, "batch size", size, None)
             run = partial(trial(size), np.resize(x, (size, x.shape[1])))
             current = size / least_seconds(run, TRIAL_SECONDS)

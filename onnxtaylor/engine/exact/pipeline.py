@@ -50,7 +50,13 @@ class Pipeline:
         self._reader = reader
 
     def run(
-        self, x: Floats, responses: Floats, terms: Floats, flagged: npt.NDArray[np.bool_]
+        self,
+        x: Floats,
+        responses: Floats,
+        terms: Floats,
+        flagged: npt.NDArray[np.bool_],
+        *,
+        compare: bool = True,
     ) -> None:
         """Computes the coefficients of up to ``events`` events.
 
@@ -65,13 +71,15 @@ class Pipeline:
         flagged
             Filled with flags of the events on a joint, and of those at which a coefficient is not
             finite, (E,).
+        compare
+            Whether the responses are compared with the model's.
 
         Raises
         ------
         ModelError
             A graph fails, or the two disagree on the responses.
         """
-        count, answer = len(x), self._graph.run(x)
+        count, answer = len(x), self._graph.run(x, compare=compare)
         responses[:] = answer[self._graph.response][:count]
         self._reader.read(answer, terms)
         flag_not_finite.alone(terms, flagged)
@@ -147,7 +155,7 @@ class SumPipeline:
         self._weights[groups, np.arange(count)] = weights
         self._groups[:count], self._groups[count:] = groups, groups[-1]
         self._counts[:count], self._counts[count:] = counts, 0
-        answer = self._graph.run(x, **self._feeds(groups))
+        answer = self._graph.run(x, self._feeds(groups))
         if JOINT_EVENTS in answer and (answer[JOINT_EVENTS][:count] > 0).any():
             return None
         moments = answer[MOMENTS]

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, join_names, name_hint, printable
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.options.finite_step import OTHERS, FiniteSteps, Step, read_steps
+from onnxtaylor.options.finite_step import OTHERS, FiniteSteps, Step, read_steps, step_text
 
 __all__ = ["Moves", "plan_moves"]
 
@@ -74,10 +74,7 @@ class Moves:
     def describe(self) -> dict[str, object]:
         """Facts on the steps for ``options`` of a result."""
         return {
-            "asked": {
-                name: f"{size:.10g}{'sigma' if in_sigma else ''}"
-                for name, (size, in_sigma) in self.sizes.items()
-            },
+            "asked": {name: step_text(step) for name, step in self.sizes.items()},
             "steps": [float(d) or None for d in self.steps],
             "whole": [self.names[i] for i in np.flatnonzero(self.whole).tolist()],
             "not_moved": {self.names[i]: reason for i, reason in self.not_moved.items()},
@@ -94,20 +91,23 @@ def plan_moves(
     high: Floats,
     whole: Mask,
     one_hot: Sequence[Sequence[int]],
+    option: str = "finite_step",
+    share: float = 1.0,
 ) -> Moves:
     """Plans which feature moves how far.
 
-    Arrays (n,) are the features' σ, range and kind in the data.
+    Arrays (n,) are the features' σ, range and kind in the data. ``option`` is the one that the
+    steps come from, of which the features move by a ``share``.
 
     Raises OptionError for a step of a feature that does not exist.
     """
-    sizes = read_steps(steps)
+    sizes = read_steps(steps, option)
     for name in sizes:
         if name != OTHERS and name not in names:
             raise OptionError(
                 f"names '{printable(name)}', and no feature is called so"
                 f"{name_hint(name, list(names))}",
-                option="finite_step",
+                option=option,
             )
     groups = {i: group for group in one_hot for i in group}
     d, not_moved = np.zeros(len(names)), {}
@@ -121,7 +121,7 @@ def plan_moves(
         elif step is None:
             not_moved[i] = "no step is asked for"
         else:
-            d[i] = step[0] * std[i] if step[1] else step[0]
+            d[i] = share * (step[0] * std[i] if step[1] else step[0])
             if whole[i]:
                 half = max(1.0, np.floor((high[i] - low[i]) / 2))
                 d[i] = min(max(1.0, np.rint(d[i])), half)

@@ -64,7 +64,9 @@ def plot_progress(
         ax.grid(axis="y", color="0.9", linewidth=0.6)
         ax.set_xlabel("training step")
         unit = UNITS.get(str(result.options.get("scale")), "")
-        ax.set_ylabel(rf"$\langle t \rangle$  ({unit})" if unit else r"$\langle t \rangle$")
+        averaged = f"second order {literal(result.remark, 40)}" if result.remark else ""
+        facts = ", ".join(fact for fact in (unit, averaged) if fact)
+        ax.set_ylabel(rf"$\langle t \rangle$  ({facts})" if facts else r"$\langle t \rangle$")
         link, name = str(result.options.get("link")), literals(result.outputs, 20)[c]
         what = name if link in ("identity", "None") else f"{literal(link, 12)}({name})"
         title(ax, f"Learning progress of {what}", result.groups, g)

@@ -103,7 +103,8 @@ def response(result: TaylorResult, output: str, limit: int = NAME_LENGTH) -> str
 def axis_label(result: TaylorResult, symbol: str = "t") -> str:
     r"""``⟨t⟩`` and its unit: per unit of the inputs, or per standard deviation of theirs.
 
-    For responses to finite steps ``⟨r⟩``, per step.
+    For responses to finite steps ``⟨r⟩``, per step. Where second order is averaged over steps, it
+    says so, unless the symbol is of first order.
     """
     if is_finite_step(result):
         symbol = symbol.replace("t", result.quantity.symbol, 1)
@@ -111,4 +112,7 @@ def axis_label(result: TaylorResult, symbol: str = "t") -> str:
     units["step"] = "finite-step response, per step"
     unit = units.get(str(result.options.get("scale", "")))
     mean = rf"$\langle {symbol} \rangle$"
-    return mean if unit is None else f"{mean}  ({unit})"
+    remark = result.quantity.remark
+    averaged = f"second order {literal(remark, 40)}" if remark and symbol != "t_i" else ""
+    facts = ", ".join(fact for fact in (unit, averaged) if fact)
+    return f"{mean}  ({facts})" if facts else mean

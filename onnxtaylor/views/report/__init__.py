@@ -59,6 +59,7 @@ def html(result: TaylorResult, *, title: str | None = None) -> str:
         file=file,
         result=result,
         finite=result.quantity == FINITE_STEP,
+        remark=result.quantity.remark,
         symbol=data["symbol"],
         units=units(result),
         status=status,

@@ -31,6 +31,7 @@ def fragment(result: TaylorResult) -> str:
         symbol=result.quantity.symbol,
         thing=result.quantity.nouns,
         units=units(result),
+        remark=result.quantity.remark,
         status=status,
         verdict=verdict,
         tables=[(response(result, c), listing(result.top(TOP, output=c))) for c in shown],

@@ -12,7 +12,10 @@ from onnxtaylor.results.taylor import TaylorResult
 __all__ = ["features", "groups", "method_sentences", "provenance"]
 
 # told elsewhere on the page, or of no interest where they are empty
-TOLD = ("finite_step", "piecewise_linear", "no_exact_engine", "no_float64")
+TOLD = (
+    *("finite_step", "piecewise_linear", "no_exact_engine", "no_float64"),
+    *("curvature", "curvature_reason", "curvature_step"),
+)
 
 
 LONG = 120  # letters of an option: differences tell the step of each feature
@@ -57,7 +60,15 @@ def method_sentences(result: TaylorResult) -> Iterator[str]:
         yield f"No exact derivatives: {options['no_exact_engine']}."
     if options.get("no_float64"):
         yield f"Not in float64: {options['no_float64']}."
+    remark, reason = result.quantity.remark, options.get("curvature_reason")
+    if remark:
+        yield f"Second order is {remark}{f': {reason}' if reason else ''}."
+        yield from _not_moved(options.get("curvature_step"))
     kinks = options.get("piecewise_linear")
+    if isinstance(kinks, dict) and kinks and reason and not remark:
+        yield f"Second order is pointwise: {reason}."
+    if remark or reason:
+        kinks = None
     if isinstance(kinks, dict) and kinks and options.get("order") != 1:
         which = ", ".join(f"{kind} ×{count}" for kind, count in kinks.items())
         yield f"Second order does not see the kinks of {which}."
@@ -74,9 +85,15 @@ def method_sentences(result: TaylorResult) -> Iterator[str]:
         others = "all others" if len(asked) > 1 else "all"
         steps = ", ".join(f"{others if k == '*' else k} by {v}" for k, v in asked.items())
         yield f"Finite-step responses are no derivatives. Steps: {steps}."
-        if told.get("whole"):
-            yield f"By whole steps, inside the range of the data: {', '.join(told['whole'])}."
-        for name, why in (told.get("not_moved") or {}).items():
+        yield from _not_moved(told)
+
+
+def _not_moved(steps: Any) -> Iterator[str]:
+    """Sentences about features that moved by whole steps, or not at all."""
+    if isinstance(steps, dict):
+        if steps.get("whole"):
+            yield f"By whole steps, inside the range of the data: {', '.join(steps['whole'])}."
+        for name, why in (steps.get("not_moved") or {}).items():
             yield f"{name} was not moved: {why}."
 
 
