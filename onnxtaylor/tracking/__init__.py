@@ -6,10 +6,12 @@
 ``variables``     the numbers of a graph that belong to a framework's variables
 ``follower``      follows a model in training; ``with_keras``, ``with_torch``: the frameworks
 ``learning``      LearningProgress: records steps
-``result``        ProgressResult: saved and loaded
+``agreement``     graphs with swapped weights compared with their models
+``result``        ProgressResult: saved and loaded; ``step``: one of its steps
 """
 
 from onnxtaylor.tracking.learning import EVENTS, LearningProgress
-from onnxtaylor.tracking.result import ProgressResult, TrackedStep
+from onnxtaylor.tracking.result import ProgressResult
+from onnxtaylor.tracking.step import TrackedStep
 
 __all__ = ["EVENTS", "LearningProgress", "ProgressResult", "TrackedStep"]

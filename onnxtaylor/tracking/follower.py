@@ -24,7 +24,8 @@ from onnxtaylor.errors import ModelError, OnnxTaylorWarning, join_names
 from onnxtaylor.graph import read_model
 from onnxtaylor.problem import Problem
 from onnxtaylor.runtime.session import start
-from onnxtaylor.tracking.tracker import Measured, Tracker, require_same
+from onnxtaylor.tracking.agreement import require_same
+from onnxtaylor.tracking.tracker import Measured, Tracker
 from onnxtaylor.tracking.variables import Variables, with_constants
 
 if TYPE_CHECKING:

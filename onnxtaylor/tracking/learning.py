@@ -30,7 +30,8 @@ from onnxtaylor.progress import Progress
 from onnxtaylor.results.documents import json_number
 from onnxtaylor.results.summaries import DataSummary
 from onnxtaylor.tracking.events import Scores, TrackedEvents, read_events
-from onnxtaylor.tracking.result import ProgressResult, TrackedStep
+from onnxtaylor.tracking.result import ProgressResult
+from onnxtaylor.tracking.step import TrackedStep
 from onnxtaylor.tracking.tracker import Measured, Tracker
 
 if TYPE_CHECKING:

@@ -33,6 +33,7 @@ from onnxtaylor.results.quantity import averaging_words
 from onnxtaylor.results.rows import CoefficientRows
 from onnxtaylor.results.summaries import DataSummary, FeatureSummary, place_of
 from onnxtaylor.results.tidy import arrow_table, data_frame, write_table
+from onnxtaylor.tracking.step import TrackedStep
 
 if TYPE_CHECKING:
     import pandas
@@ -53,25 +54,6 @@ COLUMNS = (
 )
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class TrackedStep:
-    """One step of a training: its number, its name, and how its derivatives were computed.
-
-    ``how`` is ``compiled`` (the graph was differentiated), ``swapped`` (the graph of an earlier
-    step was given this step's weights) or ``analyzed`` (in the ordinary way, since the exact engine
-    cannot differentiate it); ``note`` says why the weights were not swapped. ``sha256`` is the hash
-    of the model's file, None where there was none.
-    """
-
-    step: int | float
-    name: str
-    how: str
-    engine: str
-    precision: str
-    sha256: str | None = None
-    note: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,12 +32,11 @@ from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, Statist
 from onnxtaylor.options.finite_step import read_steps, step_text
 from onnxtaylor.problem import Problem
 from onnxtaylor.run.analyze import analyze_problem
-from onnxtaylor.runtime.session import Session
+from onnxtaylor.tracking.agreement import COMPARED, compared
 from onnxtaylor.tracking.events import Scores, TrackedEvents
 
-__all__ = ["Measured", "Tracker", "require_same"]
+__all__ = ["Measured", "Tracker"]
 
-COMPARED = 64  # events at which responses are compared
 HIGHEST = 2  # order of derivatives whose graph takes weights
 AVERAGED = "second order averaged over steps is computed model by model"
 
@@ -144,7 +143,7 @@ class Tracker:
         parts = engine.coefficients()
         if function is not None:
             where = "" if model is None else f"{printable(model.path)}: "
-            parts = _compared(parts, function, self._events.x, where)
+            parts = compared(parts, function, self._events.x, where)
         return self._events.scores(parts, self._factor(engine.indices))
 
     def constants(self, function: GraphFunction) -> dict[str, Array] | None:
@@ -264,38 +263,3 @@ class Tracker:
 
 class _RefusedError(Exception):
     """The exact engine cannot differentiate a model."""
-
-
-def _compared(parts: Any, function: GraphFunction, x: Array, where: str) -> Any:
-    """Yields the parts unchanged; checks that the first responses agree with the function's."""
-    expected = Session(function, threads=1)(x[:COMPARED])
-    for part, answer in parts:
-        if part.start < COMPARED:
-            count = min(part.stop, COMPARED) - part.start
-            want = expected[part.start : part.start + count]
-            require_same(
-                answer.responses[:count],
-                want,
-                f"{where}the derivative graph's response differs from the model's by {{}}: report"
-                " this",
-                digits=function.digits,
-            )
-        yield part, answer
-
-
-def require_same(responses: Array, expected: Array, message: str, digits: int = 53) -> None:
-    """Raises ModelError with the deviation in its message where responses differ.
-
-    The limit is 2¹⁰ roundings (1/16 at most) of the largest response, in the coarser format of the
-    two, or with ``digits`` binary digits if the computation had fewer. Only events with a finite
-    expected response count. Responses below 2⁻⁷ count as 2⁻⁷: their terms, as in 1 − sigmoid, have
-    the rounding of larger numbers.
-    """
-    formats = [a.dtype for a in (responses, expected) if a.dtype.kind == "f"]
-    eps = max(2.0 ** (1 - digits), *(float(np.finfo(kind).eps) for kind in formats))
-    finite = np.isfinite(expected)
-    wanted = expected[finite].astype(np.float64)
-    scale = max(2**-7, float(np.abs(wanted).max(initial=0.0)))
-    worst = float(np.abs(responses[finite].astype(np.float64) - wanted).max(initial=0.0))
-    if not worst <= min(2**10 * eps, 2**-4) * scale:
-        raise ModelError(message.format(f"{worst:.2g}"))

@@ -11,7 +11,7 @@ from onnxtaylor.errors import ModelError, OptionError
 from onnxtaylor.rules import RULES
 from onnxtaylor.tracking import LearningProgress
 from onnxtaylor.tracking import tracker as tracking
-from onnxtaylor.tracking.tracker import require_same
+from onnxtaylor.tracking.agreement import require_same
 from tests.tracking.networks import checkpoint
 
 X = np.random.default_rng(1).normal(size=(150, 3))
