@@ -54,7 +54,7 @@ STAGES = {
     "events": ("onnxtaylor.run.analyze:accumulate",),
     "cross-check of the engines": ("onnxtaylor.run.analyze:compare_engines",),
     "checks of the policy": ("onnxtaylor.audit.service:_outcome",),
-    "formats": ("onnxtaylor.cli.audit:_tell",),
+    "formats": ("onnxtaylor.cli.audit:_write_reports",),
 }
 CHILD = """
 import builtins, functools, importlib, json, sys, time
