@@ -64,7 +64,10 @@ class Taylor:
     def __init__(self, model: onnx.ModelProto, x: Floats, engine: str, precision: str) -> None:
         fed = [i.name for i in model.graph.input]
         problem = Problem.open(model, x, ModelOptions(input=fed), provider="cpu")
-        options = EngineOptions(engine=engine, precision=precision, threads=1)
+        # the frameworks' Hessians are those at the events
+        options = EngineOptions(
+            engine=engine, precision=precision, curvature="pointwise", threads=1
+        )
         self._indices = MultiIndices.full(x.shape[1], 2)
         self._engine = make_engine(problem, options, self._indices, x=x).engine
 

@@ -58,7 +58,14 @@ def _scores(network: Network, events: int) -> dict[str, Any]:
     found = {}
     for engine in ("exact", "differences"):
         result = ot.analyze(
-            proto, x, engine=engine, scale="unit", precision="float64", bootstrap=0, check=0
+            proto,
+            x,
+            engine=engine,
+            curvature="pointwise",
+            scale="unit",
+            precision="float64",
+            bootstrap=0,
+            check=0,
         )
         found[engine] = float(np.abs(result.score[:, 0] / wanted - 1).max())
     return {"network": network.name, "events": events, "coefficients": wanted.size, **found}
