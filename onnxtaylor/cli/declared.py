@@ -20,7 +20,7 @@ import typer
 from onnxtaylor.cli.flags import flags_in_help
 from onnxtaylor.cli.forms import Form, form_of
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
-from onnxtaylor.options.declare import declaration, flag_name
+from onnxtaylor.options.declare import declaration, flag_name, take_fields
 from onnxtaylor.options.gof import GofDataOptions, GofOptions
 from onnxtaylor.options.selection import JoinOptions
 
@@ -92,7 +92,7 @@ def takes(
         def run(*arguments: Any, **given: Any) -> None:
             options = dict(_keywords([f for _, f in declared.values()], given))
             for kind in kinds:  # raises for what makes no sense
-                kind(**{f.name: options[f.name] for f in fields(kind) if f.name in options})
+                take_fields(kind, options)
             command(*arguments, **given, **options)
 
         shown: Any = run

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json as encoder
-from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -16,10 +14,9 @@ from onnxtaylor.cli.flags import as_flags
 from onnxtaylor.cli.options import Json, Model
 from onnxtaylor.errors import OnnxTaylorError
 from onnxtaylor.options import DataOptions, ModelOptions
+from onnxtaylor.options.declare import take_fields
 
 __all__ = ["inspect"]
-
-Kind = TypeVar("Kind", ModelOptions, DataOptions)
 
 
 @takes(DataOptions, ModelOptions, without=("events", "sample"))
@@ -50,8 +47,8 @@ def inspect(
         report = inspect_model(
             model,
             paths or None,
-            _choose(ModelOptions, options),
-            _choose(DataOptions, options),
+            take_fields(ModelOptions, options),
+            take_fields(DataOptions, options),
         )
     if report["problem"]:
         report["problem"] = as_flags(str(report["problem"]))
@@ -62,11 +59,6 @@ def inspect(
     if report["problem"]:
         # stdout has what could be learned; the rest is an error like any other
         raise OnnxTaylorError(str(report["problem"]))
-
-
-def _choose(kind: type[Kind], options: Mapping[str, Any]) -> Kind:
-    """Makes a dataclass from the options that are its fields."""
-    return kind(**{f.name: options[f.name] for f in fields(kind) if f.name in options})
 
 
 def _print(report: dict[str, object]) -> None:

@@ -11,16 +11,26 @@ Python functions and the messages about wrong values all follow from this one li
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from onnxtaylor.errors import OptionError, printable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["Option", "alternatives", "check_options", "declaration", "flag_name", "option"]
+__all__ = [
+    "Option",
+    "alternatives",
+    "check_options",
+    "declaration",
+    "flag_name",
+    "option",
+    "take_fields",
+]
+
+_Options = TypeVar("_Options", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,14 @@ def declaration(declared: Field[Any]) -> Option:
 def flag_name(declared: Field[Any]) -> str:
     """Returns the name of an option on the command line and in policies: ``batch-size``."""
     return declaration(declared).flag or declared.name.replace("_", "-")
+
+
+def take_fields(kind: type[_Options], keywords: Mapping[str, Any]) -> _Options:
+    """Makes a dataclass from the keywords that are its fields; the others have their defaults.
+
+    Raises OptionError as the dataclass does.
+    """
+    return kind(**{f.name: keywords[f.name] for f in fields(kind) if f.name in keywords})
 
 
 def check_options(options: DataclassInstance) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, overload
 
 from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.options.data import DataOptions
-from onnxtaylor.options.declare import declaration
+from onnxtaylor.options.declare import declaration, take_fields
 from onnxtaylor.options.engine import EngineOptions
 from onnxtaylor.options.gof import GofOptions
 from onnxtaylor.options.model import DerivativeOptions, ModelOptions
@@ -143,10 +143,7 @@ def read_keywords(
                 f"{function} has no option '{printable(name)}'"
                 + name_hint(name, [*known, *taken.own])
             )
-    return tuple(
-        kind(**{f.name: keywords[f.name] for f in fields(kind) if f.name in keywords})
-        for kind in kinds
-    )
+    return tuple(take_fields(kind, keywords) for kind in kinds)
 
 
 def with_options(function: str) -> Callable[[Function], Function]:
