@@ -31,6 +31,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "output_names": NAMES,
     "classes": NAMES,
     "input": NAMES,
+    "context": NAMES,
+    "mask": {"type": "object", "additionalProperties": {"type": "string"}},
     "output": NAMES,
     "labels": {"type": "string"},
     "weights": {"type": "string"},

@@ -31,7 +31,7 @@ def joint_events(facts: GraphFacts) -> bool:
     e = facts.e
     parts: list[str] = []  # (N, 1), float32
     distances: dict[np.dtype[Any], list[str]] = {}  # (N, 1), by their format
-    reached = {facts.function.feed}
+    reached = {facts.function.seed}
     for node in facts.nodes:
         if not reached.intersection(node.inputs):
             continue

@@ -206,7 +206,7 @@ class _Maker:
     @property
     def _own_indices(self) -> MultiIndices:
         """The coefficients that derivatives at the events are needed of."""
-        return self.indices if self.steps is None else MultiIndices.full(self.indices.n_features, 1)
+        return self.indices if self.steps is None else self.problem.function.indices(1)
 
     def _exact(self, function: GraphFunction, sums: str = "auto") -> Exact | Averaged:
         exact = Exact(

@@ -10,11 +10,15 @@ Reading a file
 
 From the file to the function
 
-``choose``          inputs that hold features, inputs held at a value, outputs with responses
+``choose``          the inputs by their roles, and the outputs with responses
+``choose_inputs``   roles of inputs: features, context, masks
+``choose_values``   values of inputs that are held
 ``layout``          columns of a row of features, for each input
 ``held``            inputs held at a value
+``context``         inputs that are fed event by event, but not differentiated
 ``link``            log or logit of the responses
-``function``        the graph rewritten to one input and one output
+``function``        the function f: one input, one output
+``build``           the graph rewritten to that function
 ``narrow``          the function cut to some of its responses
 ``batch``           changes a fixed batch dimension to a free one
 ``dependence``      responses that are smooth, step functions, or constant in the features
@@ -39,14 +43,16 @@ Looking at graphs
 """
 
 from onnxtaylor.graph.batch import free_batch
-from onnxtaylor.graph.choose import Choice, choose
-from onnxtaylor.graph.function import GraphFunction, build_function
+from onnxtaylor.graph.build import build_function
+from onnxtaylor.graph.choose import Choice, InputData, choose
+from onnxtaylor.graph.function import GraphFunction
 from onnxtaylor.graph.load import LoadedModel, read_model
 from onnxtaylor.graph.ports import Port, input_ports, output_ports, stored_names
 
 __all__ = [
     "Choice",
     "GraphFunction",
+    "InputData",
     "LoadedModel",
     "Port",
     "build_function",

@@ -13,7 +13,7 @@ from math import prod
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.ports import Port
 
-__all__ = ["Layout", "batch_of", "can_lay_out", "feature_count", "lay_out"]
+__all__ = ["Layout", "batch_of", "can_lay_out", "feature_count", "lay_out", "with_sizes"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,26 @@ def lay_out(ports: Sequence[Port], where: str, n_columns: int | None) -> Layout:
         batchless=all(map(_is_batchless, ports)),
         symbols=symbols,
     )
+
+
+def with_sizes(port: Port, where: str, sizes: tuple[int, ...] | None) -> Port:
+    """Returns an input with the sizes after its batch axis that its data have.
+
+    Raises ModelError where they are not those of the model.
+    """
+    if sizes is None:
+        return port
+    declared = _sizes_after_batch(port)
+    if port.shape is not None and (
+        len(declared) != len(sizes)
+        or any(isinstance(d, int) and d != s for d, s in zip(declared, sizes, strict=True))
+    ):
+        raise ModelError(
+            f"{where}: the data of input {_shown([port])} have shape"
+            f" [events, {', '.join(map(str, sizes))}] and do not fit"
+        )
+    batch = () if _is_batchless(port) else (batch_of(port),)
+    return Port(port.name, port.type, (*batch, *sizes))
 
 
 def can_lay_out(ports: Sequence[Port]) -> bool:

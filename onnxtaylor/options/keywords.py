@@ -32,6 +32,8 @@ class ModelKeywords(TypedDict, total=False):
     """Keywords for ``ModelOptions``."""
 
     input: str | Sequence[str] | None
+    context: str | Sequence[str] | None
+    mask: Mapping[str, str] | None
     fix: Mapping[str, npt.ArrayLike] | None
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
@@ -86,6 +88,8 @@ class CheckKeywords(TypedDict, total=False):
     """Options of ``cross_check``."""
 
     input: str | Sequence[str] | None
+    context: str | Sequence[str] | None
+    mask: Mapping[str, str] | None
     fix: Mapping[str, npt.ArrayLike] | None
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
@@ -108,6 +112,8 @@ class CompareKeywords(TypedDict, total=False):
     """Options of ``compare_models``."""
 
     input: str | Sequence[str] | None
+    context: str | Sequence[str] | None
+    mask: Mapping[str, str] | None
     fix: Mapping[str, npt.ArrayLike] | None
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
@@ -142,6 +148,8 @@ class TrackKeywords(TypedDict, total=False):
     """Options of ``LearningProgress``."""
 
     input: str | Sequence[str] | None
+    context: str | Sequence[str] | None
+    mask: Mapping[str, str] | None
     fix: Mapping[str, npt.ArrayLike] | None
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
@@ -165,6 +173,8 @@ class DifferentiateKeywords(TypedDict, total=False):
     """Options of ``differentiate``."""
 
     input: str | Sequence[str] | None
+    context: str | Sequence[str] | None
+    mask: Mapping[str, str] | None
     fix: Mapping[str, npt.ArrayLike] | None
     output: str | Sequence[str] | None
     link: str

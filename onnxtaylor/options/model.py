@@ -27,6 +27,18 @@ class ModelOptions:
     input: str | Sequence[str] | None = option(
         None, "Input of the model that holds features", metavar="NAME"
     )
+    context: str | Sequence[str] | None = option(
+        None,
+        "Input of the model that is fed event by event, but not differentiated. Default: inputs of"
+        " whole numbers, truth values or text for which the data have columns of their name",
+        metavar="NAME",
+    )
+    mask: Mapping[str, str] | None = option(
+        None,
+        "Input of the model that says which slots of an input of features are filled: it is fed,"
+        " but not differentiated, and padded slots are left out",
+        metavar="MASK=INPUT",
+    )
     fix: Mapping[str, npt.ArrayLike] | None = option(
         None,
         "Value at which a further input of the model is held: a number, a text, true or false",

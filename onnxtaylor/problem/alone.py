@@ -41,7 +41,7 @@ def one_at_a_time(
     nodes = dynamic_nodes(function.proto)
     if not nodes or function.fixed_batch == 1:
         return None
-    few = with_displaced(sample, whole=whole)
+    few = with_displaced(sample, whole=whole, context=function.n_context)
     try:
         free = function if not function.fixed_batch else _freed(session, few)
         if free is None or _mixes(free, few, session.provider):

@@ -9,7 +9,7 @@ same responses as when the model gets that row alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -20,8 +20,9 @@ from onnx import TensorProto, helper
 
 from onnxtaylor.errors import ModelError, ProbeError, printable
 from onnxtaylor.graph import Choice, GraphFunction, LoadedModel, Port
+from onnxtaylor.graph.build import with_own_inputs
 from onnxtaylor.graph.formats import retyped
-from onnxtaylor.graph.function import DIGITS, with_own_inputs
+from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.graph.layout import batch_of
 from onnxtaylor.problem.probes import are_close, with_displaced
 from onnxtaylor.runtime.session import start
@@ -45,26 +46,28 @@ def require_events(
 
     x (B, n) are a few events. Inputs that share a symbol or size are tested by the probes instead.
     """
-    fixed = [b for p in choice.features if isinstance(b := batch_of(p), int)]
+    ports = (*choice.features, *choice.context)
+    fixed = [b for p in ports if isinstance(b := batch_of(p), int)]
     groups: dict[str, list[Port]] = {}
-    for port in choice.features:
+    for port in ports:
         if not isinstance(batch := batch_of(port), int):
             groups.setdefault(batch or "", []).append(port)
     if not groups or not (fixed or len(groups) > 1):
         return
     proto, layout = with_own_inputs(model, choice, n_columns=x.shape[1])
-    asked = _Asked(proto, choice.features, layout.sizes, with_displaced(x, whole=whole))
+    rows = with_displaced(x, whole=whole, context=function.n_context)
+    asked = _Asked(proto, ports, layout.sizes, rows, choice.texts)
     few = fixed[0] if fixed else FEWER
     more = few + MORE - FEWER
     apart: list[tuple[bool, Port]] = []  # whether the responses follow its rows, and the input
-    for ports in groups.values():
-        names = [port.name for port in ports]
+    for group in groups.values():
+        names = [port.name for port in group]
         together = asked(few, names, slice(0, more))
         if not together:
             continue  # they count the same: of one input alone there are never more
         digits = min(function.digits, DIGITS["float32"]) if asked.single else function.digits
         if not fixed or not _each_alone(asked, few, names, together, digits):
-            apart.append((all(r.shape[:1] == (more,) for r in together), ports[0]))
+            apart.append((all(r.shape[:1] == (more,) for r in together), group[0]))
     if apart:
         _, port = min(apart, key=lambda one: one[0])
         raise ProbeError(
@@ -93,7 +96,8 @@ def _each_alone(
 class _Asked:
     """A model with its own inputs, run with any number of rows of each.
 
-    ``x`` (B, n) are events for all inputs. ``single``: the model only runs in single precision.
+    ``x`` (B, n) are events for all inputs, ``texts`` those of text inputs. ``single``: the model
+    only runs in single precision.
     """
 
     def __init__(
@@ -102,6 +106,7 @@ class _Asked:
         ports: Sequence[Port],
         sizes: Sequence[tuple[int, ...]],
         x: npt.NDArray[np.float64],
+        texts: Mapping[str, Sequence[str]],
     ) -> None:
         self.single = False
         try:
@@ -116,6 +121,10 @@ class _Asked:
         for port, shape in zip(ports, sizes, strict=True):
             part = x[:, begin : begin + prod(shape)]
             begin += prod(shape)
+            if port.type == TensorProto.STRING:
+                known = np.array(list(texts.get(port.name, ())) or [""], dtype=object)
+                self._rows[port.name] = known[part.astype(np.int64)].reshape(len(x), *shape)
+                continue
             with np.errstate(over="ignore"):
                 double = self.single and port.type == TensorProto.DOUBLE
                 kind = np.float32 if double else helper.tensor_dtype_to_np_dtype(port.type)

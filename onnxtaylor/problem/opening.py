@@ -14,6 +14,7 @@ from onnxtaylor.errors import ModelError, ProbeError, printable
 from onnxtaylor.graph import (
     Choice,
     GraphFunction,
+    InputData,
     LoadedModel,
     build_function,
     choose,
@@ -85,6 +86,7 @@ def open_model(
     provider: str = "cpu",
     derivatives: bool = True,
     finite: bool = True,
+    data: InputData | None = None,
 ) -> OpenModel:
     """Resolves the options, frees the batch where that changes nothing, probes, names responses.
 
@@ -98,6 +100,8 @@ def open_model(
         Whether responses must have a slope; False where responses to finite steps are wanted.
     finite
         Whether responses must be finite at the first events.
+    data
+        What the data say about the inputs.
 
     Raises
     ------
@@ -106,7 +110,7 @@ def open_model(
     OptionError
         An option names what the model does not have.
     """
-    choice = choose(model, options, derivatives=derivatives)
+    choice = choose(model, options, derivatives=derivatives, data=data)
     function = build_function(model, choice, n_columns=x.shape[1])
     if x.shape[1] != function.n_features:
         raise ModelError(
@@ -203,7 +207,7 @@ def _with_batch(
     Returns the function, a phrase on how it takes its events, and whether its batch was made free.
     """
     original = open_session(function, sample, provider=provider)
-    few = with_displaced(sample, whole=whole)
+    few = with_displaced(sample, whole=whole, context=function.n_context)
     origin = "fixed in the file"
     if not function.fixed_batch:
         try:

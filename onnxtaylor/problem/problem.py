@@ -16,6 +16,7 @@ import onnx
 
 from onnxtaylor.data import ArraySource, EventSource, Survey, survey
 from onnxtaylor.graph import LoadedModel, build_function, choose, read_model
+from onnxtaylor.graph.layout import feature_count
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.problem.events import Events, FirstRows, feature_names_of, open_data
 from onnxtaylor.problem.opening import OpenModel, open_model
@@ -213,18 +214,30 @@ class Problem(OpenModel):
     def features(self) -> tuple[FeatureSummary, ...]:
         """Name, moments and range of each feature, in the order of the model's input."""
         s = self.survey
-        columns = zip(self.feature_names, s.mean, s.std, s.min, s.max, s.missing, strict=True)
-        return tuple(
+        columns = zip(self.column_names, s.mean, s.std, s.min, s.max, s.missing, strict=True)
+        everything = tuple(
             FeatureSummary(name, float(a), float(b), float(c), float(d), int(e))
             for name, a, b, c, d, e in columns
         )
+        return everything[: self.function.n_varied]
 
     @property
     def feature_names(self) -> list[str]:
         """Names of the n features: those of the data, else of the model, else ``x0``, ``x1``, …"""
-        n = self.function.n_features
+        n = self.function.n_varied
         names = self.source.feature_names or feature_names_of(self.model, self.choice)
         return list(names) if names and len(names) == n else [f"x{i}" for i in range(n)]
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the columns of the fed row: the features, then the context."""
+        context = [
+            port.name if size == 1 else f"{port.name}[{k}]"
+            for port in self.choice.context
+            for size in [feature_count(port) or 0]
+            for k in range(size)
+        ]
+        return [*self.feature_names, *context]
 
     @property
     def missing(self) -> float | None:

@@ -20,7 +20,6 @@ from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
 from onnxtaylor.errors import DataError, ModelError, OptionError
 from onnxtaylor.files.whole import write_whole
 from onnxtaylor.graph import choose, read_model
-from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options import EngineOptions, ModelOptions
 from onnxtaylor.options.functions import read_keywords, with_options
 from onnxtaylor.options.model import DerivativeOptions
@@ -196,7 +195,7 @@ def differentiate_problem(problem: Problem, options: EngineOptions) -> Derivativ
     """
     function, x = problem.function, problem.first_events
     try:
-        indices = MultiIndices.full(function.n_features, options.order)
+        indices = function.indices(options.order)
         # what is observed at x are shapes; the branch that is not taken may have no finite slope
         graph = derive(function, indices, x, joints=True, strong=None)
         exact = graph

@@ -35,13 +35,13 @@ def check_classes(problem: Problem, *, per_class: bool = False) -> None:
 
 def full_indices(problem: Problem, order: int) -> MultiIndices:
     """Lists all coefficients up to an order. Raises OptionError for more than can be held."""
-    n, responses = problem.function.n_features, len(problem.response_names)
+    n, responses = problem.function.n_varied, len(problem.response_names)
     if count(n, order) * responses > MOST_COEFFICIENTS:
         raise OptionError(
             f"{count(n, order)} coefficients of {responses} responses are too many to hold: use"
             f" order=1 ({n} coefficients)"
         )
-    return MultiIndices.full(n, order)
+    return problem.function.indices(order)
 
 
 def choose_replicates(asked: int | None, problem: Problem, indices: MultiIndices) -> int:

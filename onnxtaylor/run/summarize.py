@@ -36,7 +36,7 @@ def _with_kinks(
         return features
     return tuple(
         replace(feature, kinks=float(count / sums.events))
-        for feature, count in zip(features, sums.kinks, strict=True)
+        for feature, count in zip(features, sums.kinks[: len(features)], strict=True)
     )
 
 
@@ -109,7 +109,7 @@ def make_result(
             "curvature_reason": chosen.curvature.reason,
             "curvature_step": described.get("curvature_step"),
         },
-        indices=engine.indices,
+        indices=problem.function.of_features(engine.indices),
         score=numbers.score,
         sem=numbers.sem,
         signed_mean=numbers.signed_mean,

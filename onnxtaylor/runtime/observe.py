@@ -28,7 +28,7 @@ def observe(function: GraphFunction, x: npt.NDArray[np.float64] | None = None) -
         The function; its batch must be free.
     x
         Events (B, n). With fewer than three, or without any, normally distributed stand-ins are
-        used.
+        used for the features; their context is that of the events, or 0.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def observe(function: GraphFunction, x: npt.NDArray[np.float64] | None = None) -
     del proto.graph.output[:]
     proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     if x is None or len(x) < 3:
-        x = np.random.default_rng(0).normal(size=(3, function.n_features))
+        x = _stand_ins(function, x)
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     # as written: an optimized graph lacks some of the tensors
@@ -67,3 +67,11 @@ def observe(function: GraphFunction, x: npt.NDArray[np.float64] | None = None) -
     except Exception as error:
         raise ModelError(f"onnxruntime cannot run all its nodes: {reason(error)}") from None
     return Observation(*observed)
+
+
+def _stand_ins(
+    function: GraphFunction, x: npt.NDArray[np.float64] | None
+) -> npt.NDArray[np.float64]:
+    rows = np.random.default_rng(0).normal(size=(3, function.n_features))
+    known = 0.0 if x is None or not len(x) else np.resize(x, rows.shape)
+    return np.where(function.is_varied, rows, known)

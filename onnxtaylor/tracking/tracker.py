@@ -184,7 +184,7 @@ class Tracker:
             return
         averaged = False
         if self.kinks:
-            indices = MultiIndices.full(problem.function.n_features, HIGHEST)
+            indices = problem.function.indices(HIGHEST)
             engine = make_engine(problem, self._options, indices).engine
             # the steps of all models hold the same coefficients: one-hot groups are not stepped
             averaged = engine.quantity == "averaged" and len(engine.indices) == len(indices)
@@ -227,7 +227,7 @@ class Tracker:
                     weights |= {ours for theirs, ours in places if theirs in before}
                 else:
                     note = "its graph has another structure than that of the step before"
-            indices = MultiIndices.full(normal.n_features, self._options.order)
+            indices = normal.indices(self._options.order)
             threads = self._options.threads
             engine = Reweighted(normal, indices, self._events.x, weights, threads=threads)
         except ModelError as error:

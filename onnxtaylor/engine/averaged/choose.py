@@ -163,20 +163,21 @@ def _narrowed(steps: CurvatureSteps, x: Floats) -> CurvatureSteps:
 
 def _share_of_kinks(engine: Engine, steps: CurvatureSteps, x: Floats, number: int) -> float:
     """Computes the largest ⟨abs(m − s)⟩ / ⟨abs(m)⟩ of the coefficients that are not small."""
-    own, n, outputs = steps.features, x.shape[1], len(engine.exact_responses)
+    own, outputs = steps.features, len(engine.exact_responses)
+    n = len(steps.moves.features)
     random = np.random.default_rng(0)
     features = np.resize(random.permutation(len(own)), number)  # places among those that move
     events = random.integers(0, len(x), number)
     means, apart, slopes = (np.zeros((outputs, len(own), n)) for _ in range(3))
     counts = np.zeros(len(own))
-    unit = np.where(steps.moves.steps > 0, steps.moves.steps, 0.0)
+    unit = np.where(steps.moves.steps > 0, steps.moves.steps, 0.0)[:n]
     size = max(1, NUMBERS // (3 * outputs * len(engine.indices)))
     table = _hessian_slots(engine)
     for start in range(0, number, size):
         part = slice(start, start + size)
         a, centres = features[part], x[events[part]]
         rows, widths = _rows(steps, centres, a)
-        answer = engine.coefficients(rows.reshape(-1, n))
+        answer = engine.coefficients(rows.reshape(-1, x.shape[1]))
         terms = answer.terms.reshape(len(a), 3, outputs, -1)
         slots = table[own[a]][:, None, None]  # of t_ij of the stepped feature
         picked = np.take_along_axis(terms, slots, axis=3)

@@ -132,7 +132,7 @@ class Averaged:
         run_average: Callable[..., None] = average.alone if self._threads == 1 else average
         here = self._first.coefficients(x)
         responses[:] = here.responses
-        terms[..., : x.shape[1]] = here.terms
+        terms[..., : here.terms.shape[2]] = here.terms
         rows = np.empty((len(x), self._gradients, x.shape[1]))
         run_rows(places.centres, features, places.ends, rows)
         ends = self._first.coefficients(rows.reshape(-1, x.shape[1]), compare=False)

@@ -82,4 +82,5 @@ def make_two_sided_limits(
             reader.read(dict(zip(names, answers, strict=True)), terms[k : k + size])
         return terms
 
-    return TwoSidedLimits(indices, x, DIGITS[str(fine.dtype)], session, differentiate)
+    digits, varied = DIGITS[str(fine.dtype)], function.is_varied
+    return TwoSidedLimits(indices, x, digits, session, differentiate, varied)

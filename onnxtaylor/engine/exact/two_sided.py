@@ -90,6 +90,8 @@ class TwoSidedLimits:
         Maps points (R, n) to responses (R, C).
     differentiate
         Maps points (R, n) to coefficients (R, C, K).
+    varied
+        The columns (n,) that may be moved, all by default.
     """
 
     def __init__(
@@ -99,7 +101,9 @@ class TwoSidedLimits:
         digits: int,
         respond: Evaluate,
         differentiate: Evaluate,
+        varied: Flags | None = None,
     ) -> None:
+        self._varied = varied
         self._indices, self._unit, self._digits = indices, typical_size(x), digits
         self._differentiate, self._jumps = differentiate, Jumps(respond, digits)
         self._scale = typical_size(self._jumps.responses(x))
@@ -218,7 +222,8 @@ class TwoSidedLimits:
             mixed = (event[None, :, None] ^ self._salts[:, None, :]) * np.uint64(0x9E3779B97F4A7C15)
             mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
         stretch = 1.0 + (mixed >> np.uint64(12) & np.uint64(0xFFFFF)) / 2.0**20
-        return np.asarray(np.where(mixed >> np.uint64(63), stretch, -stretch))
+        signed = np.where(mixed >> np.uint64(63), stretch, -stretch)
+        return signed if self._varied is None else np.where(self._varied, signed, 0.0)
 
     def _tolerance(self, size: Floats, all_sizes: Floats | None = None) -> Floats:
         """Computes by how much coefficients of a size (F, C, K) may differ and still agree.

@@ -30,12 +30,13 @@ def finite_step_engine(
     survey, missing = problem.survey, problem.missing
     moves = plan_moves(
         steps,
-        problem.feature_names,
+        problem.column_names,
         std=survey.std,
         low=survey.min,
         high=survey.max,
         whole=survey.whole,
         one_hot=survey.one_hot,
+        context=problem.function.n_context,
     )
     return FiniteStep(
         problem.function,
@@ -52,7 +53,8 @@ def _require_whole(problem: Problem) -> None:
     """Raises DataError where an input of whole numbers would get fractions or too large numbers."""
     ports, end, survey = problem.choice.features, 0, problem.survey
     missing, names = problem.missing, problem.feature_names
-    layout = lay_out(ports, printable(problem.model.path), survey.sample.shape[1])
+    columns = survey.sample.shape[1] - problem.function.n_context
+    layout = lay_out(ports, printable(problem.model.path), columns)
     for port, sizes in zip(ports, layout.sizes, strict=True):
         start, end = end, end + prod(sizes)
         if not port.is_whole:

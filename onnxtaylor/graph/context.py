@@ -1,0 +1,77 @@
+"""Context: inputs that are fed event by event, but not differentiated.
+
+The columns of context stand behind the features in the fed row, as floating-point numbers; texts
+are codes 0 … V − 1 of V known texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from onnx import TensorProto
+
+from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.graph.builder import Builder
+from onnxtaylor.graph.ports import WHOLE, Port
+
+__all__ = ["feed_context", "largest_whole", "require_context"]
+
+UNKNOWN_TEXT = ""  # in place of texts, where there are no data
+
+
+def require_context(port: Port) -> None:
+    """Raises ModelError for an input that cannot be fed event by event beside the features."""
+    problem = ""
+    if not (port.is_float or port.type in {*WHOLE, TensorProto.BOOL, TensorProto.STRING}):
+        problem = f"holds {port.type_name}, which cannot be fed"
+    elif port.shape == ():
+        problem = (
+            "is a single number without a batch axis, so that it cannot differ from event to event:"
+            f' hold it with fix={{"{printable(port.name, 400)}": VALUE}}'
+        )
+    if problem:
+        raise ModelError(f"input '{printable(port.name)}' {problem}")
+
+
+def largest_whole(double: bool) -> int:
+    """Returns the largest whole number up to which a fed row holds all of them exactly."""
+    return 2**53 if double else 2**24
+
+
+def feed_context(
+    builder: Builder,
+    port: Port,
+    columns: npt.NDArray[np.int64],
+    target: Sequence[int],
+    *,
+    row: str,
+    texts: Mapping[str, Sequence[str]],
+) -> None:
+    """Cuts an input of context out of the fed row, and gives it its shape and format.
+
+    Parameters
+    ----------
+    builder
+        Builder of the graph, which is changed in place.
+    port
+        The input.
+    columns
+        Its columns in the row.
+    target
+        Its shape; the batch is −1 where it is free.
+    row
+        Name of the fed row.
+    texts
+        For inputs of text, the texts of the codes.
+    """
+    value = builder.node("Gather", [row, builder.constant(columns)], axis=1)
+    if len(target) != 2:
+        value = builder.node("Reshape", [value, builder.constant(np.array(target, np.int64))])
+    if port.type == TensorProto.STRING:
+        known = np.array(list(texts.get(port.name, ())) or [UNKNOWN_TEXT], dtype=object)
+        codes = builder.node("Cast", [value], to=TensorProto.INT64)
+        builder.node("Gather", [builder.constant(known), codes], output=port.name, axis=0)
+    else:
+        builder.node("Cast", [value], output=port.name, to=port.type)
