@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ from onnxtaylor.problem.axes import objects_hint, require_events
 from onnxtaylor.problem.deployed import compare_as_deployed, run_as_written
 from onnxtaylor.problem.probes import are_close, probe, require_finite, with_displaced
 from onnxtaylor.problem.responses import name_responses
+from onnxtaylor.problem.slots import Slots, find_slots, settle_masks
 from onnxtaylor.results.classes import ResponseNode
 from onnxtaylor.results.taylor import Notice
 from onnxtaylor.runtime.promotion import open_session
@@ -57,6 +58,8 @@ class OpenModel:
     notices
         Remarks on the function: that others get another one from the file, or that it depends on
         the batch.
+    slots
+        Which slots of sets are filled.
     """
 
     model: LoadedModel
@@ -66,6 +69,7 @@ class OpenModel:
     nodes: tuple[ResponseNode, ...]
     batch: str
     notices: tuple[Notice, ...] = ()
+    slots: Slots = field(default_factory=Slots)
 
     @property
     def function(self) -> GraphFunction:
@@ -136,6 +140,7 @@ def open_model(
         # without a choice all nodes are taken, even those of a first output that has no name
         chosen = responses.columns(choice, model) if options.output else everything
         session = run_as_written(session, x)
+        slots = settle_masks(model, session, find_slots(model, choice), x)
         notices += compare_as_deployed(session, x, responses.stored_names, chosen)
         if options.link != "identity":
             session = _with_link(session, model, choice, sample, options.link, freed=freed)
@@ -151,6 +156,7 @@ def open_model(
         nodes=responses.nodes,
         batch=batch,
         notices=notices,
+        slots=slots,
     )
 
 

@@ -141,13 +141,21 @@ class Problem(OpenModel):
             missing=data_options.missing,
             progress=lambda done: report_progress(progress, "checking data", done, None),
         )
-        choice = choose(model, model_options, derivatives=derivatives)
+        inputs = input_data(model, source)
+        choice = choose(model, model_options, derivatives=derivatives, data=inputs)
         require_held(model, choice.features, source, surveyed)
         device = choose_provider(provider)
         report_progress(progress, "probing", 0, None)
         opened = open_model(
-            model, model_options, watched.x, provider=device, derivatives=derivatives
+            model,
+            model_options,
+            watched.x,
+            provider=device,
+            derivatives=derivatives,
+            data=inputs,
         )
+        if opened.slots:  # entries of padded slots are no data
+            surveyed = survey(source, missing=data_options.missing, padded=opened.slots.padded)
         agree_with_labels(opened.nodes, list(surveyed.classes))
         return cls(
             **_fields_of(opened),
@@ -197,7 +205,8 @@ class Problem(OpenModel):
 
         The data are not read again. Raises as ``open`` does.
         """
-        choice = choose(model, self.model_options, derivatives=self.derivatives)
+        inputs = input_data(model, self.source)
+        choice = choose(model, self.model_options, derivatives=self.derivatives, data=inputs)
         require_held(model, choice.features, self.source, self.survey)
         opened = open_model(
             model,
@@ -205,6 +214,7 @@ class Problem(OpenModel):
             self.first_events,
             provider=self.provider,
             derivatives=self.derivatives,
+            data=inputs,
         )
         agree_with_labels(opened.nodes, list(self.survey.classes))
         own = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -1,6 +1,6 @@
 """Inputs that are fed event by event, but not differentiated, in both engines.
 
-f(x, m, k, s) = tanh(x₁ a[k]) (1 + m x₂²) + b[s], with a truth value m, a whole number k and a text s.
+f(x, m, k, s) = tanh(x₁ a[k]) (1 + m x₂²) + b[s], with a truth value m, a whole number k, a text s.
 """
 
 import numpy as np

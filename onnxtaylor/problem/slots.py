@@ -1,0 +1,203 @@
+"""Which slots of sets are filled: by masks, by lengths.
+
+A slot that is padded has no coefficient: its entries are no data. Whether a mask is 1 where a slot
+is filled, or where it is padded, is not guessed from its name: features are displaced where the
+mask is 0 and where it is not, and the response must follow one of the two alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.errors import OptionError, ProbeError, printable
+from onnxtaylor.graph import Choice, LoadedModel, Port, input_ports
+from onnxtaylor.runtime.session import Session
+
+__all__ = ["Slots", "find_slots", "settle_masks"]
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
+
+SHIFT = 0.5  # by which features are displaced, in units of their size
+ROUND_OFF = 2.0**9  # in units of the format's ε
+
+
+@dataclass(frozen=True, eq=False)
+class _Mask:
+    """One mask: places of the features that it flags, and of its own columns, one for each.
+
+    ``inverted``: it is 0 where a slot is filled.
+    """
+
+    name: str
+    owner: str
+    features: Integers
+    columns: Integers
+    inverted: bool = False
+
+    def filled(self, x: Floats) -> Flags:
+        """Whether the slots of the features (B, len(features)) are filled."""
+        flags: Flags = x[:, self.columns] != 0
+        return ~flags if self.inverted else flags
+
+
+@dataclass(frozen=True, eq=False)
+class _Length:
+    """One column with the number of filled slots, and the slot of each feature."""
+
+    features: Integers
+    slots: Integers
+    column: int
+
+    def filled(self, x: Floats) -> Flags:
+        """Whether the slots of the features (B, len(features)) are filled."""
+        return np.asarray(self.slots < x[:, self.column, None])
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """Filled and padded slots of the n columns of events."""
+
+    masks: tuple[_Mask, ...] = ()
+    lengths: tuple[_Length, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.masks or self.lengths)
+
+    def padded(self, x: Floats) -> Flags:
+        """Whether the entries of events x (B, n) are in padded slots, (B, n)."""
+        padded = np.zeros(x.shape, np.bool_)
+        for mask in self.masks:
+            padded[:, mask.features] |= ~mask.filled(x)
+        for length in self.lengths:
+            padded[:, length.features] |= ~length.filled(x)
+        return padded
+
+
+def find_slots(model: LoadedModel, choice: Choice) -> Slots:
+    """Finds the columns that each mask of a choice flags; all are taken to be 1 where filled.
+
+    Raises OptionError for a mask whose shape does not fit that of the features.
+    """
+    declared = {port.name: port for port in input_ports(model.proto.graph)}
+    starts, end = {}, 0
+    ports = {port.name: port for port in (*choice.features, *choice.context)}
+    for name, port in ports.items():
+        starts[name] = end
+        end += prod(_sizes(port))
+    masks = []
+    for name, owner in choice.masks.items():
+        flagged = _align(declared[name], ports[name], declared[owner], ports[owner])
+        if flagged is None:
+            shapes = f"{printable(ports[name].shape_text)} and {printable(ports[owner].shape_text)}"
+            raise OptionError(
+                f"'{printable(name)}' does not fit '{printable(owner)}': of the shapes {shapes} no"
+                " axis is the same, or more than one",
+                option="mask",
+            ).located(model.path)
+        features = starts[owner] + np.arange(flagged.size)
+        masks.append(_Mask(name, owner, features, starts[name] + flagged.ravel()))
+    return Slots(tuple(masks))
+
+
+def _sizes(port: Port) -> tuple[int, ...]:
+    """Sizes after the batch axis, which a choice with data has all of."""
+    return tuple(d for d in (port.shape or ())[1:] if isinstance(d, int))
+
+
+def _align(
+    mask_as_declared: Port, mask: Port, as_declared: Port, features: Port
+) -> Integers | None:
+    """Returns the place in a mask for each entry of the features, in the features' shape.
+
+    The axes of a mask that are not 1 belong to axes of the features with the same symbol, or, if
+    there is only one such, of the same size. None where that does not tell.
+    """
+    own, whole = _sizes(mask), _sizes(features)
+    places = np.arange(prod(own)).reshape(own)
+    if own == whole:
+        return places
+    symbols, targets = (mask_as_declared.shape or ())[1:], (as_declared.shape or ())[1:]
+    axes: list[int] = []
+    for k, size in enumerate(own):
+        if size == 1 and len(own) > 1:
+            continue
+        same = [j for j, d in enumerate(targets) if isinstance(d, str) and d == symbols[k]]
+        same = same or [j for j, d in enumerate(whole) if d == size]
+        if len(same) != 1 or same[0] in axes:
+            return None
+        axes.append(same[0])
+    if not axes:
+        return None
+    shape = [1] * len(whole)
+    for j in axes:
+        shape[j] = whole[j]
+    ordered = places.reshape([whole[j] for j in axes]).transpose(np.argsort(axes))
+    return np.ascontiguousarray(np.broadcast_to(ordered.reshape(shape), whole))
+
+
+def settle_masks(model: LoadedModel, session: Session, slots: Slots, x: Floats) -> Slots:
+    """Finds out which masks are 0 where a slot is filled.
+
+    Parameters
+    ----------
+    model, session
+        The model, and its responses without a link.
+    slots
+        Masks that are taken to be 1 where a slot is filled.
+    x
+        Events (B, n).
+
+    Raises
+    ------
+    ProbeError
+        The response depends on slots that a mask flags as filled and on those that it does not:
+        then it is no mask.
+    """
+    reference = session(x)
+    masks = []
+    for mask in slots.masks:
+        flagged = mask.filled(x)
+        follows = {
+            filled: _follows(session, x, mask.features, flagged == filled, reference)
+            for filled in (True, False)
+        }
+        if all(follows.values()):
+            raise ProbeError(
+                f"{printable(model.path)}: input '{printable(mask.name)}' is no mask of"
+                f" '{printable(mask.owner)}': the response depends on slots where it is 0 and on"
+                f' those where it is not: feed it with context=["{printable(mask.name, 400)}"]'
+            )
+        masks.append(replace(mask, inverted=follows[False]))
+    return replace(slots, masks=tuple(masks))
+
+
+def _follows(
+    session: Session,
+    x: Floats,
+    features: Integers,
+    chosen: Flags,
+    reference: npt.NDArray[np.floating],
+) -> bool:
+    """Whether a response changes where the chosen entries (B, len(features)) are displaced."""
+    if not chosen.any():
+        return False
+    part = x[:, features]
+    size = np.abs(part).mean(axis=0)
+    shift = SHIFT * np.where(size > 0, size, 1.0)
+    moved = x.copy()
+    for sign in (1, -1):
+        moved[:, features] = np.where(chosen, part + sign * shift, part)
+        responses = session(moved)
+        scale = np.abs(reference[np.isfinite(reference)]).max(initial=0.0)
+        limit = scale * ROUND_OFF * 2.0**-session.function.digits
+        with np.errstate(invalid="ignore"):
+            change = np.abs(responses - reference)
+        if not (np.nan_to_num(change, nan=0.0) <= limit).all():
+            return True
+    return False
