@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 from onnxtaylor.errors import ModelError, OptionError, printable
 from onnxtaylor.graph.builder import Builder
 from onnxtaylor.graph.choose import Choice
-from onnxtaylor.graph.context import feed_context
+from onnxtaylor.graph.context import feed_context, move_batch
 from onnxtaylor.graph.dependence import find_dependence
 from onnxtaylor.graph.function import DIGITS, GraphFunction
 from onnxtaylor.graph.held import hold
@@ -27,7 +27,7 @@ from onnxtaylor.graph.link import apply_link, cancel_link, check_link
 from onnxtaylor.graph.load import LoadedModel
 from onnxtaylor.graph.normalize.unrounded import unrounded
 from onnxtaylor.graph.old_opsets import to_opset_7
-from onnxtaylor.graph.ports import FLOATS, zipmap_labels
+from onnxtaylor.graph.ports import FLOATS, output_ports, zipmap_labels
 from onnxtaylor.graph.prune import prune
 from onnxtaylor.graph.rename import separate_node_names
 
@@ -87,11 +87,14 @@ def build_function(
     proto.graph.input.append(
         helper.make_tensor_value_info(features, feed, [layout.batch or "N", layout.n_features])
     )
+    axes = _batch_axes(model, choice)
     cancelled = [cancel_link(builder, name, link) for name in choice.outputs]
     if all(cancelled):
-        joined = _join_outputs(builder, [name for name in cancelled if name], layout.batch, feed)
+        joined = _join_outputs(
+            builder, [name for name in cancelled if name], axes, layout.batch, feed
+        )
     else:
-        joined = _join_outputs(builder, choice.outputs, layout.batch, feed)
+        joined = _join_outputs(builder, choice.outputs, axes, layout.batch, feed)
         joined = apply_link(builder, joined, link, double)
     _finish(builder, joined, responses, feed, layout.batch)
     proto = unrounded(proto)
@@ -202,6 +205,7 @@ def _feed_inputs(
         target = layout.target(place)
         if len(target) != 2:
             row = builder.node("Reshape", [row, builder.constant(np.array(target, np.int64))])
+        row = move_batch(builder, row, p)
         if p.type == feed:
             builder.node("Identity", [row], output=p.name)
         else:
@@ -209,10 +213,29 @@ def _feed_inputs(
     return varied
 
 
-def _join_outputs(builder: Builder, outputs: Sequence[str], batch: int, feed: int) -> str:
-    """Joins all outputs to one tensor (N, C) in the format of the input; returns its name."""
+def _batch_axes(model: LoadedModel, choice: Choice) -> list[tuple[int, int]]:
+    """Returns (axis of the batch, number of axes) of each chosen output; 0 where that is first."""
+    ports = {port.name: port for port in output_ports(model.proto.graph)}
+    known = [ports.get(name) for name in choice.outputs]
+    return [(p.batch_axis or 0, len(p.shape or ())) if p else (0, 0) for p in known]
+
+
+def _join_outputs(
+    builder: Builder,
+    outputs: Sequence[str],
+    axes: Sequence[tuple[int, int]],
+    batch: int,
+    feed: int,
+) -> str:
+    """Joins all outputs to one tensor (N, C) in the format of the input; returns its name.
+
+    ``axes`` are those of the batch and the number of axes, see ``_batch_axes``.
+    """
     flat = []
-    for name in outputs:
+    for name, (axis, rank) in zip(outputs, axes, strict=True):
+        if axis and batch != 1:
+            order = [axis, *(k for k in range(rank) if k != axis)]
+            name = builder.node("Transpose", [name], perm=order, last=True)
         if batch == 1:
             # with one event at a time, the whole output belongs to it, whatever its shape
             shape = builder.constant(np.array([1, -1], dtype=np.int64))

@@ -35,9 +35,7 @@ def choose_values(model: LoadedModel, roles: Roles, request: Request) -> list[tu
     if missing:
         raise OptionError(_missing_line(model, features, missing)).located(model.path)
     batch = batch_of(features[0])
-    symbols = {
-        d for p in (*features, *roles.context) for d in (p.shape or ())[1:] if isinstance(d, str)
-    }
+    symbols = {d for p in (*features, *roles.context) for d in p.sizes if isinstance(d, str)}
     try:
         return [(p, read_value(p, request.fix[p.name], batch, symbols)) for p in held]
     except OptionError as error:
@@ -87,8 +85,8 @@ def _mask_advice(masks: Sequence[Port], others: Sequence[Port], features: Sequen
 
 def _owner(mask: Port, features: Sequence[Port]) -> Port:
     """Returns the input of features that shares the most sizes or symbols with a mask."""
-    sizes = set((mask.shape or ())[1:])
-    return max(features, key=lambda p: len(sizes & set((p.shape or ())[1:])))
+    sizes = set(mask.sizes)
+    return max(features, key=lambda p: len(sizes & set(p.sizes)))
 
 
 def _fix(ports: Sequence[Port]) -> str:

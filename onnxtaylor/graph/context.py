@@ -16,7 +16,7 @@ from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.builder import Builder
 from onnxtaylor.graph.ports import WHOLE, Port
 
-__all__ = ["feed_context", "largest_whole", "require_context"]
+__all__ = ["feed_context", "move_batch", "require_context"]
 
 UNKNOWN_TEXT = ""  # in place of texts, where there are no data
 
@@ -35,9 +35,13 @@ def require_context(port: Port) -> None:
         raise ModelError(f"input '{printable(port.name)}' {problem}")
 
 
-def largest_whole(double: bool) -> int:
-    """Returns the largest whole number up to which a fed row holds all of them exactly."""
-    return 2**53 if double else 2**24
+def move_batch(builder: Builder, value: str, port: Port) -> str:
+    """Moves the batch of a tensor from the first axis to that of an input; returns its name."""
+    if not port.batch_axis:
+        return value
+    order = list(range(1, len(port.shape or ())))
+    order.insert(port.batch_axis, 0)
+    return builder.node("Transpose", [value], perm=order)
 
 
 def feed_context(
@@ -69,6 +73,7 @@ def feed_context(
     value = builder.node("Gather", [row, builder.constant(columns)], axis=1)
     if len(target) != 2:
         value = builder.node("Reshape", [value, builder.constant(np.array(target, np.int64))])
+    value = move_batch(builder, value, port)
     if port.type == TensorProto.STRING:
         known = np.array(list(texts.get(port.name, ())) or [UNKNOWN_TEXT], dtype=object)
         codes = builder.node("Cast", [value], to=TensorProto.INT64)

@@ -7,7 +7,7 @@ An input [batch, …] takes as many columns as the product of its further sizes,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from onnxtaylor.errors import ModelError, printable
@@ -21,13 +21,13 @@ class Layout:
     """Sizes of all inputs that hold features.
 
     ``batch`` is the number of events that the graph is fixed to (0: any), ``sizes`` are those of
-    each input after its batch axis, ``batchless`` says that no input has a batch axis, ``symbols``
+    each input after its batch axis, ``batchless`` says which have no batch axis, ``symbols``
     are the sizes that free symbols stand for.
     """
 
     batch: int
     sizes: tuple[tuple[int, ...], ...]
-    batchless: bool
+    batchless: tuple[bool, ...]
     symbols: dict[str, int]
 
     @property
@@ -36,8 +36,9 @@ class Layout:
         return sum(map(prod, self.sizes))
 
     def target(self, place: int) -> tuple[int, ...]:
-        """Shape of the input at a place; the batch is -1 where it is free."""
-        return self.sizes[place] if self.batchless else (self.batch or -1, *self.sizes[place])
+        """Shape of the input at a place, batch first; the batch is -1 where it is free."""
+        sizes = self.sizes[place]
+        return sizes if self.batchless[place] else (self.batch or -1, *sizes)
 
 
 def feature_count(port: Port) -> int | None:
@@ -51,7 +52,7 @@ def batch_of(port: Port) -> int | str | None:
     """Size or symbol of the batch axis of an input that holds features; None if unknown."""
     if _is_batchless(port):
         return 1
-    return port.shape[0] if port.shape else None
+    return port.shape[port.batch_axis or 0] if port.shape else None
 
 
 def lay_out(ports: Sequence[Port], where: str, n_columns: int | None) -> Layout:
@@ -83,20 +84,21 @@ def lay_out(ports: Sequence[Port], where: str, n_columns: int | None) -> Layout:
             " model with a free batch"
         )
     for p in ports:
-        later = [d for d in (p.shape or ())[1:] if isinstance(d, str)]
+        later = [d for d in p.sizes if isinstance(d, str)]
         if batches and any(d.lower().startswith("batch") or d in ("N", "B") for d in later):
             raise ModelError(
                 f"{where}: input {_shown([p])} does not have its batch on the first axis: export"
                 " the model with the batch first"
             )
     symbols = _free_sizes(ports, where, n_columns)
+    every = all(map(_is_batchless, ports))
     return Layout(
         batch=max(batches, default=0),
         sizes=tuple(
             tuple(d if isinstance(d, int) else symbols[_symbol(p, k)] for k, d in _numbered(p))
             for p in ports
         ),
-        batchless=all(map(_is_batchless, ports)),
+        batchless=tuple(p.batch_axis is None or every for p in ports),
         symbols=symbols,
     )
 
@@ -117,8 +119,10 @@ def with_sizes(port: Port, where: str, sizes: tuple[int, ...] | None) -> Port:
             f"{where}: the data of input {_shown([port])} have shape"
             f" [events, {', '.join(map(str, sizes))}] and do not fit"
         )
-    batch = () if _is_batchless(port) else (batch_of(port),)
-    return Port(port.name, port.type, (*batch, *sizes))
+    dims: list[int | str | None] = list(sizes)
+    if not _is_batchless(port):
+        dims.insert(port.batch_axis or 0, batch_of(port))
+    return replace(port, shape=tuple(dims))
 
 
 def can_lay_out(ports: Sequence[Port]) -> bool:
@@ -172,6 +176,8 @@ def _free_sizes(ports: Sequence[Port], where: str, n_columns: int | None) -> dic
 
 def _is_batchless(port: Port) -> bool:
     """Whether an input is one event [n]; [1] is one event with one feature and a fixed batch."""
+    if port.batch_axis is None:
+        return True
     dims = port.shape
     return dims is not None and len(dims) == 1 and isinstance(dims[0], int) and dims[0] > 1
 
@@ -180,7 +186,7 @@ def _sizes_after_batch(port: Port) -> tuple[int | str | None, ...]:
     if _is_batchless(port):
         return port.shape or ()
     # an input of unknown rank is taken as [batch, n] with n free
-    return (None,) if port.shape is None else port.shape[1:]
+    return (None,) if port.shape is None else port.sizes
 
 
 def _numbered(port: Port) -> list[tuple[int, int | str | None]]:

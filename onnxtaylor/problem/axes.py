@@ -52,7 +52,7 @@ def require_events(
     for port in ports:
         if not isinstance(batch := batch_of(port), int):
             groups.setdefault(batch or "", []).append(port)
-    if not groups or not (fixed or len(groups) > 1):
+    if not groups or not (fixed or len(groups) > 1) or any(p.batch_axis != 0 for p in ports):
         return
     proto, layout = with_own_inputs(model, choice, n_columns=x.shape[1])
     rows = with_displaced(x, whole=whole, context=function.n_context)

@@ -107,7 +107,7 @@ def find_slots(model: LoadedModel, choice: Choice) -> Slots:
 
 def _sizes(port: Port) -> tuple[int, ...]:
     """Sizes after the batch axis, which a choice with data has all of."""
-    return tuple(d for d in (port.shape or ())[1:] if isinstance(d, int))
+    return tuple(d for d in port.sizes if isinstance(d, int))
 
 
 def _align(
@@ -122,7 +122,7 @@ def _align(
     places = np.arange(prod(own)).reshape(own)
     if own == whole:
         return places
-    symbols, targets = (mask_as_declared.shape or ())[1:], (as_declared.shape or ())[1:]
+    symbols, targets = mask_as_declared.sizes, as_declared.sizes
     axes: list[int] = []
     for k, size in enumerate(own):
         if size == 1 and len(own) > 1:
