@@ -21,8 +21,8 @@
 from __future__ import annotations
 
 from onnxtaylor.data.arrays import ArraySource
-from onnxtaylor.data.columns import ColumnRequest
 from onnxtaylor.data.frames import column_names, in_memory
+from onnxtaylor.data.request import ColumnRequest, ContextColumn, InputRequest, Requested
 from onnxtaylor.data.selection import first_events, sample_events
 from onnxtaylor.data.source import Batch, EventSource
 from onnxtaylor.data.survey import ClassSums, Survey, SurveyAccumulator, survey
@@ -34,8 +34,11 @@ __all__ = [
     "Batch",
     "ClassSums",
     "ColumnRequest",
+    "ContextColumn",
     "EventSource",
     "FileSource",
+    "InputRequest",
+    "Requested",
     "Survey",
     "SurveyAccumulator",
     "column_names",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,6 +42,8 @@ class CsvTable:
             self.head = read_head(path, file)
         self.names = self.candidates = self.head.names
         self.hint = ""
+        self.wholes: Mapping[str, tuple[int, ...] | None] = {}
+        self.block: str | None = None
         self.positional = not self.head.has_names
         spaced = self.head.delimiter == " "  # then blank lines are removed from the stream
         self._skipped = self.head.comments + (0 if spaced else self.head.blank)
@@ -106,7 +108,7 @@ class CsvTable:
         )
 
     def _type(self, place: int, places: Places) -> pa.DataType:
-        if place == places.label:
+        if place == places.label or place in places.texts:
             return pa.string()
         first = self.head.first or ()
         if place < len(first) and first[place].lower() in ("true", "false"):

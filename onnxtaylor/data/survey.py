@@ -113,7 +113,9 @@ def survey(
         sums.update(part)
         if progress is not None:
             progress(sums.events)
-    return sums.finalize(source.feature_names)
+    names = source.feature_names
+    context = getattr(source, "context_names", ())
+    return sums.finalize(None if names is None else (*names, *context))
 
 
 class SurveyAccumulator:
