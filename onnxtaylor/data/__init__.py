@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from onnxtaylor.data.arrays import ArraySource
 from onnxtaylor.data.frames import column_names, in_memory
+from onnxtaylor.data.inputs import find_present
 from onnxtaylor.data.request import ColumnRequest, ContextColumn, InputRequest, Requested
 from onnxtaylor.data.selection import first_events, sample_events
 from onnxtaylor.data.source import Batch, EventSource
@@ -43,6 +44,7 @@ __all__ = [
     "SurveyAccumulator",
     "column_names",
     "file_names",
+    "find_present",
     "first_events",
     "in_memory",
     "is_missing",

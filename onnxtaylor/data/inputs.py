@@ -18,7 +18,7 @@ from onnxtaylor.data.formats import Table
 from onnxtaylor.data.request import ColumnRequest, ContextColumn, InputRequest
 from onnxtaylor.errors import DataError, join_names, name_hint
 
-__all__ = ["choose_inputs", "numbered_columns"]
+__all__ = ["choose_inputs", "find_present", "numbered_columns"]
 
 ADVICE = (
     "name the columns of all features with feature_names=…, or give a dictionary or .npz with one"
@@ -227,4 +227,20 @@ def _not_found(table: Table, absent: Sequence[InputRequest], free: Sequence[str]
     return DataError(
         f"{table.file} has nothing that feeds the input{'s' * (len(absent) > 1)}"
         f" {inputs}{some}{hint} {ADVICE}"
+    )
+
+
+def find_present(names: Sequence[str], inputs: Sequence[InputRequest]) -> frozenset[str]:
+    """Finds the inputs that data with columns, arrays or lists of these names can feed.
+
+    >>> find_present(["jet", "pf_0", "pf_1"], [InputRequest("pf", (2,)), InputRequest("sv", (2,))])
+    frozenset({'pf'})
+    """
+    known = set(names)
+    request = ColumnRequest(None, inputs=tuple(inputs))
+    return frozenset(
+        item.name
+        for item in inputs
+        if item.name in known
+        or (item.width is not None and len(_named_like(item, names, request)) == item.width)
     )

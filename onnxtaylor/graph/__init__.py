@@ -14,6 +14,7 @@ From the file to the function
 ``choose_inputs``   roles of inputs: features, context, masks
 ``choose_values``   values of inputs that are held
 ``layout``          columns of a row of features, for each input
+``sets``            which axes of features a mask flags
 ``held``            inputs held at a value
 ``context``         inputs that are fed event by event, but not differentiated
 ``link``            log or logit of the responses

@@ -70,7 +70,10 @@ def build_function(
     """
     check_link(link)
     ports = (*choice.features, *choice.context)
-    layout = lay_out(ports, printable(model.path), n_columns)
+    unfed = len(choice.data.lengths)
+    known = None if n_columns is None else n_columns - unfed
+    layout = lay_out(ports, printable(model.path), known)
+    columns = layout.n_features + unfed
     proto = _modern(model)
     prune(proto.graph, choice.outputs)
     separate_node_names(proto)
@@ -85,7 +88,7 @@ def build_function(
     _hold_inputs(builder, model, choice, layout, features)
     del proto.graph.input[:]
     proto.graph.input.append(
-        helper.make_tensor_value_info(features, feed, [layout.batch or "N", layout.n_features])
+        helper.make_tensor_value_info(features, feed, [layout.batch or "N", columns])
     )
     axes = _batch_axes(model, choice)
     cancelled = [cancel_link(builder, name, link) for name in choice.outputs]
@@ -102,14 +105,14 @@ def build_function(
     labels = [zipmap_labels(model.proto.graph, name) for name in choice.outputs]
     return GraphFunction(
         proto=proto,
-        n_features=layout.n_features,
+        n_features=columns,
         precision=min((*formats, *dependence.formats), key=DIGITS.__getitem__),
         fixed_batch=layout.batch,
         outputs=choice.outputs,
         labels=tuple(None if names is None else tuple(names) for names in labels),
         link=link,
         dependence=dependence,
-        n_context=sum(map(prod, layout.sizes[len(choice.features) :])),
+        n_context=columns - sum(map(prod, layout.sizes[: len(choice.features)])),
         varied=varied,
     )
 
@@ -123,7 +126,8 @@ def with_own_inputs(
     ``build_function``.
     """
     ports = (*choice.features, *choice.context)
-    layout = lay_out(ports, printable(model.path), n_columns)
+    known = None if n_columns is None else n_columns - len(choice.data.lengths)
+    layout = lay_out(ports, printable(model.path), known)
     proto = _modern(model)
     prune(proto.graph, choice.outputs)
     builder = Builder(proto)
@@ -181,7 +185,7 @@ def _feed_inputs(
     count, varied = len(choice.features), None
     needed = {info.name for info in builder.graph.input}
     start, features = 0, fed
-    if choice.context:
+    if choice.context or choice.data.lengths:
         own = np.arange(sum(map(prod, layout.sizes[:count])))
         varied = features = builder.unused("varied")
         builder.node("Gather", [fed, builder.constant(own)], output=varied, axis=1)
@@ -190,7 +194,8 @@ def _feed_inputs(
             columns = np.arange(start, start + prod(layout.sizes[place]))
             start += len(columns)
             if p.name in needed:
-                feed_context(builder, p, columns, layout.target(place), row=fed, texts=choice.texts)
+                texts = choice.data.texts[columns[0] - len(own) : start - len(own)]
+                feed_context(builder, p, columns, layout.target(place), row=fed, texts=texts)
         start = 0
     for place, p in enumerate(choice.features):
         size = prod(layout.sizes[place])

@@ -27,13 +27,16 @@ class InputData:
     """What the data say about the model's inputs.
 
     ``present`` are the inputs for which there are columns or arrays of their name, ``sizes`` the
-    sizes after the batch axis of inputs whose data have them, ``texts`` the texts behind the codes
-    of inputs that hold text.
+    sizes after the batch axis of inputs whose data have them. ``columns`` names the columns of
+    context, ``texts`` has the texts behind the codes of each of them, none for numbers, and
+    ``lengths`` names the columns with the number of filled slots of inputs.
     """
 
     present: Collection[str] = ()
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    texts: tuple[tuple[str, ...], ...] = ()
+    lengths: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class Choice:
 
     ``features`` are the inputs that hold the features, in the order of the data's columns,
     ``context`` those that are fed event by event, too, but not differentiated, ``masks`` those of
-    them that say which slots of an input of features are filled, by name, and ``texts`` the texts
-    behind the codes of those that hold text. ``held`` are further
+    them that say which slots of an input of features are filled, by name. ``data`` is what the
+    data say about them. ``held`` are further
     inputs with the values that they are held at, ``outputs`` the tensors to evaluate.
     ``picks`` are the requested names, in order: tensors, and names such as a class or ``p[2]``,
     whose responses are known only once the model has responded. ``others`` are outputs of
@@ -53,7 +56,7 @@ class Choice:
     features: tuple[Port, ...]
     context: tuple[Port, ...]
     masks: Mapping[str, str]
-    texts: Mapping[str, Sequence[str]]
+    data: InputData
     held: tuple[tuple[Port, Value], ...]
     outputs: tuple[str, ...]
     picks: tuple[str, ...]
@@ -109,7 +112,7 @@ def choose(
     return Choice(
         features=tuple(map(sized, roles.features)),
         context=tuple(map(sized, roles.context)),
-        texts=data.texts,
+        data=data,
         masks=request.masks,
         held=tuple(choose_values(model, roles, request)),
         outputs=tuple(outputs),

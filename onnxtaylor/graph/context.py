@@ -6,7 +6,7 @@ are codes 0 … V − 1 of V known texts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +51,7 @@ def feed_context(
     target: Sequence[int],
     *,
     row: str,
-    texts: Mapping[str, Sequence[str]],
+    texts: Sequence[Sequence[str]],
 ) -> None:
     """Cuts an input of context out of the fed row, and gives it its shape and format.
 
@@ -68,15 +68,20 @@ def feed_context(
     row
         Name of the fed row.
     texts
-        For inputs of text, the texts of the codes.
+        For inputs of text, the texts of each column by their code.
     """
+    text = port.type == TensorProto.STRING
     value = builder.node("Gather", [row, builder.constant(columns)], axis=1)
+    known = [list(column) or [UNKNOWN_TEXT] for column in (texts or [()] * len(columns))]
+    if text:  # the texts of all columns stand one after another
+        starts = np.cumsum([0, *map(len, known[:-1])])
+        codes = builder.node("Cast", [value], to=TensorProto.INT64)
+        value = builder.node("Add", [codes, builder.constant(starts)])
     if len(target) != 2:
         value = builder.node("Reshape", [value, builder.constant(np.array(target, np.int64))])
     value = move_batch(builder, value, port)
-    if port.type == TensorProto.STRING:
-        known = np.array(list(texts.get(port.name, ())) or [UNKNOWN_TEXT], dtype=object)
-        codes = builder.node("Cast", [value], to=TensorProto.INT64)
-        builder.node("Gather", [builder.constant(known), codes], output=port.name, axis=0)
+    if text:
+        table = builder.constant(np.array([t for column in known for t in column], dtype=object))
+        builder.node("Gather", [table, value], output=port.name, axis=0)
     else:
         builder.node("Cast", [value], output=port.name, to=port.type)

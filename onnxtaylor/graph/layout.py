@@ -13,7 +13,15 @@ from math import prod
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.ports import Port
 
-__all__ = ["Layout", "batch_of", "can_lay_out", "feature_count", "lay_out", "with_sizes"]
+__all__ = [
+    "Layout",
+    "batch_of",
+    "can_lay_out",
+    "feature_count",
+    "lay_out",
+    "sizes_after_batch",
+    "with_sizes",
+]
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class Layout:
 
 def feature_count(port: Port) -> int | None:
     """Number of columns that an input takes; None if one of its sizes is free."""
-    dims = _sizes_after_batch(port)
+    dims = sizes_after_batch(port)
     known = [d for d in dims if isinstance(d, int)]
     return prod(known) if len(known) == len(dims) else None
 
@@ -110,7 +118,7 @@ def with_sizes(port: Port, where: str, sizes: tuple[int, ...] | None) -> Port:
     """
     if sizes is None:
         return port
-    declared = _sizes_after_batch(port)
+    declared = sizes_after_batch(port)
     if port.shape is not None and (
         len(declared) != len(sizes)
         or any(isinstance(d, int) and d != s for d, s in zip(declared, sizes, strict=True))
@@ -182,7 +190,8 @@ def _is_batchless(port: Port) -> bool:
     return dims is not None and len(dims) == 1 and isinstance(dims[0], int) and dims[0] > 1
 
 
-def _sizes_after_batch(port: Port) -> tuple[int | str | None, ...]:
+def sizes_after_batch(port: Port) -> tuple[int | str | None, ...]:
+    """Returns the sizes and symbols of one event in an input."""
     if _is_batchless(port):
         return port.shape or ()
     # an input of unknown rank is taken as [batch, n] with n free
@@ -190,12 +199,12 @@ def _sizes_after_batch(port: Port) -> tuple[int | str | None, ...]:
 
 
 def _numbered(port: Port) -> list[tuple[int, int | str | None]]:
-    return list(enumerate(_sizes_after_batch(port)))
+    return list(enumerate(sizes_after_batch(port)))
 
 
 def _symbol(port: Port, place: int) -> str:
     """Name of a free size; sizes without a symbol differ from all others."""
-    symbol = _sizes_after_batch(port)[place]
+    symbol = sizes_after_batch(port)[place]
     return symbol if isinstance(symbol, str) else f"{port.name}?{place}"
 
 

@@ -9,7 +9,7 @@ same responses as when the model gets that row alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -56,7 +56,7 @@ def require_events(
         return
     proto, layout = with_own_inputs(model, choice, n_columns=x.shape[1])
     rows = with_displaced(x, whole=whole, context=function.n_context)
-    asked = _Asked(proto, ports, layout.sizes, rows, choice.texts)
+    asked = _Asked(proto, ports, layout.sizes, rows, choice.data.texts, function.n_varied)
     few = fixed[0] if fixed else FEWER
     more = few + MORE - FEWER
     apart: list[tuple[bool, Port]] = []  # whether the responses follow its rows, and the input
@@ -96,8 +96,8 @@ def _each_alone(
 class _Asked:
     """A model with its own inputs, run with any number of rows of each.
 
-    ``x`` (B, n) are events for all inputs, ``texts`` those of text inputs. ``single``: the model
-    only runs in single precision.
+    ``x`` (B, n) are events for all inputs, n of them ``features``, ``texts`` those of the columns
+    behind them. ``single``: the model only runs in single precision.
     """
 
     def __init__(
@@ -106,7 +106,8 @@ class _Asked:
         ports: Sequence[Port],
         sizes: Sequence[tuple[int, ...]],
         x: npt.NDArray[np.float64],
-        texts: Mapping[str, Sequence[str]],
+        texts: Sequence[Sequence[str]],
+        features: int,
     ) -> None:
         self.single = False
         try:
@@ -122,8 +123,12 @@ class _Asked:
             part = x[:, begin : begin + prod(shape)]
             begin += prod(shape)
             if port.type == TensorProto.STRING:
-                known = np.array(list(texts.get(port.name, ())) or [""], dtype=object)
-                self._rows[port.name] = known[part.astype(np.int64)].reshape(len(x), *shape)
+                own = [texts[k] for k in range(begin - prod(shape) - features, begin - features)]
+                chosen = [
+                    np.array(known, dtype=object)[codes.astype(np.int64)]
+                    for known, codes in zip(own, part.T, strict=True)
+                ]
+                self._rows[port.name] = np.stack(chosen, axis=1).reshape(len(x), *shape)
                 continue
             with np.errstate(over="ignore"):
                 double = self.single and port.type == TensorProto.DOUBLE

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
+from onnx import TensorProto
 
 from onnxtaylor import data
 from onnxtaylor.data import Batch, EventSource
 from onnxtaylor.data.source import DerivedSource
 from onnxtaylor.errors import OptionError
-from onnxtaylor.graph import Choice, LoadedModel, choose, stored_names
-from onnxtaylor.graph.layout import feature_count
+from onnxtaylor.graph import (
+    Choice,
+    InputData,
+    LoadedModel,
+    Port,
+    choose,
+    input_ports,
+    stored_names,
+)
+from onnxtaylor.graph.layout import feature_count, sizes_after_batch
+from onnxtaylor.graph.sets import flagged_axes
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.progress import Progress, report_progress
 
@@ -27,6 +37,7 @@ __all__ = [
     "column_request",
     "cut_events",
     "feature_names_of",
+    "input_data",
     "open_data",
 ]
 
@@ -68,14 +79,17 @@ def open_data(
     arrays = {name: getattr(options, name) for name in ("weights", "labels")}
     arrays = {name: None if isinstance(v, str) else v for name, v in arrays.items()}
 
-    def matched() -> data.ColumnRequest:
-        choice = choose(model, model_options, derivatives=derivatives)
+    def matched(names: Sequence[str]) -> data.ColumnRequest:
+        present = present_inputs(model, names)
+        inputs = InputData(present=present)
+        choice = choose(model, model_options, derivatives=derivatives, data=inputs)
         offered = feature_names_of(model, choice)
         return replace(
             columns,
             n_features=choice.n_features,
             offered=None if offered is None else tuple(offered),
             held=tuple(port.name for port, _ in choice.held),
+            inputs=_requests(choice),
         )
 
     source: EventSource
@@ -89,11 +103,52 @@ def open_data(
                     "is an array, but the events are in files: name one of their columns",
                     option=name,
                 )
-        source = data.open_source(paths, request=matched())
+        source = data.open_source(paths, request=matched)
     else:
-        chosen = columns if data.column_names(x) is None else matched()
-        source = data.in_memory(x, chosen, **arrays)
+        source = data.in_memory(x, matched, **arrays)
     return cut_events(source, options, seed, progress)
+
+
+def present_inputs(model: LoadedModel, names: Sequence[str]) -> frozenset[str]:
+    """Finds the inputs of a model that data with columns or arrays of these names can feed."""
+    ports = input_ports(model.proto.graph)
+    return data.find_present(names, [_requested(port) for port in ports])
+
+
+def input_data(model: LoadedModel, source: EventSource) -> InputData:
+    """Returns what a source says about the inputs of a model; its texts after a pass over it."""
+    context = tuple(getattr(source, "context_names", ()))
+    sizes: Mapping[str, tuple[int, ...]] = getattr(source, "sizes", {})
+    texts: Mapping[str, Sequence[str]] = getattr(source, "texts", {})
+    names = [*(source.feature_names or ()), *context, *sizes]
+    return InputData(
+        present=present_inputs(model, names),
+        sizes=sizes,
+        texts=tuple(tuple(texts.get(name, ())) for name in context),
+        lengths=getattr(source, "lengths", {}),
+        columns=context,
+    )
+
+
+def _requests(choice: Choice) -> tuple[data.InputRequest, ...]:
+    """Returns what each input takes of an event; masks tell along which axes there are slots."""
+    ports = {port.name: port for port in (*choice.features, *choice.context)}
+    slots: dict[str, int] = {}
+    for mask, owner in choice.masks.items():
+        pairs = flagged_axes(ports[mask], ports[owner])
+        if pairs is not None and len(pairs) == 1:
+            slots[mask], slots[owner] = pairs[0]
+    context = {port.name for port in choice.context}
+    return tuple(
+        replace(_requested(port), context=name in context, slot=slots.get(name))
+        for name, port in ports.items()
+    )
+
+
+def _requested(port: Port) -> data.InputRequest:
+    """Returns what an input takes of each event."""
+    text = port.type == TensorProto.STRING
+    return data.InputRequest(port.name, sizes_after_batch(port), text=text)
 
 
 def column_request(options: DataOptions) -> data.ColumnRequest:

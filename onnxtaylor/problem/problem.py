@@ -16,9 +16,14 @@ import onnx
 
 from onnxtaylor.data import ArraySource, EventSource, Survey, survey
 from onnxtaylor.graph import LoadedModel, build_function, choose, read_model
-from onnxtaylor.graph.layout import feature_count
 from onnxtaylor.options import DataOptions, ModelOptions
-from onnxtaylor.problem.events import Events, FirstRows, feature_names_of, open_data
+from onnxtaylor.problem.events import (
+    Events,
+    FirstRows,
+    feature_names_of,
+    input_data,
+    open_data,
+)
 from onnxtaylor.problem.opening import OpenModel, open_model
 from onnxtaylor.problem.rounding import require_held
 from onnxtaylor.problem.standins import NO_DATA, NOT_FINITE, open_at_standins
@@ -241,13 +246,9 @@ class Problem(OpenModel):
     @property
     def column_names(self) -> list[str]:
         """Names of the columns of the fed row: the features, then the context."""
-        context = [
-            port.name if size == 1 else f"{port.name}[{k}]"
-            for port in self.choice.context
-            for size in [feature_count(port) or 0]
-            for k in range(size)
-        ]
-        return [*self.feature_names, *context]
+        known = self.choice.data.columns
+        context = [f"context[{k}]" for k in range(self.function.n_context)]
+        return [*self.feature_names, *(known if len(known) == len(context) else context)]
 
     @property
     def missing(self) -> float | None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, ProbeError, printable
 from onnxtaylor.graph import Choice, LoadedModel, Port, input_ports
+from onnxtaylor.graph.sets import flagged_axes
 from onnxtaylor.runtime.session import Session
 
 __all__ = ["Slots", "find_slots", "settle_masks"]
@@ -115,30 +116,16 @@ def _align(
 ) -> Integers | None:
     """Returns the place in a mask for each entry of the features, in the features' shape.
 
-    The axes of a mask that are not 1 belong to axes of the features with the same symbol, or, if
-    there is only one such, of the same size. None where that does not tell.
+    None where the axes do not tell it.
     """
+    pairs = flagged_axes(mask_as_declared, as_declared) or flagged_axes(mask, features)
     own, whole = _sizes(mask), _sizes(features)
-    places = np.arange(prod(own)).reshape(own)
-    if own == whole:
-        return places
-    symbols, targets = mask_as_declared.sizes, as_declared.sizes
-    axes: list[int] = []
-    for k, size in enumerate(own):
-        if size == 1 and len(own) > 1:
-            continue
-        same = [j for j, d in enumerate(targets) if isinstance(d, str) and d == symbols[k]]
-        same = same or [j for j, d in enumerate(whole) if d == size]
-        if len(same) != 1 or same[0] in axes:
-            return None
-        axes.append(same[0])
-    if not axes:
+    if pairs is None or any(own[k] != whole[j] for k, j in pairs):
         return None
-    shape = [1] * len(whole)
-    for j in axes:
-        shape[j] = whole[j]
-    ordered = places.reshape([whole[j] for j in axes]).transpose(np.argsort(axes))
-    return np.ascontiguousarray(np.broadcast_to(ordered.reshape(shape), whole))
+    axes = [j for _, j in pairs]
+    shape = [size if j in axes else 1 for j, size in enumerate(whole)]
+    places = np.arange(prod(own)).reshape([whole[j] for j in axes]).transpose(np.argsort(axes))
+    return np.ascontiguousarray(np.broadcast_to(places.reshape(shape), whole))
 
 
 def settle_masks(model: LoadedModel, session: Session, slots: Slots, x: Floats) -> Slots:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from onnxtaylor.crosscheck import Sample, compare_engines
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.factory import make_engine
+from onnxtaylor.engine.padded import leave_out_padding
 from onnxtaylor.errors import DataError
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 from onnxtaylor.options.functions import read_keywords, with_options
@@ -150,7 +151,7 @@ def analyze_problem(
     replicates = choose_replicates(statistics.bootstrap, problem, everything)
     statistics = replace(statistics, bootstrap=replicates)
     chosen = make_engine(problem, options, everything, replicates=replicates, progress=progress)
-    engine = chosen.engine
+    engine = leave_out_padding(chosen.engine, problem.slots)
     notices = find_notices(problem, engine, scale)
 
     # there is no other engine of finite steps to compare with

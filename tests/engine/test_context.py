@@ -68,7 +68,7 @@ def rows():
 
 def function():
     loaded = read_model(categories())
-    data = InputData(present=("x", "m", "k", "s"), texts={"s": ("green", "red")})
+    data = InputData(present=("x", "m", "k", "s"), texts=((), (), ("green", "red")))
     return build_function(loaded, choose(loaded, ModelOptions(), data=data))
 
 
