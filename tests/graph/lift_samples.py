@@ -1,7 +1,7 @@
 """Samples for lifted graphs: at least one for every operator that has a rule.
 
-``e`` is a tensor that each event has its own of, ``c`` a random constant, anything else the value of
-a constant, and None an input that is left out.
+``e`` is a tensor that each event has its own of, ``c`` a random constant, anything else the value
+of a constant, and None an input that is left out.
 """
 
 from __future__ import annotations
@@ -80,10 +80,12 @@ TRUTH = {"dtype": np.bool_}
 
 def _unary() -> Iterator[Sample]:
     double = "Abs Ceil Cos Exp Floor Identity Neg Relu Round Sigmoid Sign Sin Tanh"
-    single = "Asinh Atan Celu Cosh Elu Erf Gelu HardSigmoid HardSwish LeakyRelu Mish Selu Shrink Sinh Softplus"
+    single = (
+        "Asinh Atan Celu Cosh Elu Erf Gelu HardSigmoid HardSwish LeakyRelu Mish Selu Shrink Sinh"
+    )
     for kind in double.split():
         yield s(kind, e(2, 3))
-    for kind in [*single.split(), "Softsign", "Tan", "ThresholdedRelu"]:
+    for kind in [*single.split(), "Softplus", "Softsign", "Tan", "ThresholdedRelu"]:
         yield s(kind, e(2, 3), **F32)
     for kind in ("Log", "Reciprocal", "Sqrt"):
         yield s(kind, e(3, **POSITIVE))

@@ -22,7 +22,7 @@ def run(proto: onnx.ModelProto, feeds: Mapping[str, np.ndarray]) -> list[np.ndar
     session = onnxruntime.InferenceSession(
         proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    return session.run(None, dict(feeds))
+    return list(session.run(None, dict(feeds)))
 
 
 def lifted(proto: onnx.ModelProto, events: Mapping[str, np.ndarray]) -> onnx.ModelProto:

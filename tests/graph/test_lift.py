@@ -7,7 +7,7 @@ import pytest
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph.lift import FOLDED, LIFTING
 from tests.graph.graphs import F64, I64, model, op, port
-from tests.graph.lift_samples import SAMPLES, Event, Constant, values
+from tests.graph.lift_samples import SAMPLES, Constant, Event, values
 from tests.graph.lifted import assert_lifted, lifted
 
 N = 4
