@@ -17,6 +17,7 @@ From the file to the function
 ``function``        the graph rewritten to one input and one output
 ``narrow``          the function cut to some of its responses
 ``batch``           changes a fixed batch dimension to a free one
+``lift``            gives a graph of one event a batch axis
 ``dependence``      responses that are smooth, step functions, or constant in the features
 
 Changing graphs

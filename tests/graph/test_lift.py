@@ -119,6 +119,38 @@ def test_a_branch_that_the_size_decides_is_taken():
     assert_lifted(proto, {"x": np.random.default_rng(3).normal(size=(N, 3, 2))})
 
 
+def test_a_loop_over_the_tracks_is_unrolled():
+    """A running product with each track's values, also collected from all iterations."""
+    inner = [
+        op("Gather", ["x", "k"], ["track"]),
+        op("Mul", ["state", "track"], ["next"]),
+        op("Identity", ["go"], ["on"]),
+        op("Identity", ["next"], ["each"]),
+    ]
+    body = onnx.helper.make_graph(
+        inner,
+        "body",
+        [port("k", [], I64), port("go", [], 9), port("state", [2], F64)],
+        [port("on", [], 9), port("next", [2], F64), port("each", [2], F64)],
+    )
+    nodes = [
+        op("Shape", ["x"], ["count"], start=0, end=1),
+        op("Squeeze", ["count"], ["tracks"]),
+        op("Loop", ["tracks", "yes", "start"], ["y", "z"], body=body),
+    ]
+    constants = {"yes": np.array(True), "start": np.array([1.0, 2.0])}
+    ports = [port("y", [2], F64), port("z", None, F64)]
+    proto = model(nodes, [X], ports, constants)
+    assert_lifted(proto, {"x": np.random.default_rng(3).normal(size=(N, 3, 2))})
+
+
+def test_outputs_that_are_no_tensors_are_refused():
+    parts = onnx.helper.make_tensor_sequence_value_info("y", F64, None)
+    proto = model([op("SplitToSequence", ["x"], ["y"])], [X], [parts])
+    with pytest.raises(ModelError, match="output 'y' is no tensor"):
+        lifted(proto, {"x": np.zeros((2, 3, 2))})
+
+
 @pytest.mark.parametrize("kind", FOLDED)
 def test_what_reads_a_shape_alone_becomes_a_constant(kind):
     """x scaled by its shape, its size, or the unit matrix of its shape."""
@@ -141,7 +173,7 @@ def test_an_output_that_is_the_same_for_all_events_is_repeated():
 def test_inputs_without_a_value_are_refused():
     nodes = [op("Mul", ["x", "k"], ["y"])]
     proto = model(nodes, [X, port("k", [], F64)], [port("y", None, F64)], opset=21, ir=10)
-    with pytest.raises(ModelError, match="inputs without a value: k: hold them"):
+    with pytest.raises(ModelError, match="inputs without a value: k: hold them with fix="):
         lifted(proto, {"x": np.zeros((2, 3, 2))})
 
 

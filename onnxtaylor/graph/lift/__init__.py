@@ -27,12 +27,14 @@ import onnx
 from onnx import helper, numpy_helper
 
 from onnxtaylor.errors import UNKNOWN_FORM, ModelError, join_names, printable
+from onnxtaylor.graph.builder import Builder
 from onnxtaylor.graph.lift import axes, gathers, layers, pointwise, products
 from onnxtaylor.graph.lift.lifter import Lifter, Rule
 from onnxtaylor.graph.normalize import modernize, settle_branches, settle_sequences
 from onnxtaylor.graph.normalize.classical import expand_classical
 from onnxtaylor.graph.normalize.composite import expand_composite
 from onnxtaylor.graph.normalize.expand import expand
+from onnxtaylor.graph.normalize.loops import unroll_loops
 from onnxtaylor.graph.normalize.writer import Writer
 from onnxtaylor.graph.prune import prune, read_names
 
@@ -81,6 +83,9 @@ def lift(proto: onnx.ModelProto, inputs: Collection[str], observe: Observe) -> o
     """
     plain = _written_out(proto, inputs, observe)
     tensors = observe(plain)
+    for info in plain.graph.output:
+        if info.name not in tensors:
+            raise ModelError(f"output '{printable(info.name)}' is no tensor: choose another")
     lifted = _dependent(plain.graph, inputs)
     shapes = {t.name: tuple(t.dims) for t in plain.graph.initializer}
     w = Writer(plain, shapes | {name: value.shape for name, value in tensors.items()})
@@ -167,7 +172,7 @@ def _written_out(
     _require_inputs(whole.graph, inputs)
     _prune(whole.graph)
     plain = settle_branches(modernize(whole), known)
-    plain = settle_sequences(plain, observed)
+    plain = settle_sequences(_unrolled(plain, inputs, observe), observed)
     plain = expand_classical(settle_branches(plain, known))
     _prune(plain.graph)  # sequences that nothing reads any more
     if _without_rule(plain.graph, inputs):
@@ -178,6 +183,22 @@ def _written_out(
             others = {node.op_type for node in plain.graph.node} - missing
             plain = expand(plain, {*others, *LIFTING, *FOLDED})
     return plain
+
+
+def _unrolled(proto: onnx.ModelProto, inputs: Collection[str], observe: Observe) -> onnx.ModelProto:
+    """Replaces a Loop over the objects of an event, whose number is known, by its iterations."""
+    if not any(node.op_type == "Loop" for node in proto.graph.node):
+        return proto
+    tensors, lifted = observe(proto), _dependent(proto.graph, inputs)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    builder = Builder(copy)
+    for node in copy.graph.node:
+        if node.op_type == "Loop":
+            for place, name in enumerate(node.input[:2]):  # trip count and condition
+                if name in tensors and name not in lifted:
+                    node.input[place] = builder.constant(tensors[name])
+    return unroll_loops(copy)
 
 
 def _without_rule(graph: onnx.GraphProto, inputs: Collection[str]) -> set[str]:
@@ -195,7 +216,10 @@ def _require_inputs(graph: onnx.GraphProto, inputs: Collection[str]) -> None:
     graph.input.extend(own)
     missing = sorted({info.name for info in own} - set(inputs))
     if missing:
-        raise ModelError(f"inputs without a value: {join_names(missing)}: hold them with input=…")
+        raise ModelError(
+            f"inputs without a value: {join_names(missing)}: hold them with"
+            f' fix={{"{printable(missing[0])}": VALUE, …}}'
+        )
     constant = [info.name for info in graph.output if info.name in stored]
     if constant:
         raise ModelError(
