@@ -147,7 +147,7 @@ def _in_grid(columns: dict[tuple[int, ...], str], shape: Sequence[int]) -> tuple
 def _found(
     table: Table, free: Sequence[str], item: InputRequest, request: ColumnRequest
 ) -> Block | None:
-    """What feeds an input, None if nothing has its name."""
+    """Finds what feeds an input; None if nothing has its name."""
     name, context = item.name, item.held_back
     if name in table.wholes:
         features = [other for other in request.inputs if not other.held_back]

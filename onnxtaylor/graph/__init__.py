@@ -22,6 +22,7 @@ From the file to the function
 ``build``           the graph rewritten to that function
 ``narrow``          the function cut to some of its responses
 ``batch``           changes a fixed batch dimension to a free one
+``lift``            gives a graph of one event a batch axis
 ``dependence``      responses that are smooth, step functions, or constant in the features
 
 Changing graphs
