@@ -167,7 +167,9 @@ def _modern(model: LoadedModel) -> onnx.ModelProto:
 def _hold_inputs(
     builder: Builder, model: LoadedModel, choice: Choice, layout: Layout, features: str
 ) -> None:
-    batch = batch_of(choice.features[0])
+    # without a batch axis nothing is repeated for every event: there is one
+    alone = any(port.batch_axis is None for port in (*choice.features, *choice.context))
+    batch = None if alone else batch_of(choice.features[0])
     try:
         for port, value in choice.held:
             hold(builder, port, value, batch=batch, symbols=layout.symbols, features=features)
@@ -208,7 +210,7 @@ def _feed_inputs(
             row = builder.node("Gather", [row, places], axis=1)
         start += size
         target = layout.target(place)
-        if len(target) != 2:
+        if len(target) != 2 or p.batch_axis is None:
             row = builder.node("Reshape", [row, builder.constant(np.array(target, np.int64))])
         row = move_batch(builder, row, p)
         if p.type == feed:

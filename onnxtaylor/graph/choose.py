@@ -15,7 +15,13 @@ from onnxtaylor.graph.choose_values import choose_values
 from onnxtaylor.graph.held import Value
 from onnxtaylor.graph.layout import feature_count, with_sizes
 from onnxtaylor.graph.load import LoadedModel
-from onnxtaylor.graph.ports import Port, input_ports, output_ports, zipmap_tensors
+from onnxtaylor.graph.ports import (
+    Port,
+    input_ports,
+    output_ports,
+    without_batch,
+    zipmap_tensors,
+)
 from onnxtaylor.graph.prune import needed_inputs, tensor_names
 from onnxtaylor.options.model import ModelOptions
 
@@ -104,7 +110,10 @@ def choose(
     graph = model.proto.graph
     outputs, picks, others = _choose_outputs(model, request)
     needed = needed_inputs(graph, outputs)
-    roles = choose_roles(model, input_ports(graph), needed, request, data.present)
+    ports = input_ports(graph)
+    if options.no_batch:
+        ports = list(map(without_batch, ports))
+    roles = choose_roles(model, ports, needed, request, data.present)
 
     def sized(port: Port) -> Port:
         return with_sizes(port, printable(model.path), data.sizes.get(port.name))

@@ -50,6 +50,8 @@ class GraphFunction:
         Number of columns of context.
     varied
         Tensor inside the graph that holds the features alone, where there is context.
+    fixed_because
+        Reason why the batch stays fixed, where one is known.
     """
 
     proto: onnx.ModelProto
@@ -63,6 +65,7 @@ class GraphFunction:
     plain: bool = False
     n_context: int = 0
     varied: str | None = None
+    fixed_because: str = ""
 
     def with_proto(self, proto: onnx.ModelProto) -> GraphFunction:
         """Returns this function with another graph of the same values."""

@@ -93,7 +93,7 @@ def lay_out(ports: Sequence[Port], where: str, n_columns: int | None) -> Layout:
         )
     for p in ports:
         later = [d for d in p.sizes if isinstance(d, str)]
-        if batches and any(d.lower().startswith("batch") or d in ("N", "B") for d in later):
+        if p.batch_axis is not None and batches and any(d.lower().startswith("batch") or d in ("N", "B") for d in later):
             raise ModelError(
                 f"{where}: input {_shown([p])} does not have its batch on the first axis: export"
                 " the model with the batch first"
@@ -192,10 +192,9 @@ def _is_batchless(port: Port) -> bool:
 
 def sizes_after_batch(port: Port) -> tuple[int | str | None, ...]:
     """Returns the sizes and symbols of one event in an input."""
-    if _is_batchless(port):
-        return port.shape or ()
-    # an input of unknown rank is taken as [batch, n] with n free
-    return (None,) if port.shape is None else port.sizes
+    if port.shape is None:  # an input of unknown rank is taken as [batch, n] with n free
+        return (None,)
+    return port.shape if _is_batchless(port) else port.sizes
 
 
 def _numbered(port: Port) -> list[tuple[int, int | str | None]]:

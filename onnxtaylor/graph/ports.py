@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx
 from onnx import TensorProto
@@ -16,6 +16,7 @@ __all__ = [
     "input_ports",
     "output_ports",
     "stored_names",
+    "without_batch",
     "zipmap_labels",
     "zipmap_tensors",
 ]
@@ -112,6 +113,15 @@ def _batch_axis(dims: Sequence[int | str | None]) -> int:
         if isinstance(d, str) and (d.lower().startswith(("batch", "n_events")) or d in short)
     ]
     return named[0] if len(named) == 1 else 0
+
+
+def without_batch(port: Port) -> Port:
+    """Returns an input that holds one event: no axis counts events, unless the first is 1 long.
+
+    >>> without_batch(Port("tracks", TensorProto.FLOAT, ("n_tracks", 8))).batch_axis
+    """
+    single = port.shape is not None and port.shape[:1] == (1,)
+    return replace(port, batch_axis=0 if single else None)
 
 
 def input_ports(graph: onnx.GraphProto) -> list[Port]:

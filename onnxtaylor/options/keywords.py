@@ -35,6 +35,7 @@ class ModelKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    no_batch: bool
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
     classes: Iterable[object] | None
@@ -91,6 +92,7 @@ class CheckKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    no_batch: bool
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
     link: str
@@ -115,6 +117,7 @@ class CompareKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    no_batch: bool
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
     classes: Iterable[object] | None
@@ -151,6 +154,7 @@ class TrackKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    no_batch: bool
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
     classes: Iterable[object] | None
@@ -176,6 +180,7 @@ class DifferentiateKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    no_batch: bool
     output: str | Sequence[str] | None
     link: str
     n_features: int | None

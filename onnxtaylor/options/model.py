@@ -44,6 +44,11 @@ class ModelOptions:
         "Value at which a further input of the model is held: a number, a text, true or false",
         metavar="NAME=VALUE",
     )
+    no_batch: bool = option(
+        False,
+        "The inputs of the model hold one event, without a batch axis; a first axis of size 1 may"
+        " stand for one",
+    )
     output: str | Sequence[str] | None = option(
         None,
         "Output, inner tensor or response node to analyze. Default: the first output that holds"

@@ -25,6 +25,7 @@ from onnxtaylor.graph import (
     stored_names,
 )
 from onnxtaylor.graph.layout import feature_count, sizes_after_batch
+from onnxtaylor.graph.ports import without_batch
 from onnxtaylor.graph.sets import flagged_axes
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.progress import Progress, report_progress
@@ -80,7 +81,7 @@ def open_data(
     arrays = {name: None if isinstance(v, str) else v for name, v in arrays.items()}
 
     def matched(names: Sequence[str]) -> data.ColumnRequest:
-        present = present_inputs(model, names)
+        present = present_inputs(model, names, no_batch=model_options.no_batch)
         inputs = InputData(present=present)
         choice = choose(model, model_options, derivatives=derivatives, data=inputs)
         offered = feature_names_of(model, choice)
@@ -109,20 +110,32 @@ def open_data(
     return cut_events(source, options, seed, progress)
 
 
-def present_inputs(model: LoadedModel, names: Sequence[str]) -> frozenset[str]:
-    """Finds the inputs of a model that data with columns or arrays of these names can feed."""
+def present_inputs(
+    model: LoadedModel, names: Sequence[str], *, no_batch: bool = False
+) -> frozenset[str]:
+    """Finds the inputs of a model that data with columns or arrays of these names can feed.
+
+    ``no_batch``: its inputs hold one event.
+    """
     ports = input_ports(model.proto.graph)
+    if no_batch:
+        ports = list(map(without_batch, ports))
     return data.find_present(names, [_requested(port) for port in ports])
 
 
-def input_data(model: LoadedModel, source: EventSource) -> InputData:
-    """Returns what a source says about the inputs of a model; its texts after a pass over it."""
+def input_data(
+    model: LoadedModel, source: EventSource, *, no_batch: bool = False
+) -> InputData:
+    """Returns what a source says about the inputs of a model; its texts after a pass over it.
+
+    ``no_batch``: its inputs hold one event.
+    """
     context = tuple(getattr(source, "context_names", ()))
     sizes: Mapping[str, tuple[int, ...]] = getattr(source, "sizes", {})
     texts: Mapping[str, Sequence[str]] = getattr(source, "texts", {})
     names = [*(source.feature_names or ()), *context, *sizes]
     return InputData(
-        present=present_inputs(model, names),
+        present=present_inputs(model, names, no_batch=no_batch),
         sizes=sizes,
         texts=tuple(tuple(texts.get(name, ())) for name in context),
         lengths=getattr(source, "lengths", {}),

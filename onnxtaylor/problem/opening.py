@@ -25,6 +25,7 @@ from onnxtaylor.graph.function import select_responses
 from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.alone import one_at_a_time
 from onnxtaylor.problem.axes import objects_hint, require_events
+from onnxtaylor.problem.batchless import LIFTED, lift_to_batch
 from onnxtaylor.problem.deployed import compare_as_deployed, run_as_written
 from onnxtaylor.problem.probes import are_close, probe, require_finite, with_displaced
 from onnxtaylor.problem.responses import name_responses
@@ -124,12 +125,20 @@ def open_model(
         )
     _require_slope(model, function, derivatives=derivatives)
     sample, whole = x[:PROBE_EVENTS], any(p.is_whole for p in choice.features)
+    original, as_chosen, lifted = model, choice, False
+    if options.no_batch:
+        try:
+            model, choice, function = lift_to_batch(model, choice, function, x, provider=provider)
+            lifted = True
+        except ModelError as error:  # it is evaluated one event at a time
+            function = replace(function, fixed_because=f"it has none: {error}")
     with _located(model):
         require_events(model, choice, function, sample, whole=whole)
         try:
             session, batch, freed = _with_batch(function, sample, provider, whole=whole)
         except ProbeError as error:
             raise ProbeError(f"{error}{objects_hint(choice.features)}") from None
+        batch = LIFTED if lifted else batch
         responses = name_responses(model, choice, session, sample, options)
         notices: tuple[Notice, ...] = ()
         if alone := one_at_a_time(session, sample, whole=whole):
@@ -140,7 +149,7 @@ def open_model(
         # without a choice all nodes are taken, even those of a first output that has no name
         chosen = responses.columns(choice, model) if options.output else everything
         session = run_as_written(session, x)
-        slots = settle_masks(model, session, find_slots(model, choice), x)
+        slots = settle_masks(model, session, find_slots(original, as_chosen), x)
         notices += compare_as_deployed(session, x, responses.stored_names, chosen)
         if options.link != "identity":
             session = _with_link(session, model, choice, sample, options.link, freed=freed)
@@ -149,8 +158,8 @@ def open_model(
         if chosen != everything:
             session = Session(select_responses(session.function, chosen), provider=provider)
     return OpenModel(
-        model=model,
-        choice=choice,
+        model=original,
+        choice=as_chosen,
         session=session,
         response_names=tuple(responses.nodes[c].name for c in chosen),
         nodes=responses.nodes,
@@ -250,5 +259,10 @@ def _with_link(
     linked = build_function(model, choice, n_columns=sample.shape[1], link=link)
     if freed:
         linked = free_batch(replace(linked, fixed_batch=linked.fixed_batch or 1))
-    linked = replace(linked, fixed_batch=known.fixed_batch, plain=known.plain)
+    linked = replace(
+        linked,
+        fixed_batch=known.fixed_batch,
+        plain=known.plain,
+        fixed_because=known.fixed_because,
+    )
     return open_session(linked, sample, provider=session.provider)

@@ -146,7 +146,7 @@ class Problem(OpenModel):
             missing=data_options.missing,
             progress=lambda done: report_progress(progress, "checking data", done, None),
         )
-        inputs = input_data(model, source)
+        inputs = input_data(model, source, no_batch=model_options.no_batch)
         choice = choose(model, model_options, derivatives=derivatives, data=inputs)
         require_held(model, choice.features, source, surveyed)
         device = choose_provider(provider)
@@ -210,7 +210,8 @@ class Problem(OpenModel):
 
         The data are not read again. Raises as ``open`` does.
         """
-        inputs = input_data(model, self.source)
+        no_batch = self.model_options.no_batch
+        inputs = input_data(model, self.source, no_batch=no_batch)
         choice = choose(model, self.model_options, derivatives=self.derivatives, data=inputs)
         require_held(model, choice.features, self.source, self.survey)
         opened = open_model(

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, ProbeError, printable
 from onnxtaylor.graph import Choice, LoadedModel, Port, input_ports
+from onnxtaylor.graph.layout import sizes_after_batch
 from onnxtaylor.graph.sets import flagged_axes
 from onnxtaylor.runtime.session import Session
 
@@ -85,9 +86,13 @@ def find_slots(model: LoadedModel, choice: Choice) -> Slots:
 
     Raises OptionError for a mask whose shape does not fit that of the features.
     """
-    declared = {port.name: port for port in input_ports(model.proto.graph)}
-    starts, end = {}, 0
     ports = {port.name: port for port in (*choice.features, *choice.context)}
+    declared = {
+        port.name: replace(port, batch_axis=ports[port.name].batch_axis)
+        for port in input_ports(model.proto.graph)
+        if port.name in ports
+    }
+    starts, end = {}, 0
     for name, port in ports.items():
         starts[name] = end
         end += prod(_sizes(port))
@@ -108,7 +113,7 @@ def find_slots(model: LoadedModel, choice: Choice) -> Slots:
 
 def _sizes(port: Port) -> tuple[int, ...]:
     """Sizes after the batch axis, which a choice with data has all of."""
-    return tuple(d for d in port.sizes if isinstance(d, int))
+    return tuple(d for d in sizes_after_batch(port) if isinstance(d, int))
 
 
 def _align(
