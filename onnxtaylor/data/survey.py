@@ -8,7 +8,7 @@ over the events whose x_i is not missing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -77,6 +77,18 @@ class Survey:
     whole: npt.NDArray[np.bool_]
     one_hot: tuple[tuple[int, ...], ...]
     sample: Floats
+
+    def of_columns(self, columns: npt.NDArray[np.int64], sample: Floats) -> Survey:
+        """Returns the survey of some of the columns, with a sample (S, ·) of these alone."""
+        arrays = ("mean", "std", "min", "max", "missing", "spread", "largest", "whole")
+        places = {column: k for k, column in enumerate(columns.tolist())}
+        groups = (tuple(places[i] for i in g if i in places) for g in self.one_hot)
+        return replace(
+            self,
+            **{name: getattr(self, name)[columns] for name in arrays},
+            one_hot=tuple(group for group in groups if group),
+            sample=sample,
+        )
 
 
 def survey(

@@ -17,6 +17,8 @@ import numpy.typing as npt
 from onnxtaylor.engine.averaged.choose import CurvatureChoice, find_kinks, measure_kinks
 from onnxtaylor.engine.averaged.steps import CurvatureSteps, plan_steps
 from onnxtaylor.engine.base import Engine
+from onnxtaylor.engine.bucketed import Bucketed
+from onnxtaylor.engine.by_size import engine_by_size
 from onnxtaylor.engine.differences.averaged import AveragedDifferences
 from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.engine.exact.averaged import Averaged
@@ -34,7 +36,7 @@ from onnxtaylor.runtime.session import Session
 
 __all__ = ["AnyDifferences", "ChosenEngine", "make_engine"]
 
-AnyDifferences: TypeAlias = Differences | AveragedDifferences
+AnyDifferences: TypeAlias = Differences | AveragedDifferences | Bucketed
 HIGHEST = 2  # order that can be averaged
 MANY = 128  # rows of a batch: every event has 2n of them
 TRIED = 16  # events at which averaged coefficients must be finite
@@ -102,6 +104,13 @@ def make_engine(
     DisagreementError
         The derivative graph does not respond as the model does, with any choice of engine.
     """
+    if problem.buckets is not None:
+
+        def make(one: Problem, asked: EngineOptions, wanted: MultiIndices) -> ChosenEngine:
+            return make_engine(one, asked, wanted, progress=progress)
+
+        engine, first = engine_by_size(problem, options, indices, make)
+        return replace(first, engine=engine, differences=engine if first.differences else None)
     if options.finite_step is not None:
         step, threads = options.finite_step, options.threads
         return ChosenEngine(finite_step_engine(problem, step, options.order, threads=threads))
@@ -244,12 +253,12 @@ class _Maker:
     def _differences(self, function: GraphFunction) -> AnyDifferences:
         promotion = Promotion(function, None)
         if self.options.precision == "auto":
-            whole = function is self.problem.function
+            whole, original = function is self.problem.function, self.problem.session
             promotion = promote(
                 function,
                 self.x,
                 provider=self.problem.provider,
-                original=self.problem.session if whole else None,
+                original=original if whole and isinstance(original, Session) else None,
             )
         self.no_float64 = promotion.refused
         provider, threads = self.problem.provider, self.options.threads

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from onnxtaylor.problem.alone import one_at_a_time
 from onnxtaylor.problem.axes import objects_hint, require_events
 from onnxtaylor.problem.batchless import LIFTED, lift_to_batch
 from onnxtaylor.problem.deployed import compare_as_deployed, run_as_written
+from onnxtaylor.problem.jagged import find_jagged
 from onnxtaylor.problem.probes import are_close, probe, require_finite, with_displaced
 from onnxtaylor.problem.responses import name_responses
 from onnxtaylor.problem.slots import Slots, find_slots, settle_masks
@@ -35,11 +37,24 @@ from onnxtaylor.results.taylor import Notice
 from onnxtaylor.runtime.promotion import open_session
 from onnxtaylor.runtime.session import Session
 
-__all__ = ["OpenModel", "open_model"]
+if TYPE_CHECKING:
+    from onnxtaylor.problem.buckets import Buckets
+
+__all__ = ["Evaluator", "OpenModel", "open_model"]
 
 PROBE_EVENTS = 8
 
 Floats = npt.NDArray[np.float64]
+
+
+class Evaluator(Protocol):
+    """A function that can be called on rows (B, n) of events, with its responses (B, C)."""
+
+    function: GraphFunction
+    provider: str
+
+    def __call__(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Returns the responses (B, C)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,16 +76,19 @@ class OpenModel:
         the batch.
     slots
         Which slots of sets are filled.
+    buckets
+        Functions by size, where the data have sets of varying size without a mask.
     """
 
     model: LoadedModel
     choice: Choice
-    session: Session
+    session: Evaluator
     response_names: tuple[str, ...]
     nodes: tuple[ResponseNode, ...]
     batch: str
     notices: tuple[Notice, ...] = ()
     slots: Slots = field(default_factory=Slots)
+    buckets: Buckets | None = None
 
     @property
     def function(self) -> GraphFunction:
@@ -116,6 +134,10 @@ def open_model(
         An option names what the model does not have.
     """
     choice = choose(model, options, derivatives=derivatives, data=data)
+    if find_jagged(model, choice):
+        raise ModelError(
+            "the data have sets of varying size without a mask: open both as a Problem"
+        ).located(model.path)
     function = build_function(model, choice, n_columns=x.shape[1])
     if x.shape[1] != function.n_features:
         raise ModelError(
@@ -149,7 +171,7 @@ def open_model(
         # without a choice all nodes are taken, even those of a first output that has no name
         chosen = responses.columns(choice, model) if options.output else everything
         session = run_as_written(session, x)
-        slots = settle_masks(model, session, find_slots(original, as_chosen), x)
+        slots = settle_masks(model, session, find_slots(original, as_chosen), x, as_chosen.data.lengths)
         notices += compare_as_deployed(session, x, responses.stored_names, chosen)
         if options.link != "identity":
             session = _with_link(session, model, choice, sample, options.link, freed=freed)

@@ -14,6 +14,7 @@ from onnxtaylor.errors import EvaluationError, ModelError
 from onnxtaylor.graph import Choice, LoadedModel
 from onnxtaylor.graph.build import with_own_inputs
 from onnxtaylor.graph.formats import retyped
+from onnxtaylor.graph.layout import lay_out
 from onnxtaylor.runtime.reason import reason
 from onnxtaylor.runtime.session import start
 
@@ -47,8 +48,8 @@ class OwnInputs:
 
     def __init__(self, model: LoadedModel, choice: Choice, n_columns: int) -> None:
         self.single = False
-        self.proto, self._layout = with_own_inputs(model, choice, n_columns=n_columns)
-        self._choice, self._ports = choice, (*choice.features, *choice.context)
+        self.proto, _ = with_own_inputs(model, choice, n_columns=n_columns)
+        self._choice = choice
         try:
             self._session = start(self.proto, threads=1)
         except ModelError:  # some operators have no kernel in double precision
@@ -57,13 +58,21 @@ class OwnInputs:
             self._session = start(single, threads=1)
         self._names = [info.name for info in self._session.get_inputs()]
 
-    def arrays(self, x: npt.NDArray[np.float64]) -> dict[str, Array]:
-        """Cuts rows x (B, n) into the arrays (B, *sizes) of the inputs that the graph has."""
-        sizes, texts = self._layout.sizes, self._choice.data.texts
-        features = sum(map(prod, sizes[: len(self._choice.features)]))
+    def arrays(
+        self, x: npt.NDArray[np.float64], choice: Choice | None = None
+    ) -> dict[str, Array]:
+        """Cuts rows x (B, n) into the arrays (B, *sizes) of the inputs that the graph has.
+
+        ``choice`` has other sizes of the inputs.
+        """
+        choice = choice or self._choice
+        ports = (*choice.features, *choice.context)
+        known = x.shape[1] - len(choice.data.lengths)
+        sizes, texts = lay_out(ports, "", known).sizes, choice.data.texts
+        features = sum(map(prod, sizes[: len(choice.features)]))
         arrays: dict[str, Array] = {}
         begin = 0
-        for port, shape in zip(self._ports, sizes, strict=True):
+        for port, shape in zip(ports, sizes, strict=True):
             part = x[:, begin : begin + prod(shape)]
             begin += prod(shape)
             if port.name not in self._names:
@@ -82,13 +91,17 @@ class OwnInputs:
                 arrays[port.name] = part.reshape(len(x), *shape).astype(kind)
         return arrays
 
-    def event(self, x: npt.NDArray[np.float64]) -> dict[str, Array]:
-        """Cuts one row x (n,) into the arrays of one event, with a batch axis where there is one."""
-        axes = {port.name: port.batch_axis for port in self._ports}
-        arrays = self.arrays(x[None])
+    def event(self, x: npt.NDArray[np.float64], choice: Choice | None = None) -> dict[str, Array]:
+        """Cuts one row x (n,) into the arrays of one event, with a batch axis where there is one.
+
+        ``choice`` has other sizes of the inputs.
+        """
+        ports = (*self._choice.features, *self._choice.context)
+        axes = {port.name: port.batch_axis for port in ports}
+        arrays = self.arrays(x[None], choice)
         # np.asarray: the only entry of a vector is a NumPy number, which onnxruntime does not take
         return {
-            name: np.asarray(array[0]) if (axis := axes[name]) is None else np.moveaxis(array, 0, axis)
+            name: np.asarray(array[0]) if axes[name] is None else np.moveaxis(array, 0, axes[name])
             for name, array in arrays.items()
         }
 

@@ -17,6 +17,7 @@ import onnx
 from onnxtaylor.data import ArraySource, EventSource, Survey, survey
 from onnxtaylor.graph import LoadedModel, build_function, choose, read_model
 from onnxtaylor.options import DataOptions, ModelOptions
+from onnxtaylor.problem.buckets import open_by_size
 from onnxtaylor.problem.events import (
     Events,
     FirstRows,
@@ -24,7 +25,8 @@ from onnxtaylor.problem.events import (
     input_data,
     open_data,
 )
-from onnxtaylor.problem.opening import OpenModel, open_model
+from onnxtaylor.problem.jagged import Size, SizesSeen
+from onnxtaylor.problem.opening import OpenModel
 from onnxtaylor.problem.rounding import require_held
 from onnxtaylor.problem.standins import NO_DATA, NOT_FINITE, open_at_standins
 from onnxtaylor.progress import Progress, report_progress
@@ -57,6 +59,8 @@ class Problem(OpenModel):
         Whether the model has been opened for derivatives, or for responses to finite steps.
     stand_ins
         Remark on the stand-ins for events where there are no data; empty with data.
+    sizes_seen
+        Sizes of sets of all events.
 
     The other parameters are described at ``OpenModel``.
     """
@@ -68,6 +72,7 @@ class Problem(OpenModel):
     first_events: npt.NDArray[np.float64]
     derivatives: bool = True
     stand_ins: str = ""
+    sizes_seen: SizesSeen | None = None
 
     @classmethod
     def open(
@@ -140,7 +145,8 @@ class Problem(OpenModel):
 
         Raises as ``open`` does.
         """
-        watched = FirstRows(source, FIRST_EVENTS)
+        seen = SizesSeen(source)
+        watched = FirstRows(seen, FIRST_EVENTS)
         surveyed = survey(
             watched,
             missing=data_options.missing,
@@ -151,13 +157,14 @@ class Problem(OpenModel):
         require_held(model, choice.features, source, surveyed)
         device = choose_provider(provider)
         report_progress(progress, "probing", 0, None)
-        opened = open_model(
+        opened = open_by_size(
             model,
             model_options,
             watched.x,
             provider=device,
             derivatives=derivatives,
             data=inputs,
+            seen=seen,
         )
         if opened.slots:  # entries of padded slots are no data
             surveyed = survey(source, missing=data_options.missing, padded=opened.slots.padded)
@@ -170,6 +177,7 @@ class Problem(OpenModel):
             survey=surveyed,
             first_events=watched.x,
             derivatives=derivatives,
+            sizes_seen=seen,
         )
 
     @classmethod
@@ -214,17 +222,39 @@ class Problem(OpenModel):
         inputs = input_data(model, self.source, no_batch=no_batch)
         choice = choose(model, self.model_options, derivatives=self.derivatives, data=inputs)
         require_held(model, choice.features, self.source, self.survey)
-        opened = open_model(
+        opened = open_by_size(
             model,
             self.model_options,
             self.first_events,
             provider=self.provider,
             derivatives=self.derivatives,
             data=inputs,
+            seen=self.sizes_seen,
         )
         agree_with_labels(opened.nodes, list(self.survey.classes))
         own = {f.name: getattr(self, f.name) for f in fields(self)}
         return Problem(**{**own, **_fields_of(opened)})
+
+    def of_size(self, size: Size) -> Problem:
+        """Returns the problem of the events of one size: its columns are those of filled slots.
+
+        Its data cannot be read, its first events are those of this size. Requires ``buckets``.
+        """
+        assert self.buckets is not None
+        columns, rows = self.buckets.columns(size), self.buckets.rows(size)
+        sample = self.survey.sample
+        events = self.buckets.jagged.sizes(sample) == np.array(size)
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        opened = self.buckets.opened(size)
+        names = np.array(self.column_names, dtype=object)[columns].tolist()
+        n = opened.function.n_varied
+        mine = sample[events.all(axis=1)][:, columns]
+        changed = {
+            "source": ArraySource(rows[:, :n], feature_names=names[:n]),
+            "survey": self.survey.of_columns(columns, mine if len(mine) else rows),
+            "first_events": rows,
+        }
+        return Problem(**{**own, **_fields_of(opened), **changed})
 
     @property
     def features(self) -> tuple[FeatureSummary, ...]:

@@ -7,6 +7,7 @@ mask is 0 and where it is not, and the response must follow one of the two alone
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -19,7 +20,7 @@ from onnxtaylor.graph.layout import sizes_after_batch
 from onnxtaylor.graph.sets import flagged_axes
 from onnxtaylor.runtime.session import Session
 
-__all__ = ["Slots", "find_slots", "settle_masks"]
+__all__ = ["Slots", "add_lengths", "find_slots", "settle_masks"]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -81,6 +82,11 @@ class Slots:
         return padded
 
 
+def add_lengths(slots: Slots, sets: Iterable[tuple[Integers, Integers, int]]) -> Slots:
+    """Adds sets of varying size: the columns of each, their slots, and the column of its length."""
+    return replace(slots, lengths=(*slots.lengths, *(_Length(*one) for one in sets)))
+
+
 def find_slots(model: LoadedModel, choice: Choice) -> Slots:
     """Finds the columns that each mask of a choice flags; all are taken to be 1 where filled.
 
@@ -133,7 +139,13 @@ def _align(
     return np.ascontiguousarray(np.broadcast_to(places.reshape(shape), whole))
 
 
-def settle_masks(model: LoadedModel, session: Session, slots: Slots, x: Floats) -> Slots:
+def settle_masks(
+    model: LoadedModel,
+    session: Session,
+    slots: Slots,
+    x: Floats,
+    lengths: Collection[str] = (),
+) -> Slots:
     """Finds out which masks are 0 where a slot is filled.
 
     Parameters
@@ -144,12 +156,14 @@ def settle_masks(model: LoadedModel, session: Session, slots: Slots, x: Floats) 
         Masks that are taken to be 1 where a slot is filled.
     x
         Events (B, n).
+    lengths
+        Names of inputs whose lists vary in length, and are padded with zeros.
 
     Raises
     ------
     ProbeError
         The response depends on slots that a mask flags as filled and on those that it does not:
-        then it is no mask.
+        then it is no mask. Or a mask that is 0 where a slot is filled is padded with zeros.
     """
     reference = session(x)
     masks = []
@@ -164,6 +178,12 @@ def settle_masks(model: LoadedModel, session: Session, slots: Slots, x: Floats) 
                 f"{printable(model.path)}: input '{printable(mask.name)}' is no mask of"
                 f" '{printable(mask.owner)}': the response depends on slots where it is 0 and on"
                 f' those where it is not: feed it with context=["{printable(mask.name, 400)}"]'
+            )
+        if follows[False] and mask.name in lengths:
+            raise ProbeError(
+                f"{printable(model.path)}: input '{printable(mask.name)}' is not 0 where a slot of"
+                f" '{printable(mask.owner)}' is padded, but its lists end before: give lists of all"
+                " slots"
             )
         masks.append(replace(mask, inverted=follows[False]))
     return replace(slots, masks=tuple(masks))

@@ -9,13 +9,13 @@ from onnx import helper
 
 from onnxtaylor.data.values import is_missing
 from onnxtaylor.engine.finite_step.engine import FiniteStep
-from onnxtaylor.engine.finite_step.moves import plan_moves
+from onnxtaylor.engine.finite_step.moves import Moves, plan_moves
 from onnxtaylor.errors import DataError, printable
 from onnxtaylor.graph.layout import lay_out
 from onnxtaylor.options.finite_step import FiniteSteps
 from onnxtaylor.problem import Problem
 
-__all__ = ["finite_step_engine"]
+__all__ = ["finite_step_engine", "plan_finite_steps"]
 
 
 def finite_step_engine(
@@ -27,17 +27,7 @@ def finite_step_engine(
     that make no sense.
     """
     _require_whole(problem)
-    survey, missing = problem.survey, problem.missing
-    moves = plan_moves(
-        steps,
-        problem.column_names,
-        std=survey.std,
-        low=survey.min,
-        high=survey.max,
-        whole=survey.whole,
-        one_hot=survey.one_hot,
-        context=problem.function.n_context,
-    )
+    moves, missing = plan_finite_steps(problem, steps), problem.missing
     return FiniteStep(
         problem.function,
         moves,
@@ -46,6 +36,21 @@ def finite_step_engine(
         absent=None if missing is None else lambda rows: is_missing(rows, missing),
         threads=threads,
         provider=problem.provider,
+    )
+
+
+def plan_finite_steps(problem: Problem, steps: FiniteSteps) -> Moves:
+    """Plans which feature moves how far. Raises OptionError for steps that make no sense."""
+    survey = problem.survey
+    return plan_moves(
+        steps,
+        problem.column_names,
+        std=survey.std,
+        low=survey.min,
+        high=survey.max,
+        whole=survey.whole,
+        one_hot=survey.one_hot,
+        context=problem.function.n_context,
     )
 
 
