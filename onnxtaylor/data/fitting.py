@@ -66,12 +66,15 @@ def _measured(table: Table, wholes: Sequence[InputRequest]) -> dict[str, Extent]
 def _ranked(file: str, whole: InputRequest, extent: Extent) -> Extent:
     """Returns the extent if it has as many axes as the input. Raises DataError otherwise."""
     axes = len(extent.high)
+    objects = ""
+    if axes == len(whole.shape) + 1:
+        objects = "; or, if the model's inputs hold one event, use no_batch=True"
     if axes == len(whole.shape) or (whole.single and extent.high == (1,) * axes):
         return extent
     raise DataError(
         f"{file}: {quoted(whole.name)} has {axes} {_axes(axes)} behind the events"
         f" [{', '.join(map(str, extent.high))}], but the model's input {whole.described} has"
-        f" {len(whole.shape)}: reshape it, events first"
+        f" {len(whole.shape)}: reshape it, events first{objects}"
     )
 
 

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 from onnxtaylor.errors import ModelError, OptionError, printable
 from onnxtaylor.graph.builder import Builder
 from onnxtaylor.graph.choose import Choice
-from onnxtaylor.graph.context import feed_context, move_batch
+from onnxtaylor.graph.context import feed_context, into_shape
 from onnxtaylor.graph.dependence import find_dependence
 from onnxtaylor.graph.function import DIGITS, GraphFunction
 from onnxtaylor.graph.held import hold
@@ -209,10 +209,7 @@ def _feed_inputs(
             places = builder.constant(np.arange(start, start + size))
             row = builder.node("Gather", [row, places], axis=1)
         start += size
-        target = layout.target(place)
-        if len(target) != 2 or p.batch_axis is None:
-            row = builder.node("Reshape", [row, builder.constant(np.array(target, np.int64))])
-        row = move_batch(builder, row, p)
+        row = into_shape(builder, row, layout.target(place), p, feed)
         if p.type == feed:
             builder.node("Identity", [row], output=p.name)
         else:

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.builder import Builder
 from onnxtaylor.graph.ports import WHOLE, Port
 
-__all__ = ["feed_context", "move_batch", "require_context"]
+__all__ = ["feed_context", "into_shape", "require_context"]
 
 UNKNOWN_TEXT = ""  # in place of texts, where there are no data
 
@@ -35,13 +35,30 @@ def require_context(port: Port) -> None:
         raise ModelError(f"input '{printable(port.name)}' {problem}")
 
 
-def move_batch(builder: Builder, value: str, port: Port) -> str:
-    """Moves the batch of a tensor from the first axis to that of an input; returns its name."""
+def into_shape(
+    builder: Builder, row: str, target: Sequence[int], port: Port, kind: int
+) -> str:
+    """Gives the columns of an input, a tensor (N, ·), the input's shape; returns its name.
+
+    ``target`` is the shape with the batch first, −1 where it is free. A set may have no object: a
+    size may be 0. An empty tensor is made of the element type ``kind``.
+    """
+    shape = np.array(target, np.int64)
+    if 0 in target:  # which Reshape takes for a size that stays
+        sizes = builder.constant(shape)
+        if target[0] == -1:
+            events = builder.node("Shape", [row])
+            events = builder.node("Gather", [events, builder.constant(np.array([0]))], axis=0)
+            sizes = builder.node("Concat", [events, builder.constant(shape[1:])], axis=0)
+        nothing = helper.make_tensor("nothing", kind, [1], [0])
+        row = builder.node("ConstantOfShape", [sizes], value=nothing)
+    elif len(target) != 2 or port.batch_axis is None:
+        row = builder.node("Reshape", [row, builder.constant(shape)])
     if not port.batch_axis:
-        return value
+        return row
     order = list(range(1, len(port.shape or ())))
     order.insert(port.batch_axis, 0)
-    return builder.node("Transpose", [value], perm=order)
+    return builder.node("Transpose", [row], perm=order)
 
 
 def feed_context(
@@ -77,9 +94,8 @@ def feed_context(
         starts = np.cumsum([0, *map(len, known[:-1])])
         codes = builder.node("Cast", [value], to=TensorProto.INT64)
         value = builder.node("Add", [codes, builder.constant(starts)])
-    if len(target) != 2 or port.batch_axis is None:
-        value = builder.node("Reshape", [value, builder.constant(np.array(target, np.int64))])
-    value = move_batch(builder, value, port)
+    kind = TensorProto.INT64 if text else TensorProto.FLOAT
+    value = into_shape(builder, value, target, port, kind)
     if text:
         table = builder.constant(np.array([t for column in known for t in column], dtype=object))
         builder.node("Gather", [table, value], output=port.name, axis=0)

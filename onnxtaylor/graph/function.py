@@ -51,7 +51,7 @@ class GraphFunction:
     varied
         Tensor inside the graph that holds the features alone, where there is context.
     fixed_because
-        Reason why the batch stays fixed, where one is known.
+        Reason why the batch is fixed, where one is known; it ends a line on the graph.
     """
 
     proto: onnx.ModelProto

@@ -153,7 +153,8 @@ def open_model(
             model, choice, function = lift_to_batch(model, choice, function, x, provider=provider)
             lifted = True
         except ModelError as error:  # it is evaluated one event at a time
-            function = replace(function, fixed_because=f"it has none: {error}")
+            why = f"it holds one event and cannot be lifted to a batch: {error}"
+            function = replace(function, fixed_because=why)
     with _located(model):
         require_events(model, choice, function, sample, whole=whole)
         try:

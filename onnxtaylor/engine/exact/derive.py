@@ -96,10 +96,9 @@ def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFuncti
         The graph cannot be written so, or its batch is fixed.
     """
     if function.fixed_batch:
-        because = f" ({function.fixed_because})" if function.fixed_because else ""
         raise ModelError(
-            f"its batch is fixed to {function.fixed_batch}{because}: the derivative graph needs a"
-            " free one"
+            function.fixed_because
+            or f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free one"
         )
     wide = function.with_proto(without_half_precision(function.proto))
     plain = simplify(_settle(wide, x).proto, RULES)
