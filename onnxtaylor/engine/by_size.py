@@ -50,7 +50,8 @@ def engine_by_size(
     usual = buckets.usual
     with buckets.located(usual):
         first = make(problem.of_size(usual), options, own_indices(usual))
-    everything, facts = indices, {}  # type: MultiIndices, dict[str, object]
+    everything = indices
+    facts: dict[str, object] = {}
     if first.engine.quantity == "finite-step":
         assert options.finite_step is not None
         moves = plan_finite_steps(problem, options.finite_step)

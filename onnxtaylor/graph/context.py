@@ -35,9 +35,7 @@ def require_context(port: Port) -> None:
         raise ModelError(f"input '{printable(port.name)}' {problem}")
 
 
-def into_shape(
-    builder: Builder, row: str, target: Sequence[int], port: Port, kind: int
-) -> str:
+def into_shape(builder: Builder, row: str, target: Sequence[int], port: Port, kind: int) -> str:
     """Gives the columns of an input, a tensor (N, ·), the input's shape; returns its name.
 
     ``target`` is the shape with the batch first, −1 where it is free. A set may have no object: a

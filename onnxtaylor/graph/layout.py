@@ -93,7 +93,11 @@ def lay_out(ports: Sequence[Port], where: str, n_columns: int | None) -> Layout:
         )
     for p in ports:
         later = [d for d in p.sizes if isinstance(d, str)]
-        if p.batch_axis is not None and batches and any(d.lower().startswith("batch") or d in ("N", "B") for d in later):
+        if (
+            p.batch_axis is not None
+            and batches
+            and any(d.lower().startswith("batch") or d in ("N", "B") for d in later)
+        ):
             raise ModelError(
                 f"{where}: input {_shown([p])} does not have its batch on the first axis: export"
                 " the model with the batch first"

@@ -13,8 +13,8 @@ from onnxtaylor.graph.layout import sizes_after_batch
 from onnxtaylor.graph.lift import lift
 from onnxtaylor.problem.own_inputs import OwnInputs
 from onnxtaylor.problem.probes import are_close, with_displaced
-from onnxtaylor.runtime.observe import observe_event
 from onnxtaylor.runtime.promotion import open_session
+from onnxtaylor.runtime.tensors import observe_event
 
 __all__ = ["LIFTED", "lift_to_batch"]
 

@@ -52,9 +52,9 @@ def open_by_size(
         kind: dict[str, Any] = {"provider": provider, "derivatives": derivatives, "data": data}
         return open_model(model, options, x, **kind)
     if seen is None:
-        raise ModelError(
-            "events of varying size need their sizes: open them as a Problem"
-        ).located(model.path)
+        raise ModelError("events of varying size need their sizes: open them as a Problem").located(
+            model.path
+        )
     buckets = Buckets(model, options, choice, jagged, seen, provider, derivatives)
     buckets.require_all()
     usual = buckets.opened(buckets.usual)

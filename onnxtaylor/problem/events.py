@@ -123,9 +123,7 @@ def present_inputs(
     return data.find_present(names, [_requested(port) for port in ports])
 
 
-def input_data(
-    model: LoadedModel, source: EventSource, *, no_batch: bool = False
-) -> InputData:
+def input_data(model: LoadedModel, source: EventSource, *, no_batch: bool = False) -> InputData:
     """Returns what a source says about the inputs of a model; its texts after a pass over it.
 
     ``no_batch``: its inputs hold one event.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 
 from onnxtaylor.errors import ModelError, ProbeError, printable
 from onnxtaylor.graph import (
@@ -24,10 +23,11 @@ from onnxtaylor.graph import (
 from onnxtaylor.graph.dependence import QUANTIZED, TREES
 from onnxtaylor.graph.function import select_responses
 from onnxtaylor.options import ModelOptions
-from onnxtaylor.problem.alone import one_at_a_time
+from onnxtaylor.problem.alone import batch_notice, one_at_a_time
 from onnxtaylor.problem.axes import objects_hint, require_events
 from onnxtaylor.problem.batchless import LIFTED, lift_to_batch
 from onnxtaylor.problem.deployed import compare_as_deployed, run_as_written
+from onnxtaylor.problem.empty import without_empty_tensors
 from onnxtaylor.problem.jagged import find_jagged
 from onnxtaylor.problem.probes import are_close, probe, require_finite, with_displaced
 from onnxtaylor.problem.responses import name_responses
@@ -166,16 +166,20 @@ def open_model(
         notices: tuple[Notice, ...] = ()
         if alone := one_at_a_time(session, sample, whole=whole):
             freed = freed or bool(session.function.fixed_batch)
-            session, (batch, notices) = alone[0], _one_at_a_time_notice(alone[1])
+            session, (batch, notices) = alone[0], batch_notice(alone[1])
         probe(model, session, sample, whole=whole, hint=objects_hint(choice.features))
         everything = list(range(len(responses.nodes)))
         # without a choice all nodes are taken, even those of a first output that has no name
         chosen = responses.columns(choice, model) if options.output else everything
         session = run_as_written(session, x)
-        slots = settle_masks(model, session, find_slots(original, as_chosen), x, as_chosen.data.lengths)
+        slots = settle_masks(
+            model, session, find_slots(original, as_chosen), x, as_chosen.data.lengths
+        )
         notices += compare_as_deployed(session, x, responses.stored_names, chosen)
         if options.link != "identity":
             session = _with_link(session, model, choice, sample, options.link, freed=freed)
+        if any(0 in sizes for sizes in as_chosen.data.sizes.values()):
+            session = _without_empty(session, sample)
         if finite:
             require_finite(model, session, sample, responses.stored_names)
         if chosen != everything:
@@ -192,15 +196,12 @@ def open_model(
     )
 
 
-def _one_at_a_time_notice(node: onnx.NodeProto) -> tuple[str, tuple[Notice, ...]]:
-    """Returns a phrase and a notice: the graph is run one event at a time because of a node."""
-    which = f"node '{printable(node.name or node.output[0])}' ({node.op_type})"
-    text = (
-        f"{which} quantizes by the range of the whole batch, so that the response to an event"
-        " depends on the others beside it: the model is evaluated one event at a time, as if"
-        " deployed so"
-    )
-    return f"one event at a time: {which} depends on the batch", (Notice("batch", None, text),)
+def _without_empty(session: Session, sample: Floats) -> Session:
+    """Opens a session without tensors that have no elements, unless its batch is fixed."""
+    if session.function.fixed_batch:
+        return session
+    function = without_empty_tensors(session.function, sample)
+    return open_session(function, sample, provider=session.provider)
 
 
 def _require_slope(model: LoadedModel, function: GraphFunction, *, derivatives: bool) -> None:

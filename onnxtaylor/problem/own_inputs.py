@@ -58,9 +58,7 @@ class OwnInputs:
             self._session = start(single, threads=1)
         self._names = [info.name for info in self._session.get_inputs()]
 
-    def arrays(
-        self, x: npt.NDArray[np.float64], choice: Choice | None = None
-    ) -> dict[str, Array]:
+    def arrays(self, x: npt.NDArray[np.float64], choice: Choice | None = None) -> dict[str, Array]:
         """Cuts rows x (B, n) into the arrays (B, *sizes) of the inputs that the graph has.
 
         ``choice`` has other sizes of the inputs.
@@ -101,7 +99,9 @@ class OwnInputs:
         arrays = self.arrays(x[None], choice)
         # np.asarray: the only entry of a vector is a NumPy number, which onnxruntime does not take
         return {
-            name: np.asarray(array[0]) if axes[name] is None else np.moveaxis(array, 0, axes[name])
+            name: np.asarray(array[0])
+            if (axis := axes[name]) is None
+            else np.moveaxis(array, 0, axis)
             for name, array in arrays.items()
         }
 

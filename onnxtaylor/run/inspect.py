@@ -105,6 +105,8 @@ def _opened(problem: Problem) -> dict[str, object]:
 
 def _engine(problem: Problem) -> str | list[str]:
     """Lines on the engine that ``auto`` chooses, and why; two lines where it chooses both."""
+    if problem.buckets is not None:
+        problem = problem.of_size(problem.buckets.usual)
     function, names, x = problem.function, problem.response_names, problem.first_events
     # second order of one feature and one response: every rule is asked, and the graph stays small
     one = function if function.fixed_batch else select_responses(function, [0])

@@ -169,6 +169,8 @@ class Tracker:
     def _why_not(self) -> str | None:
         if self._options.engine == "differences":
             return "differences were asked for"
+        if self.problem is not None and self.problem.buckets is not None:
+            return "sets of varying size need a graph for each size"
         if self._options.order > HIGHEST:
             return "third-order graphs are compiled for one set of weights"
         if self._options.curvature == "averaged" and self._options.order == HIGHEST:
@@ -238,8 +240,8 @@ class Tracker:
 
     def _analyzed(self, problem: Problem, why: str) -> Measured:
         result = analyze_problem(problem, self._options, self._statistics).result
-        n, order = problem.function.n_features, self._options.order
-        if len(result.indices) < len(MultiIndices.full(n, order)):
+        order = self._options.order
+        if len(result.indices) < len(problem.function.indices(order)):
             if self._options.curvature == "averaged":
                 raise OptionError(
                     "averaged cannot be tracked: a one-hot group or a constant feature is not"

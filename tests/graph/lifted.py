@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 
 from onnxtaylor.graph.lift import lift
-from onnxtaylor.runtime.observe import observe_event
+from onnxtaylor.runtime.tensors import observe_event
 
 __all__ = ["assert_lifted", "lifted", "run"]
 

@@ -98,7 +98,8 @@ def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFuncti
     if function.fixed_batch:
         raise ModelError(
             function.fixed_because
-            or f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free one"
+            or f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free"
+            " one"
         )
     wide = function.with_proto(without_half_precision(function.proto))
     plain = simplify(_settle(wide, x).proto, RULES)
