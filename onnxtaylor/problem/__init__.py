@@ -7,6 +7,7 @@
 ``responses``   names of the response nodes, and which are chosen
 ``axes``        whether the first axes of several inputs count events
 ``own_inputs``  the model with its own inputs, whatever their axes count
+``batching``    a free batch, a link, no empty tensors
 ``batchless``   models of one event, lifted to a batch
 ``jagged``      which columns are slots of sets of varying size
 ``buckets``     a function for each size of such sets

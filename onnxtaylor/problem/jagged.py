@@ -102,7 +102,7 @@ class Jagged:
         return np.concatenate(parts)
 
     def data_of(self, size: Size) -> InputData:
-        """What the data say about the inputs of events of a size."""
+        """Returns what the data say about the inputs of events of a size."""
         shapes = dict(self.data.sizes)
         for one, filled in zip(self.sets, size, strict=True):
             shape = list(one.shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,23 +18,21 @@ from onnxtaylor.graph import (
     LoadedModel,
     build_function,
     choose,
-    free_batch,
 )
 from onnxtaylor.graph.dependence import QUANTIZED, TREES
 from onnxtaylor.graph.function import select_responses
 from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.alone import batch_notice, one_at_a_time
 from onnxtaylor.problem.axes import objects_hint, require_events
-from onnxtaylor.problem.batchless import LIFTED, lift_to_batch
+from onnxtaylor.problem.batching import lifted_function, with_batch, with_link, without_empty
+from onnxtaylor.problem.batchless import LIFTED
 from onnxtaylor.problem.deployed import compare_as_deployed, run_as_written
-from onnxtaylor.problem.empty import without_empty_tensors
 from onnxtaylor.problem.jagged import find_jagged
-from onnxtaylor.problem.probes import are_close, probe, require_finite, with_displaced
+from onnxtaylor.problem.probes import probe, require_finite
 from onnxtaylor.problem.responses import name_responses
 from onnxtaylor.problem.slots import Slots, find_slots, settle_masks
 from onnxtaylor.results.classes import ResponseNode
 from onnxtaylor.results.taylor import Notice
-from onnxtaylor.runtime.promotion import open_session
 from onnxtaylor.runtime.session import Session
 
 if TYPE_CHECKING:
@@ -133,35 +131,18 @@ def open_model(
     OptionError
         An option names what the model does not have.
     """
-    choice = choose(model, options, derivatives=derivatives, data=data)
-    if find_jagged(model, choice):
-        raise ModelError(
-            "the data have sets of varying size without a mask: open both as a Problem"
-        ).located(model.path)
-    function = build_function(model, choice, n_columns=x.shape[1])
-    if x.shape[1] != function.n_features:
-        raise ModelError(
-            f"{printable(model.path)}: the model takes {function.n_features} features, the data"
-            f" have {x.shape[1]}: choose them with feature_names=…, or leave columns out with"
-            " exclude=…"
-        )
-    _require_slope(model, function, derivatives=derivatives)
+    choice, function = _function_of(model, options, x, data, derivatives=derivatives)
     sample, whole = x[:PROBE_EVENTS], any(p.is_whole for p in choice.features)
-    original, as_chosen, lifted = model, choice, False
+    original, as_chosen = model, choice
     if options.no_batch:
-        try:
-            model, choice, function = lift_to_batch(model, choice, function, x, provider=provider)
-            lifted = True
-        except ModelError as error:  # it is evaluated one event at a time
-            why = f"it holds one event and cannot be lifted to a batch: {error}"
-            function = replace(function, fixed_because=why)
+        model, choice, function = lifted_function(model, choice, function, x, provider)
     with _located(model):
         require_events(model, choice, function, sample, whole=whole)
         try:
-            session, batch, freed = _with_batch(function, sample, provider, whole=whole)
+            session, batch, freed = with_batch(function, sample, provider, whole=whole)
         except ProbeError as error:
             raise ProbeError(f"{error}{objects_hint(choice.features)}") from None
-        batch = LIFTED if lifted else batch
+        batch = batch if model is original else LIFTED
         responses = name_responses(model, choice, session, sample, options)
         notices: tuple[Notice, ...] = ()
         if alone := one_at_a_time(session, sample, whole=whole):
@@ -177,9 +158,9 @@ def open_model(
         )
         notices += compare_as_deployed(session, x, responses.stored_names, chosen)
         if options.link != "identity":
-            session = _with_link(session, model, choice, sample, options.link, freed=freed)
+            session = with_link(session, model, choice, sample, options.link, freed=freed)
         if any(0 in sizes for sizes in as_chosen.data.sizes.values()):
-            session = _without_empty(session, sample)
+            session = without_empty(session, sample)
         if finite:
             require_finite(model, session, sample, responses.stored_names)
         if chosen != everything:
@@ -194,14 +175,6 @@ def open_model(
         notices=notices,
         slots=slots,
     )
-
-
-def _without_empty(session: Session, sample: Floats) -> Session:
-    """Opens a session without tensors that have no elements, unless its batch is fixed."""
-    if session.function.fixed_batch:
-        return session
-    function = without_empty_tensors(session.function, sample)
-    return open_session(function, sample, provider=session.provider)
 
 
 def _require_slope(model: LoadedModel, function: GraphFunction, *, derivatives: bool) -> None:
@@ -238,55 +211,26 @@ def _located(model: LoadedModel) -> Iterator[None]:
         raise error.located(model.path) from None
 
 
-def _with_batch(
-    function: GraphFunction, sample: Floats, provider: str, *, whole: bool
-) -> tuple[Session, str, bool]:
-    """Opens a session with a free batch if that is the same function, else with the fixed one.
-
-    Returns the function, a phrase on how it takes its events, and whether its batch was made free.
-    """
-    original = open_session(function, sample, provider=provider)
-    few = with_displaced(sample, whole=whole, context=function.n_context)
-    origin = "fixed in the file"
-    if not function.fixed_batch:
-        try:
-            original(few)
-        except ProbeError:
-            raise
-        except ModelError:
-            # some files declare a free batch and insist on the one event that was traced
-            function = replace(function, fixed_batch=1)
-            single = open_session(function, sample, provider=provider)
-            try:
-                single(few)
-            except ModelError:
-                original(few)  # no better: the first complaint stands
-            original, origin = single, "free in the file, in truth fixed"
-        else:
-            return original, "free", False
-    reference = original(few)
-    try:
-        freed = open_session(free_batch(function), sample, provider=provider)
-        if all(are_close(freed(few[:k]), reference[:k], function.digits) for k in (len(few), 1)):
-            return freed, f"{origin}, made free and verified", True
-    except ModelError:
-        pass
-    batch = function.fixed_batch
-    return original, f"fixed to {batch}: evaluated {batch} at a time", False
-
-
-def _with_link(
-    session: Session, model: LoadedModel, choice: Choice, sample: Floats, link: str, *, freed: bool
-) -> Session:
-    """Opens a session of the link of the responses, with the batch that the probes have settled."""
-    known = session.function
-    linked = build_function(model, choice, n_columns=sample.shape[1], link=link)
-    if freed:
-        linked = free_batch(replace(linked, fixed_batch=linked.fixed_batch or 1))
-    linked = replace(
-        linked,
-        fixed_batch=known.fixed_batch,
-        plain=known.plain,
-        fixed_because=known.fixed_because,
-    )
-    return open_session(linked, sample, provider=session.provider)
+def _function_of(
+    model: LoadedModel,
+    options: ModelOptions,
+    x: Floats,
+    data: InputData | None,
+    *,
+    derivatives: bool,
+) -> tuple[Choice, GraphFunction]:
+    """Resolves the options; the function has the columns of events x (B, n), and a slope."""
+    choice = choose(model, options, derivatives=derivatives, data=data)
+    if find_jagged(model, choice):
+        raise ModelError(
+            "the data have sets of varying size without a mask: open both as a Problem"
+        ).located(model.path)
+    function = build_function(model, choice, n_columns=x.shape[1])
+    if x.shape[1] != function.n_features:
+        raise ModelError(
+            f"{printable(model.path)}: the model takes {function.n_features} features, the data"
+            f" have {x.shape[1]}: choose them with feature_names=…, or leave columns out with"
+            " exclude=…"
+        )
+    _require_slope(model, function, derivatives=derivatives)
+    return choice, function
