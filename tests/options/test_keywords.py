@@ -50,7 +50,7 @@ def test_keywords_become_options():
         (
             "cross_check",
             "resume",
-            "cross_check has no option 'resume': it has input, context, mask, fix, ",
+            "cross_check has no option 'resume': it has input, ",
         ),
         ("differentiate", "n_feature", "differentiate has no option 'n_feature': did you mean"),
         ("compare_models", "check", "compare_models has no option 'check'"),
