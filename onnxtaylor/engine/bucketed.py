@@ -24,6 +24,8 @@ __all__ = ["Bucketed", "narrowed_indices"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+BATCH_BYTES = 2**26  # of coefficients and their error bounds that leave the engine at a time
+
 Evaluate = Callable[[Engine, Floats], BatchCoefficients]
 
 
@@ -108,8 +110,12 @@ class Bucketed:
 
     @property
     def batch_events(self) -> int:
-        """Number of events that suits the engine of the most frequent size best at a time."""
-        return self._first.batch_events
+        """Number of events that suits the engine of the most frequent size best at a time.
+
+        They are fewer where the coefficients by all slots would need too much memory.
+        """
+        event = 16 * len(self.indices) * len(self.exact_responses)
+        return max(1, min(self._first.batch_events, BATCH_BYTES // event))
 
     @property
     def accuracy(self) -> int:

@@ -48,7 +48,7 @@ def open_by_size(
     """
     choice = choose(model, options, derivatives=derivatives, data=data)
     jagged = find_jagged(model, choice)
-    if jagged is None:
+    if jagged is None or not jagged.sets:
         kind: dict[str, Any] = {"provider": provider, "derivatives": derivatives, "data": data}
         return open_model(model, options, x, **kind)
     if seen is None:
@@ -67,7 +67,7 @@ def open_by_size(
     inverted = {mask.name: mask.inverted for mask in usual.slots.masks}
     found = find_slots(model, choice)
     masks = tuple(replace(m, inverted=inverted.get(m.name, m.inverted)) for m in found.masks)
-    slots = add_lengths(Slots(masks), [(s.columns, s.slots, s.length) for s in jagged.sets])
+    slots = add_lengths(Slots(masks), jagged.lengths)
     count = len(buckets.sizes)
     return replace(
         usual,

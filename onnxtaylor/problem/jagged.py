@@ -35,6 +35,7 @@ class _Input:
     """An input of features or context in the row: its first column, shape, and axis of slots.
 
     ``axis`` is None where every event fills all; ``length`` is the column with the filled slots.
+    A ``masked`` one shares its slots with a set that has a mask: the model knows which are padded.
     """
 
     name: str
@@ -42,6 +43,7 @@ class _Input:
     shape: tuple[int, ...]
     axis: int | None = None
     length: int = -1
+    masked: bool = False
 
     @property
     def columns(self) -> Integers:
@@ -59,7 +61,7 @@ class _Input:
 
 @dataclass(frozen=True, eq=False)
 class Jagged:
-    """All inputs of a row, J of which are sets of varying size without a mask.
+    """All inputs of a row, J of which are sets of varying size that no mask covers.
 
     Parameters
     ----------
@@ -77,8 +79,14 @@ class Jagged:
 
     @property
     def sets(self) -> tuple[_Input, ...]:
-        """The J sets of varying size."""
-        return tuple(one for one in self.inputs if one.axis is not None)
+        """The J sets of varying size without a mask."""
+        return tuple(one for one in self.inputs if one.axis is not None and not one.masked)
+
+    @property
+    def lengths(self) -> list[tuple[Integers, Integers, int]]:
+        """Columns of each set of varying size, their slots, and the column of its length."""
+        sets = (one for one in self.inputs if one.axis is not None)
+        return [(one.columns, one.slots, one.length) for one in sets]
 
     def sizes(self, x: Floats) -> Integers:
         """Numbers (B, J) of filled slots at events x (B, n)."""
@@ -96,7 +104,7 @@ class Jagged:
         """Columns of the row that events of a size have, without lengths."""
         filled = dict(zip((one.name for one in self.sets), size, strict=True))
         parts = [
-            one.columns if one.axis is None else one.columns[one.slots < filled[one.name]]
+            one.columns[one.slots < filled[one.name]] if one.name in filled else one.columns
             for one in self.inputs
         ]
         return np.concatenate(parts)
@@ -125,7 +133,7 @@ class Jagged:
 
 
 def find_jagged(model: LoadedModel, choice: Choice) -> Jagged | None:
-    """Finds sets of varying size that no mask covers; None where there are none.
+    """Finds the sets of varying size beside those with a mask; None where all sizes are the same.
 
     Raises ModelError for an input with more than one free size, of which it is not clear which one
     varies.
@@ -154,15 +162,13 @@ def find_jagged(model: LoadedModel, choice: Choice) -> Jagged | None:
                     " (python -m onnxruntime.tools.make_dynamic_shape_fixed)"
                 )
             ((axis, symbol),) = free.items()
-            if symbol not in symbols:  # else it is padded like a set with a mask
-                one = replace(one, axis=axis)
+            one = replace(one, axis=axis, masked=symbol in symbols)
         inputs.append(one)
     n_columns = start + len(data.lengths)
     first = n_columns - len(data.columns)
     named = {name: first + data.columns.index(column) for name, column in data.lengths.items()}
     inputs = [one if one.axis is None else replace(one, length=named[one.name]) for one in inputs]
-    jagged = Jagged(tuple(inputs), data, n_columns)
-    return jagged if jagged.sets else None
+    return Jagged(tuple(inputs), data, n_columns)
 
 
 def _free(declared: Port, ports: Sequence[Port]) -> dict[int, str | None]:

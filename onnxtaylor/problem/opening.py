@@ -30,7 +30,7 @@ from onnxtaylor.problem.deployed import compare_as_deployed, run_as_written
 from onnxtaylor.problem.jagged import find_jagged
 from onnxtaylor.problem.probes import probe, require_finite
 from onnxtaylor.problem.responses import name_responses
-from onnxtaylor.problem.slots import Slots, find_slots, settle_masks
+from onnxtaylor.problem.slots import Slots, add_lengths, find_slots, settle_masks
 from onnxtaylor.results.classes import ResponseNode
 from onnxtaylor.results.taylor import Notice
 from onnxtaylor.runtime.session import Session
@@ -156,6 +156,8 @@ def open_model(
         slots = settle_masks(
             model, session, find_slots(original, as_chosen), x, as_chosen.data.lengths
         )
+        if jagged := find_jagged(original, as_chosen):
+            slots = add_lengths(slots, jagged.lengths)
         notices += compare_as_deployed(session, x, responses.stored_names, chosen)
         if options.link != "identity":
             session = with_link(session, model, choice, sample, options.link, freed=freed)
@@ -221,7 +223,8 @@ def _function_of(
 ) -> tuple[Choice, GraphFunction]:
     """Resolves the options; the function has the columns of events x (B, n), and a slope."""
     choice = choose(model, options, derivatives=derivatives, data=data)
-    if find_jagged(model, choice):
+    jagged = find_jagged(model, choice)
+    if jagged and jagged.sets:
         raise ModelError(
             "the data have sets of varying size without a mask: open both as a Problem"
         ).located(model.path)

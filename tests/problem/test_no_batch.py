@@ -1,14 +1,15 @@
-"""Inputs that hold one event, and others whose axes are easily mistaken: the right number, or a line."""
+"""Inputs that hold one event, and others that are easily mistaken: the right number, or a line."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
 import onnxtaylor as ot
 from onnxtaylor.errors import DataError, ModelError, ProbeError
 from onnxtaylor.options import ModelOptions
-from tests.graph.graphs import model, op, port
+from tests.graph.graphs import F64, model, op, port
 from tests.graph.sets import SLOTS, VARIABLES, by_hand, deep_set, events
 from tests.problem.test_axes import CONSTANTS, JET, POOLED, TRACK, two
 
@@ -107,9 +108,7 @@ def test_steps_of_a_sequence_are_no_events(kind):
     with pytest.raises(ProbeError) as refused:
         ot.analyze(sequence(kind), TRACK, order=1)
     line = str(refused.value)
-    assert (
-        "if axis 0 of input 'x' [n, 3] counts the objects of one event, use no_batch=True" in line
-    )
+    assert "if axis 0 of input 'x' [n, 3] counts the objects of one event, use no_bat" in line
     assert "\n" not in line
 
 
@@ -187,8 +186,6 @@ def lists_of(x, mask):
 
 
 def test_lists_beside_a_mask_are_padded():
-    from onnx import TensorProto
-
     x, mask = events()
     proto = deep_set(slots="n", kind=TensorProto.INT64)
     problem = ot.Problem.open(proto, lists_of(x, mask), ModelOptions(mask={"m": "x"}))
@@ -202,11 +199,33 @@ def test_lists_beside_a_mask_are_padded():
 
 
 def test_lists_of_a_mask_that_is_0_where_slots_are_filled_are_refused():
-    from onnx import TensorProto
-
     x, mask = events()
     proto = deep_set(slots="n", inverted=True, kind=TensorProto.INT64)
     data = lists_of(x, mask)
     data["m"] = [[0] * len(row) for row in data["m"]]
     with pytest.raises(ProbeError, match="but its lists end before: give lists of all slots"):
         ot.Problem.open(proto, data, ModelOptions(mask={"m": "x"}))
+
+
+def test_a_second_set_with_the_slots_of_the_masked_one_is_padded_too():
+    """y = Σ_s m_s x_s p_s: the mask is that of x, and p has the same slots."""
+    nodes = [
+        op("Cast", ["m"], ["mf"], to=F64),
+        op("Mul", ["x", "p"], ["xp"]),
+        op("Mul", ["xp", "mf"], ["xpm"]),
+        op("ReduceSum", ["xpm", "axis"], ["y"], keepdims=1),
+    ]
+    slots = ["N", "n"]
+    ports = [port("x", slots, F64), port("p", slots, F64), port("m", slots, TensorProto.INT64)]
+    proto = model(nodes, ports, [port("y", ["N", 1], F64)], {"axis": np.array([1])})
+    x = [[1.0], [2.0, 3.0], [0.5, 1.0, 2.0], [4.0], [5.0, 6.0]]
+    data = {"x": x, "p": [[v + 1 for v in row] for row in x], "m": [[1] * len(row) for row in x]}
+    problem = ot.Problem.open(proto, data, ModelOptions(mask={"m": "x"}))
+    assert problem.buckets is None
+    missing = {feature.name: feature.missing for feature in problem.features}
+    assert missing == {**{f"{k}[{s}]": 2 * s for k in "xp" for s in (0, 1)}, "x[2]": 4, "p[2]": 4}
+    result = ot.analyze(problem, order=1, scale="unit", bootstrap=0)
+    padded = np.array([row + [0.0] * (3 - len(row)) for row in x])
+    filled = padded > 0
+    expected = np.concatenate([(padded + 1) * filled, padded], axis=1).mean(axis=0)
+    np.testing.assert_allclose(result.score[0, 0], expected, rtol=1e-13)
