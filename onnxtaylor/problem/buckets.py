@@ -117,8 +117,8 @@ class Buckets:
 
     @property
     def usual(self) -> Size:
-        """The most frequent size with features."""
-        return self.sizes[0]
+        """The most frequent size, by which engines are chosen; sets without objects tell less."""
+        return min(self.sizes, key=lambda size: size.count(0))  # the first of the least
 
     def columns(self, size: Size) -> Integers:
         """Columns of the row that the function of a size has, in its order."""
