@@ -13,6 +13,7 @@ from onnxtaylor.engine.factory import ChosenEngine
 from onnxtaylor.options import EngineOptions, StatisticsOptions
 from onnxtaylor.options.scale import scale_of
 from onnxtaylor.problem import Problem
+from onnxtaylor.problem.roles import list_roles
 from onnxtaylor.results.documents import json_number
 from onnxtaylor.results.taylor import (
     DataSummary,
@@ -103,6 +104,7 @@ def make_result(
                 p.name: [json_number(x) if isinstance(x, float) else x for x in v.ravel().tolist()]
                 for p, v in problem.choice.held
             },
+            "inputs": [role.to_dict() for role in list_roles(problem)],
             **described,
             "finite_step": described.get("finite_step"),
             "curvature": _CURVATURES[engine.quantity] if options.order > 1 else None,
