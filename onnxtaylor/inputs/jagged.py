@@ -1,0 +1,100 @@
+"""Sets of different sizes, one for each event: lists, arrays of lists, Arrow and awkward arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxtaylor.errors import DataError, printable
+
+__all__ = ["Jagged", "jagged"]
+
+
+@dataclass(frozen=True)
+class Jagged:
+    """Values of all sets one after another, (Σ n_k,), and the size n_k of each, (N,)."""
+
+    values: npt.NDArray[Any]
+    lengths: npt.NDArray[np.int64]
+
+    def padded(self, slots: int) -> npt.NDArray[Any]:
+        """Returns the values (N, slots): longer sets cut off, 0 or an empty text in other slots."""
+        filled = np.arange(slots) < self.lengths[:, None]  # (N, slots)
+        starts = np.cumsum(self.lengths) - self.lengths
+        places = starts[:, None] + np.arange(slots)
+        table = np.zeros((len(self.lengths), slots), dtype=self.values.dtype)
+        table[filled] = self.values[places[filled]]
+        return table
+
+
+def jagged(column: Any, name: str) -> Jagged:
+    """Reads one set for each event.
+
+    Parameters
+    ----------
+    column
+        An array (N, slots), a sequence of N sequences, a list array of Arrow, or an
+        ``awkward.Array`` of one variable.
+    name
+        Its name, for messages.
+
+    Raises
+    ------
+    DataError
+        It holds no such sets.
+    """
+    offsets = getattr(column, "offsets", None)
+    if offsets is not None and hasattr(column, "flatten") and hasattr(column, "to_numpy"):
+        return _of_arrow(column)
+    if type(column).__module__.partition(".")[0] == "awkward":
+        return _of_awkward(column, name)
+    if isinstance(column, np.ndarray) and column.dtype != object:
+        if column.ndim != 2:
+            raise DataError(
+                f"column '{printable(name)}' has {column.ndim} axes: a set for each event has two,"
+                " events and slots"
+            )
+        events, slots = column.shape
+        return Jagged(column.reshape(-1), np.full(events, slots, dtype=np.int64))
+    return _of_lists(column, name)
+
+
+def _of_arrow(column: Any) -> Jagged:
+    """Reads a list array of Arrow."""
+    lengths = np.nan_to_num(column.value_lengths().to_numpy(zero_copy_only=False))
+    return Jagged(column.flatten().to_numpy(zero_copy_only=False), lengths.astype(np.int64))
+
+
+def _of_awkward(column: Any, name: str) -> Jagged:
+    """Reads an ``awkward.Array``, by the library that has made it."""
+    import sys
+
+    ak: Any = sys.modules["awkward"]
+    if column.ndim != 2:
+        raise DataError(f"column '{printable(name)}' must have one list of numbers for each event")
+    return Jagged(
+        np.asarray(ak.to_numpy(ak.flatten(column, axis=1))),
+        np.asarray(ak.to_numpy(ak.num(column, axis=1)), dtype=np.int64),
+    )
+
+
+def _of_lists(column: Sequence[Any], name: str) -> Jagged:
+    """Reads a sequence of sequences."""
+    try:
+        sets = [np.asarray(one) for one in column]
+    except (TypeError, ValueError):
+        sets = []
+    for k, one in enumerate(sets):
+        if one.ndim != 1 or (one.size and one.dtype == object):
+            raise DataError(
+                f"column '{printable(name)}' has no list of numbers or texts at event {k}"
+            )
+    if len(sets) != len(column):
+        raise DataError(f"column '{printable(name)}' must have one list for each event")
+    lengths = np.fromiter((len(one) for one in sets), dtype=np.int64, count=len(sets))
+    values = np.concatenate([one for one in sets if one.size] or [np.zeros(0)])
+    return Jagged(values, lengths)
