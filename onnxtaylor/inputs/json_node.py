@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any
 
 from onnxtaylor.errors import OptionError, name_hint, printable
+from onnxtaylor.inputs.model_input import first_twice
 
 __all__ = ["JsonNode", "parse_json"]
 
@@ -68,9 +69,9 @@ class JsonNode:
     def names(self) -> tuple[str, ...]:
         """Returns a list of names that all differ."""
         names = tuple(item.text() for item in self.items())
-        for name in names:
-            if names.count(name) > 1:
-                raise self.wrong(f"has '{printable(name)}' twice")
+        twice = first_twice(names)
+        if twice is not None:
+            raise self.wrong(f"has '{printable(twice)}' twice")
         return names
 
     def number(self) -> float:

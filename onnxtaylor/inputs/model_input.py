@@ -5,13 +5,14 @@ See ``onnxtaylor.inputs`` for the roles and axes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.inputs.transform import IDENTITY, Transform
 
-__all__ = ["AXES", "ROLES", "InputSpecification", "Value", "Variable"]
+__all__ = ["AXES", "ROLES", "InputSpecification", "Value", "Variable", "first_twice"]
 
 ROLES = ("features", "context", "mask", "fixed")
 AXES = ("batch", "variable", "slot")
@@ -101,9 +102,9 @@ class InputSpecification:
         self._check_length()
         self._check_role()
         names = [variable.name for variable in self.variables]
-        for name in names:
-            if names.count(name) > 1:
-                raise OptionError(f"has '{printable(name)}' twice", option="variables")
+        twice = first_twice(names)
+        if twice is not None:
+            raise OptionError(f"has '{printable(twice)}' twice", option="variables")
         if len(names) > 1 and not self.has("variable"):
             raise OptionError(
                 f"are {len(names)}, but the axes are {', '.join(self.layout)}: an input without the"
@@ -163,3 +164,13 @@ class InputSpecification:
         """Returns the number of slots of a tensor that holds sets of up to ``longest`` objects."""
         most = longest if self.max_length is None else min(longest, self.max_length)
         return max(most, self.min_length)
+
+
+def first_twice(names: Sequence[str]) -> str | None:
+    """Returns the first name that occurs twice, None if all differ."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None

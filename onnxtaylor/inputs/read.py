@@ -52,18 +52,10 @@ def read_specification(
         raise OptionError(f"cannot be read: {reason}").located(where) from None
     if not text.lstrip().startswith("{"):
         return specification_from_toml(text, where)
-    document = parse_json(text, where)
-    if is_weaver(document):
-        return from_weaver(document)
-    if is_gnn_config(document):
-        return from_gnn_config(text, where, ports)
-    if is_lwtnn(document):
-        return from_lwtnn(document)
-    raise OptionError(
-        "is JSON, but no specification of inputs: known are preprocess.json of weaver (input_names,"
-        " output_names), networks of lwtnn (inputs, layers, outputs) and gnn_config (inputs,"
-        " input_sequences, output_names)"
-    ).located(where)
+    try:
+        return _from_json(text, where, ports)
+    except OptionError as error:  # of an input by itself, which knows no file
+        raise error.located(where) from None
 
 
 def from_metadata(
@@ -98,3 +90,19 @@ def from_metadata(
             entry = known[key]
             return from_feature_names(metadata[entry], f"{where}: {printable(entry)}", ports)
     return None
+
+
+def _from_json(text: str, where: str, ports: Sequence[InputPort] | None) -> Specification:
+    """Makes a specification of a JSON document of another project."""
+    document = parse_json(text, where)
+    if is_weaver(document):
+        return from_weaver(document)
+    if is_gnn_config(document):
+        return from_gnn_config(text, where, ports)
+    if is_lwtnn(document):
+        return from_lwtnn(document)
+    raise OptionError(
+        "is JSON, but no specification of inputs: known are preprocess.json of weaver (input_names,"
+        " output_names), networks of lwtnn (inputs, layers, outputs) and gnn_config (inputs,"
+        " input_sequences, output_names)"
+    ).located(where)

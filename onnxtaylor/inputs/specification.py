@@ -6,12 +6,13 @@ See ``onnxtaylor.inputs`` for the roles and axes.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from onnxtaylor.errors import OptionError, name_hint, printable
-from onnxtaylor.inputs.model_input import InputSpecification, Variable
+from onnxtaylor.inputs.model_input import InputSpecification, Variable, first_twice
 
 __all__ = ["DataSpecification", "FeatureColumn", "Specification"]
 
@@ -72,14 +73,13 @@ class Specification:
     origin: str = field(default="the specification of inputs", compare=False)
 
     def __post_init__(self) -> None:
-        names = [one.name for one in self.inputs]
-        for name in names:
-            if names.count(name) > 1:
-                raise self._error(f"two inputs are called '{printable(name)}'")
+        twice = first_twice([one.name for one in self.inputs])
+        if twice is not None:
+            raise self._error(f"two inputs are called '{printable(twice)}'")
         for k, one in enumerate(self.inputs):
             for other in one.mask_of:
                 self._check_masked(one, other, f"inputs[{k}].mask-of")
-        twice = _first_twice([called for _, _, called in self._named()])
+        twice = first_twice([called for _, _, called in self._named()])
         if twice is not None:
             raise self._error(
                 f"two features are called '{printable(twice)}': give one of their inputs another"
@@ -188,21 +188,11 @@ class Specification:
     def _named(self) -> list[tuple[InputSpecification, Variable, str]]:
         """Returns the variables of features inputs with their names, without slots."""
         features = [one for one in self.inputs if one.role == "features"]
-        flat = [v.name for one in features if not one.has("slot") for v in one.own_variables]
+        flat = Counter(v.name for one in features if not one.has("slot") for v in one.own_variables)
         named = []
         for one in features:
             for v in one.own_variables:
-                alone = not one.has("slot") and flat.count(v.name) == 1
+                alone = not one.has("slot") and flat[v.name] == 1
                 short = alone or v.name == one.called
                 named.append((one, v, v.name if short else f"{one.called}.{v.name}"))
         return named
-
-
-def _first_twice(names: Sequence[str]) -> str | None:
-    """Returns the first name that occurs twice, None if all differ."""
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    return None

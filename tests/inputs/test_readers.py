@@ -382,3 +382,40 @@ def test_metadata_that_tell_nothing_of_inputs():
     assert from_metadata({}, ports, "m.onnx") is None
     assert from_metadata({"feature_names_in_": '["a", "b", "c"]'}, ports, "m.onnx") is None
     assert from_metadata({"feature_names_in_": '["a", 1]'}, ports[:1], "m.onnx") is None
+
+
+ODD = [None, True, -1, 0, 1e300, "", "a\x1b[31m", [], {}, [1], ["a", "a"], {"a": 1}, [[]], 10**400]
+
+
+def mutated(value, path=()):
+    """Yields copies of a document with one part replaced, taken out, or doubled."""
+    yield from ODD
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield {k: v for k, v in value.items() if k != key}
+            for other in mutated(item):
+                yield {**value, key: other}
+    if isinstance(value, list):
+        yield value + value
+        for k, item in enumerate(value):
+            for other in mutated(item):
+                yield [*value[:k], other, *value[k + 1 :]]
+
+
+@pytest.mark.parametrize(
+    "document", [WEAVER, LWTNN_GRAPH, gnn_config()], ids=["weaver", "lwtnn", "gnn"]
+)
+def test_no_damage_ends_in_another_error(tmp_path, document):
+    path = tmp_path / "damaged.json"
+    read, said = 0, []
+    for damaged in mutated(document):
+        path.write_text(json.dumps(damaged), encoding="utf-8")
+        try:
+            read_specification(path)
+        except OptionError as error:
+            said.append(str(error))
+        else:
+            read += 1
+    assert [line for line in said if not line.startswith(f"{path}: ")] == []
+    assert [line for line in said if not line.isprintable()] == []
+    assert min(read, len(said)) > 5
