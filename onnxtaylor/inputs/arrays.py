@@ -54,7 +54,8 @@ def tensors(
     ``input_variable`` and ``variable``; in slots, a column of lists or flat columns ``name_0``, …,
     ``name_49``. An array under the name of an input, with its axes, is taken as all its variables.
     Transforms are applied to either. A mask without a column tells the sizes of the sets of its
-    features input; one with a column decides which slots of that are filled.
+    features input; one with a column decides which slots of that are filled. In flat columns and
+    arrays, slots at the end that are NaN in all variables of an input hold no object.
 
     Parameters
     ----------
@@ -87,6 +88,7 @@ def tensors(
     values: dict[str, npt.NDArray[Any]] = {}
     for name, load in loaded.items():
         if load.is_empty:
+            _check_told(load.one, loaded)
             filled[name] = _shared(load.one, filled)
             column = filled[name].reshape(events, -1) == bool(load.one.filled)
             values[name] = _laid_out(load.one, [column.astype(np.float64)])
@@ -136,6 +138,16 @@ def _apply_mask(load: LoadedInput, filled: dict[str, Filled], sizes: Mapping[str
                 f" '{printable(name)}' has {filled[name].shape[1]}"
             )
         filled[name] = filled[name] & tells
+
+
+def _check_told(mask: InputSpecification, loaded: Mapping[str, LoadedInput]) -> None:
+    """Raises DataError where a mask is to be made of tables that may be padded with anything."""
+    for name in mask.mask_of:
+        if loaded[name].columns and not loaded[name].sizes_known:
+            raise DataError(
+                f"the data do not tell which slots of '{printable(name)}' are filled: they need a"
+                f" column for the mask '{printable(mask.name)}', lists, or NaN in empty slots"
+            )
 
 
 def _shared(mask: InputSpecification, filled: Mapping[str, Filled]) -> Filled:

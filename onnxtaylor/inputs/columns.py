@@ -40,8 +40,8 @@ def find_values(one: InputSpecification, variable: Variable, data: Data) -> npt.
 def find_sets(one: InputSpecification, variable: Variable, data: Data) -> Jagged | None:
     """Returns the values of a variable in the slots of an input, None where no column is there.
 
-    They are in one column of lists, or in flat columns ``name_0``, ``name_1``, …, which fill all
-    slots unless a mask tells otherwise. Raises DataError as ``find_values`` does.
+    They are in one column of lists, or in flat columns ``name_0``, ``name_1``, …, which do not tell
+    the sizes of the sets. Raises DataError as ``find_values`` does.
     """
     name = _column(one, variable, data, flat=True)
     if name is None:

@@ -11,15 +11,26 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import DataError, printable
 
-__all__ = ["Jagged", "jagged"]
+__all__ = ["Jagged", "jagged", "without_empty_ends"]
 
 
 @dataclass(frozen=True)
 class Jagged:
-    """Values of all sets one after another, (Σ n_k,), and the size n_k of each, (N,)."""
+    """Values of all sets one after another, (Σ n_k,), and the size n_k of each, (N,).
+
+    ``sizes_known`` is false for a table (N, slots), which may be padded: it has equally many values
+    for each event, whatever the sizes of the sets.
+    """
 
     values: npt.NDArray[Any]
     lengths: npt.NDArray[np.int64]
+    sizes_known: bool = True
+
+    @classmethod
+    def of_table(cls, table: npt.NDArray[Any]) -> Jagged:
+        """Returns the sets of a table (N, slots), whose sizes are not known."""
+        events, slots = table.shape
+        return cls(table.reshape(-1), np.full(events, slots, dtype=np.int64), False)
 
     def padded(self, slots: int) -> npt.NDArray[Any]:
         """Returns the values (N, slots): longer sets cut off, 0 or an empty text in other slots."""
@@ -58,9 +69,29 @@ def jagged(column: Any, name: str) -> Jagged:
                 f"column '{printable(name)}' has {column.ndim} axes: a set for each event has two,"
                 " events and slots"
             )
-        events, slots = column.shape
-        return Jagged(column.reshape(-1), np.full(events, slots, dtype=np.int64))
+        return Jagged.of_table(column)
     return _of_lists(column, name)
+
+
+def without_empty_ends(columns: Sequence[Jagged]) -> list[Jagged]:
+    """Returns tables without the slots at the end of each event that are NaN in all variables.
+
+    Such slots hold no object, and tell the sizes of the sets. Columns that are not all tables, and
+    tables without such slots, stay as they are.
+    """
+    shapes = {(len(one.lengths), len(one.values)) for one in columns}
+    if any(one.sizes_known for one in columns) or len(shapes) > 1 or len(columns[0].lengths) == 0:
+        return list(columns)
+    tables = [one.values.reshape(len(one.lengths), -1) for one in columns]
+    if any(table.dtype.kind != "f" for table in tables):
+        return list(columns)
+    holds = ~np.all([np.isnan(table) for table in tables], axis=0)  # (N, slots)
+    slots = holds.shape[1]
+    lengths = np.where(holds, np.arange(1, slots + 1), 0).max(axis=1, initial=0).astype(np.int64)
+    if (lengths == slots).all():
+        return list(columns)
+    kept = np.arange(slots) < lengths[:, None]
+    return [Jagged(table[kept], lengths) for table in tables]
 
 
 def _of_arrow(column: Any) -> Jagged:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import DataError, name_hint, printable
 from onnxtaylor.inputs.columns import find_sets, find_values, whole_tensor
-from onnxtaylor.inputs.jagged import Jagged
+from onnxtaylor.inputs.jagged import Jagged, without_empty_ends
 from onnxtaylor.inputs.model_input import InputSpecification, Variable
 
 __all__ = ["LoadedInput", "count_events", "load_input"]
@@ -40,6 +40,11 @@ class LoadedInput:
     def is_empty(self) -> bool:
         """Whether the data have nothing of it."""
         return not self.columns and self.whole is None
+
+    @property
+    def sizes_known(self) -> bool:
+        """Whether the data tell how many objects each of its sets has."""
+        return any(c.sizes_known for c in self.columns if isinstance(c, Jagged))
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -76,7 +81,7 @@ def load_input(one: InputSpecification, data: Mapping[str, Any]) -> LoadedInput:
             )
         columns.append(column)
     _check_sizes(one.own_variables, columns)
-    return LoadedInput(one, one.own_variables, tuple(columns))
+    return LoadedInput(one, one.own_variables, _ended(one, columns))
 
 
 def count_events(loaded: Sequence[LoadedInput]) -> int:
@@ -117,12 +122,16 @@ def _split(one: InputSpecification, whole: npt.NDArray[Any]) -> LoadedInput:
     columns: list[Jagged | npt.NDArray[Any]] = []
     for k in range(width):
         values = by_variable[..., k]
-        if one.has("slot"):
-            lengths = np.full(len(values), values.shape[1], dtype=np.int64)
-            columns.append(Jagged(values.reshape(-1), lengths))
-        else:
-            columns.append(values)
-    return LoadedInput(one, variables, tuple(columns))
+        columns.append(Jagged.of_table(values) if one.has("slot") else values)
+    return LoadedInput(one, variables, _ended(one, columns))
+
+
+def _ended(
+    one: InputSpecification, columns: Sequence[Jagged | npt.NDArray[Any]]
+) -> tuple[Jagged | npt.NDArray[Any], ...]:
+    """Returns the columns of features without the empty slots at the ends of tables."""
+    sets = [column for column in columns if isinstance(column, Jagged)]
+    return tuple(without_empty_ends(sets) if sets and one.role == "features" else columns)
 
 
 def _check_sizes(

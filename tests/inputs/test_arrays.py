@@ -88,6 +88,19 @@ def test_awkward_arrays():
     np.testing.assert_array_equal(made(SET, **data).values["pf"], PADDED)
 
 
+def test_empty_slots_of_flat_columns_are_nan_in_all_variables():
+    nan = np.nan
+    data = {
+        **{"pf_pt_0": [1, nan, 3], "pf_pt_1": [nan, nan, nan], "pf_pt_2": [nan, nan, nan]},
+        **{"eta_0": [0.1, nan, nan], "eta_1": [0.2, nan, nan], "eta_2": [nan, nan, nan]},
+    }
+    replaced = tuple(Variable(v, transform=Transform(1.0, replace=5.0)) for v in ("pt", "eta"))
+    got = made(replace(SET, variables=replaced), MASK, **data)
+    expected = [[[0, 4], [-0.9, -0.8]], [[-9, -9], [-9, -9]], [[2, -9], [4, -9]]]
+    np.testing.assert_allclose(got.values["pf"], expected, rtol=1e-15, atol=0)
+    np.testing.assert_array_equal(got.values["m"], [[1, 1], [0, 0], [1, 0]])
+
+
 def test_lengths_are_kept_within_their_limits():
     got = made(replace(SET, min_length=3), **LISTS)
     assert got.values["pf"].shape == (3, 2, 3)
@@ -147,6 +160,14 @@ def without(name):
 
 
 REFUSED = {
+    "the data do not tell which slots of 'pf' are filled: they need a column for the mask 'm'": (
+        (SET, MASK),
+        {"pf": np.zeros((2, 2, 3))},
+    ),
+    "the data do not tell which slots of 'pf'": (
+        (SET, MASK),
+        {"pf_pt": np.zeros((2, 3)), "eta_0": [0, 0], "eta_1": [0, 0], "eta_2": [0, 0]},
+    ),
     "no column 'pt' for input 'pf': did you mean 'pf_ptt'?": (
         (SET,),
         {**without("pf_pt"), "pf_ptt": [[1.0]] * 3},
@@ -169,6 +190,10 @@ REFUSED = {
         {**without("eta"), "eta_0": np.zeros(3), "eta_2": np.zeros(3)},
     ),
     "'pt' has 2 values at event 0, but 'eta' has 1": ((SET,), {**LISTS, "eta": [[1.0], [], [1.0]]}),
+    "'pf.pt' has 6 events, but 'pf.eta' has 3": (
+        (SET,),
+        {"pf_pt_0": np.full(6, np.nan), "eta_0": np.full(3, np.nan)},
+    ),
     "'pf.pt' has 3 events, but 'pf.eta' has 2": ((SET,), {**LISTS, "eta": [[1.0, 2.0], []]}),
     "column 'pf_pt' has no list of numbers or texts at event 1": (
         (SET,),
