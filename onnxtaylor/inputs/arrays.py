@@ -195,9 +195,15 @@ def _tensor(load: LoadedInput, filled: Filled | None, size: int) -> npt.NDArray[
 
 def _laid_out(one: InputSpecification, columns: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """Stacks the variables, each (N,) or (N, slots), in the order of the input's axes."""
-    axes = ["batch", "slot"][: columns[0].ndim]
-    array = columns[0]
-    if one.has("variable"):
-        array, axes = np.stack(columns, axis=-1), [*axes, "variable"]
     order = one.layout if one.has("batch") else ("batch", *one.layout)
-    return np.ascontiguousarray(array.transpose([axes.index(axis) for axis in order]))
+    sizes = dict(zip(("batch", "slot"), columns[0].shape, strict=False), variable=len(columns))
+    tensor = np.empty([sizes[axis] for axis in order], np.result_type(*columns))
+    # the same memory with the axis of the variables in front, then events, then slots
+    places = [order.index(axis) for axis in ("variable", "batch", "slot") if axis in order]
+    view = tensor.transpose(places)
+    if one.has("variable"):
+        for k, column in enumerate(columns):
+            view[k] = column
+    else:
+        view[...] = columns[0]
+    return tensor

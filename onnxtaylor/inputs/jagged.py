@@ -34,11 +34,15 @@ class Jagged:
 
     def padded(self, slots: int) -> npt.NDArray[Any]:
         """Returns the values (N, slots): longer sets cut off, 0 or an empty text in other slots."""
-        filled = np.arange(slots) < self.lengths[:, None]  # (N, slots)
-        starts = np.cumsum(self.lengths) - self.lengths
-        places = starts[:, None] + np.arange(slots)
-        table = np.zeros((len(self.lengths), slots), dtype=self.values.dtype)
-        table[filled] = self.values[places[filled]]
+        values = self.values
+        if (self.lengths > slots).any():
+            starts = np.cumsum(self.lengths) - self.lengths
+            place = np.arange(len(values)) - np.repeat(starts, self.lengths)  # within its set
+            values = values[place < slots]
+        elif len(values) == len(self.lengths) * slots:
+            return values.reshape(len(self.lengths), slots)
+        table = np.zeros((len(self.lengths), slots), dtype=values.dtype)
+        table[np.arange(slots) < self.lengths[:, None]] = values
         return table
 
 

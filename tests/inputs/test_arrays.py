@@ -153,6 +153,8 @@ def test_fixed_inputs_are_not_fed():
 def test_no_events_are_fine():
     got = made(replace(SET, min_length=2), pf_pt=[], eta=[])
     assert got.values["pf"].shape == (0, 2, 2)
+    empty = made(SET, MASK, pf_pt=[[], []], eta=[[], []])
+    assert (empty.values["pf"].shape, empty.values["m"].shape) == ((2, 2, 0), (2, 0))
 
 
 def without(name):
