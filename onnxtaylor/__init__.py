@@ -14,6 +14,7 @@ The data's path through the package, top to bottom:
 ``files``       recognizes the kind of a file; writes a file whole or not at all
 ``progress``    the progress callback of long work, and the bar that draws it
 ``options``     all options: declared once, with meaning, limits and choices
+``inputs``      specification of a model's inputs: roles, axes, columns, transforms, padding
 ``graph``       1 a model in: load, choose inputs and responses, rewrite to f: Rⁿ → R^C
 ``rules``       2 the derivative of each operator: mathematics only
 ``compiler``    3 graph → derivative graph: forward Jacobians, reverse adjoints, curvature

@@ -6,4 +6,5 @@
 ``summarize``      numbers and their provenance, assembled to a result
 ``differentiate``  value, Jacobian and Hessian as a function and as a file
 ``inspect``        inputs, outputs and operators of a model, and the engine for it
+``describe_inputs``  a specification of a model's inputs, read and checked, or guessed
 """
