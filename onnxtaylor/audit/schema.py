@@ -32,7 +32,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "classes": NAMES,
     "input": NAMES,
     "context": NAMES,
-    "mask": {"type": "object", "additionalProperties": {"type": "string"}},
+    "mask": {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, NAMES]}},
     "output": NAMES,
     "labels": {"type": "string"},
     "weights": {"type": "string"},

@@ -57,12 +57,6 @@ def parse_held(option: str, pairs: Sequence[str]) -> dict[str, list[str]]:
     return held
 
 
-def _parse_masks(option: str, pairs: Sequence[str]) -> dict[str, str]:
-    """Reads ``MASK=INPUT`` texts."""
-    held = parse_held(option, pairs)
-    return {mask: ",".join(owner) for mask, owner in held.items()}
-
-
 def _parse_steps(option: str, texts: Sequence[str]) -> dict[str, str]:
     """Reads ``STEP`` and ``NAME=STEP`` texts as a mapping, ``*`` for all other features."""
     steps: dict[str, str] = {}
@@ -98,7 +92,7 @@ FORMS = {
     "weights": Form(str),
     "observed_weights": Form(str),
     "fix": Form(list[str], parse_held, "NAME=V1,V2,… holds several values. May be repeated"),
-    "mask": Form(list[str], _parse_masks, "May be repeated"),
+    "mask": Form(list[str], parse_held, "MASK=A,B flags several inputs. May be repeated"),
     "finite_step": Form(list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"),
     "curvature_step": Form(
         list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"

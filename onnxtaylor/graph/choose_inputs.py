@@ -38,7 +38,7 @@ class Request:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     context: tuple[str, ...]
-    masks: Mapping[str, str]
+    masks: Mapping[str, tuple[str, ...]]
     fix: Mapping[str, npt.ArrayLike]
     by_steps: bool
 
@@ -104,7 +104,7 @@ def choose_roles(
             require_context(p)
         except ModelError as error:
             raise error.located(model.path) from None
-    for mask, owner in request.masks.items():
+    for mask, owner in ((mask, one) for mask, owners in request.masks.items() for one in owners):
         if owner not in {p.name for p in features}:
             raise OptionError(
                 f"'{printable(mask)}' names '{printable(owner)}', which holds no features"

@@ -33,7 +33,7 @@ class ModelKeywords(TypedDict, total=False):
 
     input: str | Sequence[str] | None
     context: str | Sequence[str] | None
-    mask: Mapping[str, str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
@@ -89,7 +89,7 @@ class CheckKeywords(TypedDict, total=False):
 
     input: str | Sequence[str] | None
     context: str | Sequence[str] | None
-    mask: Mapping[str, str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
@@ -113,7 +113,7 @@ class CompareKeywords(TypedDict, total=False):
 
     input: str | Sequence[str] | None
     context: str | Sequence[str] | None
-    mask: Mapping[str, str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
@@ -149,7 +149,7 @@ class TrackKeywords(TypedDict, total=False):
 
     input: str | Sequence[str] | None
     context: str | Sequence[str] | None
-    mask: Mapping[str, str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
@@ -174,7 +174,7 @@ class DifferentiateKeywords(TypedDict, total=False):
 
     input: str | Sequence[str] | None
     context: str | Sequence[str] | None
-    mask: Mapping[str, str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
     output: str | Sequence[str] | None
     link: str

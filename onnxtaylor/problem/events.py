@@ -134,7 +134,8 @@ def _requests(choice: Choice) -> tuple[data.InputRequest, ...]:
     """Returns what each input takes of an event; masks tell along which axes there are slots."""
     ports = {port.name: port for port in (*choice.features, *choice.context)}
     slots: dict[str, int] = {}
-    for mask, owner in choice.masks.items():
+    flagged = ((mask, owner) for mask, owners in choice.masks.items() for owner in owners)
+    for mask, owner in flagged:
         pairs = flagged_axes(ports[mask], ports[owner])
         if pairs is not None and len(pairs) == 1:
             slots[mask], slots[owner] = pairs[0]

@@ -29,7 +29,7 @@ class InputRole:
     columns
         Columns of the fed row that it takes; empty for a fixed one.
     mask_of, filled
-        Input whose slots a mask flags, and what it is where they are filled: ``nonzero`` or
+        Inputs whose slots a mask flags, and what it is where they are filled: ``nonzero`` or
         ``zero``.
     value
         Value of a fixed input.
@@ -40,7 +40,7 @@ class InputRole:
     shape: str
     role: str
     columns: tuple[str, ...] = ()
-    mask_of: str | None = None
+    mask_of: tuple[str, ...] = ()
     filled: str | None = None
     value: tuple[Any, ...] = ()
 
@@ -52,8 +52,8 @@ class InputRole:
             values = [json_number(v) if isinstance(v, float) else v for v in self.value]
             return {**known, "value": values}
         known["columns"] = len(self.columns)
-        if self.mask_of is not None:
-            known |= {"mask_of": self.mask_of, "filled": self.filled}
+        if self.mask_of:
+            known |= {"mask_of": list(self.mask_of), "filled": self.filled}
         return known
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class InputRole:
             "context": f"context {columns}, fed but not differentiated",
         }
         where = "not 0" if self.filled == "nonzero" else "0"
-        what["mask"] = f"mask of {printable(self.mask_of or '')}, {where} where a slot is filled"
+        what["mask"] = f"mask of {join_names(self.mask_of)}, {where} where a slot is filled"
         return head + what[self.role]
 
 
@@ -89,7 +89,7 @@ def list_roles(problem: Problem) -> list[InputRole]:
                 port.shape_text,
                 "mask" if mask else role,
                 tuple(names[start:end]),
-                mask.owner if mask else None,
+                mask.owners if mask else (),
                 ("zero" if mask.inverted else "nonzero") if mask else None,
             )
         )
