@@ -250,17 +250,17 @@ def test_inputs_that_are_no_keys_are_told(tmp_path):
 
 
 WRONG = {
-    "length": ({"run": RUN[:1]}, "has 1 entries, but array 'jet' has 2"),
+    "length": ({"run": RUN[:1]}, "array 'run' has 1: save arrays with one entry for each event"),
     "rank": ({"pf": PF[:, 0]}, "'pf' has 1 axis behind the events [3], but the model's input 'pf'"),
     "size": ({"pf": PF[:, :1]}, "'pf' has 1 elements along axis 1, but", "takes 2"),
     "wide": ({"jet": PF[:, :, 0]}, "'jet' has 2 elements along axis 1", "takes 3"),
-    "shared": ({"mask": MASK[:, :2]}, "'pf' has 3 elements, 'mask' has 2", "one size 'slots'"),
-    "empty": ({"pf": PF[:, :, :0], "mask": MASK[:, :0]}, "'mask' has no element in any event"),
+    "shared": ({"mask": MASK[:, :2]}, "'mask' has 2 elements, 'pf' has 3", "one size 'slots'"),
+    "empty": ({"pf": PF[:, :, :0], "mask": MASK[:, :0]}, "'pf' has no element in any event"),
     "nan": ({"pf": np.where(PF == 17, np.nan, PF)}, "column 'pf[0,1]' in row 2 is NaN"),
     "inexact": ({"run": RUN + 2**53}, "column 'run' in row 1 is 9007199254741273"),
     "numbers": ({"kind": RUN * 0.5}, "column 'kind' holds float64", "takes texts"),
     "texts": ({"jet": np.full((2, 3), "u")}, "'jet' holds text, but the model takes numbers"),
-    "mixed": ({"pf": [[[1, 2], [3]], [[1, 2], [3, 4]]]}, "'pf' in row 1 has lists of 1 and of 2"),
+    "mixed": ({"pf": [[[1, 2], [3]], [[1, 2], [3, 4]]]}, "'pf' in row 1 has lists of 2 and of 1"),
 }
 
 
@@ -372,8 +372,8 @@ def test_variables_before_slots(kind):
 def test_sets_with_one_size_must_agree_event_by_event():
     inputs = (InputRequest("pf", ("n", 2)), InputRequest("mask", ("n",), context=True))
     request = ColumnRequest(None, inputs=inputs)
-    with pytest.raises(DataError, match="row 2 has 0 elements in 'pf' and 1 in 'mask'"):
-        list(in_memory({"pf": JAGGED, "mask": [[1], [1], []]}, request).batches(9))
+    with pytest.raises(DataError, match="'mask' has 0 to 1 elements, 'pf' has 0 to 3"):
+        in_memory({"pf": JAGGED, "mask": [[1], [1], []]}, request)
     with pytest.raises(DataError, match="'mask' has 1 to 3 elements, 'pf' has 0 to 3"):
         in_memory({"pf": JAGGED, "mask": [[1], [1], [1, 1, 1]]}, request)
     bad = {"pf": JAGGED, "mask": [[1, 1, 1], [1], []]}
@@ -430,3 +430,45 @@ def test_many_events_against_a_loop():
     x = np.concatenate([b.x for b in source.batches(777)])
     np.testing.assert_array_equal(x[:, :-1], expected.reshape(3000, -1))
     np.testing.assert_array_equal(x[:, -1], [len(event) for event in lists])
+
+
+BRANCHES = {"pt": [[1.0], [2.0, 3.0], []], "eta": [[4.0], [5.0, 6.0], []], "met": [7.0, 8.0, 9.0]}
+
+
+@pytest.mark.parametrize("kind", ["dict", "pandas", "polars", "pyarrow"])
+def test_an_input_may_name_a_branch_for_each_variable(kind):
+    columns = BRANCHES
+    first = InputRequest("pf", (2, "n"), columns=("eta", "pt"))
+    source = in_memory(FRAMES[kind](columns), ColumnRequest(None, inputs=(first,)))
+    assert source.feature_names == ("pf[0,0]", "pf[0,1]", "pf[1,0]", "pf[1,1]")
+    assert read(source).tolist() == [[4, 0, 1, 0, 1], [5, 6, 2, 3, 2], [0, 0, 0, 0, 0]]
+    last = InputRequest("pf", (4, 2), columns=("eta", "pt"), variable=1, slot=0)
+    other = InputRequest("jet", (1,), columns=("met",))
+    source = in_memory(FRAMES[kind](columns), ColumnRequest(None, inputs=(last, other)))
+    assert source.sizes == {"pf": (4, 2)}
+    assert source.feature_names[-2:] == ("pf[3,1]", "met")
+    assert read(source)[1].tolist() == [5, 2, 6, 3, 0, 0, 0, 0, 8, 2]
+
+
+def test_branches_that_do_not_fit():
+    def fault(change, **named):
+        item = InputRequest("pf", (2, None), **{"columns": ("pt", "eta"), **named})
+        with pytest.raises(DataError) as caught:
+            source = in_memory({**BRANCHES, **change}, ColumnRequest(None, inputs=(item,)))
+            list(source.batches(9))
+        return str(caught.value)
+
+    assert "no column 'et', which feeds the input 'pf' [2, ?]" in fault({}, columns=("pt", "et"))
+    assert "takes 2 variables along axis 1, but has 1" in fault({}, columns=("pt",))
+    short = fault({"eta": [[4.0], [5.0], []]})
+    assert "'eta' has 0 to 1 elements, 'pt' has 0 to 2, but both feed" in short
+    swapped = fault({"eta": [[4.0, 5.0], [6.0], []]})
+    assert "row 1 has 1 elements in 'pt' and 2 in 'eta'" in swapped
+
+
+def test_one_input_prefers_the_order_of_the_table_where_all_columns_are_its_own(csv_of):
+    one = ColumnRequest(2, inputs=(InputRequest("x", (2,)),))
+    path = csv_of("x1,x0\n1,2\n")
+    assert open_source([path], request=one).feature_names == ("x1", "x0")
+    path = csv_of("x1,x0,event\n1,2,3\n", "more.csv")
+    assert open_source([path], request=one).feature_names == ("x0", "x1")
