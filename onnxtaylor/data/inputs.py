@@ -47,9 +47,9 @@ def choose_inputs(table: Table, request: ColumnRequest) -> Columns:
     context = [item for item in request.inputs if item.held_back]
     widths = [item.width for item in features]
     count = None if None in widths else sum(width or 0 for width in widths)
-    if table.positional and table.block is None and not any(found.values()):
-        if request.features is None:
-            return _counted(table, request, context, count)
+    bare = table.positional and table.block is None and request.features is None
+    if bare and not any(found.values()):
+        return _counted(table, request, context, count)
     if absent := [item for item in context if found[item.name] is None]:
         raise _not_found(table, absent, free)
     held = [block for item in context if (block := found[item.name]) is not None]
@@ -89,13 +89,13 @@ def _choose_features(
     free: Sequence[str],
     left: Sequence[str],
 ) -> tuple[list[Block], tuple[str, ...] | None]:
-    """What feeds the features, and new names for them; nothing if they are to be counted."""
+    """Chooses what feeds the features, and new names for them; nothing if they are to be counted."""
     given, count = request.features, request.n_features
     known = [block for item in features if (block := found[item.name]) is not None]
     complete = len(known) == len(features)
-    if complete and all(block.whole for block in known):
-        if given is None or not set(given) & {*table.names, *table.wholes}:
-            return known, given
+    new = given is None or not set(given) & {*table.names, *table.wholes}
+    if new and complete and all(block.whole for block in known):
+        return known, given
     if given is not None:
         return [Block(given)], None
     alone = len(features) == 1 and not features[0].columns

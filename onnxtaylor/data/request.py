@@ -80,7 +80,7 @@ class InputRequest:
 
     @property
     def parts(self) -> tuple[InputRequest, ...]:
-        """What each of these arrays or lists must be like."""
+        """Requests for each of these arrays or lists."""
         if not self.columns:
             return (self,)
         shape = self.shape[: self.variable] + self.shape[self.variable + 1 :]

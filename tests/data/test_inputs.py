@@ -43,7 +43,8 @@ def of_pandas(columns):
 
 
 def arrow(columns):
-    return pa.table({name: pa.array(np.asarray(v).tolist()) for name, v in columns.items()})
+    lists = {n: v.tolist() if isinstance(v, np.ndarray) else v for n, v in columns.items()}
+    return pa.table({name: pa.array(values) for name, values in lists.items()})
 
 
 def of_polars(columns):
@@ -453,9 +454,9 @@ def test_an_input_may_name_a_branch_for_each_variable(kind):
 def test_branches_that_do_not_fit():
     def fault(change, **named):
         item = InputRequest("pf", (2, None), **{"columns": ("pt", "eta"), **named})
+        request = ColumnRequest(None, inputs=(item,))
         with pytest.raises(DataError) as caught:
-            source = in_memory({**BRANCHES, **change}, ColumnRequest(None, inputs=(item,)))
-            list(source.batches(9))
+            list(in_memory({**BRANCHES, **change}, request).batches(9))
         return str(caught.value)
 
     assert "no column 'et', which feeds the input 'pf' [2, ?]" in fault({}, columns=("pt", "et"))
