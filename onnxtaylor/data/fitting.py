@@ -12,6 +12,8 @@ from onnxtaylor.errors import DataError, name_hint
 
 __all__ = ["fitted_extents"]
 
+ASSUMED = 256  # cells of an event of unknown size: so many bound the memory of a piece
+
 
 def fitted_extents(tables: Sequence[Table], columns: Columns) -> dict[str, Extent]:
     """Finds the lengths of each input that is read as a whole, over all events of all tables.
@@ -69,7 +71,7 @@ def _measured(table: Table, wholes: Sequence[InputRequest]) -> dict[str, Extent]
     if names:
         row, size = 0, 0
         ranked = {whole.name: whole for whole in wholes}
-        for piece in table.pieces(Places((), None, None, wholes=names, cells=len(names))):
+        for piece in table.pieces(Places((), None, None, wholes=names, cells=ASSUMED)):
             for name in names:
                 raw = piece.wholes[name]
                 extent = extent_of(f"{table.file}: {quoted(name)}", raw, row)

@@ -89,7 +89,7 @@ def _choose_features(
     free: Sequence[str],
     left: Sequence[str],
 ) -> tuple[list[Block], tuple[str, ...] | None]:
-    """Chooses what feeds the features, and new names for them; nothing if they are to be counted."""
+    """Chooses what feeds the features, and new names; nothing if they are to be counted."""
     given, count = request.features, request.n_features
     known = [block for item in features if (block := found[item.name]) is not None]
     complete = len(known) == len(features)

@@ -211,7 +211,9 @@ def test_numbers_that_are_refused(tmp_path, fault, holds, bad, ending):
 def test_cells_of_a_text_table_that_are_refused(csv_of, fault, holds, cell):
     path = csv_of(f"a,n\n1,2\n3,{cell}\n")
     request = ColumnRequest(1, context=(ContextColumn("n"),))
-    holds(fault(path, request), "events.csv", "column 'n' in row 2")
+    message = fault(path, request)
+    holds(message, "events.csv", "column 'n' in row 2")
+    assert "exclude" not in message
 
 
 def test_texts_that_are_refused(csv_of, tmp_path, fault, holds):
