@@ -125,8 +125,8 @@ class CsvTable:
             if place in places.context:
                 what = f"column {quoted(self.names[place])} in row {row}"
                 return DataError(
-                    f"{what} holds {quoted(cell[3])}, but the model takes numbers there: correct the"
-                    " cell, or write numbers in this column"
+                    f"{what} holds {quoted(cell[3])}, but the model takes numbers there: correct"
+                    " the cell, or write numbers in this column"
                 )
             return self._bad_number(place, row, cell[3], places)
         if cell := BAD_TEXT.search(message):
