@@ -103,7 +103,7 @@ class ArrowFrame:
         return array[0].as_py() if len(array) else None
 
     def _type(self, place: int) -> Any:
-        """Arrow type of a column of pandas that holds lists; else null, which nobody reads."""
+        """Arrow type of a column of pandas if it holds lists, else null: nothing looks at it."""
         series = self._frame.iloc[:, place]
         if series.dtype == object and is_jagged(series.to_numpy()):
             return self._column(place).type
