@@ -135,11 +135,11 @@ class CsvTable:
                 " UTF-8 text: save the file as UTF-8"
             )
         if ragged:
-            row = ragged[0]
-            fields = f"{row.actual_columns} field{'s' * (row.actual_columns != 1)}"
+            refused = ragged[0]
+            fields = f"{refused.actual_columns} field{'s' * (refused.actual_columns != 1)}"
             return DataError(
-                f"row {self._row(row.number)} has {fields}, but the first line has"
-                f" {row.expected_columns} (delimiter {printable(repr(self.head.delimiter))}):"
+                f"row {self._row(refused.number)} has {fields}, but the first line has"
+                f" {refused.expected_columns} (delimiter {printable(repr(self.head.delimiter))}):"
                 " correct the row, or put text that holds the delimiter in quotation marks"
             )
         if "straddl" in message:

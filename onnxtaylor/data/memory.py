@@ -165,7 +165,7 @@ def _as_array(key: str, values: Any) -> npt.NDArray[Any] | Array:
     """An array of NumPy, or of Arrow for lists of varying length."""
     what = f"array {quoted(key)}"
     if type(values).__module__.partition(".")[0] == "awkward":
-        import awkward  # type: ignore[import-not-found, unused-ignore]
+        import awkward  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
         try:
             return np.asarray(awkward.to_numpy(values, allow_missing=False))

@@ -24,7 +24,7 @@ __all__ = ["Choice", "InputData", "choose"]
 
 @dataclass(frozen=True)
 class InputData:
-    """What the data say about the model's inputs.
+    """Facts that the data tell about the inputs of the model.
 
     ``present`` are the inputs for which there are columns or arrays of their name, ``sizes`` the
     sizes after the batch axis of inputs whose data have them. ``columns`` names the columns of

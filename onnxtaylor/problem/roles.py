@@ -1,4 +1,4 @@
-"""What each input of the model is in a problem: features, context, mask or fixed."""
+"""Roles of the inputs of the model in a problem: features, context, mask or fixed."""
 
 from __future__ import annotations
 

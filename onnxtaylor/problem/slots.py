@@ -1,4 +1,4 @@
-"""Which slots of sets are filled: by masks, by lengths.
+"""Filled and padded slots of sets: by masks, by lengths.
 
 A slot that is padded has no coefficient: its entries are no data. Whether a mask is 1 where a slot
 is filled, or where it is padded, is not guessed from its name: features are displaced where the
