@@ -121,14 +121,14 @@ class CsvTable:
         """Makes the error that names the wrong row, from pyarrow's message and the refused rows."""
         # cells first: a block with a ragged row may have been parsed ahead of one with a bad cell
         if cell := BAD_NUMBER.search(message):
-            place, row = int(cell[1]), self._row(cell[2])
+            place, line = int(cell[1]), self._row(cell[2])
             if place in places.context:
-                what = f"column {quoted(self.names[place])} in row {row}"
+                what = f"column {quoted(self.names[place])} in row {line}"
                 return DataError(
                     f"{what} holds {quoted(cell[3])}, but the model takes numbers there: correct"
                     " the cell, or write numbers in this column"
                 )
-            return self._bad_number(place, row, cell[3], places)
+            return self._bad_number(place, line, cell[3], places)
         if cell := BAD_TEXT.search(message):
             return DataError(
                 f"column {quoted(self.names[int(cell[1])])} in row {self._row(cell[2])} is not"
