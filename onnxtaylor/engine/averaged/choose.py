@@ -19,6 +19,7 @@ from onnxtaylor.engine.averaged.shares import MATTERS, share_of_kinks
 from onnxtaylor.engine.averaged.steps import CurvatureSteps
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.errors import join_names
+from onnxtaylor.problem.hygiene import sentinels
 
 __all__ = ["CurvatureChoice", "Kinks", "find_kinks", "measure_kinks"]
 
@@ -126,6 +127,9 @@ def _near_others(steps: CurvatureSteps, x: Floats) -> Flags:
     low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
     with np.errstate(invalid="ignore"):
         far = (high > low) & (np.abs(x - middle) > FAR * (high - low))
+    for i in steps.features.tolist():  # so many that quartiles are of them, perhaps
+        for value, _ in sentinels(values[~np.isnan(values[:, i]), i]):
+            far[:, i] |= x[:, i] == value
     return np.asarray(~(absent | far)[:, steps.features])
 
 

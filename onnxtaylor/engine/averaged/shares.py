@@ -16,6 +16,10 @@ its least to its largest value, so that a single kink is crossed even among many
 smooth may fail Simpson's rule there, as H that jumps behind an Elu does. So where m ≠ s, the steps
 that are furthest apart are divided into 16 parts: a kink leaves Σ abs(m − s) over them as it is,
 what is smooth leaves next to nothing of it.
+
+Steps end where the data do: a kink that lies beyond is never crossed. They are moved a little off
+the events, so that no place that is looked at is a single point, such as the 0 that a Where
+replaces.
 """
 
 from __future__ import annotations
@@ -39,6 +43,7 @@ SIZEABLE = 0.1  # of the response's largest coefficient of second order
 LINEAR = 1e-3  # of its largest of first order: below is round-off of what is linear
 STEPS, FEWEST_STEPS = 2**10, 16  # that are looked at
 EACH = 24  # of a feature, where there are many
+OFF = 2.0**-5 * 0.7  # of a step
 PARTS, FEWEST_DIVIDED = 16, 8
 EVALUATIONS = 2**18  # of the model, where a coefficient takes many
 NUMBERS = 2**24  # coefficients that are held at a time
@@ -157,11 +162,16 @@ def _draw(steps: CurvatureSteps, x: Floats, near: Flags, number: int) -> _Steps:
         ordered = usable[np.argsort(x[usable, steps.features[a]], kind="stable")]
         at = (np.arange(len(mine)) + random.random(len(mine))) / len(mine)
         events[mine] = ordered[(at * len(ordered)).astype(np.int64)]
-    centres = x[events]
+    centres, feature = x[events], steps.features[place]
     places, rows = steps.places(centres), np.arange(number)
     high, low = places.ends[rows, place, 0], places.ends[rows, place, 1]
-    drawn = _Steps(places.centres, steps.features[place], place, low, high)
-    return drawn.part(np.flatnonzero(high > low))
+    values = np.where(near, x[:, steps.features], np.nan)
+    values[:, ~near.any(axis=0)] = 0.0
+    least, most = np.nanmin(values, axis=0)[place], np.nanmax(values, axis=0)[place]
+    moves, off = high > low, OFF * (high - low)
+    low, high = np.maximum(low + off, least), np.minimum(high + off, most)
+    drawn = _Steps(places.centres, feature, place, low, high)
+    return drawn.part(np.flatnonzero(moves & (high > low)))
 
 
 def _furthest(apart: Floats, place: Integers, most: int) -> Integers:
