@@ -2,8 +2,8 @@
 
 Kinks matter if they make more than 5 % of a coefficient that is not small
 (``onnxtaylor.engine.averaged.shares``). A Where that replaces −999 and a Clip beyond the data are
-never crossed, so there kinks make nothing, whatever the operator is called. Steps are those of
-averaged coefficients, but in quantiles of the features, which sentinels do not stretch.
+never crossed, so there kinks make nothing, whatever the operator is called. Steps are as wide as
+those of averaged coefficients are by default, in quantiles, which sentinels do not stretch.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def measure_kinks(
     whole = near.all(axis=1)
     if whole.sum() >= max(FEWEST, ENOUGH * len(x)):
         x, near = x[whole], near[whole]
-    share = share_of_kinks(engine, kinks.evaluations, _shortened(steps, x, near), x, near)
+    share = share_of_kinks(engine, kinks.evaluations, _usual_steps(steps, x, near), x, near)
     percent = f"{100 * min(share, 1):.0f} %" if share >= 0.01 else "1 %"
     if share > MATTERS:
         reason = f"kinks of {kinks.words} make up to {percent} of a coefficient"
@@ -133,12 +133,15 @@ def _near_others(steps: CurvatureSteps, x: Floats) -> Flags:
     return np.asarray(~(absent | far)[:, steps.features])
 
 
-def _shortened(steps: CurvatureSteps, x: Floats, near: Flags) -> CurvatureSteps:
-    """Shortens steps to what they would be without the outliers of the events x."""
+def _usual_steps(steps: CurvatureSteps, x: Floats, near: Flags) -> CurvatureSteps:
+    """Makes steps as wide as they usually are, without the outliers of the events x.
+
+    Whether kinks matter does not depend on the width that is asked for.
+    """
     values, moves = np.zeros(x.shape), steps.moves
     values[:, steps.features] = np.where(near, x[:, steps.features], np.nan)
     values[:, np.isnan(values).all(axis=0)] = 0.0
     low, high = np.nanquantile(values, [0.25, 0.75], axis=0)
     half = 0.35 * (high - low) / (2 * NORMAL)
-    shorter = np.where((half > 0) & ~moves.whole, np.minimum(half, moves.steps), moves.steps)
-    return replace(steps, moves=replace(moves, steps=shorter))
+    usual = np.where((half > 0) & ~moves.whole & (moves.steps > 0), half, moves.steps)
+    return replace(steps, moves=replace(moves, steps=usual))

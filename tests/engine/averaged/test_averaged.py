@@ -319,6 +319,8 @@ def test_results_are_named_saved_and_never_compared_with_pointwise_ones(tmp_path
         ot.compare_results(result, pointwise)
     with pytest.raises(ResultError, match=r"±0\.35σ in A and averaged over ±0\.25σ in B"):
         ot.compare_results(result, other)
+    same = ot.compare_results(result, loaded)
+    assert same.to_dict()["notes"] == ["second order is averaged over ±0.35σ in both"]
     first = ot.analyze(model, x, bootstrap=0, check=0, order=1)
     assert len(ot.compare_results(result, first).shared.indices) == 4
 
@@ -338,14 +340,20 @@ def test_an_audit_takes_the_curvature_of_its_baseline(tmp_path):
     assert outcome.result.method == "derivative"
     with pytest.raises(ResultError, match="its second order is pointwise, but that of the audit"):
         ot.audit(model, data, baseline=path, curvature="averaged")
+    ot.analyze(model, data, bootstrap=0, check=0).save(path)
+    line = r"averaged over ±0\.35σ, but that of the audit is averaged over ±0\.25σ"
+    with pytest.raises(ResultError, match=line):
+        ot.audit(model, data, baseline=path, curvature_step="0.5sigma")
 
 
 def test_learning_progress_is_averaged_for_all_models_alike():
     x = events()
+    x[:, 3] = np.round(x[:, 3]) > 0  # two values, which have no second difference
     progress = ot.LearningProgress(x)
     for step in range(2):
         progress.record(step, net("Relu", seed=step))
     result = progress.result()
+    assert len(result.indices) == 13
     assert result.remark == "averaged over ±0.35σ"
     alone = ot.analyze(net("Relu", seed=1), x, bootstrap=0, check=0)
     assert np.array_equal(result.score[1], alone.score)
