@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from onnxtaylor.engine.averaged.shares import MATTERS, share_of_kinks
+from onnxtaylor.engine.averaged.shares import share_of_kinks
 from onnxtaylor.engine.averaged.steps import CurvatureSteps
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.errors import join_names
@@ -26,6 +26,7 @@ __all__ = ["CurvatureChoice", "Kinks", "find_kinks", "measure_kinks"]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
+MATTERS = 0.05  # share of a coefficient that kinks make
 ENOUGH, FEWEST = 0.1, 16  # events with nothing missing and no outlier: share, number
 FAR = 10.0  # ranges between the quartiles
 NORMAL = 0.6745  # half of the range between quartiles, in σ of a normal distribution

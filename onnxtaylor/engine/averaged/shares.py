@@ -32,13 +32,13 @@ import numpy.typing as npt
 from onnxtaylor.engine.averaged.steps import CurvatureSteps
 from onnxtaylor.engine.base import Engine
 
-__all__ = ["MATTERS", "share_of_kinks"]
+__all__ = ["share_of_kinks"]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 
-MATTERS = 0.05  # share of a coefficient that kinks make
+LITTLE = 0.01  # below this it does not matter what is smooth of it
 SIZEABLE = 0.1  # of the response's largest coefficient of second order
 LINEAR = 1e-3  # of its largest of first order: below is round-off of what is linear
 STEPS, FEWEST_STEPS = 2**10, 16  # that are looked at
@@ -89,7 +89,7 @@ def share_of_kinks(
     floor = np.maximum(SIZEABLE * means.max(axis=(0, 2)), LINEAR * slopes.max(axis=(0, 2)))
     inverse = squares / np.maximum(np.maximum(means, floor[:, None]), TINY)  # (A, C, n)
     shares = _sums(apart, drawn.place, moved) / counts * inverse
-    if shares.max() <= MATTERS:
+    if shares.max() <= LITTLE:
         return float(shares.max())
     apart *= inverse[drawn.place]
     most = max(FEWEST_DIVIDED, 3 * number // (2 * PARTS))  # as many evaluations as before
