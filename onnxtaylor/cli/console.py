@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 NARROWEST = 16  # of a column of names, in letters; numbers are never cut
+THIRD = 3  # order
 FREE = 10_000  # letters: a terminal without an edge
 SHOWN_WARNINGS = 5  # of a kind; the others are counted
 
@@ -174,15 +175,19 @@ def curvature(result: TaylorResult) -> str:
     reason = options.get("curvature_reason")
     because = f": {library_text(reason)}" if reason else ""
     if remark:
-        stays = dict(dict(options.get("curvature_step") or {}).get("not_moved") or {})
-        moved = f"\nnone by {join_names(list(stays))}: not stepped" if stays else ""
+        told = dict(options.get("curvature_step") or {})
+        whole, stays = told.get("whole") or [], dict(told.get("not_moved") or {})
+        moved = f"\nby whole steps, inside the data's range: {join_names(whole)}" if whole else ""
+        moved += f"\nnone by {join_names(list(stays))}: not stepped" if stays else ""
         return f"\nsecond order is {printable(remark, 80)}{because}{moved}"
     kinds = options.get("piecewise_linear") or {}
     if not isinstance(kinds, dict) or not kinds or options.get("order") == 1:
         return ""
+    names = ", ".join(f"{printable(kind)} ×{printable(count)}" for kind, count in kinds.items())
+    if options.get("order") == THIRD:
+        return f"\nsecond and third order are pointwise: they do not see the kinks of {names}"
     if because:
         return f"\nsecond order is pointwise{because}"
-    names = ", ".join(f"{printable(kind)} ×{printable(count)}" for kind, count in kinds.items())
     return f"\nsecond order does not see the kinks of {names}"
 
 

@@ -91,6 +91,8 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
             f" {len(b.indices)} in B"
         )
     in_a, in_b = np.array(rows, np.int64).T
+    if a.quantity.remark and (a.indices.orders[in_a] == 2).any():
+        notes.append(f"second order is {a.quantity.remark} in both")
     return Match(
         outputs=tuple((a.outputs[i], b.outputs[j]) for i, j in outputs),
         groups=tuple(groups),

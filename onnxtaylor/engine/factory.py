@@ -121,7 +121,7 @@ def make_engine(
 def _with_curvature(maker: _Maker, problem: Problem, options: EngineOptions) -> ChosenEngine:
     """Makes the engine with second order as it is asked for, or as the data need it."""
     if maker.indices.order != HIGHEST or options.order > HIGHEST:
-        reason = "third order is pointwise" if options.order > HIGHEST else None
+        reason = "third order exists at the events alone" if options.order > HIGHEST else None
         return replace(maker.make(), curvature=CurvatureChoice(False, reason))
     if options.curvature == "averaged":
         maker.steps = plan_steps(problem, options.curvature_step)

@@ -77,7 +77,7 @@ def plot_matrix(
             image, cax=ax.inset_axes((1 + 0.12 / across, 0, 0.14 / across, 1)), extend=extend
         )
         bar.outline.set_visible(False)
-        bar.set_label(axis_label(result))
+        bar.set_label(axis_label(result, lines=True))
         what = f"{quantity(result)} of {response(result, result.outputs[c], 20)}"
         if n < len(result.features):
             what += f", {n} of {len(result.features)} features"

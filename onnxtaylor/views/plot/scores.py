@@ -73,7 +73,7 @@ def plot_scores(
         ax.set_ylim(len(best) - 0.4, -0.6)
         ax.set_axisbelow(True)
         ax.grid(axis="x", color="0.88", linewidth=0.6)
-        ax.set_xlabel(axis_label(result).replace(", second", ",\nsecond"))
+        ax.set_xlabel(axis_label(result, lines=True))
         what = quantity(result)
         if order is not None:
             what = f"{ORDERS[order]} {what.replace('Finite', 'finite')}"

@@ -100,11 +100,11 @@ def response(result: TaylorResult, output: str, limit: int = NAME_LENGTH) -> str
     return name if link == "identity" else f"{literal(link, 12)}({name})"
 
 
-def axis_label(result: TaylorResult, symbol: str = "t") -> str:
+def axis_label(result: TaylorResult, symbol: str = "t", *, lines: bool = False) -> str:
     r"""``⟨t⟩`` and its unit: per unit of the inputs, or per standard deviation of theirs.
 
     For responses to finite steps ``⟨r⟩``, per step. Where second order is averaged over steps, it
-    says so, unless the symbol is of first order.
+    says so, unless the symbol is of first order; with ``lines`` on a line of its own.
     """
     if is_finite_step(result):
         symbol = symbol.replace("t", result.quantity.symbol, 1)
@@ -114,5 +114,5 @@ def axis_label(result: TaylorResult, symbol: str = "t") -> str:
     mean = rf"$\langle {symbol} \rangle$"
     remark = result.quantity.remark
     averaged = f"second order {literal(remark, 40)}" if remark and symbol != "t_i" else ""
-    facts = ", ".join(fact for fact in (unit, averaged) if fact)
+    facts = (",\n" if lines else ", ").join(fact for fact in (unit, averaged) if fact)
     return f"{mean}  ({facts})" if facts else mean
