@@ -216,7 +216,7 @@ def _measure(engine: Engine, steps: _Steps) -> tuple[Floats, Floats, Floats]:
 
 def _hessian_slots(engine: Engine) -> npt.NDArray[np.int64]:
     """Returns the places (n, n) of ∂²f/∂x_i∂x_j among the coefficients."""
-    table, n = engine.indices.table, engine.indices.n_features
+    table, n = engine.indices.table, int((engine.indices.orders == 1).sum())
     slots = np.zeros((n, n), np.int64)
     second = np.flatnonzero(table[:, 1] >= 0)
     i, j = table[second].T
