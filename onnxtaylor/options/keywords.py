@@ -12,6 +12,7 @@ from typing import TypedDict
 import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
+from onnxtaylor.options.grouping import Grouped
 
 __all__ = [
     "AnalyzeKeywords",
@@ -70,6 +71,8 @@ class EngineKeywords(TypedDict, total=False):
 class StatisticsKeywords(TypedDict, total=False):
     """Keywords for ``StatisticsOptions``."""
 
+    by: Grouped | None
+    reduce: str | None
     scale: str
     bootstrap: int | None
     seed: int
@@ -131,6 +134,8 @@ class CompareKeywords(TypedDict, total=False):
     batch_size: int | None
     threads: int
     provider: str
+    by: Grouped | None
+    reduce: str | None
     scale: str
     bootstrap: int | None
     seed: int
@@ -157,6 +162,8 @@ class TrackKeywords(TypedDict, total=False):
     curvature: str
     curvature_step: FiniteSteps
     threads: int
+    by: Grouped | None
+    reduce: str | None
     scale: str
     seed: int
 
