@@ -69,7 +69,7 @@ FUNCTIONS = {
         "TrackKeywords",
         ALL,
         without=(
-            *("events", "sample"),
+            *("events", "sample", "by", "reduce"),
             *("finite_step", "precision", "accuracy", "mixed", "batch_size", "provider"),
             *("bootstrap", "per_class", "check", "resume"),
         ),

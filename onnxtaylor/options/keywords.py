@@ -162,8 +162,6 @@ class TrackKeywords(TypedDict, total=False):
     curvature: str
     curvature_step: FiniteSteps
     threads: int
-    by: Grouped | None
-    reduce: str | None
     scale: str
     seed: int
 

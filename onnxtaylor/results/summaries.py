@@ -83,6 +83,13 @@ class DataSummary:
         """Names of what the coefficients are by: features, or groups of them."""
         return tuple(one.name for one in self.variables or self.features)
 
+    def features_of(self, number: int) -> tuple[FeatureSummary, ...]:
+        """Features that the name of this number stands for: one, or those of a variable."""
+        if not self.variables:
+            return (self.features[number],)
+        members = set(self.variables[number].features)
+        return tuple(feature for feature in self.features if feature.name in members)
+
     @classmethod
     def from_document(cls, row: Mapping[str, Any]) -> DataSummary:
         """Returns the summary of a JSON object, in which an undefined moment is null.

@@ -61,7 +61,7 @@ def full_indices(problem: Problem, order: int) -> MultiIndices:
 
 @dataclass(frozen=True)
 class Ranked:
-    """What is ranked: groups of features, or, without ``grouping``, the features themselves.
+    """Names that are ranked: groups of features, or, without ``grouping``, the features themselves.
 
     ``names`` are those of the features; ``how`` coefficients of a group are reduced is None for
     features.

@@ -1,4 +1,4 @@
-"""Which coefficients become one, and how.
+"""Reduction of the coefficients of features to those of groups.
 
 At each event the coefficient of a group v, and of a pair of groups v ≤ w, is
 
