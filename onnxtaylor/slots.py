@@ -24,7 +24,7 @@ NONE = -1  # number of the group of a feature that is in none, slot of a feature
 
 Integers = npt.NDArray[np.int64]
 
-_SLOT = re.compile(r"(?P<stem>.+)\[(?P<slot>\d{1,9})\]", re.DOTALL)
+_SLOT = re.compile(r"(?P<stem>.+)\[(?P<slot>0|[1-9]\d{0,8})\]", re.DOTALL)
 
 
 @dataclass(frozen=True)

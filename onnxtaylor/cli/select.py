@@ -171,11 +171,14 @@ def _table(result: TaylorResult, selection: Selection, inside: bool, symbol: str
     from rich.table import Table
     from rich.text import Text
 
+    from onnxtaylor.views.tables import noun_of
+
     features: Sequence[FeatureInfluence] = selection.influential if inside else selection.others
     what = "in a coefficient that is kept" if inside else "in none of them"
-    title = f"{what}: {len(features)} of {len(result.features)} features"
+    noun = noun_of(result)
+    title = f"{what}: {len(features)} of {len(result.features)} {noun}s"
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
-    table.add_column("feature", overflow="fold")
+    table.add_column(noun, overflow="fold")
     if inside:
         table.add_column("coefficients", justify="right", no_wrap=True)
         table.add_column("share", justify="right", no_wrap=True)

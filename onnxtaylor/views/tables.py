@@ -34,6 +34,7 @@ __all__ = [
     "format_table",
     "head",
     "listing",
+    "noun_of",
     "reduction_words",
     "side_by_side",
     "suffix_of",
@@ -133,6 +134,11 @@ def suffix_of(row: Mapping[str, Any]) -> str:
     return relation if relation and row["label"].endswith(f"({relation})") else ""
 
 
+def noun_of(result: TaylorResult) -> str:
+    """Noun for what is ranked: ``feature``, ``variable``, ``input`` or ``group``."""
+    return str(result.options.get("by")) if result.data.variables else "feature"
+
+
 def reduction_words(result: TaylorResult) -> str:
     """Phrase on what is ranked in place of features; empty for features.
 
@@ -141,7 +147,7 @@ def reduction_words(result: TaylorResult) -> str:
     variables = result.data.variables
     if not variables:
         return ""
-    by, how = str(result.options.get("by")), str(result.options.get("reduction"))
+    by, how = noun_of(result), str(result.options.get("reduction"))
     used = {name for one in variables for name in one.features}
     left = len(result.data.features) - len(used)
     over = {"leading": "the leading slot of its features"}.get(how, f"the {how} over its features")

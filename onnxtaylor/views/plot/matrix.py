@@ -89,7 +89,8 @@ def plot_matrix(
             what += f", {n} of {len(result.features)} features"
         if relation and result.indices.relation is not None:
             what += f", pairs of {'the ' * (relation == RELATIONS[1])}{relation}"
-        grey = "" if not second.mask.any() else " (grey: not computed)"
+        why = "not computed" if result.indices.relation is None else "no such pair"
+        grey = "" if not second.mask.any() else f" (grey: {why})"
         title(ax, what + grey, result.groups, g)
     return ax
 

@@ -121,7 +121,7 @@ def axis_label(result: TaylorResult, symbol: str = "t") -> str:
     r"""``⟨t⟩`` and its unit: per unit of the inputs, or per standard deviation of theirs.
 
     For responses to finite steps ``⟨r⟩``, per step. Where second order is averaged over steps, it
-    says so, unless the symbol is of first order.
+    says so, unless the symbol is of first order; by variable, which number of its features it is.
     """
     if is_finite_step(result):
         symbol = symbol.replace("t", result.quantity.symbol, 1)
@@ -131,5 +131,7 @@ def axis_label(result: TaylorResult, symbol: str = "t") -> str:
     mean = rf"$\langle {symbol} \rangle$"
     remark = result.quantity.remark
     averaged = f"second order {literal(remark, 40)}" if remark and symbol != "t_i" else ""
-    facts = ", ".join(fact for fact in (unit, averaged) if fact)
+    how = result.options.get("reduction")
+    reduced = f"{literal(how, 12)} by {literal(result.options.get('by'), 12)}" if how else ""
+    facts = ", ".join(fact for fact in (unit, reduced, averaged) if fact)
     return f"{mean}  ({facts})" if facts else mean

@@ -16,6 +16,7 @@ from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.text.abbreviation import shorten_all
 from onnxtaylor.text.uncertainty import number_formats, plus_minus
 from onnxtaylor.views.report.page import display_name, display_names
+from onnxtaylor.views.tables import noun_of
 
 __all__ = ["FRACTION", "MATRIX", "payload", "units"]
 
@@ -36,6 +37,7 @@ def payload(result: TaylorResult) -> dict[str, Any]:
     return {
         "symbol": result.quantity.symbol,
         "units": units(result),
+        "noun": noun_of(result),
         "features": (features := display_names(result.features)),
         "short": {str(limit): shorten_all(features, limit) for limit in LENGTHS},
         "outputs": [response(result, c) for c in outputs],

@@ -97,7 +97,7 @@
   function words(td) {
     const b = block();
     const name = label(td.k, 0, td.alpha);
-    if (td.k === undefined) return `${name}: not computed, or not on this page`;
+    if (td.k === undefined) return `${name}: ${shown ? "no such pair" : "not computed"}, or not on this page`;
     return (
       `${name}: ${mean} = ${b.text[td.k]}, signed mean ${b.mean[td.k].replace("-", "−")}, rank ${b.rank[td.k]}` +
       (b.low ? ` (68 %: ${interval(b, td.k)})` : "") +
