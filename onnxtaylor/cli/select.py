@@ -15,6 +15,7 @@ from onnxtaylor.cli.options import Json, Result
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.options import ModelOptions
 from onnxtaylor.options.selection import JoinOptions, SelectionOptions
+from onnxtaylor.results.quantity import noun_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,11 +172,9 @@ def _table(result: TaylorResult, selection: Selection, inside: bool, symbol: str
     from rich.table import Table
     from rich.text import Text
 
-    from onnxtaylor.views.tables import noun_of
-
     features: Sequence[FeatureInfluence] = selection.influential if inside else selection.others
     what = "in a coefficient that is kept" if inside else "in none of them"
-    noun = noun_of(result)
+    noun = noun_of(result.options)
     title = f"{what}: {len(features)} of {len(result.features)} {noun}s"
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     table.add_column(noun, overflow="fold")

@@ -37,7 +37,7 @@ from onnxtaylor.results.classes import (
 )
 from onnxtaylor.results.documents import save_text
 from onnxtaylor.results.lazy import LazyModule
-from onnxtaylor.results.quantity import Quantity, quantity_of
+from onnxtaylor.results.quantity import Quantity, noun_of, quantity_of
 from onnxtaylor.results.rows import coefficient_columns, symmetric_matrix
 from onnxtaylor.results.summaries import (
     DataSummary,
@@ -268,7 +268,7 @@ class TaylorResult:
         lines = [
             f"TaylorResult of {printable(self.model.path)}: {len(self.indices)}"
             f" {self.quantity.nouns} of"
-            f" {len(self.features)} features at {self.data.events} events",
+            f" {len(self.features)} {noun_of(self.options)}s at {self.data.events} events",
             f"responses {join_names(self.outputs)}; events of {join_names(self.groups)}; scale"
             f" {printable(self.options.get('scale'))}; engine {printable(self.model.engine)}; check"
             f" {check}; {len(self.warnings)} warnings{remark}",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.indices import label
-from onnxtaylor.results.quantity import FINITE_STEP, quantity_of_rows
+from onnxtaylor.results.quantity import FINITE_STEP, noun_of, quantity_of_rows
 from onnxtaylor.results.ranking import Column
 from onnxtaylor.text.markup import latex, markdown
 from onnxtaylor.text.uncertainty import number_formats, plus_minus
@@ -34,7 +34,6 @@ __all__ = [
     "format_table",
     "head",
     "listing",
-    "noun_of",
     "reduction_words",
     "side_by_side",
     "suffix_of",
@@ -134,11 +133,6 @@ def suffix_of(row: Mapping[str, Any]) -> str:
     return relation if relation and row["label"].endswith(f"({relation})") else ""
 
 
-def noun_of(result: TaylorResult) -> str:
-    """Noun for what is ranked: ``feature``, ``variable``, ``input`` or ``group``."""
-    return str(result.options.get("by")) if result.data.variables else "feature"
-
-
 def reduction_words(result: TaylorResult) -> str:
     """Phrase on what is ranked in place of features; empty for features.
 
@@ -147,7 +141,7 @@ def reduction_words(result: TaylorResult) -> str:
     variables = result.data.variables
     if not variables:
         return ""
-    by, how = noun_of(result), str(result.options.get("reduction"))
+    by, how = noun_of(result.options), str(result.options.get("reduction"))
     used = {name for one in variables for name in one.features}
     left = len(result.data.features) - len(used)
     over = {"leading": "the leading slot of its features"}.get(how, f"the {how} over its features")

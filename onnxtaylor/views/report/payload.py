@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError
 from onnxtaylor.indices import RELATIONS
+from onnxtaylor.results.quantity import noun_of
 from onnxtaylor.results.ranking import class_groups, influential_count
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.text.abbreviation import shorten_all
 from onnxtaylor.text.uncertainty import number_formats, plus_minus
 from onnxtaylor.views.report.page import display_name, display_names
-from onnxtaylor.views.tables import noun_of
 
 __all__ = ["FRACTION", "MATRIX", "payload", "units"]
 
@@ -37,7 +37,7 @@ def payload(result: TaylorResult) -> dict[str, Any]:
     return {
         "symbol": result.quantity.symbol,
         "units": units(result),
-        "noun": noun_of(result),
+        "noun": noun_of(result.options),
         "features": (features := display_names(result.features)),
         "short": {str(limit): shorten_all(features, limit) for limit in LENGTHS},
         "outputs": [response(result, c) for c in outputs],
