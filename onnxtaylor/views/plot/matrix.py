@@ -10,6 +10,7 @@ from matplotlib.colors import LogNorm, Normalize
 
 from onnxtaylor.errors import OptionError
 from onnxtaylor.indices import RELATIONS
+from onnxtaylor.results.quantity import noun_of
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.views.plot.style import axes, label_step, title
 from onnxtaylor.views.plot.text import LITERAL, axis_label, literals, number, quantity, response
@@ -85,14 +86,20 @@ def plot_matrix(
         bar.outline.set_visible(False)
         bar.set_label(axis_label(result))
         what = f"{quantity(result)} of {response(result, result.outputs[c], 20)}"
-        if n < len(result.features):
-            what += f", {n} of {len(result.features)} features"
-        if relation and result.indices.relation is not None:
-            what += f", pairs of {'the ' * (relation == RELATIONS[1])}{relation}"
-        why = "not computed" if result.indices.relation is None else "no such pair"
-        grey = "" if not second.mask.any() else f" (grey: {why})"
-        title(ax, what + grey, result.groups, g)
+        about = _about(result, n, relation, absent=bool(second.mask.any()))
+        title(ax, what + about, result.groups, g)
     return ax
+
+
+def _about(result: TaylorResult, n: int, relation: str | None, *, absent: bool) -> str:
+    """Words on the part of a result that is shown: n names, pairs of a relation, grey cells."""
+    told = result.indices.relation is not None
+    words = ""
+    if n < len(result.features):
+        words += f", {n} of {len(result.features)} {noun_of(result.options)}s"
+    if told:
+        words += f", pairs of {'the ' * (relation == RELATIONS[1])}{relation}"
+    return words + f" (grey: {'no such pair' if told else 'not computed'})" * absent
 
 
 def _best_features(result: TaylorResult, c: int, g: int) -> npt.NDArray[np.int64]:

@@ -75,7 +75,7 @@ KINDS = (
     Kind(r"pair $t_{ij}$", COLORS[3], "//////", "s"),
     Kind(r"auto-correlation $t_{ii}$", COLORS[2], "......", "D"),
     Kind(r"third order $t_{ijk}$", COLORS[5], "xxxxxx", "^"),
-    Kind(r"pair $t_{ij}$ of different objects", COLORS[4], "||||||", "v"),
+    Kind(r"different objects $t_{ij}$", COLORS[4], "||||||", "v"),
 )
 
 
