@@ -59,4 +59,4 @@ def test_the_matrix_changes_with_the_relation(result, browser):
     assert "(different objects)" in pair
     assert "no such pair" in jet
     assert again == alone
-    assert browser.messages == []
+    assert browser.messages() == []
