@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from onnxtaylor.engine.base import Engine
-from onnxtaylor.engine.reduced import Reduced, Reduction
+from onnxtaylor.engine.reduced import Filled, Reduced, Reduction
 from onnxtaylor.errors import DataError, OptionError
 from onnxtaylor.indices import MultiIndices, count
 from onnxtaylor.options import StatisticsOptions
@@ -87,9 +87,12 @@ class Ranked:
             return indices
         return Reduction.plan(indices, self.grouping, self.how).indices
 
-    def engine(self, engine: Engine, problem: Problem, scale: str) -> Engine:
+    def engine(
+        self, engine: Engine, problem: Problem, scale: str, filled: Filled | None = None
+    ) -> Engine:
         """Returns the engine of these coefficients, in units of ``scale`` where they are reduced.
 
+        ``filled`` says which features are filled at an event; None: all are.
         Raises OptionError where none of them exists.
         """
         if self.grouping is None or self.how is None:
@@ -97,7 +100,9 @@ class Ranked:
         sigma = None
         if scale == "sigma":
             sigma = np.nan_to_num(np.array([feature.std for feature in problem.features]))
-        return Reduced(engine, Reduction.plan(engine.indices, self.grouping, self.how, sigma))
+        return Reduced(
+            engine, Reduction.plan(engine.indices, self.grouping, self.how, sigma), filled
+        )
 
 
 def choose_ranked(problem: Problem, statistics: StatisticsOptions) -> Ranked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxtaylor.engine.reduced.engine import Reduced
+from onnxtaylor.engine.reduced.engine import Filled, Reduced
 from onnxtaylor.engine.reduced.plan import Reduction
 
-__all__ = ["Reduced", "Reduction"]
+__all__ = ["Filled", "Reduced", "Reduction"]
