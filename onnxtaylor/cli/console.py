@@ -142,6 +142,8 @@ def progress_bar(quiet: bool, unit: str = "events") -> Iterator[Progress | None]
 
 def summary(result: TaylorResult) -> str:
     """Returns a summary of the analysis in a few lines."""
+    from onnxtaylor.views.tables import reduction_words
+
     model, data, options = result.model, result.data, dict(result.options)
     units = {"sigma": "σ of each feature", "step": "step"}.get(
         str(options.get("scale")), "the input's units"
@@ -152,7 +154,7 @@ def summary(result: TaylorResult) -> str:
     points = (
         f", {printable(options['points'])} evaluations per event" if "points" in options else ""
     )
-    kinks = curvature(result)
+    kinks, grouped = curvature(result), reduction_words(result)
     why = options.get("no_exact_engine")
     because = f"\nno exact derivatives: {library_text(why)}" if why else ""
     narrow = options.get("no_float64")
@@ -163,6 +165,7 @@ def summary(result: TaylorResult) -> str:
         f" Σw = {data.sum_weight:.6g}, N_eff = {data.n_eff:.6g}\n"
         f"{len(result.indices)} {quantity.nouns} of {counted(len(result.outputs), 'response')};"
         f" {quantity.mean}{link} per {units}\n"
+        + (f"{grouped}\n" if grouped else "")
         + (f"{steps(result)}\n" if quantity == FINITE_STEP else "")
         + f"{engine} in {precision} on {provider}{points}{because}{kinks}{within_reach(result)}"
         + (f"\n{check_line(result.check)}" if result.check is not None else "")

@@ -12,6 +12,7 @@ from typing import TypedDict
 import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
+from onnxtaylor.options.grouping import Grouped
 
 __all__ = [
     "AnalyzeKeywords",
@@ -72,6 +73,8 @@ class EngineKeywords(TypedDict, total=False):
 class StatisticsKeywords(TypedDict, total=False):
     """Keywords for ``StatisticsOptions``."""
 
+    by: Grouped | None
+    reduce: str | None
     scale: str
     bootstrap: int | None
     seed: int
@@ -137,6 +140,8 @@ class CompareKeywords(TypedDict, total=False):
     batch_size: int | None
     threads: int
     provider: str
+    by: Grouped | None
+    reduce: str | None
     scale: str
     bootstrap: int | None
     seed: int

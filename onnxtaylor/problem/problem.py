@@ -246,6 +246,10 @@ class Problem(OpenModel):
         names = self.source.feature_names or feature_names_of(self.model, self.choice)
         return list(names) if names and len(names) == n else [f"x{i}" for i in range(n)]
 
+    def filled(self, x: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Whether the features (B, n) of events x are in filled slots."""
+        return ~self.slots.padded(x)[:, : self.function.n_varied]
+
     @property
     def column_names(self) -> list[str]:
         """Names of the columns of the fed row: the features, then the context."""
