@@ -52,7 +52,7 @@ def step_rows(
 
 @kernel
 def average(
-    gradients: Floats,
+    gradients: npt.NDArray[np.floating],
     inverse_widths: Floats,
     values: npt.NDArray[np.floating],
     weights: Floats,

@@ -223,8 +223,7 @@ class _Maker:
         )
         if self.steps is None:
             return exact
-        threads, provider = self.options.threads, self.problem.provider
-        return Averaged(exact, function, self.steps, threads=threads, provider=provider)
+        return Averaged(exact, function, self.steps, provider=self.problem.provider)
 
     def _mixed(self, function: GraphFunction) -> Mixed | None:
         """Makes both engines; None where the exact engine can compute no response."""

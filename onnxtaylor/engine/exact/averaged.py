@@ -6,11 +6,15 @@ gradients and responses into coefficients: see ``onnxtaylor.engine.averaged.step
 Responses of the two are compared at the events themselves, which the steps are many times of.
 Gradients have no kink to miss: what bends at kinks between the ends of a step is in their
 difference.
+
+Each thread takes a few events through all of this, in the format of the model, so that what it
+computes stays in its cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +23,20 @@ from onnxtaylor_kernels.averaged import average, step_rows
 from onnxtaylor.engine.averaged.steps import CurvatureSteps, Places
 from onnxtaylor.engine.base import BatchCoefficients, Quantity, Watcher
 from onnxtaylor.engine.exact.engine import Exact
+from onnxtaylor.engine.exact.joints import JointLimits
+from onnxtaylor.engine.exact.pipeline import Pipeline
 from onnxtaylor.engine.no_derivative import NoDerivative
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.runtime.provider import available_threads
 from onnxtaylor.runtime.session import Session
-from onnxtaylor.runtime.sharing import share
+from onnxtaylor.runtime.sharing import Tally, share
 
 __all__ = ["Averaged"]
 
 Floats = npt.NDArray[np.float64]
 
-ROWS = 2**13  # gradients that are held at a time
-ROW_BYTES = 2**26  # their memory
 VALUE_ROWS = 512  # responses that a thread computes in one call
-BATCH_BYTES = 2**23  # of coefficients that leave the engine at a time
+BATCH_BYTES = 2**24  # of coefficients that leave the engine at a time
+BATCH_EVENTS = 2**13
 
 
 class Averaged:
@@ -46,8 +50,6 @@ class Averaged:
         Its function.
     steps
         Where the features are stepped to.
-    threads
-        Number of threads; 0 takes one for each processor.
     provider
         ``cpu`` or ``cuda``.
 
@@ -62,28 +64,20 @@ class Averaged:
     sums_in_graph = False
 
     def __init__(
-        self,
-        first: Exact,
-        function: GraphFunction,
-        steps: CurvatureSteps,
-        *,
-        threads: int = 0,
-        provider: str = "cpu",
+        self, first: Exact, function: GraphFunction, steps: CurvatureSteps, *, provider: str = "cpu"
     ) -> None:
         self.indices, self.precision = steps.indices, first.precision
         self.exact_responses = first.exact_responses
         self._first, self._steps = first, steps
-        self._session = Session(function, provider=provider, threads=1)
-        self._half = function.precision in ("float16", "bfloat16")
-        self._dtype = np.dtype(np.float64 if function.precision == "float64" else np.float32)
-        self._threads = (threads or available_threads()) if provider == "cpu" else 1
-        moved = len(steps.features)
-        self._gradients, self._values = 2 * moved, 1 + 4 * moved
+        session = Session(function, provider=provider, threads=1)
+        pipelines = first.pipelines if provider == "cpu" else first.pipelines[:1]
+        outputs = len(first.exact_responses)
+        self._workers = [_Worker(p, first.limits, session, steps, outputs) for p in pipelines]
 
     @property
     def points(self) -> int:
         """Evaluations of the model per event: 2n + 1 of its gradient, 4n + 1 of its responses."""
-        return 1 + self._gradients + self._values
+        return 2 + 6 * len(self._steps.features)
 
     @property
     def reach(self) -> Floats:
@@ -92,16 +86,10 @@ class Averaged:
 
     @property
     def batch_events(self) -> int:
-        """Number of events to be given at a time: as many as are stepped together, or more."""
+        """Number of events to be given at a time: what all threads take at once, many times."""
+        together = self._workers[0].events * len(self._workers)
         per_event = 8 * len(self.indices) * len(self.exact_responses)
-        rounds = max(1, BATCH_BYTES // (per_event * self._events))
-        return int(min(rounds, 2**13 // self._events + 1) * self._events)
-
-    @property
-    def _events(self) -> int:
-        row = 8 * len(self.exact_responses) * self.indices.n_features
-        rows = min(ROWS, ROW_BYTES // row)
-        return max(1, rows // self._gradients)
+        return max(1, min(BATCH_BYTES // per_event, BATCH_EVENTS) // together) * together
 
     def describe(self) -> dict[str, object]:
         """Describes the derivative graph of first order, and the steps."""
@@ -113,60 +101,21 @@ class Averaged:
     def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
         """Computes t_α at the events x (B, n). Raises ModelError where a graph fails."""
         x = np.ascontiguousarray(x, np.float64)
-        shape = (len(x), len(self.exact_responses), len(self.indices))
-        responses, terms = np.empty(shape[:2]), np.empty(shape)
-        joints = []
-        for start in range(0, len(x), self._events):
-            part = slice(start, start + self._events)
-            answer = self._evaluate(x[part], responses[part], terms[part])
-            if answer is not None:
-                joints.append(NoDerivative(answer.events + start, answer.mask))
-            if watch is not None:
-                watch(min(1.0, part.stop / len(x)))
-        return BatchCoefficients(responses, terms, no_derivative=_joined(joints))
-
-    def _evaluate(self, x: Floats, responses: Floats, terms: Floats) -> NoDerivative | None:
-        """Fills responses (E, C) and terms (E, C, K) of a few events; returns those on joints."""
-        places, features = self._steps.places(x), self._steps.features
-        run_rows: Callable[..., None] = step_rows.alone if self._threads == 1 else step_rows
-        run_average: Callable[..., None] = average.alone if self._threads == 1 else average
         here = self._first.coefficients(x)
-        responses[:] = here.responses
+        terms = np.empty((*here.responses.shape, len(self.indices)))
         terms[..., : x.shape[1]] = here.terms
-        rows = np.empty((len(x), self._gradients, x.shape[1]))
-        run_rows(places.centres, features, places.ends, rows)
-        ends = self._first.coefficients(rows.reshape(-1, x.shape[1]), compare=False)
-        slots_second, slots_pairs = self._steps.slots
-        run_average(
-            ends.terms.reshape(len(x), self._gradients, responses.shape[1], -1),
-            places.inverse_widths,
-            self._responses(places),
-            self._steps.weights,
-            places.inverse_squares,
-            features,
-            self._steps.pairs,
-            slots_second,
-            slots_pairs,
-            terms,
-        )
-        return self._of_all_orders(here.no_derivative)
+        places, tally = self._steps.places(x), Tally(len(x), watch)
 
-    def _responses(self, places: Places) -> npt.NDArray[np.floating]:
-        """Evaluates the responses (E, 1 + 4A, C) that t_ii are made of."""
-        centres = places.centres
-        rows = np.empty((len(centres), self._values, centres.shape[1]), self._dtype)
-        step_rows.alone(centres, self._steps.features, places.values, rows)
-        flat = rows.reshape(-1, centres.shape[1])
-        if self._half:  # the derivative graph computes in single precision
-            answers = self._first.coefficients(flat.astype(np.float64), compare=False).responses
-            return answers.reshape(len(centres), self._values, -1)
-        answers = np.empty((len(flat), len(self.exact_responses)), self._dtype)
+        def work_of(worker: _Worker) -> Callable[[slice], None]:
+            def work(part: slice) -> None:
+                worker.run(places[part], terms[part])
+                tally.add(part.stop - part.start)
 
-        def work(part: slice) -> None:
-            answers[part] = self._session(flat[part])
+            return work
 
-        share(len(flat), VALUE_ROWS, [work] * self._threads)
-        return answers.reshape(len(centres), self._values, -1)
+        share(len(x), self._workers[0].events, [work_of(w) for w in self._workers], tally)
+        joints = self._of_all_orders(here.no_derivative)
+        return BatchCoefficients(here.responses, terms, no_derivative=joints)
 
     def _of_all_orders(self, joints: NoDerivative | None) -> NoDerivative | None:
         """Adds second order to what has no derivative at the events: it exists everywhere."""
@@ -177,10 +126,89 @@ class Averaged:
         return NoDerivative(joints.events, mask)
 
 
-def _joined(parts: list[NoDerivative]) -> NoDerivative | None:
-    if not parts:
-        return None
-    return NoDerivative(
-        np.concatenate([part.events for part in parts]),
-        np.concatenate([part.mask for part in parts]),
-    )
+class _Worker:
+    """The work of one thread: steps of a few events → gradients and responses → second order.
+
+    Parameters
+    ----------
+    pipeline
+        Computes gradients.
+    limits
+        Takes the limits of gradients on joints; threads may share it.
+    session
+        The original model; threads may share it.
+    steps
+        Where the features are stepped to.
+    outputs
+        Number of responses, C.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        limits: JointLimits,
+        session: Session,
+        steps: CurvatureSteps,
+        outputs: int,
+    ) -> None:
+        function, n, moved = session.function, len(steps.moves.steps), len(steps.features)
+        self._pipeline, self._limits, self._session = pipeline, limits, session
+        self._steps, self._outputs = steps, outputs
+        # a model in half precision: its derivative graph computes in single precision
+        self._half = function.precision in ("float16", "bfloat16")
+        self._dtype = np.dtype(np.float64 if function.precision == "float64" else np.float32)
+        self.events = max(1, pipeline.events // (2 * moved))  # that run takes at a time, at most
+        self._rows = np.empty((self.events, 2 * moved, n), self._dtype)
+        self._gradients = np.empty((*self._rows.shape[:2], outputs, n), self._dtype)
+        self._value_rows = np.empty((self.events, 1 + 4 * moved, n), self._dtype)
+        self._values = np.empty((*self._value_rows.shape[:2], outputs), self._dtype)
+
+    def run(self, places: Places, terms: Floats) -> None:
+        """Fills second order of terms (E, C, K) at E places. Raises ModelError."""
+        count, steps = len(terms), self._steps
+        rows, gradients = self._rows[:count], self._gradients[:count]
+        step_rows.alone(places.centres, steps.features, places.ends, rows)
+        self._differentiate(_flat(rows), _flat(gradients))
+        rows, values = self._value_rows[:count], self._values[:count]
+        step_rows.alone(places.centres, steps.features, places.values, rows)
+        self._respond(_flat(rows), _flat(values))
+        average.alone(
+            gradients,
+            places.inverse_widths,
+            values,
+            steps.weights,
+            places.inverse_squares,
+            steps.features,
+            steps.pairs,
+            *steps.slots,
+            terms,
+        )
+
+    def _differentiate(self, rows: npt.NDArray[Any], gradients: npt.NDArray[Any]) -> None:
+        """Fills gradients (R, C, n) at rows (R, n), their limits on joints."""
+        responses, flagged = np.empty((len(rows), self._outputs)), np.empty(len(rows), np.bool_)
+        for part in _parts(len(rows), self._pipeline.events):
+            arrays = (rows[part], responses[part], gradients[part], flagged[part])
+            self._pipeline.run(*arrays, compare=False)
+        self._limits.take(rows, gradients, flagged)
+
+    def _respond(self, rows: npt.NDArray[Any], responses: npt.NDArray[Any]) -> None:
+        """Fills responses (R, C) at rows (R, n)."""
+        if not self._half:
+            for part in _parts(len(rows), VALUE_ROWS):
+                responses[part] = self._session(rows[part])
+            return
+        for part in _parts(len(rows), self._pipeline.events):
+            size = len(rows[part])
+            scratch = np.empty((size, self._outputs, rows.shape[1]), self._dtype)
+            flagged = np.empty(size, np.bool_)
+            self._pipeline.run(rows[part], responses[part], scratch, flagged, compare=False)
+
+
+def _flat(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Joins the first two axes."""
+    return array.reshape(-1, *array.shape[2:])
+
+
+def _parts(count: int, size: int) -> list[slice]:
+    return [slice(k, min(k + size, count)) for k in range(0, count, size)]
