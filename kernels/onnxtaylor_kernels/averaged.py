@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from onnxtaylor_kernels.jit import kernel
 
-__all__ = ["average", "step_rows"]
+__all__ = ["average", "softmax_gradients", "step_rows"]
 
 Floats = npt.NDArray[np.float64]
+Reals = npt.NDArray[np.floating]
 Integers = npt.NDArray[np.int64]
 
 
@@ -19,7 +20,7 @@ def step_rows(
     centres: Floats,
     features: Integers,
     places: Floats,
-    out: npt.NDArray[np.floating],
+    out: Reals,
 ) -> None:
     """out[e, S·a + s] = centres[e] with features[a] at places[e, a, s].
 
@@ -51,10 +52,50 @@ def step_rows(
 
 
 @kernel
+def softmax_gradients(gaps: Reals, slopes: Reals, out: Reals) -> None:
+    """out[r, c] = p_c Σ_k p_k (slopes[r, c] − slopes[r, k]), p the softmax of the gaps and of 0.
+
+    Parameters
+    ----------
+    gaps
+        (R, C − 1) arguments of the softmax, less the last one, which is 0.
+    slopes
+        (R, C − 1, n) their gradients.
+    out
+        (R, C, n) receives the gradients of the softmax.
+    """
+    rows, outputs, n = out.shape
+    for r in numba.prange(rows):
+        shares = np.ones(outputs, gaps.dtype)
+        largest = max(gaps[r].max(), 0.0)
+        shares[: outputs - 1] = np.exp(gaps[r] - largest)
+        shares[outputs - 1] = np.exp(-largest)
+        shares /= shares.sum()
+        for c in range(outputs):
+            target = out[r, c]
+            target[:] = 0.0
+            for k in range(outputs):
+                factor = shares[c] * shares[k]
+                if c < outputs - 1:
+                    own = slopes[r, c]
+                    if k < outputs - 1:
+                        other = slopes[r, k]
+                        for i in range(n):
+                            target[i] += factor * (own[i] - other[i])
+                    else:
+                        for i in range(n):
+                            target[i] += factor * own[i]
+                elif k < outputs - 1:
+                    other = slopes[r, k]
+                    for i in range(n):
+                        target[i] -= factor * other[i]
+
+
+@kernel
 def average(
-    gradients: npt.NDArray[np.floating],
+    gradients: Reals,
     inverse_widths: Floats,
-    values: npt.NDArray[np.floating],
+    values: Reals,
     weights: Floats,
     inverse_squares: Floats,
     features: Integers,

@@ -8,9 +8,8 @@ import onnxtaylor
 from onnxtaylor.engine.averaged.steps import CurvatureSteps
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.differences.engine import Differences
-from onnxtaylor.engine.exact.averaged import Averaged
+from onnxtaylor.engine.exact.averaged import make_averaged
 from onnxtaylor.engine.exact.engine import Exact
-from onnxtaylor.engine.factory import MANY
 from onnxtaylor.engine.finite_step.moves import Moves
 from onnxtaylor.graph import GraphFunction, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
@@ -64,9 +63,8 @@ class ExactEngine(_Ours):
         n = self._net.features
         no_end = np.full(n, np.inf)
         moves = Moves(np.full(n, STEP / 2), -no_end, no_end, np.zeros(n, np.bool_), {})
-        first = MultiIndices.full(n, 1)
-        exact = Exact(function, first, x=x, threads=self._threads, fewest=MANY)
-        return Averaged(exact, function, CurvatureSteps(moves, function.digits))
+        steps = CurvatureSteps(moves, function.digits)
+        return make_averaged(function, steps, x=x, threads=self._threads)
 
     def note(self) -> str:
         """Its batch."""
