@@ -13,7 +13,7 @@ from validation.performance.peers import row as peers_row
 from validation.performance.peers.__main__ import main as peers
 from validation.performance.peers.net import NETS, Net
 from validation.performance.peers.process import Late, Stopped, Worker
-from validation.performance.peers.programs import PROGRAMS
+from validation.performance.peers.programs import PROGRAMS, fitting
 from validation.performance.peers.report import as_summary, as_table
 from validation.performance.peers.row import Comparison, Row
 
@@ -48,11 +48,11 @@ def test_both_engines_agree_and_are_timed_beside_the_limit(tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("net", ["4-8-6-3", "3-5-1-relu"])
+@pytest.mark.parametrize("net", ["4-8-6-3", "3-5-1-relu", "4-8-6-3-relu-averaged"])
 def test_every_installed_peer_agrees_and_no_other_is_dropped(tmp_path, net):
     status, found = run_peers(tmp_path, net=net)
     assert status == 0
-    assert [row["program"] for row in found["rows"]] == list(PROGRAMS)
+    assert [row["program"] for row in found["rows"]] == fitting(PROGRAMS, Net.parse(net))
     for row in found["rows"]:
         if row["stopped"] is not None:
             assert row["stopped"].startswith("not installed")

@@ -50,7 +50,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=_nets,
         default="30",
         metavar="NET,…",
-        help=f"features, or widths joined by -, then -relu, then -averaged; all: {' '.join(NETS)} (default: 30)",
+        help="features, or widths joined by -, then -relu, then -averaged;"
+        f" all: {' '.join(NETS)} (default: 30)",
     )
     parser.add_argument(
         "--peers",
