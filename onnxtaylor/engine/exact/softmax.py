@@ -81,10 +81,15 @@ def _with_gaps(function: GraphFunction, scores: str, outputs: int) -> GraphFunct
     proto = onnx.ModelProto()
     proto.CopyFrom(function.proto)
     builder = Builder(proto)
-    matrix = np.concatenate((np.eye(outputs - 1), np.full((1, outputs - 1), -1.0)))
-    weights = builder.constant(matrix.astype(function.dtype))
     flat = builder.node("Flatten", [scores], last=True)
-    gaps = builder.node("MatMul", [flat, weights], last=True)
+
+    def columns(begin: int, end: int) -> str:
+        places = (builder.constant(np.array([k], np.int64)) for k in (begin, end, 1))
+        return builder.node("Slice", [flat, *places], last=True)
+
+    # no product with a matrix: it would spoil all gaps where one score is −Inf
+    parts = [columns(0, outputs - 1), columns(outputs - 1, outputs)]
+    gaps = builder.node("Sub", parts, last=True)
     proto.graph.output[0].name = gaps
     shape = proto.graph.output[0].type.tensor_type.shape
     if len(shape.dim) > 1:

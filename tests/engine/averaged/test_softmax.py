@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnxtaylor_kernels.averaged import softmax_gradients
 
 from onnxtaylor.engine.averaged.steps import CurvatureSteps
@@ -82,6 +82,19 @@ def test_the_coefficients_are_those_without_it(outputs, lift):
     sizes = np.abs(direct).mean(axis=(0, 2), keepdims=True)
     pairs = [k for k, (i, j) in enumerate(short.indices.table.tolist()) if 0 <= j != i]
     assert (np.abs(found - direct) / sizes)[..., pairs].max() < 1e-11
+
+
+def test_a_response_that_is_never_given_spoils_no_other():
+    model = softmax_net(3)
+    for tensor in model.graph.initializer:
+        if tensor.name == "c":
+            tensor.CopyFrom(numpy_helper.from_array(np.array([-np.inf, 0.0, 0.0]), "c"))
+    function, x = function_of(model), events(count=20).astype(float)
+    assert gaps_before_softmax(function, x) is not None
+    found = make_averaged(function, steps_of(function), x=x).coefficients(x).terms
+    assert np.abs(found[:, 1]).max() > 0.01
+    np.testing.assert_allclose(found[:, 1], -found[:, 2], atol=1e-12)
+    assert np.array_equal(found[:, 0], np.zeros_like(found[:, 0]))
 
 
 def test_half_and_other_functions_are_left_alone():
