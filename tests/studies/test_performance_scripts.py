@@ -168,6 +168,7 @@ def test_nets_by_name():
         "300→200→200→5 tanh softmax",
         "30→200→200→5 relu softmax",
         "30→200→200→1 tanh sigmoid",
+        "30→200→200→5 relu softmax, second order averaged over 0.7σ",
     ]
     for name in NETS:
         net = Net.parse(name)
@@ -184,6 +185,12 @@ def test_flops_of_a_net_by_hand():
     }
     assert sum(Net().flops().values()) == 5_739_000
     assert sum(Net(activation="relu").flops().values()) == 2_599_000
+    # 2→3→1, averaged: 18 forward and 18 back at 5 points; responses at 9
+    averaged = Net(2, (3,), 1, "relu", "sigmoid", "averaged")
+    assert averaged.flops() == {"gradients": 5 * 36, "responses": 9 * 18}
+    # one response of a softmax follows from the other four
+    flops = Net(activation="relu", curvature="averaged").flops()
+    assert flops == {"gradients": 61 * 5 * 94_000, "responses": 121 * 94_000}
 
 
 def test_rows_gives_its_ratio(monkeypatch, capsys):
