@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -65,30 +67,27 @@ def softmax_gradients(gaps: Reals, slopes: Reals, out: Reals) -> None:
         (R, C, n) receives the gradients of the softmax.
     """
     rows, outputs, n = out.shape
+    last = outputs - 1
     for r in numba.prange(rows):
-        shares = np.ones(outputs, gaps.dtype)
-        largest = max(gaps[r].max(), 0.0)
-        shares[: outputs - 1] = np.exp(gaps[r] - largest)
-        shares[outputs - 1] = np.exp(-largest)
-        shares /= shares.sum()
+        shares = np.zeros(outputs, gaps.dtype)
+        largest = shares[last]
+        for c in range(last):
+            shares[c] = gaps[r, c]
+            largest = max(largest, shares[c])
+        total = 0.0
         for c in range(outputs):
-            target = out[r, c]
-            target[:] = 0.0
-            for k in range(outputs):
-                factor = shares[c] * shares[k]
-                if c < outputs - 1:
-                    own = slopes[r, c]
-                    if k < outputs - 1:
-                        other = slopes[r, k]
-                        for i in range(n):
-                            target[i] += factor * (own[i] - other[i])
-                    else:
-                        for i in range(n):
-                            target[i] += factor * own[i]
-                elif k < outputs - 1:
-                    other = slopes[r, k]
-                    for i in range(n):
-                        target[i] -= factor * other[i]
+            shares[c] = math.exp(shares[c] - largest)
+            total += shares[c]
+        out[r] = 0.0
+        for c in range(last):
+            own, target = slopes[r, c], out[r, c]
+            for k in range(c + 1, outputs):  # what c has of k, k has of c, with the other sign
+                factor = gaps.dtype.type(shares[c] / total * (shares[k] / total))
+                other, opposite = slopes[r, min(k, last - 1)], out[r, k]
+                for i in range(n):
+                    flow = factor * (own[i] - other[i]) if k < last else factor * own[i]
+                    target[i] += flow
+                    opposite[i] -= flow
 
 
 @kernel
