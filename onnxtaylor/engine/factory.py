@@ -19,7 +19,7 @@ from onnxtaylor.engine.averaged.steps import CurvatureSteps, plan_steps
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.differences.averaged import AveragedDifferences
 from onnxtaylor.engine.differences.engine import Differences
-from onnxtaylor.engine.exact.averaged import Averaged
+from onnxtaylor.engine.exact.averaged import Averaged, make_averaged
 from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.engine.finite_step.plan import finite_step_engine
 from onnxtaylor.engine.mixed import Mixed, divide
@@ -36,7 +36,6 @@ __all__ = ["AnyDifferences", "ChosenEngine", "make_engine"]
 
 AnyDifferences: TypeAlias = Differences | AveragedDifferences
 HIGHEST = 2  # order that can be averaged
-MANY = 128  # rows of a batch: every event has 2n of them
 TRIED = 16  # events at which averaged coefficients must be finite
 
 
@@ -213,22 +212,26 @@ class _Maker:
         return self.indices if self.steps is None else self.problem.function.indices(1)
 
     def _exact(self, function: GraphFunction, sums: str = "auto") -> Exact | Averaged:
-        exact = Exact(
+        if self.steps is not None:
+            return make_averaged(
+                function,
+                self.steps,
+                x=self.x,
+                threads=self.options.threads,
+                provider=self.problem.provider,
+                progress=self.progress,
+            )
+        return Exact(
             function,
-            self._own_indices,
+            self.indices,
             x=self.x,
             threads=self.options.threads,
             provider=self.problem.provider,
-            sums=sums if self.steps is None and self.sums else "kernel",
+            sums=sums if self.sums else "kernel",
             groups=max(1, len(self.problem.survey.classes)),
             replicates=self.replicates,
-            fewest=1 if self.steps is None else MANY,
             progress=self.progress,
         )
-        if self.steps is None:
-            return exact
-        threads, provider = self.options.threads, self.problem.provider
-        return Averaged(exact, function, self.steps, threads=threads, provider=provider)
 
     def _mixed(self, function: GraphFunction) -> Mixed | None:
         """Makes both engines; None where the exact engine can compute no response."""

@@ -23,7 +23,7 @@ entry: second order by its feature is 0 at that event.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 import numpy as np
@@ -70,6 +70,10 @@ class Places:
     inverse_widths: Floats
     values: Floats
     inverse_squares: Floats
+
+    def __getitem__(self, part: slice) -> Places:
+        """Returns the places of a part of the events."""
+        return Places(*(getattr(self, f.name)[part] for f in fields(self)))
 
 
 @dataclass(frozen=True, eq=False)
