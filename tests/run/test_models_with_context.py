@@ -7,7 +7,7 @@ import pytest
 
 import onnxtaylor as ot
 from onnxtaylor.errors import DataError
-from tests.engine.test_context import TEXTS, categories, derivatives
+from tests.engine.test_context_in_engines import TEXTS, categories, derivatives
 from tests.graph.sets import by_hand, deep_set, events
 
 
