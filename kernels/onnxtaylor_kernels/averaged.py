@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numba
 import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor_kernels.jit import kernel
 
-__all__ = ["average", "step_rows"]
+__all__ = ["average", "softmax_gradients", "step_rows"]
 
 Floats = npt.NDArray[np.float64]
+Reals = npt.NDArray[np.floating]
 Integers = npt.NDArray[np.int64]
 
 
@@ -19,7 +22,7 @@ def step_rows(
     centres: Floats,
     features: Integers,
     places: Floats,
-    out: npt.NDArray[np.floating],
+    out: Reals,
 ) -> None:
     """out[e, S·a + s] = centres[e] with features[a] at places[e, a, s].
 
@@ -51,10 +54,47 @@ def step_rows(
 
 
 @kernel
+def softmax_gradients(gaps: Reals, slopes: Reals, out: Reals) -> None:
+    """out[r, c] = p_c Σ_k p_k (slopes[r, c] − slopes[r, k]), p the softmax of the gaps and of 0.
+
+    Parameters
+    ----------
+    gaps
+        (R, C − 1) arguments of the softmax, less the last one, which is 0.
+    slopes
+        (R, C − 1, n) their gradients.
+    out
+        (R, C, n) receives the gradients of the softmax.
+    """
+    rows, outputs, n = out.shape
+    last = outputs - 1
+    for r in numba.prange(rows):
+        shares = np.zeros(outputs, gaps.dtype)
+        largest = shares[last]
+        for c in range(last):
+            shares[c] = gaps[r, c]
+            largest = max(largest, shares[c])
+        total = 0.0
+        for c in range(outputs):
+            shares[c] = math.exp(shares[c] - largest)
+            total += shares[c]
+        out[r] = 0.0
+        for c in range(last):
+            own, target = slopes[r, c], out[r, c]
+            for k in range(c + 1, outputs):  # what c has of k, k has of c, with the other sign
+                factor = gaps.dtype.type(shares[c] / total * (shares[k] / total))
+                other, opposite = slopes[r, min(k, last - 1)], out[r, k]
+                for i in range(n):
+                    flow = factor * (own[i] - other[i]) if k < last else factor * own[i]
+                    target[i] += flow
+                    opposite[i] -= flow
+
+
+@kernel
 def average(
-    gradients: Floats,
+    gradients: Reals,
     inverse_widths: Floats,
-    values: npt.NDArray[np.floating],
+    values: Reals,
     weights: Floats,
     inverse_squares: Floats,
     features: Integers,

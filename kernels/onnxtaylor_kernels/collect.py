@@ -12,12 +12,13 @@ __all__ = ["collect", "flag_not_finite", "multiply"]
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Reals = npt.NDArray[np.floating]
 
 _LARGEST = np.finfo(np.float64).max
 
 
 @kernel
-def collect(piece: npt.NDArray[np.floating], runs: Integers, first: bool, out: Floats) -> None:
+def collect(piece: Reals, runs: Integers, first: bool, out: Reals) -> None:
     """out[e, c, slot + k] += piece[e, c, place + step·k], k < length, for every run.
 
     Parameters
@@ -55,7 +56,7 @@ def collect(piece: npt.NDArray[np.floating], runs: Integers, first: bool, out: F
 
 
 @kernel
-def multiply(slots: Integers, factors: Floats, out: Floats) -> None:
+def multiply(slots: Integers, factors: Floats, out: Reals) -> None:
     """out[e, c, slots[k]] *= factors[k], with slots (M,), factors (M,) and out (E, C, K)."""
     events, outputs, _ = out.shape
     for job in numba.prange(events * outputs):
@@ -66,7 +67,7 @@ def multiply(slots: Integers, factors: Floats, out: Floats) -> None:
 
 
 @kernel
-def flag_not_finite(terms: Floats, flags: npt.NDArray[np.bool_]) -> None:
+def flag_not_finite(terms: Reals, flags: npt.NDArray[np.bool_]) -> None:
     """flags[e] = whether any of terms[e] is infinite or NaN, with terms (E, C, K), flags (E,)."""
     events, outputs, count = terms.shape
     for e in numba.prange(events):

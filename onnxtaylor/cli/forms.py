@@ -57,12 +57,6 @@ def parse_held(option: str, pairs: Sequence[str]) -> dict[str, list[str]]:
     return held
 
 
-def _parse_masks(option: str, pairs: Sequence[str]) -> dict[str, str]:
-    """Reads ``MASK=INPUT`` texts."""
-    held = parse_held(option, pairs)
-    return {mask: ",".join(owner) for mask, owner in held.items()}
-
-
 def _parse_steps(option: str, texts: Sequence[str]) -> dict[str, str]:
     """Reads ``STEP`` and ``NAME=STEP`` texts as a mapping, ``*`` for all other features."""
     steps: dict[str, str] = {}
@@ -76,6 +70,24 @@ def _parse_steps(option: str, texts: Sequence[str]) -> dict[str, str]:
             raise OptionError(f"is given twice for {which}", option=option)
         steps[name] = step
     return steps
+
+
+def _parse_by(option: str, texts: Sequence[str]) -> str | dict[str, list[str]]:
+    """Reads a word such as ``variable``, or ``NAME=PATTERN,…`` texts as groups."""
+    if len(texts) == 1 and "=" not in texts[0]:
+        return texts[0]
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        name, equals, patterns = text.partition("=")
+        if not equals or not name:
+            raise OptionError(
+                f"must be one word, or NAME=PATTERN,… for each group, got '{printable(text)}'",
+                option=option,
+            )
+        if name in groups:
+            raise OptionError(f"is given twice for group '{printable(name)}'", option=option)
+        groups[name] = parse_names(option, patterns)
+    return groups
 
 
 def _parse_file(option: str, path: Path | list[Path]) -> Path | list[Path]:
@@ -98,10 +110,16 @@ FORMS = {
     "weights": Form(str),
     "observed_weights": Form(str),
     "fix": Form(list[str], parse_held, "NAME=V1,V2,… holds several values. May be repeated"),
-    "mask": Form(list[str], _parse_masks, "May be repeated"),
+    "mask": Form(list[str], parse_held, "MASK=A,B flags several inputs. May be repeated"),
     "finite_step": Form(list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"),
     "curvature_step": Form(
         list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"
+    ),
+    "by": Form(
+        list[str],
+        _parse_by,
+        "NAME=PATTERN,PATTERN,… is a group of features, by names or patterns (*.pt). May be"
+        " repeated",
     ),
     "resume": Form(Path),
     "baseline": Form(list[Path], _parse_file, "May be repeated"),

@@ -3,11 +3,16 @@
 ==============================  ===================================================================
 ``source``                      the interface of all data: ``Batch``, ``EventSource``
 ``arrays``, ``frames``          arrays and data frames in memory: ``in_memory``
+``memory``, ``keyed``           dictionaries of arrays and frames as tables
 ``table``                       files, by the ending of their name: ``open_source``
-``columns``                     which columns are features, label, weight: ``ColumnRequest``
+``request``                     what is asked for, before the data are known: ``ColumnRequest``
+``columns``                     which columns are features, label, weight, context
+``inputs``, ``fitting``         what feeds the model's inputs, found by name; their sizes
+``rows``                        rows of features and context, of columns and of whole arrays
+``context``, ``jagged``         cells of context, exact or coded; lists of varying length
 ``formats``                     the interface of a file format: ``Table``, ``Piece``
 ``header``, ``csv``             text tables, streamed
-``parquet``, ``ipc``, ``npy``   the other file formats
+``parquet``, ``ipc``, ``npy``   the other file formats, besides ``npz``
 ``lists``                       columns of lists, element by element
 ``arrow``, ``numbers``          columns of pyarrow and of NumPy to numbers and class names
 ``values``                      missing values, class names, and checks of cells

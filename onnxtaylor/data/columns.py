@@ -34,7 +34,7 @@ class Block:
     context
         Whether it is context.
     whole
-        Input that one array or column of lists, of the input's name, holds.
+        Input that one array or column of lists holds, or one for each of its variables.
     """
 
     columns: tuple[str, ...] = ()
@@ -163,7 +163,7 @@ def locate_columns(file: str, names: Sequence[str], columns: Columns) -> Places:
         None if columns.weight is None else _position(file, names, columns.weight),
         context,
         frozenset(k for k, column in zip(context, columns.context, strict=True) if column.text),
-        tuple(whole.name for whole in columns.wholes),
+        tuple(dict.fromkeys(key for whole in columns.wholes for key in whole.keys)),
     )
 
 

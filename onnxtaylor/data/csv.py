@@ -121,18 +121,25 @@ class CsvTable:
         """Makes the error that names the wrong row, from pyarrow's message and the refused rows."""
         # cells first: a block with a ragged row may have been parsed ahead of one with a bad cell
         if cell := BAD_NUMBER.search(message):
-            return self._bad_number(int(cell[1]), self._row(cell[2]), cell[3], places)
+            place, line = int(cell[1]), self._row(cell[2])
+            if place in places.context:
+                what = f"column {quoted(self.names[place])} in row {line}"
+                return DataError(
+                    f"{what} holds {quoted(cell[3])}, but the model takes numbers there: correct"
+                    " the cell, or write numbers in this column"
+                )
+            return self._bad_number(place, line, cell[3], places)
         if cell := BAD_TEXT.search(message):
             return DataError(
                 f"column {quoted(self.names[int(cell[1])])} in row {self._row(cell[2])} is not"
                 " UTF-8 text: save the file as UTF-8"
             )
         if ragged:
-            row = ragged[0]
-            fields = f"{row.actual_columns} field{'s' * (row.actual_columns != 1)}"
+            refused = ragged[0]
+            fields = f"{refused.actual_columns} field{'s' * (refused.actual_columns != 1)}"
             return DataError(
-                f"row {self._row(row.number)} has {fields}, but the first line has"
-                f" {row.expected_columns} (delimiter {printable(repr(self.head.delimiter))}):"
+                f"row {self._row(refused.number)} has {fields}, but the first line has"
+                f" {refused.expected_columns} (delimiter {printable(repr(self.head.delimiter))}):"
                 " correct the row, or put text that holds the delimiter in quotation marks"
             )
         if "straddl" in message:

@@ -12,6 +12,8 @@ from onnxtaylor.errors import DataError, name_hint
 
 __all__ = ["fitted_extents"]
 
+ASSUMED = 256  # cells of an event of unknown size: so many bound the memory of a piece
+
 
 def fitted_extents(tables: Sequence[Table], columns: Columns) -> dict[str, Extent]:
     """Finds the lengths of each input that is read as a whole, over all events of all tables.
@@ -23,15 +25,34 @@ def fitted_extents(tables: Sequence[Table], columns: Columns) -> dict[str, Exten
     DataError
         A table lacks an array, or an array has another rank or other sizes than the model's input.
     """
+    parts = [part for whole in columns.wholes for part in whole.parts]
+    file = tables[0].file
     found: dict[str, Extent] = {}
     for table in tables:
-        for name, extent in _measured(table, columns.wholes).items():
+        for name, extent in _measured(table, parts).items():
             found[name] = found[name].merge(extent) if name in found else extent
-    fitted = {
-        whole.name: _fitted(tables[0].file, whole, found[whole.name]) for whole in columns.wholes
-    }
-    _check_shared(tables[0].file, columns.wholes, fitted)
-    return fitted
+    fitted = {part.name: _fitted(file, part, found[part.name]) for part in parts}
+    _check_shared(file, parts, fitted)
+    return {whole.name: _joined(file, whole, fitted) for whole in columns.wholes}
+
+
+def _joined(file: str, whole: InputRequest, fitted: Mapping[str, Extent]) -> Extent:
+    """Lengths of an input whose variables are arrays or lists of their own."""
+    first, *others = whole.keys
+    for name in others:
+        if fitted[name] != fitted[first]:
+            low, high = fitted[name].low, fitted[name].high
+            spans = ", ".join(map(_span, low, high))
+            expected = ", ".join(map(_span, fitted[first].low, fitted[first].high))
+            raise DataError(
+                f"{file}: {quoted(name)} has {spans} elements, {quoted(first)} has {expected}, but"
+                f" both feed the input {whole.described}: give both the same elements"
+            )
+    if not whole.columns:
+        return fitted[first]
+    at, count = whole.variable, (len(whole.columns),)
+    low, high = fitted[first].low, fitted[first].high
+    return Extent(low[:at] + count + low[at:], high[:at] + count + high[at:])
 
 
 def _measured(table: Table, wholes: Sequence[InputRequest]) -> dict[str, Extent]:
@@ -50,7 +71,7 @@ def _measured(table: Table, wholes: Sequence[InputRequest]) -> dict[str, Extent]
     if names:
         row, size = 0, 0
         ranked = {whole.name: whole for whole in wholes}
-        for piece in table.pieces(Places((), None, None, wholes=names, cells=len(names))):
+        for piece in table.pieces(Places((), None, None, wholes=names, cells=ASSUMED)):
             for name in names:
                 raw = piece.wholes[name]
                 extent = extent_of(f"{table.file}: {quoted(name)}", raw, row)

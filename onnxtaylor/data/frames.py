@@ -163,6 +163,8 @@ def _of_frame(x: Any, request: Requested, weights: Any, labels: Any) -> EventSou
 def _without_new_names(request: ColumnRequest, names: Sequence[str]) -> ColumnRequest:
     """The request without new names of features, if their number equals the remaining columns'."""
     used = {request.label, request.weight, *request.exclude}
+    used |= {column.name for column in request.context}
+    used |= {item.name for item in request.inputs if item.held_back}
     left = [name for name in names if name not in used]
     if request.features is not None and len(request.features) == len(left):
         return replace(request, features=None, offered=None)

@@ -9,14 +9,14 @@ in the order of the table. Where neither tells the order, the input is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
 from onnxtaylor.data.columns import Block, Columns, choose_columns
 from onnxtaylor.data.formats import Table
 from onnxtaylor.data.request import ColumnRequest, ContextColumn, InputRequest
-from onnxtaylor.errors import DataError, join_names, name_hint
+from onnxtaylor.errors import DataError, join_names, name_hint, printable
 
 __all__ = ["choose_inputs", "find_present", "numbered_columns"]
 
@@ -28,6 +28,9 @@ ADVICE = (
 
 def choose_inputs(table: Table, request: ColumnRequest) -> Columns:
     """Chooses what feeds each input of a request.
+
+    The features of a single input may also be counted: all columns that are left, if their number
+    is that of its elements. They then keep the order of the table.
 
     Raises
     ------
@@ -42,54 +45,76 @@ def choose_inputs(table: Table, request: ColumnRequest) -> Columns:
     found = {item.name: _found(table, free, item, request) for item in request.inputs}
     features = [item for item in request.inputs if not item.held_back]
     context = [item for item in request.inputs if item.held_back]
-    renamed: tuple[str, ...] | None = None
-    blocks: list[Block] = []
-    given = request.features
-    known = [block for item in features if (block := found[item.name]) is not None]
-    whole = len(known) == len(features) and all(block.whole for block in known)
     widths = [item.width for item in features]
     count = None if None in widths else sum(width or 0 for width in widths)
-    if given is not None and not (whole and not set(given) & {*table.names, *table.wholes}):
-        blocks = [Block(given)]
-    elif len(known) == len(features):
-        blocks, renamed = known, given
-    elif request.offered and _is_usable(request.offered, free, count):
-        blocks = [Block(request.offered)]
-    elif known and len(features) > 1:
-        raise _not_found(table, [item for item in features if found[item.name] is None], free)
-    if table.positional and table.block is None and not any(found.values()) and not blocks:
+    bare = table.positional and table.block is None and request.features is None
+    if bare and not any(found.values()):
         return _counted(table, request, context, count)
     if absent := [item for item in context if found[item.name] is None]:
         raise _not_found(table, absent, free)
     held = [block for item in context if (block := found[item.name]) is not None]
-    texts = {item.name: item.text for item in context}
     columns = [
-        ContextColumn(name, texts[item.name])
+        ContextColumn(name, item.text)
         for item, block in zip(context, held, strict=True)
         for name in block.columns
     ]
-    if request.context:
-        held.append(Block(tuple(column.name for column in request.context), context=True))
-    flat = replace(
+    request = replace(
         request,
         n_features=request.n_features if count is None else count,
-        features=None,
-        offered=None,
         context=(*columns, *request.context),
     )
+    free = [name for name in free if name not in {column.name for column in columns}]
+    left = _without_lists(table.candidates, held)
+    blocks, renamed = _choose_features(table, request, features, found, free, left)
     if blocks:
         named = tuple(name for block in blocks for name in block.columns)
-        if given is None or renamed is not None:
-            flat = replace(flat, n_features=None)
-        flat = replace(flat, features=named)
-    lists = [block.whole.name for block in held if block.whole is not None]
-    candidates = [
-        name for name in table.candidates if not any(name.startswith(f"{key}[") for key in lists)
-    ]
-    chosen = choose_columns(table.file, table.names, candidates, flat, table.hint)
-    if not blocks or blocks == [Block(given or ())]:
+        # their number has been found right, unless the user named them
+        n_features = request.n_features if blocks == [Block(request.features or ())] else None
+        request = replace(request, features=named, n_features=n_features)
+    chosen = choose_columns(
+        table.file, table.names, left, replace(request, offered=None), table.hint
+    )
+    if len(blocks) < 2 and not any(block.whole for block in blocks):
         blocks = [Block(chosen.features)]
+    if request.context[len(columns) :]:
+        held.append(Block(tuple(c.name for c in request.context[len(columns) :]), context=True))
     return replace(chosen, blocks=(*blocks, *held), renamed=renamed)
+
+
+def _choose_features(
+    table: Table,
+    request: ColumnRequest,
+    features: Sequence[InputRequest],
+    found: Mapping[str, Block | None],
+    free: Sequence[str],
+    left: Sequence[str],
+) -> tuple[list[Block], tuple[str, ...] | None]:
+    """Chooses what feeds the features, and new names; nothing if they are to be counted."""
+    given, count = request.features, request.n_features
+    known = [block for item in features if (block := found[item.name]) is not None]
+    complete = len(known) == len(features)
+    new = given is None or not set(given) & {*table.names, *table.wholes}
+    if new and complete and all(block.whole for block in known):
+        return known, given
+    if given is not None:
+        return [Block(given)], None
+    alone = len(features) == 1 and not features[0].columns
+    if complete and not alone:
+        return known, None
+    if request.offered and _is_usable(request.offered, free, count):
+        return [Block(request.offered)], None
+    unused = [name for name in left if name in set(free) and name not in request.held]
+    if complete and len(unused) != count:
+        return known, None
+    if known and not alone:
+        raise _not_found(table, [item for item in features if found[item.name] is None], free)
+    return [], None
+
+
+def _without_lists(candidates: Sequence[str], held: Sequence[Block]) -> list[str]:
+    """Columns that are no elements of lists which are read as a whole."""
+    lists = tuple(f"{key}[" for block in held if block.whole for key in block.whole.keys)
+    return [name for name in candidates if not name.startswith(lists)] if lists else [*candidates]
 
 
 def numbered_columns(
@@ -149,6 +174,8 @@ def _found(
 ) -> Block | None:
     """Finds what feeds an input; None if nothing has its name."""
     name, context = item.name, item.held_back
+    if item.columns:
+        return _of_parts(table, free, item)
     if name in table.wholes:
         features = [other for other in request.inputs if not other.held_back]
         if name == table.block and features == [item] and len(item.shape) == 1:
@@ -162,6 +189,26 @@ def _found(
     sizes = [size for size in item.shape if isinstance(size, int)]
     columns = numbered_columns(name, sizes, own)
     return None if columns is None else Block(columns, context)
+
+
+def _of_parts(table: Table, free: Sequence[str], item: InputRequest) -> Block:
+    """Finds the columns, arrays or lists that an input names itself, one for each variable."""
+    size = item.shape[item.variable] if item.variable < len(item.shape) else None
+    if isinstance(size, int) and size != len(item.columns):
+        raise DataError(
+            f"the input {item.described} takes {size} variables along axis {item.variable + 1}, but"
+            f" has {len(item.columns)} columns: name one for each"
+        )
+    for name in item.columns:
+        if name not in free and name not in table.wholes:
+            hint = name_hint(name, (*table.wholes, *free))
+            raise DataError(
+                f"{table.file} has no column '{printable(name, 60)}', which feeds the input"
+                f" {item.described}{hint}"
+            )
+    if len(item.shape) == 1 and all(name in free for name in item.columns):
+        return Block(item.columns, item.held_back)
+    return Block(context=item.held_back, whole=item)
 
 
 def _named_like(item: InputRequest, free: Sequence[str], request: ColumnRequest) -> tuple[str, ...]:

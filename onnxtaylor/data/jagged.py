@@ -49,7 +49,7 @@ class Extent:
 
 @dataclass(frozen=True)
 class Form:
-    """Form that an array is to get: its name in messages, and its shape behind the events.
+    """Form that an array is to take: its name in messages, and its shape behind the events.
 
     ``text`` says that it holds texts, ``exact`` that whole numbers must be exact.
     """

@@ -103,7 +103,7 @@ class ArrowFrame:
         return array[0].as_py() if len(array) else None
 
     def _type(self, place: int) -> Any:
-        """Arrow type of a column of pandas that holds lists; else null, which nobody reads."""
+        """Arrow type of a column of pandas if it holds lists, else null: nothing looks at it."""
         series = self._frame.iloc[:, place]
         if series.dtype == object and is_jagged(series.to_numpy()):
             return self._column(place).type
@@ -165,7 +165,7 @@ def _as_array(key: str, values: Any) -> npt.NDArray[Any] | Array:
     """An array of NumPy, or of Arrow for lists of varying length."""
     what = f"array {quoted(key)}"
     if type(values).__module__.partition(".")[0] == "awkward":
-        import awkward  # type: ignore[import-not-found, unused-ignore]
+        import awkward  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
         try:
             return np.asarray(awkward.to_numpy(values, allow_missing=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TypeAlias
 
@@ -47,6 +47,11 @@ class InputRequest:
     slot
         Axis behind the batch, counted from 0, along which lists may be shorter than a fixed size:
         they are padded to it. Elsewhere a fixed size must be that of every event.
+    columns
+        Columns, arrays or lists that feed it, one for each variable; empty if they are found by
+        the input's name.
+    variable
+        Axis behind the batch along which ``columns`` are stacked.
     """
 
     name: str
@@ -54,6 +59,8 @@ class InputRequest:
     context: bool = False
     text: bool = False
     slot: int | None = None
+    columns: tuple[str, ...] = ()
+    variable: int = 0
 
     @property
     def held_back(self) -> bool:
@@ -65,6 +72,24 @@ class InputRequest:
         """Number of its columns; None if a size is free."""
         sizes = [size for size in self.shape if isinstance(size, int)]
         return prod(sizes) if len(sizes) == len(self.shape) else None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the arrays or lists that feed it, if it is read as a whole."""
+        return self.columns or (self.name,)
+
+    @property
+    def parts(self) -> tuple[InputRequest, ...]:
+        """Requests for each of these arrays or lists."""
+        if not self.columns:
+            return (self,)
+        shape = self.shape[: self.variable] + self.shape[self.variable + 1 :]
+        slot = self.slot
+        if slot is not None and slot > self.variable:
+            slot -= 1
+        return tuple(
+            replace(self, name=name, shape=shape, slot=slot, columns=()) for name in self.columns
+        )
 
     @property
     def described(self) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from onnxtaylor.data.columns import Block, Columns, quoted
 from onnxtaylor.data.context import Coded, TextCodes, check_context, coded_texts
@@ -48,6 +50,7 @@ class Rows:
         self.sizes = {name: extent.high for name, extent in extents.items()}
         self._axes = {name: extent.varying[0] for name, extent in extents.items() if extent.varying}
         self.lengths = {name: length_name(name) for name in self._axes}
+        self._parts_of = {whole.name: whole.parts for whole in columns.wholes}
         blocks = columns.blocks or (
             Block(columns.features),
             Block(tuple(column.name for column in columns.context), context=True),
@@ -128,11 +131,20 @@ class Rows:
     ) -> Floats:
         """Rows (B, ·) of an input; its lengths are put into ``lengths``."""
         name = whole.name
-        what = f"{file}: {quoted(name)}"
-        form = Form(what, self.sizes[name], text=whole.text, exact=whole.held_back)
-        values, counts = padded(form, piece.wholes[name], self._axes.get(name), start)
-        if counts is not None:
-            lengths[name] = counts.astype(np.float64)
+        sizes, axis, at = self.sizes[name], self._axes.get(name), whole.variable
+        if whole.columns:
+            sizes = sizes[:at] + sizes[at + 1 :]
+            axis = None if axis is None else axis - (axis > at)
+        parts = []
+        for part in self._parts_of[name]:
+            what = f"{file}: {quoted(part.name)}"
+            form = Form(what, sizes, text=whole.text, exact=whole.held_back)
+            values, counts = padded(form, piece.wholes[part.name], axis, start)
+            if counts is not None:
+                first = lengths.setdefault(name, counts.astype(np.float64))
+                _require_equal((whole.keys[0], first), (part.name, counts), name, file, start)
+            parts.append(values)
+        values = np.stack(parts, axis=1 + at) if whole.columns else parts[0]
         flat = values.reshape(len(values), -1)
         if not whole.text:
             return flat
@@ -149,12 +161,17 @@ class Rows:
 def element_names(whole: InputRequest, sizes: Sequence[int]) -> list[str]:
     """Returns the names of an input's entries in C order; the input's own if it is a single number.
 
+    Where an axis counts slots and another one variables, they are called ``pf.v2[17]``.
+
     >>> element_names(InputRequest("pf", ("n", 2)), (2, 2))
     ['pf[0,0]', 'pf[0,1]', 'pf[1,0]', 'pf[1,1]']
     """
     if whole.single:
         return [whole.name]
     places = product(*(range(size) for size in sizes))
+    if whole.slot is not None and len(sizes) == 2 and not whole.held_back:
+        s = whole.slot
+        return [f"{whole.name}.v{place[1 - s]}[{place[s]}]" for place in places]
     return [f"{whole.name}[{','.join(map(str, place))}]" for place in places]
 
 
@@ -181,10 +198,22 @@ def _require_equal_lengths(
         if not isinstance(size, str):
             continue
         other = first.setdefault(size, whole.name)
-        if (bad := lengths[other] != lengths[whole.name]).any():
-            k = int(bad.argmax())
-            raise DataError(
-                f"{file}: row {start + k + 1} has {lengths[other][k]:.0f} elements in"
-                f" {quoted(other)} and {lengths[whole.name][k]:.0f} in {quoted(whole.name)}, but"
-                f" the model has one size {quoted(size)} for both: give both the same elements"
-            )
+        pair = (other, lengths[other]), (whole.name, lengths[whole.name])
+        _require_equal(*pair, size, file, start)
+
+
+def _require_equal(
+    a: tuple[str, npt.NDArray[Any]],
+    b: tuple[str, npt.NDArray[Any]],
+    size: str,
+    file: str,
+    start: int,
+) -> None:
+    """Raises DataError for an event where two lists, each with its name, have two lengths."""
+    if (bad := a[1] != b[1]).any():
+        k = int(bad.argmax())
+        raise DataError(
+            f"{file}: row {start + k + 1} has {a[1][k]:.0f} elements in {quoted(a[0])} and"
+            f" {b[1][k]:.0f} in {quoted(b[0])}, but the model has one size {quoted(size)} for both:"
+            " give both the same elements"
+        )

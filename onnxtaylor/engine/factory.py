@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -21,7 +22,7 @@ from onnxtaylor.engine.bucketed import Bucketed
 from onnxtaylor.engine.by_size import engine_by_size
 from onnxtaylor.engine.differences.averaged import AveragedDifferences
 from onnxtaylor.engine.differences.engine import Differences
-from onnxtaylor.engine.exact.averaged import Averaged
+from onnxtaylor.engine.exact.averaged import Averaged, make_averaged
 from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.engine.finite_step.plan import finite_step_engine
 from onnxtaylor.engine.mixed import Mixed, divide
@@ -38,7 +39,6 @@ __all__ = ["AnyDifferences", "ChosenEngine", "make_engine"]
 
 AnyDifferences: TypeAlias = Differences | AveragedDifferences | Bucketed
 HIGHEST = 2  # order that can be averaged
-MANY = 128  # rows of a batch: every event has 2n of them
 TRIED = 16  # events at which averaged coefficients must be finite
 
 
@@ -77,6 +77,7 @@ def make_engine(
     *,
     x: npt.NDArray[np.float64] | None = None,
     replicates: int = 0,
+    sums: bool = True,
     progress: Progress | None = None,
 ) -> ChosenEngine:
     """Makes the engine for these coefficients of a problem.
@@ -93,6 +94,8 @@ def make_engine(
         the data by default.
     replicates
         Number of bootstrap replicates, for an engine that makes sums by itself.
+    sums
+        Whether it may do so; False where the coefficients themselves are needed.
     progress
         Called with the stages of the making.
 
@@ -105,12 +108,9 @@ def make_engine(
         The derivative graph does not respond as the model does, with any choice of engine.
     """
     if problem.buckets is not None:
-
-        def make(one: Problem, asked: EngineOptions, wanted: MultiIndices) -> ChosenEngine:
-            return make_engine(one, asked, wanted, progress=progress)
-
-        engine, first = engine_by_size(problem, options, indices, make)
-        return replace(first, engine=engine, differences=engine if first.differences else None)
+        make = partial(make_engine, sums=False, progress=progress)
+        own, first = engine_by_size(problem, options, indices, make)
+        return replace(first, engine=own, differences=own if first.differences else None)
     if options.finite_step is not None:
         step, threads = options.finite_step, options.threads
         return ChosenEngine(finite_step_engine(problem, step, options.order, threads=threads))
@@ -120,7 +120,7 @@ def make_engine(
             option="finite_step",
         )
     events = problem.first_events if x is None else x
-    maker = _Maker(problem, options, indices, events, replicates, progress)
+    maker = _Maker(problem, options, indices, events, replicates, progress, sums)
     try:
         return _with_curvature(maker, problem, options)
     except DisagreementError as error:
@@ -130,7 +130,7 @@ def make_engine(
 def _with_curvature(maker: _Maker, problem: Problem, options: EngineOptions) -> ChosenEngine:
     """Makes the engine with second order as it is asked for, or as the data need it."""
     if maker.indices.order != HIGHEST or options.order > HIGHEST:
-        reason = "third order is pointwise" if options.order > HIGHEST else None
+        reason = "third order exists at the events alone" if options.order > HIGHEST else None
         return replace(maker.make(), curvature=CurvatureChoice(False, reason))
     if options.curvature == "averaged":
         maker.steps = plan_steps(problem, options.curvature_step)
@@ -184,6 +184,7 @@ class _Maker:
     x: npt.NDArray[np.float64]
     replicates: int
     progress: Progress | None
+    sums: bool = True
     no_float64: str | None = None
     steps: CurvatureSteps | None = None
 
@@ -218,22 +219,26 @@ class _Maker:
         return self.indices if self.steps is None else self.problem.function.indices(1)
 
     def _exact(self, function: GraphFunction, sums: str = "auto") -> Exact | Averaged:
-        exact = Exact(
+        if self.steps is not None:
+            return make_averaged(
+                function,
+                self.steps,
+                x=self.x,
+                threads=self.options.threads,
+                provider=self.problem.provider,
+                progress=self.progress,
+            )
+        return Exact(
             function,
-            self._own_indices,
+            self.indices,
             x=self.x,
             threads=self.options.threads,
             provider=self.problem.provider,
-            sums=sums if self.steps is None else "kernel",
+            sums=sums if self.sums else "kernel",
             groups=max(1, len(self.problem.survey.classes)),
             replicates=self.replicates,
-            fewest=1 if self.steps is None else MANY,
             progress=self.progress,
         )
-        if self.steps is None:
-            return exact
-        threads, provider = self.options.threads, self.problem.provider
-        return Averaged(exact, function, self.steps, threads=threads, provider=provider)
 
     def _mixed(self, function: GraphFunction) -> Mixed | None:
         """Makes both engines; None where the exact engine can compute no response."""
@@ -252,16 +257,12 @@ class _Maker:
 
     def _differences(self, function: GraphFunction) -> AnyDifferences:
         promotion = Promotion(function, None)
-        if self.options.precision == "auto":
-            whole, original = function is self.problem.function, self.problem.session
-            promotion = promote(
-                function,
-                self.x,
-                provider=self.problem.provider,
-                original=original if whole and isinstance(original, Session) else None,
-            )
-        self.no_float64 = promotion.refused
         provider, threads = self.problem.provider, self.options.threads
+        if self.options.precision == "auto":
+            own = self.problem.session
+            known = own if isinstance(own, Session) and own.function is function else None
+            promotion = promote(function, self.x, provider=provider, original=known)
+        self.no_float64 = promotion.refused
         session = promotion.session or Session(promotion.function, provider=provider, threads=1)
         spread = self.problem.survey.spread
         differences = Differences(

@@ -30,7 +30,7 @@ __all__ = ["Choice", "InputData", "choose"]
 
 @dataclass(frozen=True)
 class InputData:
-    """Facts from the data about the model's inputs.
+    """Facts that the data tell about the inputs of the model.
 
     ``present`` are the inputs for which there are columns or arrays of their name, ``sizes`` the
     sizes after the batch axis of inputs whose data have them. ``columns`` names the columns of
@@ -51,7 +51,7 @@ class Choice:
 
     ``features`` are the inputs that hold the features, in the order of the data's columns,
     ``context`` those that are fed event by event, too, but not differentiated, ``masks`` those of
-    them that say which slots of an input of features are filled, by name. ``data`` is what the
+    them that say which slots of inputs of features are filled, by name. ``data`` is what the
     data say about them. ``held`` are further
     inputs with the values that they are held at, ``outputs`` the tensors to evaluate.
     ``picks`` are the requested names, in order: tensors, and names such as a class or ``p[2]``,
@@ -61,7 +61,7 @@ class Choice:
 
     features: tuple[Port, ...]
     context: tuple[Port, ...]
-    masks: Mapping[str, str]
+    masks: Mapping[str, tuple[str, ...]]
     data: InputData
     held: tuple[tuple[Port, Value], ...]
     outputs: tuple[str, ...]
@@ -103,7 +103,7 @@ def choose(
         inputs=_names(options.input),
         outputs=_names(options.output),
         context=_names(options.context),
-        masks=dict(options.mask or {}),
+        masks={name: _names(owners) for name, owners in (options.mask or {}).items()},
         fix=dict(options.fix or {}),
         by_steps=not derivatives,
     )

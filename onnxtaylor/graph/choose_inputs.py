@@ -38,7 +38,7 @@ class Request:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     context: tuple[str, ...]
-    masks: Mapping[str, str]
+    masks: Mapping[str, tuple[str, ...]]
     fix: Mapping[str, npt.ArrayLike]
     by_steps: bool
 
@@ -97,14 +97,16 @@ def choose_roles(
     features = _choose_features(model, free, request, present)
     if not request.by_steps or any(p.is_float for p in features):
         others = [p for p in free if p not in features and p.name in present]
-        context += [p for p in others if p.type in CONTEXT and not is_called_mask(p)]
+        context += [
+            p for p in others if p.type in CONTEXT and p.shape != () and not is_called_mask(p)
+        ]
     context.sort(key=ports.index)
     for p in context:
         try:
             require_context(p)
         except ModelError as error:
             raise error.located(model.path) from None
-    for mask, owner in request.masks.items():
+    for mask, owner in ((mask, one) for mask, owners in request.masks.items() for one in owners):
         if owner not in {p.name for p in features}:
             raise OptionError(
                 f"'{printable(mask)}' names '{printable(owner)}', which holds no features"

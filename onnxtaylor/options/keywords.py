@@ -12,6 +12,7 @@ from typing import TypedDict
 import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
+from onnxtaylor.options.grouping import Grouped
 
 __all__ = [
     "AnalyzeKeywords",
@@ -33,7 +34,7 @@ class ModelKeywords(TypedDict, total=False):
 
     input: str | Sequence[str] | None
     context: str | Sequence[str] | None
-    mask: Mapping[str, str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
     no_batch: bool
     output: str | Sequence[str] | None
@@ -73,6 +74,8 @@ class EngineKeywords(TypedDict, total=False):
 class StatisticsKeywords(TypedDict, total=False):
     """Keywords for ``StatisticsOptions``."""
 
+    by: Grouped | None
+    reduce: str | None
     scale: str
     bootstrap: int | None
     seed: int
@@ -90,7 +93,7 @@ class CheckKeywords(TypedDict, total=False):
 
     input: str | Sequence[str] | None
     context: str | Sequence[str] | None
-    mask: Mapping[str, str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
     no_batch: bool
     output: str | Sequence[str] | None
@@ -115,7 +118,7 @@ class CompareKeywords(TypedDict, total=False):
 
     input: str | Sequence[str] | None
     context: str | Sequence[str] | None
-    mask: Mapping[str, str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
     no_batch: bool
     output: str | Sequence[str] | None
@@ -140,6 +143,8 @@ class CompareKeywords(TypedDict, total=False):
     batch_size: int | None
     threads: int
     provider: str
+    by: Grouped | None
+    reduce: str | None
     scale: str
     bootstrap: int | None
     seed: int
@@ -152,7 +157,7 @@ class TrackKeywords(TypedDict, total=False):
 
     input: str | Sequence[str] | None
     context: str | Sequence[str] | None
-    mask: Mapping[str, str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
     no_batch: bool
     output: str | Sequence[str] | None
@@ -178,7 +183,7 @@ class DifferentiateKeywords(TypedDict, total=False):
 
     input: str | Sequence[str] | None
     context: str | Sequence[str] | None
-    mask: Mapping[str, str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
     no_batch: bool
     output: str | Sequence[str] | None

@@ -33,7 +33,7 @@ class ModelOptions:
         " whole numbers, truth values or text for which the data have columns of their name",
         metavar="NAME",
     )
-    mask: Mapping[str, str] | None = option(
+    mask: Mapping[str, str | Sequence[str]] | None = option(
         None,
         "Input of the model that says which slots of an input of features are filled: it is fed,"
         " but not differentiated, and padded slots are left out",

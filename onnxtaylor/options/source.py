@@ -27,6 +27,7 @@ from typing import TypedDict
 import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
+from onnxtaylor.options.grouping import Grouped
 
 __all__ = [
 {names}

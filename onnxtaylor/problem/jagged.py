@@ -143,7 +143,7 @@ def find_jagged(model: LoadedModel, choice: Choice) -> Jagged | None:
         return None
     ports = (*choice.features, *choice.context)
     declared = {p.name: p for p in input_ports(model.proto.graph)}
-    covered = {*choice.masks, *choice.masks.values()}
+    covered = {*choice.masks, *(one for owners in choice.masks.values() for one in owners)}
     symbols = {
         d for name in covered for d in _free(declared[name], ports).values() if d is not None
     }

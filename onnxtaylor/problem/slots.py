@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, ProbeError, printable
+from onnxtaylor.errors import OptionError, ProbeError, join_names, printable
 from onnxtaylor.graph import Choice, LoadedModel, Port, input_ports
 from onnxtaylor.graph.layout import sizes_after_batch
 from onnxtaylor.graph.sets import flagged_axes
@@ -32,13 +32,13 @@ ROUND_OFF = 2.0**9  # in units of the format's ε
 
 @dataclass(frozen=True, eq=False)
 class _Mask:
-    """One mask: places of the features that it flags, and of its own columns, one for each.
+    """One mask of some inputs: places of their features, and of its own columns, one for each.
 
     ``inverted``: it is 0 where a slot is filled.
     """
 
     name: str
-    owner: str
+    owners: tuple[str, ...]
     features: Integers
     columns: Integers
     inverted: bool = False
@@ -103,17 +103,20 @@ def find_slots(model: LoadedModel, choice: Choice) -> Slots:
         starts[name] = end
         end += prod(_sizes(port))
     masks = []
-    for name, owner in choice.masks.items():
-        flagged = _align(declared[name], ports[name], declared[owner], ports[owner])
-        if flagged is None:
-            shapes = f"{printable(ports[name].shape_text)} and {printable(ports[owner].shape_text)}"
-            raise OptionError(
-                f"'{printable(name)}' does not fit '{printable(owner)}': of the shapes {shapes} no"
-                " axis is the same, or more than one",
-                option="mask",
-            ).located(model.path)
-        features = starts[owner] + np.arange(flagged.size)
-        masks.append(_Mask(name, owner, features, starts[name] + flagged.ravel()))
+    for name, owners in choice.masks.items():
+        features, columns = [], []
+        for owner in owners:
+            flagged = _align(declared[name], ports[name], declared[owner], ports[owner])
+            if flagged is None:
+                shapes = " and ".join(printable(ports[one].shape_text) for one in (name, owner))
+                raise OptionError(
+                    f"'{printable(name)}' does not fit '{printable(owner)}': of the shapes"
+                    f" {shapes} no axis is the same, or more than one",
+                    option="mask",
+                ).located(model.path)
+            features.append(starts[owner] + np.arange(flagged.size))
+            columns.append(starts[name] + flagged.ravel())
+        masks.append(_Mask(name, owners, np.concatenate(features), np.concatenate(columns)))
     return Slots(tuple(masks))
 
 
@@ -176,13 +179,13 @@ def settle_masks(
         if all(follows.values()):
             raise ProbeError(
                 f"{printable(model.path)}: input '{printable(mask.name)}' is no mask of"
-                f" '{printable(mask.owner)}': the response depends on slots where it is 0 and on"
+                f" {join_names(mask.owners)}: the response depends on slots where it is 0 and on"
                 f' those where it is not: feed it with context=["{printable(mask.name, 400)}"]'
             )
         if follows[False] and mask.name in lengths:
             raise ProbeError(
                 f"{printable(model.path)}: input '{printable(mask.name)}' is not 0 where a slot of"
-                f" '{printable(mask.owner)}' is padded, but its lists end before: give lists of all"
+                f" {join_names(mask.owners)} is padded, but its lists end before: give lists of all"
                 " slots"
             )
         masks.append(replace(mask, inverted=follows[False]))

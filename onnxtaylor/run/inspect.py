@@ -13,6 +13,7 @@ from onnxtaylor.indices import MultiIndices, count
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.problem import ModelSource, Problem
 from onnxtaylor.problem.events import Events, feature_names_of
+from onnxtaylor.problem.roles import list_roles
 from onnxtaylor.problem.standins import NOT_FINITE
 
 __all__ = ["inspect_model", "inspect_problem"]
@@ -91,10 +92,7 @@ def _opened(problem: Problem) -> dict[str, object]:
         "features": features,
         "responses": ", ".join(map(printable, problem.response_names)),
         "other outputs": ", ".join(map(printable, problem.choice.others)) or "none",
-        "held inputs": ", ".join(
-            f"{printable(p.name)} = {v.tolist()}" for p, v in problem.choice.held
-        )
-        or "none",
+        "roles": [str(role) for role in list_roles(problem)],
         "precision": problem.function.precision,
         "batch": problem.batch,
         "engine": _engine(problem),

@@ -297,12 +297,4 @@ def _layers() -> Iterator[Sample]:
     yield s("LSTM", e(4, 1, 2), c(1, 12, 2), c(1, 12, 3), None, None, c(1, 1, 3), **first)
 
 
-SAMPLES = [
-    *_unary(),
-    *_broadcast(),
-    *_axes(),
-    *_shapes(),
-    *_products(),
-    *_gathers(),
-    *_layers(),
-]
+SAMPLES = [*_unary(), *_broadcast(), *_axes(), *_shapes(), *_products(), *_gathers(), *_layers()]

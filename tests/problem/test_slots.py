@@ -71,7 +71,7 @@ def test_what_the_response_follows_on_both_sides_is_no_mask():
         },
     )
     x, mask = events()
-    with pytest.raises(ProbeError, match="input 'm' is no mask of 'x': the response depends"):
+    with pytest.raises(ProbeError, match="input 'm' is no mask of x: the response depends"):
         open_model(read_model(proto), ModelOptions(mask={"m": "x"}), rows_of(x, mask))
 
 

@@ -13,7 +13,7 @@ from validation.performance.peers import row as peers_row
 from validation.performance.peers.__main__ import main as peers
 from validation.performance.peers.net import NETS, Net
 from validation.performance.peers.process import Late, Stopped, Worker
-from validation.performance.peers.programs import PROGRAMS
+from validation.performance.peers.programs import PROGRAMS, fitting
 from validation.performance.peers.report import as_summary, as_table
 from validation.performance.peers.row import Comparison, Row
 
@@ -48,11 +48,11 @@ def test_both_engines_agree_and_are_timed_beside_the_limit(tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("net", ["4-8-6-3", "3-5-1-relu"])
+@pytest.mark.parametrize("net", ["4-8-6-3", "3-5-1-relu", "4-8-6-3-relu-averaged"])
 def test_every_installed_peer_agrees_and_no_other_is_dropped(tmp_path, net):
     status, found = run_peers(tmp_path, net=net)
     assert status == 0
-    assert [row["program"] for row in found["rows"]] == list(PROGRAMS)
+    assert [row["program"] for row in found["rows"]] == fitting(PROGRAMS, Net.parse(net))
     for row in found["rows"]:
         if row["stopped"] is not None:
             assert row["stopped"].startswith("not installed")
@@ -168,6 +168,7 @@ def test_nets_by_name():
         "300→200→200→5 tanh softmax",
         "30→200→200→5 relu softmax",
         "30→200→200→1 tanh sigmoid",
+        "30→200→200→5 relu softmax, second order averaged over 0.7σ",
     ]
     for name in NETS:
         net = Net.parse(name)
@@ -184,6 +185,12 @@ def test_flops_of_a_net_by_hand():
     }
     assert sum(Net().flops().values()) == 5_739_000
     assert sum(Net(activation="relu").flops().values()) == 2_599_000
+    # 2→3→1, averaged: 18 forward and 18 back at 5 points; responses at 9
+    averaged = Net(2, (3,), 1, "relu", "sigmoid", "averaged")
+    assert averaged.flops() == {"gradients": 5 * 36, "responses": 9 * 18}
+    # one response of a softmax follows from the other four
+    flops = Net(activation="relu", curvature="averaged").flops()
+    assert flops == {"gradients": 61 * 5 * 94_000, "responses": 121 * 94_000}
 
 
 def test_rows_gives_its_ratio(monkeypatch, capsys):

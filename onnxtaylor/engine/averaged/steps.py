@@ -23,7 +23,7 @@ entry: second order by its feature is 0 at that event.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 import numpy as np
@@ -70,6 +70,10 @@ class Places:
     inverse_widths: Floats
     values: Floats
     inverse_squares: Floats
+
+    def __getitem__(self, part: slice) -> Places:
+        """Returns the places of a part of the events."""
+        return Places(*(getattr(self, f.name)[part] for f in fields(self)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +136,10 @@ class CurvatureSteps:
     def describe(self) -> dict[str, object]:
         """Facts on the steps for ``options`` of a result: full widths h."""
         facts = self.moves.describe()
-        return {**facts, "steps": [2 * float(d) or None for d in self.moves.steps]}
+        return {
+            **facts,
+            "steps": [2 * float(self.moves.steps[i]) or None for i in self.moves.features],
+        }
 
     def places(self, x: Floats) -> Places:
         """Places the steps of the events x (E, n)."""

@@ -5,34 +5,42 @@ every feature; the original model at the centre and four places of every feature
 gradients and responses into coefficients: see ``onnxtaylor.engine.averaged.steps`` for the formula.
 Responses of the two are compared at the events themselves, which the steps are many times of.
 Gradients have no kink to miss: what bends at kinks between the ends of a step is in their
-difference.
+difference. Those of a softmax come from one response less behind it
+(``onnxtaylor.engine.exact.softmax``).
+
+Each thread takes a few events through all of this, in the format of the model, so that what it
+computes stays in its cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnxtaylor_kernels.averaged import average, step_rows
+from onnxtaylor_kernels.averaged import average, softmax_gradients, step_rows
 
 from onnxtaylor.engine.averaged.steps import CurvatureSteps, Places
 from onnxtaylor.engine.base import BatchCoefficients, Quantity, Watcher
 from onnxtaylor.engine.exact.engine import Exact
+from onnxtaylor.engine.exact.joints import JointLimits
+from onnxtaylor.engine.exact.pipeline import Pipeline
+from onnxtaylor.engine.exact.softmax import gaps_before_softmax
 from onnxtaylor.engine.no_derivative import NoDerivative
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.runtime.provider import available_threads
+from onnxtaylor.progress import Progress
 from onnxtaylor.runtime.session import Session
-from onnxtaylor.runtime.sharing import share
+from onnxtaylor.runtime.sharing import Tally, share
 
-__all__ = ["Averaged"]
+__all__ = ["Averaged", "make_averaged"]
 
 Floats = npt.NDArray[np.float64]
 
-ROWS = 2**13  # gradients that are held at a time
-ROW_BYTES = 2**26  # their memory
 VALUE_ROWS = 512  # responses that a thread computes in one call
-BATCH_BYTES = 2**23  # of coefficients that leave the engine at a time
+BATCH_BYTES = 2**24  # of coefficients that leave the engine at a time
+BATCH_EVENTS = 2**13
+MANY = 128  # rows of a batch: every event has 2n of them
 
 
 class Averaged:
@@ -46,8 +54,8 @@ class Averaged:
         Its function.
     steps
         Where the features are stepped to.
-    threads
-        Number of threads; 0 takes one for each processor.
+    gaps
+        The exact engine of t_i of the gaps before a softmax of all responses, where they are one.
     provider
         ``cpu`` or ``cuda``.
 
@@ -67,23 +75,22 @@ class Averaged:
         function: GraphFunction,
         steps: CurvatureSteps,
         *,
-        threads: int = 0,
+        gaps: Exact | None = None,
         provider: str = "cpu",
     ) -> None:
         self.indices, self.precision = steps.indices, first.precision
         self.exact_responses = first.exact_responses
         self._first, self._steps = first, steps
-        self._session = Session(function, provider=provider, threads=1)
-        self._half = function.precision in ("float16", "bfloat16")
-        self._dtype = np.dtype(np.float64 if function.precision == "float64" else np.float32)
-        self._threads = (threads or available_threads()) if provider == "cpu" else 1
-        moved = len(steps.features)
-        self._gradients, self._values = 2 * moved, 1 + 4 * moved
+        session = Session(function, provider=provider, threads=1)
+        slopes = first if gaps is None else gaps
+        pipelines = slopes.pipelines if provider == "cpu" else slopes.pipelines[:1]
+        counts = (len(first.exact_responses), len(slopes.exact_responses))
+        self._workers = [_Worker(p, slopes.limits, session, steps, counts) for p in pipelines]
 
     @property
     def points(self) -> int:
         """Evaluations of the model per event: 2n + 1 of its gradient, 4n + 1 of its responses."""
-        return 1 + self._gradients + self._values
+        return 2 + 6 * len(self._steps.features)
 
     @property
     def reach(self) -> Floats:
@@ -92,16 +99,10 @@ class Averaged:
 
     @property
     def batch_events(self) -> int:
-        """Number of events to be given at a time: as many as are stepped together, or more."""
+        """Number of events to be given at a time: what all threads take at once, many times."""
+        together = self._workers[0].events * len(self._workers)
         per_event = 8 * len(self.indices) * len(self.exact_responses)
-        rounds = max(1, BATCH_BYTES // (per_event * self._events))
-        return int(min(rounds, 2**13 // self._events + 1) * self._events)
-
-    @property
-    def _events(self) -> int:
-        row = 8 * len(self.exact_responses) * self.indices.n_features
-        rows = min(ROWS, ROW_BYTES // row)
-        return max(1, rows // self._gradients)
+        return max(1, min(BATCH_BYTES // per_event, BATCH_EVENTS) // together) * together
 
     def describe(self) -> dict[str, object]:
         """Describes the derivative graph of first order, and the steps."""
@@ -113,60 +114,21 @@ class Averaged:
     def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
         """Computes t_α at the events x (B, n). Raises ModelError where a graph fails."""
         x = np.ascontiguousarray(x, np.float64)
-        shape = (len(x), len(self.exact_responses), len(self.indices))
-        responses, terms = np.empty(shape[:2]), np.empty(shape)
-        joints = []
-        for start in range(0, len(x), self._events):
-            part = slice(start, start + self._events)
-            answer = self._evaluate(x[part], responses[part], terms[part])
-            if answer is not None:
-                joints.append(NoDerivative(answer.events + start, answer.mask))
-            if watch is not None:
-                watch(min(1.0, part.stop / len(x)))
-        return BatchCoefficients(responses, terms, no_derivative=_joined(joints))
-
-    def _evaluate(self, x: Floats, responses: Floats, terms: Floats) -> NoDerivative | None:
-        """Fills responses (E, C) and terms (E, C, K) of a few events; returns those on joints."""
-        places, features = self._steps.places(x), self._steps.features
-        run_rows: Callable[..., None] = step_rows.alone if self._threads == 1 else step_rows
-        run_average: Callable[..., None] = average.alone if self._threads == 1 else average
         here = self._first.coefficients(x)
-        responses[:] = here.responses
+        terms = np.empty((*here.responses.shape, len(self.indices)))
         terms[..., : here.terms.shape[2]] = here.terms
-        rows = np.empty((len(x), self._gradients, x.shape[1]))
-        run_rows(places.centres, features, places.ends, rows)
-        ends = self._first.coefficients(rows.reshape(-1, x.shape[1]), compare=False)
-        slots_second, slots_pairs = self._steps.slots
-        run_average(
-            ends.terms.reshape(len(x), self._gradients, responses.shape[1], -1),
-            places.inverse_widths,
-            self._responses(places),
-            self._steps.weights,
-            places.inverse_squares,
-            features,
-            self._steps.pairs,
-            slots_second,
-            slots_pairs,
-            terms,
-        )
-        return self._of_all_orders(here.no_derivative)
+        places, tally = self._steps.places(x), Tally(len(x), watch)
 
-    def _responses(self, places: Places) -> npt.NDArray[np.floating]:
-        """Evaluates the responses (E, 1 + 4A, C) that t_ii are made of."""
-        centres = places.centres
-        rows = np.empty((len(centres), self._values, centres.shape[1]), self._dtype)
-        step_rows.alone(centres, self._steps.features, places.values, rows)
-        flat = rows.reshape(-1, centres.shape[1])
-        if self._half:  # the derivative graph computes in single precision
-            answers = self._first.coefficients(flat.astype(np.float64), compare=False).responses
-            return answers.reshape(len(centres), self._values, -1)
-        answers = np.empty((len(flat), len(self.exact_responses)), self._dtype)
+        def work_of(worker: _Worker) -> Callable[[slice], None]:
+            def work(part: slice) -> None:
+                worker.run(places[part], terms[part])
+                tally.add(part.stop - part.start)
 
-        def work(part: slice) -> None:
-            answers[part] = self._session(flat[part])
+            return work
 
-        share(len(flat), VALUE_ROWS, [work] * self._threads)
-        return answers.reshape(len(centres), self._values, -1)
+        share(len(x), self._workers[0].events, [work_of(w) for w in self._workers], tally)
+        joints = self._of_all_orders(here.no_derivative)
+        return BatchCoefficients(here.responses, terms, no_derivative=joints)
 
     def _of_all_orders(self, joints: NoDerivative | None) -> NoDerivative | None:
         """Adds second order to what has no derivative at the events: it exists everywhere."""
@@ -177,10 +139,146 @@ class Averaged:
         return NoDerivative(joints.events, mask)
 
 
-def _joined(parts: list[NoDerivative]) -> NoDerivative | None:
-    if not parts:
-        return None
-    return NoDerivative(
-        np.concatenate([part.events for part in parts]),
-        np.concatenate([part.mask for part in parts]),
-    )
+def make_averaged(
+    function: GraphFunction,
+    steps: CurvatureSteps,
+    *,
+    x: Floats,
+    threads: int = 0,
+    provider: str = "cpu",
+    progress: Progress | None = None,
+) -> Averaged:
+    """Compiles the graphs of averaged second order.
+
+    Parameters
+    ----------
+    function
+        f: Rⁿ → R^C as a graph.
+    steps
+        Where the features are stepped to.
+    x
+        Events (B, n) at which the graphs are observed and timed.
+    threads
+        Number of threads; 0 takes one for each processor.
+    provider
+        ``cpu`` or ``cuda``.
+    progress
+        Told what ``Exact`` tells.
+
+    Raises
+    ------
+    ModelError
+        An operator has no rule, or a graph cannot be run.
+    """
+
+    def of_first_order(function: GraphFunction) -> Exact:
+        return Exact(
+            function,
+            function.indices(1),
+            x=x,
+            threads=threads,
+            provider=provider,
+            sums="kernel",
+            fewest=MANY,
+            progress=progress,
+        )
+
+    first, before = of_first_order(function), gaps_before_softmax(function, x, provider=provider)
+    gaps = None if before is None else of_first_order(before)
+    return Averaged(first, function, steps, gaps=gaps, provider=provider)
+
+
+class _Worker:
+    """The work of one thread: steps of a few events → gradients and responses → second order.
+
+    Parameters
+    ----------
+    pipeline
+        Computes gradients, of the responses or of the gaps before a softmax.
+    limits
+        Takes the limits of gradients on joints; threads may share it.
+    session
+        The original model; threads may share it.
+    steps
+        Where the features are stepped to.
+    outputs
+        Number of responses, C, and of those that the pipeline has gradients of: C, or C − 1 gaps.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        limits: JointLimits,
+        session: Session,
+        steps: CurvatureSteps,
+        outputs: tuple[int, int],
+    ) -> None:
+        function, n, moved = session.function, len(steps.moves.steps), len(steps.features)
+        self._pipeline, self._limits, self._session = pipeline, limits, session
+        self._steps, (self._outputs, sloped) = steps, outputs
+        # a model in half precision: its derivative graph computes in single precision
+        self._half = function.precision in ("float16", "bfloat16")
+        self._dtype = np.dtype(np.float64 if function.precision == "float64" else np.float32)
+        self.events = max(1, pipeline.events // (2 * moved))  # that run takes at a time, at most
+        self._rows = np.empty((self.events, 2 * moved, n), self._dtype)
+        varied = function.n_varied
+        self._gradients = np.empty((*self._rows.shape[:2], self._outputs, varied), self._dtype)
+        self._slopes = self._gradients
+        if sloped < self._outputs:
+            self._slopes = np.empty((*self._rows.shape[:2], sloped, varied), self._dtype)
+        self._arguments = np.empty((*self._rows.shape[:2], sloped), self._dtype)
+        self._value_rows = np.empty((self.events, 1 + 4 * moved, n), self._dtype)
+        self._values = np.empty((*self._value_rows.shape[:2], self._outputs), self._dtype)
+
+    def run(self, places: Places, terms: Floats) -> None:
+        """Fills second order of terms (E, C, K) at E places. Raises ModelError."""
+        count, steps = len(terms), self._steps
+        rows, gradients = self._rows[:count], self._gradients[:count]
+        step_rows.alone(places.centres, steps.features, places.ends, rows)
+        self._differentiate(count)
+        rows, values = self._value_rows[:count], self._values[:count]
+        step_rows.alone(places.centres, steps.features, places.values, rows)
+        self._respond(_flat(rows), _flat(values))
+        average.alone(
+            gradients,
+            places.inverse_widths,
+            values,
+            steps.weights,
+            places.inverse_squares,
+            steps.features,
+            steps.pairs,
+            *steps.slots,
+            terms,
+        )
+
+    def _differentiate(self, count: int) -> None:
+        """Fills the gradients at the rows of ``count`` events, their limits on joints."""
+        rows, arguments = _flat(self._rows[:count]), _flat(self._arguments[:count])
+        slopes, flagged = _flat(self._slopes[:count]), np.empty(len(rows), np.bool_)
+        for part in _parts(len(rows), self._pipeline.events):
+            arrays = (rows[part], arguments[part], slopes[part], flagged[part])
+            self._pipeline.run(*arrays, compare=False)
+        self._limits.take(rows, slopes, flagged)
+        if self._slopes is not self._gradients:
+            softmax_gradients.alone(arguments, slopes, _flat(self._gradients[:count]))
+
+    def _respond(self, rows: npt.NDArray[Any], responses: npt.NDArray[Any]) -> None:
+        """Fills responses (R, C) at rows (R, n)."""
+        if not self._half:
+            for part in _parts(len(rows), VALUE_ROWS):
+                responses[part] = self._session(rows[part])
+            return
+        for part in _parts(len(rows), self._pipeline.events):
+            size = len(rows[part])
+            scratch = np.empty((size, *self._gradients.shape[2:]), self._dtype)
+            flagged = np.empty(size, np.bool_)
+            self._pipeline.run(rows[part], responses[part], scratch, flagged, compare=False)
+
+
+def _flat(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Joins the first two axes."""
+    return array.reshape(-1, *array.shape[2:])
+
+
+def _parts(count: int, size: int) -> list[slice]:
+    return [slice(k, min(k + size, count)) for k in range(0, count, size)]

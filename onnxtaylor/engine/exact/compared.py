@@ -53,7 +53,7 @@ class ComparedGraph:
 
     def run(
         self,
-        x: Floats,
+        x: npt.NDArray[np.floating],
         feeds: Mapping[str, npt.NDArray[Any]] | None = None,
         *,
         compare: bool = True,
@@ -72,8 +72,8 @@ class ComparedGraph:
         Returns
         -------
         dict
-            The graph's outputs by name. They have rows for all ``events``: those behind the first E
-            belong to copies of the last event.
+            The graph's outputs by name. Where responses are compared they have rows for all
+            ``events``: those behind the first E belong to copies of the last event.
 
         Raises
         ------
@@ -87,8 +87,9 @@ class ComparedGraph:
         count = len(x)
         self._rows[:count] = x
         self._rows[count:] = x[-1]
+        rows = self._rows if compare else self._rows[:count]
         try:
-            answers = self._compiled.run(self._names, {self._feed: self._rows, **(feeds or {})})
+            answers = self._compiled.run(self._names, {self._feed: rows, **(feeds or {})})
         except Exception as error:
             raise ModelError(f"the derivative graph fails: {reason(error)}") from None
         if compare:

@@ -111,7 +111,7 @@ class Exact:
         self._threads = threads or available_threads()
         self._progress, self._fewest = progress, fewest
         self._observed = x
-        self._limits = JointLimits(self._make_two_sided_limits)
+        self.limits = JointLimits(self._make_two_sided_limits)
         original = Session(function, provider=provider, threads=1)
         self._outputs = original(x[:1]).shape[1]
         compiled = start(self.graph.proto, provider=provider, threads=1, plain=function.plain)
@@ -140,7 +140,7 @@ class Exact:
                 self._sums = sum_pipeline(self._size)
         if self._sums is None:
             self._size = self._fastest(lambda size: self._trial(pipeline(size), size), x)
-        self._pipelines = [pipeline(self._size) for _ in range(self._threads)]
+        self.pipelines = [pipeline(self._size) for _ in range(self._threads)]
 
     @property
     def exact_responses(self) -> npt.NDArray[np.bool_]:
@@ -203,8 +203,8 @@ class Exact:
 
             return work
 
-        share(len(x), self._size, [worker(pipeline) for pipeline in self._pipelines], tally)
-        joints = self._limits.take(x, terms, flagged)
+        share(len(x), self._size, [worker(pipeline) for pipeline in self.pipelines], tally)
+        joints = self.limits.take(x, terms, flagged)
         return BatchCoefficients(responses, terms, no_derivative=joints)
 
     def _make_two_sided_limits(self) -> TwoSidedLimits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ __all__ = ["JointLimits"]
 
 
 class JointLimits:
-    """Replaces coefficients at flagged events by the limits of both sides.
+    """Replaces coefficients at flagged events by the limits of both sides; threads may share it.
 
     Parameters
     ----------
@@ -26,11 +27,12 @@ class JointLimits:
     def __init__(self, make: Callable[[], TwoSidedLimits]) -> None:
         self._make = make
         self._limits: TwoSidedLimits | None = None
+        self._lock = Lock()
 
     def take(
         self,
-        x: npt.NDArray[np.float64],
-        terms: npt.NDArray[np.float64],
+        x: npt.NDArray[np.floating],
+        terms: npt.NDArray[np.floating],
         flagged: npt.NDArray[np.bool_],
     ) -> NoDerivative | None:
         """Replaces the coefficients of flagged events by their limits.
@@ -58,8 +60,9 @@ class JointLimits:
         events = np.flatnonzero(flagged)
         if not len(events):
             return None
-        self._limits = self._limits or self._make()
-        limits = terms[events]
-        mask = self._limits.replace(x[events], limits)
+        limits = terms[events].astype(np.float64)
+        with self._lock:  # its sessions have threads of their own
+            self._limits = self._limits or self._make()
+            mask = self._limits.replace(x[events].astype(np.float64), limits)
         terms[events] = limits
         return NoDerivative(events, mask)

@@ -46,14 +46,15 @@ class Pipeline:
         events: int,
         outputs: int,
     ) -> None:
+        self.events = events
         self._graph = ComparedGraph(compiled, original, events=events, outputs=outputs)
         self._reader = reader
 
     def run(
         self,
-        x: Floats,
-        responses: Floats,
-        terms: Floats,
+        x: npt.NDArray[np.floating],
+        responses: npt.NDArray[np.floating],
+        terms: npt.NDArray[np.floating],
         flagged: npt.NDArray[np.bool_],
         *,
         compare: bool = True,

@@ -49,7 +49,7 @@ class CoefficientReader:
         # half precision is none of the formats that the kernels are compiled for
         self._dtype = np.float64 if dtype == np.float64 else np.float32
 
-    def read(self, tensors: Mapping[str, Any], terms: Floats) -> None:
+    def read(self, tensors: Mapping[str, Any], terms: npt.NDArray[np.floating]) -> None:
         """Fills the coefficients of the first E events that a graph was run at.
 
         Parameters
@@ -69,7 +69,7 @@ class CoefficientReader:
 
 
 def _collect(
-    piece: npt.NDArray[Any], runs: npt.NDArray[np.int64], first: bool, out: Floats
+    piece: npt.NDArray[Any], runs: npt.NDArray[np.int64], first: bool, out: npt.NDArray[np.floating]
 ) -> None:
     """Does what the kernel ``collect`` does, for all events at a time."""
     for slot, place, step, length in runs.tolist():

@@ -15,6 +15,13 @@ arrays to sums:
     tensorflow          batch_jacobian of batch_jacobian, tf.function
     limit               plain matrix products of as many FLOPs as the formula needs
 
+and where second order is averaged over steps, by the formula of its definition,
+
+    exact, limit        as above
+    jax-averaged        jit of vmap(jacrev) at both ends of each step, and of the responses
+    torch-averaged      torch.func: the same
+    torch-averaged-compile  the same, traced by make_fx and compiled by torch.compile
+
 Each runs in a process of its own with the same number of threads, confined to as many processors,
 at the fastest of several batch sizes, compiled before it is timed (compile times are reported
 beside). A program and the exact engine are then timed in turn, again and again, and nothing else

@@ -13,7 +13,7 @@ from onnxtaylor.files.whole import write_whole
 from onnxtaylor.runtime.provider import available_threads
 from validation.performance.peers.compare import compare, load
 from validation.performance.peers.net import NETS, Net
-from validation.performance.peers.programs import EXACT, PROGRAMS
+from validation.performance.peers.programs import EXACT, PROGRAMS, fitting
 from validation.performance.peers.report import as_summary, as_table, machine_line
 from validation.performance.peers.row import Comparison
 
@@ -50,7 +50,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=_nets,
         default="30",
         metavar="NET,…",
-        help=f"features, or widths joined by -, then -relu; all: {' '.join(NETS)} (default: 30)",
+        help="features, or widths joined by -, then -relu, then -averaged;"
+        f" all: {' '.join(NETS)} (default: 30)",
     )
     parser.add_argument(
         "--peers",
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         found = compare(
             net,
-            options.peers,
+            fitting(options.peers, net),
             events=options.events,
             repeats=options.repeats,
             threads=options.threads,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 import onnxtaylor
+from onnxtaylor.engine.averaged.steps import CurvatureSteps
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.differences.engine import Differences
+from onnxtaylor.engine.exact.averaged import make_averaged
 from onnxtaylor.engine.exact.engine import Exact
+from onnxtaylor.engine.finite_step.moves import Moves
 from onnxtaylor.graph import GraphFunction, build_function, choose, read_model
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.statistics import Accumulator
-from validation.performance.peers.net import Floats, Net
+from validation.performance.peers.net import STEP, Floats, Net
 from validation.performance.peers.program import Scores
 
 __all__ = ["ExactEngine", "Stencil"]
@@ -55,7 +58,13 @@ class ExactEngine(_Ours):
 
     def _open(self, function: GraphFunction) -> Engine:
         x = self._net.events(OBSERVED).astype(np.float64)
-        return Exact(function, self._indices, x=x, threads=self._threads)
+        if not self._net.averaged:
+            return Exact(function, self._indices, x=x, threads=self._threads)
+        n = self._net.features
+        no_end = np.full(n, np.inf)
+        moves = Moves(np.full(n, STEP / 2), -no_end, no_end, np.zeros(n, np.bool_), {})
+        steps = CurvatureSteps(moves, function.digits)
+        return make_averaged(function, steps, x=x, threads=self._threads)
 
     def note(self) -> str:
         """Its batch."""

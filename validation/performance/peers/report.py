@@ -61,7 +61,15 @@ def _line(row: Row) -> str:
 
 
 def as_summary(cells: Sequence[Comparison]) -> str:
-    """One row per net: events/s, and in brackets how many times as many the exact engine does."""
+    """One row per net: events/s, and in brackets how many times as many the exact engine does.
+
+    A table for each kind of second order.
+    """
+    kinds = dict.fromkeys(found.net.curvature for found in cells)
+    return "\n\n".join(_summary([c for c in cells if c.net.curvature == kind]) for kind in kinds)
+
+
+def _summary(cells: Sequence[Comparison]) -> str:
     programs = [name for name in PROGRAMS if any(name in _programs(found) for found in cells)]
     titles = [PROGRAMS[name].title for name in programs]
     lines = [

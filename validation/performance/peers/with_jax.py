@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from validation.performance.peers.net import Floats, Net
+from validation.performance.peers.net import STEP, Floats, Net
 from validation.performance.peers.program import Compiled
 
-__all__ = ["ForwardOverReverse", "Hessian"]
+__all__ = ["Averaged", "ForwardOverReverse", "Hessian"]
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "tanh": jnp.tanh,
@@ -64,3 +64,23 @@ class Hessian(_Jax):
 
     def _both(self, response: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
         return jax.vmap(jax.jacrev(response))(x), jax.vmap(jax.hessian(response))(x)
+
+
+class Averaged(_Jax):
+    """vmap(jacrev) at x and at both ends of each step, and responses where t_ii needs them."""
+
+    def _both(self, response: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
+        gradient, one = jax.jacrev(response), jnp.eye(self._net.features, dtype=x.dtype)
+        slopes = (  # (B, n, C, n): along the step of a feature, of the gradient by another
+            jax.vmap(jax.vmap(gradient))(x[:, None] + STEP / 2 * one)
+            - jax.vmap(jax.vmap(gradient))(x[:, None] - STEP / 2 * one)
+        ) / STEP
+        here = response(x)[:, None]
+        near, far = (
+            (response(x[:, None] + k * one) - here) + (response(x[:, None] - k * one) - here)
+            for k in (STEP, 2 * STEP)
+        )
+        squares = (16 * near - far) / (12 * STEP**2)  # (B, n, C): 2 t_ii
+        pairs = (slopes.transpose(0, 2, 1, 3) + slopes.transpose(0, 2, 3, 1)) / 2
+        own = one * jnp.moveaxis(squares, 1, 2)[..., None]
+        return jax.vmap(gradient)(x), jnp.where(one == 1, own, pairs)
