@@ -13,7 +13,7 @@ from tests.graph.graphs import F64, model, op, port
 from tests.graph.sets import SLOTS, VARIABLES, by_hand, deep_set, events
 from tests.problem.test_axes import CONSTANTS, JET, POOLED, TRACK, two
 
-EVENT = {"no_batch": True, "order": 1, "bootstrap": 0, "scale": "unit"}
+EVENT = {"no_batch": True, "by": "feature", "order": 1, "bootstrap": 0, "scale": "unit"}
 COUNTS = np.random.default_rng(8).integers(0, 4, len(JET))
 TRACKS = [np.random.default_rng(k).normal(size=(c, 3)) for k, c in enumerate(COUNTS)]
 DATA = {"jet": JET, "tracks": [t.tolist() for t in TRACKS]}
@@ -190,7 +190,7 @@ def test_lists_beside_a_mask_are_padded():
     proto = deep_set(slots="n", kind=TensorProto.INT64)
     problem = ot.Problem.open(proto, lists_of(x, mask), ModelOptions(mask={"m": "x"}))
     assert problem.buckets is None
-    result = ot.analyze(problem, order=1, scale="unit", bootstrap=0)
+    result = ot.analyze(problem, order=1, by="feature", scale="unit", bootstrap=0)
     _, gradients = by_hand(x, mask)
     expected = np.abs(gradients).mean(axis=0).ravel()
     assert expected.size == SLOTS * VARIABLES
@@ -224,7 +224,7 @@ def test_a_second_set_with_the_slots_of_the_masked_one_is_padded_too():
     assert problem.buckets is None
     missing = {feature.name: feature.missing for feature in problem.features}
     assert missing == {**{f"{k}[{s}]": 2 * s for k in "xp" for s in (0, 1)}, "x[2]": 4, "p[2]": 4}
-    result = ot.analyze(problem, order=1, scale="unit", bootstrap=0)
+    result = ot.analyze(problem, order=1, by="feature", scale="unit", bootstrap=0)
     padded = np.array([row + [0.0] * (3 - len(row)) for row in x])
     filled = padded > 0
     expected = np.concatenate([(padded + 1) * filled, padded], axis=1).mean(axis=0)

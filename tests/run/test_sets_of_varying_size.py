@@ -99,7 +99,7 @@ def test_every_event_has_the_derivatives_of_its_own_tracks(network):
 
 def test_both_engines_agree_at_both_orders(network):
     problem, jets, tracks, reference, close = network
-    result = ot.analyze(problem, order=2, bootstrap=0)
+    result = ot.analyze(problem, order=2, by="feature", bootstrap=0)
     assert result.model.engine == "exact"
     assert result.check["verdict"] == "agrees"
     assert result.options["batch"].startswith("none in the file: lifted to a batch, and verified")
@@ -114,7 +114,9 @@ def test_both_engines_agree_at_both_orders(network):
     padded = [LONGEST - len(own) for own in tracks]
     last = result.data.features[-1]
     assert last.missing == sum(count > 0 for count in padded)
-    differences = ot.analyze(problem, order=1, engine="differences", bootstrap=0, check=0)
+    differences = ot.analyze(
+        problem, order=1, engine="differences", by="feature", bootstrap=0, check=0
+    )
     assert differences.model.engine == "differences"
     assert np.abs(differences.score[:, 0] - expected).max() <= 1e-6 * expected.max()
 
@@ -178,7 +180,7 @@ def test_a_free_number_of_objects_with_and_without_a_batch(proto, options, form,
     if form == "parquet":
         data = tmp_path / "events.parquet"
         pq.write_table(pa.table({"x": [x.tolist() for x in events]}), data)
-    result = ot.analyze(proto, data, order=1, scale="unit", bootstrap=0, **options)
+    result = ot.analyze(proto, data, order=1, scale="unit", by="feature", bootstrap=0, **options)
     np.testing.assert_allclose(result.score[:, 0], mean_slopes(events, 3), rtol=1e-12)
     assert result.check["verdict"] == "agrees"
     assert result.model.engine == "exact"
@@ -188,7 +190,7 @@ def test_batches_of_any_size_give_the_same():
     events = {"x": [x.tolist() for x in sets([3, 1, 2, 3, 2, 1, 3, 3, 2] * 3)]}
     problem = ot.Problem.open(BATCHED, events)
     scores = [
-        ot.analyze(problem, order=2, bootstrap=0, check=0, batch_size=size).score
+        ot.analyze(problem, order=2, by="feature", bootstrap=0, check=0, batch_size=size).score
         for size in (1, 4, 1000)
     ]
     for score in scores[1:]:
@@ -213,7 +215,9 @@ def test_texts_of_the_objects_are_context_of_varying_length():
     )
     x = [[1.0], [2.0, 3.0], [0.5, 1.0, 2.0], [4.0], [5.0, 6.0]]
     kinds = [["e"], ["mu", "e"], ["mu", "mu", "e"], ["mu"], ["e", "mu"]]
-    result = ot.analyze(proto, {"x": x, "kind": kinds}, order=1, scale="unit", bootstrap=0)
+    result = ot.analyze(
+        proto, {"x": x, "kind": kinds}, order=1, scale="unit", by="feature", bootstrap=0
+    )
     factor = {"e": 1.0, "mu": 3.0}
     whole = np.zeros((5, 3))
     for row, own, names in zip(whole, x, kinds, strict=True):
@@ -241,7 +245,7 @@ def test_two_free_sizes_and_a_set_without_objects():
     a = [random.normal(size=k) for k in (2, 1, 0, 2, 1)]
     b = [random.normal(size=k) for k in (1, 2, 2, 1, 0)]
     data = {"a": [v.tolist() for v in a], "b": [v.tolist() for v in b], "c": np.arange(5.0)}
-    result = ot.analyze(two_sets(), data, order=2, scale="unit", bootstrap=0)
+    result = ot.analyze(two_sets(), data, order=2, scale="unit", by="feature", bootstrap=0)
     assert result.check["verdict"] == "agrees"
     whole = np.zeros((5, 5))
     for row, u, v in zip(whole, a, b, strict=True):
@@ -302,7 +306,7 @@ def test_finite_steps_of_sets():
     counts = [2, 1, 2, 2, 1, 2]
     events = sets(counts)
     data = {"x": [x.tolist() for x in events]}
-    result = ot.analyze(BATCHED, data, order=1, finite_step=0.25, bootstrap=0)
+    result = ot.analyze(BATCHED, data, order=1, finite_step=0.25, by="feature", bootstrap=0)
 
     def respond(x):
         return np.tanh(np.tanh(x @ W).mean(axis=0) @ U)
@@ -316,3 +320,15 @@ def test_finite_steps_of_sets():
             row[:, i] = np.abs(up - down) / 2
     assert result.model.engine == "finite-step"
     np.testing.assert_allclose(result.score[:, 0], whole.mean(axis=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("by", ["variable", "input"])
+def test_sums_over_slots_are_those_of_the_slots_that_are_there(by):
+    """First order: the mean of Σ_s abs(t_s) is the sum of the means of abs(t_s)."""
+    events = sets([3, 1, 2, 3, 2, 1, 3, 3, 2])
+    problem = ot.Problem.open(BATCHED, {"x": [x.tolist() for x in events]})
+    result = ot.analyze(problem, order=1, by=by, scale="unit", bootstrap=0)
+    single = mean_slopes(events, 3).reshape(2, 3, 3)
+    expected = single.sum(axis=1) if by == "variable" else single.sum(axis=(1, 2))[:, None]
+    np.testing.assert_allclose(result.score[:, 0], expected, rtol=1e-12)
+    assert result.check["verdict"] == "agrees"

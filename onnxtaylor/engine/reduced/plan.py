@@ -155,7 +155,7 @@ class Reduction:
             Numbers ≥ 0.
         """
         out = np.empty((*terms.shape[:2], len(self.indices)))
-        mask = np.zeros((0, 0), np.bool_) if filled is None else _with_none(filled)
+        mask = np.zeros((0, 0), np.bool_) if filled is None else self._whole(filled)
         reduce_terms(
             np.ascontiguousarray(terms),
             self.starts,
@@ -176,15 +176,15 @@ class Reduction:
         """
         mine = flags[..., self.members]
         if filled is not None:
-            mine &= np.asarray(_with_none(filled)[:, self.features].all(axis=2))[:, None]
+            mine &= np.asarray(self._whole(filled)[:, self.features].all(axis=2))[:, None]
         return np.asarray(np.logical_or.reduceat(mine, self.starts[:-1], axis=2))
+
+    def _whole(self, filled: Flags) -> Flags:
+        """Adds true columns behind the features: for context, and for the place n of no feature."""
+        further = max(int(self.features.max()) + 1 - filled.shape[1], 0)
+        return np.concatenate((filled, np.ones((len(filled), further), np.bool_)), axis=1)
 
 
 def _padded(numbers: Integers, n: int) -> Integers:
     """Fills up the numbers of the first features with -1 for all others."""
     return np.append(numbers, np.full(n - len(numbers), -1, numbers.dtype))
-
-
-def _with_none(filled: Flags) -> Flags:
-    """Adds a column, true, for the place n of no feature."""
-    return np.concatenate((filled, np.ones((len(filled), 1), np.bool_)), axis=1)
