@@ -24,7 +24,7 @@ def run(short: bool) -> Outcome:
         numbers, _ = track(size, seed)
         nets.append(numbers)
     found = {
-        "size": {**vars(size), "hidden": [100], "activation": "tanh"},
+        "size": {**vars(size), "hidden": [100]},
         "nets": nets,
     }
     return Outcome(found, claims(nets), {"steps": draw(nets)})
