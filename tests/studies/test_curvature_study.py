@@ -132,7 +132,9 @@ def test_one_net_is_enough_to_break_a_claim(found, key, what, value, failed):
 def higgs_net(values, averaged=None, auto="pointwise"):
     names = [f"pair {k}" for k in range(len(values))]
     kinds = {"pointwise": list(values)} | ({} if averaged is None else {"averaged": list(averaged)})
-    return {"names": names, **kinds, "auto": auto, "reason": "r", "check": "agrees", "auc": 0.9}
+    logit = kinds if averaged is None else kinds | {"pointwise": [0.0] * len(values)}
+    told = {"auto": auto, "reason": "r", "check": "agrees", "auc": 0.9}
+    return {"names": names, "response": kinds, "logit": logit, **told}
 
 
 @pytest.fixture
@@ -157,13 +159,27 @@ def test_rankings_are_compared(ranked):
     assert [claim.holds for claim in higgs.higgs_claims(numbers)] == [True, True]
     best = numbers["leading"][0]
     assert best["tanh, pointwise"][1] == 1
-    means = np.mean([one["pointwise"] for one in ranked["tanh"]], axis=0)
+    means = np.mean([one["response"]["pointwise"] for one in ranked["tanh"]], axis=0)
     assert best["name"] == f"pair {means.argmax()}"
+    # what is zero everywhere has no rank
+    assert "relu, pointwise – tanh, pointwise" not in numbers["logit"]
+    assert numbers["logit"]["relu, averaged – tanh, pointwise"]["rho"]["median"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("what", "value", "expected"),
+    [
+        ("auto", "pointwise", [False, True]),
+        ("check", "differs", [False, True]),
+        ("logit", {"pointwise": [1.0] * 465, "averaged": [1.0] * 465}, [True, False]),
+        ("logit", {"pointwise": [0.0] * 465, "averaged": [0.0] * 465}, [True, False]),
+    ],
+)
+def test_claims_of_the_challenge_can_fail(ranked, what, value, expected):
     for one in ranked["relu"]:
-        one["averaged"], one["pointwise"] = one["pointwise"], one["averaged"]
-    ranked["tanh"][0]["check"] = "differs"
-    turned = higgs.higgs_claims(higgs.compared(ranked))
-    assert [claim.holds for claim in turned] == [False, False]
+        one[what] = value
+    held = [claim.holds for claim in higgs.higgs_claims(higgs.compared(ranked))]
+    assert held == expected
 
 
 def test_the_figures_show_what_was_found(found, ranked):
@@ -176,9 +192,10 @@ def test_the_figures_show_what_was_found(found, ranked):
     )
     heights = [points[k].lines[0].get_ydata()[1] / IDEAL["B"]["t_12"] for k in range(3)]
     assert heights == pytest.approx([1.01, 1.01, 0.303])  # tanh, ReLU averaged, ReLU pointwise
-    second = rankings(ranked, higgs.compared(ranked)["likeness"])
+    second = rankings(ranked, higgs.compared(ranked))
     titles = [ax.get_title(loc="left") for ax in second.axes]
-    assert titles == ["another tanh net", "ReLU net, averaged", "ReLU net, at the events"]
+    assert titles == ["another tanh net", "ReLU net, averaged", "ReLU net, at the events"] * 2
+    assert [ax.texts[0].get_text() for ax in second.axes].count("zero everywhere") == 1
 
 
 def test_the_section_is_made_of_the_numbers(found, ranked):

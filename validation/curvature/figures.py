@@ -42,6 +42,7 @@ def toys(found: Mapping[str, Mapping[str, Any]]) -> Figure:
             for ax, toy in zip(panels, row, strict=True):
                 _toy(ax, found[toy])
                 ax.set_title(TITLES[toy], loc="left", fontsize=8.5)
+            panels[0].set_ylim(bottom=0)  # last: it ends the search for the top
             panels[0].set_ylabel(r"$\langle t \rangle$  (per std. dev. of input)")
         handles, labels = parts[0].axes[0].get_legend_handles_labels()
         figure.legend(
@@ -71,7 +72,6 @@ def _toy(ax: Axes, one: Mapping[str, Any]) -> None:
     ax.set_xticks(place, [rf"$t_{{{name.removeprefix('t_')}}}$" for name in names], fontsize=9)
     ax.tick_params(axis="x", length=0, pad=3)
     ax.set_xlim(-0.6, len(names) - 0.4)
-    ax.set_ylim(bottom=0)
     ax.set_axisbelow(True)
     ax.grid(axis="y", color="0.90", linewidth=0.6)
 
@@ -80,51 +80,48 @@ def _of(nets: Sequence[Mapping[str, Any]], key: str, names: Sequence[str]) -> An
     return np.array([[net[key][name] for name in names] for net in nets])
 
 
-def rankings(
-    nets: Mapping[str, Sequence[Mapping[str, Any]]], likeness: Mapping[str, Any]
-) -> Figure:
+def rankings(nets: Mapping[str, Sequence[Mapping[str, Any]]], found: Mapping[str, Any]) -> Figure:
     """⟨t⟩ of each pair and square in one net against that in the first tanh net.
 
-    Nets as ``higgs.study_higgs_net`` returns them, by activation: another tanh net, the first ReLU
-    net averaged, and the same pointwise. ``likeness`` as in ``higgs.compared``.
+    A row for the response and one for its logit; beside one another a second tanh net, the first
+    ReLU net averaged, and the same at the events. Nets as ``higgs.study_higgs_net`` returns them,
+    by activation, ``found`` as ``higgs.compared``. What is below the axis is drawn on it.
     """
-    tanh = nets["tanh"]
     shown = (
-        ("another tanh net", tanh[1]["pointwise"], "tanh, pointwise – tanh, pointwise", COLORS[0]),
-        (
-            "ReLU net, averaged",
-            nets["relu"][0]["averaged"],
-            "relu, averaged – tanh, pointwise",
-            COLORS[1],
-        ),
-        (
-            "ReLU net, at the events",
-            nets["relu"][0]["pointwise"],
-            "relu, pointwise – tanh, pointwise",
-            "0.35",
-        ),
+        ("another tanh net", nets["tanh"][1], "tanh, pointwise", COLORS[0]),
+        ("ReLU net, averaged", nets["relu"][0], "relu, averaged", COLORS[1]),
+        ("ReLU net, at the events", nets["relu"][0], "relu, pointwise", "0.35"),
     )
-    first = np.array(tanh[0]["pointwise"])
-    low, high = first.max() * 1e-4, first.max() * 2
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 2.75), layout="constrained")
-        panels = figure.subplots(1, 3, sharex=True, sharey=True)
-        for ax, (words, values, key, color) in zip(panels, shown, strict=True):
-            ax.plot([low, high], [low, high], color="0.6", linewidth=0.8, zorder=1)
-            ax.plot(
-                first, np.clip(values, low, None), "o", color=color, markersize=2.6, alpha=0.55,
-                markeredgewidth=0, zorder=2, rasterized=True,
-            )  # fmt: skip
-            ax.set_title(words, loc="left", fontsize=8.5)
-            of = likeness[key]
-            ax.text(
-                0.04, 0.96,
-                f"rank correlation {of['rho']['median']:.2f}\n"
-                f"{of['common']['median']:g} of the upper 50 common",
-                transform=ax.transAxes, va="top", fontsize=7.5,
-            )  # fmt: skip
-            ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
-            ax.set_aspect("equal")
-        panels[0].set_ylabel(r"$\langle t_{ij} \rangle$ of this net")
-        panels[1].set_xlabel(r"$\langle t_{ij} \rangle$ of a tanh net, at the events")
+        figure = Figure(figsize=(WIDTH, 4.9), layout="constrained")
+        rows = figure.subplots(2, len(shown), sharex="row", sharey="row")
+        for panels, what, likeness in zip(
+            rows, ("response", "logit"), (found["likeness"], found["logit"]), strict=True
+        ):
+            first = np.array(nets["tanh"][0][what]["pointwise"])
+            limits = first.max() * 1e-3, first.max() * 2
+            for ax, (words, net, key, color) in zip(panels, shown, strict=True):
+                values = np.array(net[what][key.split(", ")[1]])
+                _scatter(ax, first, values, limits, color)
+                ax.set_title(words, loc="left", fontsize=8.5)
+                of = likeness.get(f"{key} – tanh, pointwise")
+                told = "zero everywhere" if of is None else _told(of)
+                ax.text(0.04, 0.96, told, transform=ax.transAxes, va="top", fontsize=7.5)
+            panels[0].set_ylabel(rf"$\langle t_{{ij}} \rangle$ of the {what}")
+        rows[1, 1].set_xlabel(r"$\langle t_{ij} \rangle$ of a tanh net, at the events")
     return figure
+
+
+def _scatter(ax: Axes, first: Any, values: Any, limits: tuple[float, float], color: str) -> None:
+    low, high = limits
+    ax.plot(limits, limits, color="0.6", linewidth=0.8, zorder=1)
+    ax.plot(
+        np.clip(first, low, high), np.clip(values, low, high), "o", color=color, markersize=2.6,
+        alpha=0.5, markeredgewidth=0, zorder=2, clip_on=False,
+    )  # fmt: skip
+    ax.set(xscale="log", yscale="log", xlim=limits, ylim=limits)
+    ax.set_aspect("equal")
+
+
+def _told(of: Mapping[str, Any]) -> str:
+    return f"rank correlation {of['rho']['median']:.2f}\n{of['common']['median']:g} of 50 common"

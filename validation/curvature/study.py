@@ -78,7 +78,7 @@ def outcome(
         claims=claims,
         figures={
             "toys": toys(of_toys),
-            "higgs": rankings(of_higgs, ranking["likeness"]),
+            "higgs": rankings(of_higgs, ranking),
             "progress": draw(tracked),
         },
     )
