@@ -199,12 +199,14 @@ def test_the_figures_show_what_was_found(found, ranked):
 
 
 def test_the_section_is_made_of_the_numbers(found, ranked):
+    ideal, linear = IDEAL[nets.REMAINDER], {"nearest": 100.0, "distance": 0.15}
     size = {**vars(nets.FULL), "seeds": list(nets.FULL.seeds)}
     numbers = {
         "size": size,
         "toys": found,
         "higgs": higgs.compared(ranked),
-        "progress": {"size": {"every": 20}, "nets": [{}, {}]},
+        "longer": [{"closed_form": ideal, "0.7sigma": ideal, "1.0sigma": ideal}],
+        "progress": {"size": {"every": 20}, "nets": [{"linear": linear}] * 2},
     }
     text = section(json.loads(json.dumps(numbers)))
     assert "| B | **t_12** | 0.2259 | +0.0 % | +1.0 % | −69.7 % | +1.0 % |" in text
@@ -226,9 +228,9 @@ def _threads(number):
     return number, os.environ["NUMBA_NUM_THREADS"], os.getpid()
 
 
-def test_tasks_have_processes_of_one_thread(monkeypatch):
+def test_calls_have_processes_of_one_thread(monkeypatch):
     monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
-    answers = in_processes(_threads, [(k,) for k in range(5)])
+    answers = in_processes([(_threads, (k,)) for k in range(5)])
     assert [number for number, *_ in answers] == list(range(5))
     assert {threads for _, threads, _ in answers} == {"1"}
     assert os.getpid() not in {process for *_, process in answers}

@@ -32,12 +32,16 @@ from validation.training import Network, export
 __all__ = [
     "ACTIVATIONS",
     "FULL",
+    "LONGER",
+    "REMAINDER",
     "SHORT",
     "TOYS",
+    "WIDTHS",
     "Size",
     "averaged_ideal",
     "portable",
     "study_net",
+    "study_remainder",
 ]
 
 TOYS: Mapping[str, Scenario] = {**SCENARIOS, THREE_INPUTS.name: THREE_INPUTS}
@@ -50,6 +54,9 @@ ACTIVATIONS = {
 }
 TEST_SEED = 20_000  # of the events analyzed; those of training n have the seed n
 CURVATURES = ("pointwise", "averaged")
+REMAINDER = "A"  # the toy whose pair is farthest off
+LONGER = 4  # times as many training events
+WIDTHS = ("0.7sigma", "1.0sigma")  # the default first
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,34 @@ def study_net(toy: str, activation: str, seed: int, size: Size) -> dict[str, Any
         "other_check": (other.check or {}).get("verdict"),
         "loss_beyond_ideal": loss_beyond_ideal(response, z, labels, form),
     }
+
+
+def study_remainder(seed: int, size: Size) -> dict[str, Any]:
+    """⟨t⟩ of a ReLU net of toy A, and of its closed form, of more training and wider steps.
+
+    Where a deviation comes from: the net, trained on ``LONGER`` times as many events, or the width
+    of the steps, ``WIDTHS``.
+    """
+    scenario = TOYS[REMAINDER]
+    names = coefficient_names(scenario.inputs)
+    network, events = size.network("relu", seed), LONGER * size.training_events
+    model, mean, std = trained(scenario, network, size.last, events)
+    x, _ = sample(scenario, size.test_events, np.random.default_rng(TEST_SEED))
+    z, proto = ((x - mean) / std).astype(np.float32), portable(export(model))
+    ideal, _ = ideal_scores(z.astype(np.float64), quadratic(scenario, mean, std))
+    found: dict[str, Any] = {"seed": seed, "closed_form": _named(names, ideal)}
+    for width in WIDTHS:
+        result = ot.analyze(
+            proto,
+            z,
+            scale="unit",
+            bootstrap=0,
+            check=0,
+            curvature="averaged",
+            curvature_step=width,
+        )
+        found[width] = _named(names, result.score[0, 0])
+    return found
 
 
 def averaged_ideal(toy: str, size: Size) -> dict[str, dict[str, float]]:

@@ -10,7 +10,7 @@ from validation.curvature import higgs, nets, progress
 from validation.curvature.figures import rankings, toys
 from validation.curvature.judge import toy_claims
 from validation.curvature.telling import section
-from validation.curvature.workers import in_processes
+from validation.curvature.workers import Call, in_processes
 from validation.learning_progress.figure import draw
 from validation.learning_progress.nets import Size as TrackedSize
 from validation.study import Outcome, Study
@@ -18,50 +18,48 @@ from validation.toys import coefficient_names, expected_scores
 
 __all__ = ["STUDY", "outcome"]
 
+RANKED = ("relu", "tanh")
+REMAINDERS = 3  # nets that are trained on more events
+
 
 def run(short: bool) -> Outcome:
-    """Trains and analyzes all nets, two or more at a time."""
+    """Trains and analyzes all nets, as many at a time as there are processors."""
     size = nets.SHORT if short else nets.FULL
-    of_toys = [
-        (toy, key, seed, size)
-        for toy in nets.TOYS
-        for key in nets.ACTIVATIONS
-        for seed in size.seeds
-    ]
-    of_higgs = [
-        (key, seed, short)
-        for key in ("relu", "tanh")
-        for seed in (higgs.SHORT_SEEDS if short else higgs.SEEDS)
-    ]
     steps = progress.SHORT if short else progress.FULL
-    trained = in_processes(nets.study_net, of_toys)
-    ranked = in_processes(higgs.study_higgs_net, of_higgs)
-    tracked = in_processes(progress.study_progress, [(steps, seed) for seed in size.seeds])
-    ideal = {toy: nets.averaged_ideal(toy, size) for toy in nets.TOYS}
-    found: dict[str, dict[str, Any]] = {
-        toy: {
-            "expected": _expected(toy),
-            "ideal": ideal[toy],
-            "nets": {key: [] for key in nets.ACTIVATIONS},
-        }
-        for toy in nets.TOYS
+    seeds = higgs.SHORT_SEEDS if short else higgs.SEEDS
+    parts: dict[str, list[Call]] = {
+        "toys": [(nets.study_net, (*place, size)) for place in _places(size)],
+        "longer": [(nets.study_remainder, (seed, size)) for seed in size.seeds[:REMAINDERS]],
+        "higgs": [(higgs.study_higgs_net, (key, seed, short)) for key in RANKED for seed in seeds],
+        "tracked": [(progress.study_progress, (steps, seed)) for seed in size.seeds],
     }
-    for (toy, key, *_), net in zip(of_toys, trained, strict=True):
-        found[toy]["nets"][key].append(net)
-    by_activation: dict[str, list[dict[str, Any]]] = {"relu": [], "tanh": []}
-    for (key, *_), net in zip(of_higgs, ranked, strict=True):
-        by_activation[key].append(net)
-    return outcome(size, found, by_activation, tracked, steps)
+    answers = iter(in_processes([call for calls in parts.values() for call in calls]))
+    found = {name: [next(answers) for _ in calls] for name, calls in parts.items()}
+    by_activation = {
+        key: found["higgs"][k * len(seeds) : (k + 1) * len(seeds)] for k, key in enumerate(RANKED)
+    }
+    return outcome(size, found["toys"], found["longer"], by_activation, found["tracked"], steps)
 
 
 def outcome(
     size: nets.Size,
-    of_toys: Mapping[str, Mapping[str, Any]],
+    trained: Sequence[Mapping[str, Any]],
+    longer: Sequence[Mapping[str, Any]],
     of_higgs: Mapping[str, Sequence[Mapping[str, Any]]],
     tracked: Sequence[Mapping[str, Any]],
     steps: TrackedSize,
 ) -> Outcome:
-    """Judges what was found of all nets."""
+    """Judges what was found of all nets; those of the toys are in the order of ``_places``."""
+    of_toys: dict[str, dict[str, Any]] = {
+        toy: {
+            "expected": _expected(toy),
+            "ideal": nets.averaged_ideal(toy, size),
+            "nets": {key: [] for key in nets.ACTIVATIONS},
+        }
+        for toy in nets.TOYS
+    }
+    for (toy, key, _), net in zip(_places(size), trained, strict=True):
+        of_toys[toy]["nets"][key].append(net)
     ranking = higgs.compared(of_higgs)
     claims = [
         *toy_claims(of_toys),
@@ -72,6 +70,7 @@ def outcome(
         numbers={
             "size": asdict(size),
             "toys": of_toys,
+            "longer": longer,
             "higgs": ranking,
             "progress": {"size": vars(steps), "nets": tracked},
         },
@@ -82,6 +81,13 @@ def outcome(
             "progress": draw(tracked),
         },
     )
+
+
+def _places(size: nets.Size) -> list[tuple[str, str, int]]:
+    """Toy, activation and seed of each net."""
+    return [
+        (toy, key, seed) for toy in nets.TOYS for key in nets.ACTIVATIONS for seed in size.seeds
+    ]
 
 
 def _expected(toy: str) -> dict[str, float]:
