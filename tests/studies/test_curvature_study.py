@@ -220,7 +220,7 @@ def test_what_was_tracked_is_said():
     tracked |= {"linear": {"first": 1.0, "last": 2.0, "nearest": 1.0, "distance": 0.0}}
     tracked |= {"last": dict.fromkeys(NAMES, 1.0), "last_distance": 0.0, "swapped": 0.0}
     tracked["half"]["t_12"] = 3.0
-    assert [claim.holds for claim in progress_claims([tracked])] == [False] + [True] * 5
+    assert [claim.holds for claim in progress_claims([tracked])] == [False] + [True] * 4
     assert progress_claims([tracked | {"curvature": "averaged"}])[0].holds
 
 

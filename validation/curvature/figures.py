@@ -99,7 +99,8 @@ def rankings(nets: Mapping[str, Sequence[Mapping[str, Any]]], found: Mapping[str
             rows, ("response", "logit"), (found["likeness"], found["logit"]), strict=True
         ):
             first = np.array(nets["tanh"][0][what]["pointwise"])
-            limits = first.max() * 1e-3, first.max() * 2
+            top = max(np.max(net[what][key.split(", ")[1]]) for _, net, key, _ in shown)
+            limits = first.max() * 1e-3, 2 * max(first.max(), top)
             for ax, (words, net, key, color) in zip(panels, shown, strict=True):
                 values = np.array(net[what][key.split(", ")[1]])
                 _scatter(ax, first, values, limits, color)

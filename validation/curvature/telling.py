@@ -60,8 +60,8 @@ def _setting(numbers: Mapping[str, Any]) -> str:
 
 def _figure_words(numbers: Mapping[str, Any]) -> str:
     return (
-        f"Points are medians of {len(numbers['size']['seeds'])} nets, error bars reach from the"
-        " lowest to the highest, bars are the closed form on the same events."
+        f"Points are medians of {len(numbers['size']['seeds'])} nets, their error bars reach from"
+        " the lowest to the highest; bars are the closed form on the same events."
     )
 
 
