@@ -139,8 +139,8 @@ def _remainder(numbers: Mapping[str, Any]) -> str:
         f"In {REMAINDER} the averaged {name} of ReLU nets is {_percents(usual)} off, that of tanh"
         f" nets at the events {_percents(smooth)}; averaging the ideal response gives"
         f" {_percent(flat)}. The logit of {REMAINDER} is linear, so all kinks are left over from"
-        " the training; a step of ±0.35σ crosses few of them, and means of abs(t) add up what does not"
-        f" cancel. {len(longer)} ReLU nets trained on {LONGER} times as many events are"
+        " the training; a step of ±0.35σ crosses few of them, and means of abs(t) add up what does"
+        f" not cancel. {len(longer)} ReLU nets trained on {LONGER} times as many events are"
         f" {_percents(off[WIDTHS[0]])} off, with steps of ±0.5σ {_percents(off[WIDTHS[1]])}."
     )
 
