@@ -25,6 +25,7 @@ STUDIES = (
     "frameworks",
     "toy_studies",
     "learning_progress",
+    "curvature",
     "higgs_challenge",
     "cms_style",
     "goodness_of_fit",

@@ -24,7 +24,10 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Network:
-    """Layers and the way of training; ``patience`` epochs without progress end it early."""
+    """Layers and the way of training; ``patience`` epochs without progress end it early.
+
+    ``steps_per_call`` gradient steps are made in one call of TensorFlow: the same steps, sooner.
+    """
 
     hidden: tuple[int, ...] = (100,)
     activation: str = "tanh"
@@ -36,6 +39,7 @@ class Network:
     epochs: int = 10
     patience: int | None = None
     seed: int = 0
+    steps_per_call: int = 1
 
     def build(self, features: int) -> Any:
         """The compiled Keras model of n features, with weights drawn from the seed."""
@@ -63,7 +67,11 @@ class Network:
             )
         )
         model = keras.Sequential(layers)
-        model.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss=loss)
+        model.compile(
+            optimizer=keras.optimizers.Adam(self.learning_rate),
+            loss=loss,
+            steps_per_execution=self.steps_per_call,
+        )
         return model
 
 

@@ -56,6 +56,8 @@ def as_flags(text: str) -> str:
     'use --engine differences, or choose another with --output …'
     >>> as_flags('say input=["a", "b"] and per_class=True')
     'say --input a --input b and --per-class'
+    >>> as_flags('use mask={"x_mask": "x"}')
+    'use --mask x_mask=x'
     """
     return _OPTION.sub(_flag, text)
 
@@ -83,6 +85,7 @@ def _flag(named: re.Match[str]) -> str:
         items = re.findall(r'"([^"]*)"(?:: ?([^,}]+))?', value)
         if named["name"] in JOINED:
             return f"{flag} {','.join(quote(name) for name, _ in items)}"
-        return " ".join(f"{flag} {quote(a + (f'={b}' if b else ''))}" for a, b in items)
+        pairs = ((a, b.strip('"')) for a, b in items)
+        return " ".join(f"{flag} {quote(a + (f'={b}' if b else ''))}" for a, b in pairs)
     text = value.strip('"')
     return f"{flag} {text if text == value else quote(text)}"

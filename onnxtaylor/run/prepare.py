@@ -18,7 +18,7 @@ from onnxtaylor.problem.rounding import inspect_digits
 from onnxtaylor.results.classes import classes_of
 from onnxtaylor.results.summaries import units_apart
 from onnxtaylor.results.taylor import Notice
-from onnxtaylor.slots import Grouping
+from onnxtaylor.slots import FeatureName, Grouping
 from onnxtaylor.statistics.finalize import ALL
 
 __all__ = [
@@ -114,7 +114,10 @@ def choose_by(problem: Problem, statistics: StatisticsOptions, order: int) -> St
     """
     if statistics.by is not None:
         return statistics
-    sets = bool(problem.slots) and order <= HIGHEST_BY_VARIABLE
+    inputs = [port.name for port in problem.choice.features]
+    names = (FeatureName.parse(name, inputs) for name in problem.feature_names)
+    sets = bool(problem.slots) and any(name.slot is not None for name in names)
+    sets = sets and order <= HIGHEST_BY_VARIABLE
     return replace(statistics, by="variable" if sets else "feature")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from validation.study import Claim
 
-__all__ = ["FRACTION", "MASS", "claims"]
+__all__ = ["ANGLES", "FRACTION", "MASS", "claims"]
 
 FRACTION = 0.05  # the upper part that the publication calls influential
 MASS = "DER_mass_"

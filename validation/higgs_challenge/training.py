@@ -62,14 +62,16 @@ class Training:
     test: npt.NDArray[np.float64]
 
 
-def trained(sample: Sample, names: Sequence[str], seed: int, short: bool) -> Training:
-    """One training on the named variables."""
+def trained(
+    sample: Sample, names: Sequence[str], seed: int, short: bool, activation: str = "tanh"
+) -> Training:
+    """One training on the named variables; tanh is the activation that was published."""
     columns = [sample.train.names.index(name) for name in names]
 
     def inputs(events: HiggsEvents) -> npt.NDArray[np.float32]:
         return sample.scaler(events.x)[:, columns]
 
-    network = replace(NETWORK, seed=seed)
+    network = replace(NETWORK, seed=seed, activation=activation)
     if short:
         network = replace(network, epochs=SHORT_EPOCHS)
     model = train(

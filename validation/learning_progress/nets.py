@@ -23,7 +23,10 @@ TEST_SEED = 10_000  # of the events that are tracked; those of training n have t
 
 @dataclass(frozen=True)
 class Size:
-    """``steps`` gradient steps, each of ``batch`` of the training events; so many networks."""
+    """``steps`` gradient steps, each of ``batch`` of the training events; so many networks.
+
+    Each ``every``-th step is tracked.
+    """
 
     training_events: int
     tracked_events: int
@@ -31,12 +34,16 @@ class Size:
     seeds: int
     batch: int = 1000
     rate: float = 1e-3
+    every: int = 1
+    activation: str = "tanh"
 
     @property
     def network(self) -> Network:
-        """100 tanh nodes, sigmoid, cross entropy, Adam."""
+        """100 nodes, tanh as published, sigmoid, cross entropy, Adam."""
         epochs = -(-self.steps * self.batch // self.training_events)
-        return Network(batch=self.batch, learning_rate=self.rate, epochs=epochs)
+        return Network(
+            activation=self.activation, batch=self.batch, learning_rate=self.rate, epochs=epochs
+        )
 
 
 FULL = Size(training_events=100_000, tracked_events=1000, steps=4000, seeds=5)
@@ -64,9 +71,12 @@ def track(size: Size, seed: int) -> tuple[dict[str, Any], ot.ProgressResult]:
     progress = ot.LearningProgress(z, feature_names=["x1", "x2"], scale="unit", sample=None)
     x, labels = events(size, seed)
     network = Network(**{**vars(size.network), "seed": seed})
-    model = train(network, x, labels, callbacks=[progress.keras()])
+    model = train(network, x, labels, callbacks=[progress.keras(size.every)])
     result = progress.result()
-    fresh = ot.analyze(export(model), z, scale="unit", bootstrap=0, check=0).score[0, 0]
+    curvature = str(result.options["curvature"])
+    fresh = ot.analyze(
+        export(model), z, scale="unit", bootstrap=0, check=0, curvature=curvature
+    ).score[0, 0]
     return summary(result.numbers, result.score[:, 0, 0], z.astype(np.float64), fresh), result
 
 

@@ -24,7 +24,7 @@ def run(short: bool) -> Outcome:
         numbers, _ = track(size, seed)
         nets.append(numbers)
     found = {
-        "size": {**vars(size), "hidden": [100], "activation": "tanh"},
+        "size": {**vars(size), "hidden": [100]},
         "nets": nets,
     }
     return Outcome(found, claims(nets), {"steps": draw(nets)})
@@ -49,8 +49,7 @@ def claims(nets: Sequence[Mapping[str, Any]]) -> list[Claim]:
         Claim(
             f"on the way all five ⟨t⟩ are, within {100 * CLOSE:.0f} % of their norm, those of the"
             " best linear logit, which is all that the marginal distributions ask for",
-            f"from step {_range([_step(a['first']) for a in near])} until step"
-            f" {_range([_step(a['last']) for a in near])}; at best within"
+            f"{_while(near)}; at best within"
             f" {_percent([a['distance'] for a in near])}, at step"
             f" {_range([a['nearest'] for a in near])}",
             all(a["distance"] <= CLOSE for a in near) and ordered,
@@ -79,6 +78,14 @@ def claims(nets: Sequence[Mapping[str, Any]]) -> list[Claim]:
 
 def _step(value: float | None) -> float:
     return float("inf") if value is None else value
+
+
+def _while(near: Sequence[Mapping[str, Any]]) -> str:
+    """From where to where networks are as near as that."""
+    if all(a["first"] is None for a in near):
+        return "never"
+    first, last = ([_step(a[key]) for a in near] for key in ("first", "last"))
+    return f"from step {_range(first)} until step {_range(last)}"
 
 
 def _range(values: Sequence[float]) -> str:

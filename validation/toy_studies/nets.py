@@ -25,7 +25,16 @@ from validation.toys import (
 )
 from validation.training import Network, export, quiet_tensorflow, train
 
-__all__ = ["FULL", "SHORT", "STEADY", "Size", "ideal_scores", "study_scenario"]
+__all__ = [
+    "FULL",
+    "SHORT",
+    "STEADY",
+    "Size",
+    "ideal_scores",
+    "loss_beyond_ideal",
+    "study_scenario",
+    "trained",
+]
 
 Floats = npt.NDArray[np.float64]
 TEST_SEED = 10_000  # of the events analyzed; those of training n have the seed n
@@ -80,7 +89,7 @@ def study_scenario(scenario: Scenario, size: Size) -> dict[str, Any]:
     lists = ("net", "sem", "closed_form", "closed_form_sem", "check", "loss_beyond_ideal")
     found |= {key: [] for key in lists}
     for seed in range(1, size.nets + 1):
-        model, mean, std = _trained(scenario, size, seed)
+        model, mean, std = trained(scenario, size.network(seed), size.last, size.training_events)
         z = ((x - mean) / std).astype(np.float32)
         result = ot.analyze(
             export(model), z, feature_names=_inputs(scenario), scale="unit", bootstrap=0
@@ -93,7 +102,7 @@ def study_scenario(scenario: Scenario, size: Size) -> dict[str, Any]:
         found["closed_form_sem"].append(_named(names, sem))
         found["check"].append((result.check or {}).get("verdict"))
         response = model.predict(z, batch_size=10_000, verbose=0)[:, 0].astype(np.float64)
-        found["loss_beyond_ideal"].append(_loss_beyond_ideal(response, z, labels, form))
+        found["loss_beyond_ideal"].append(loss_beyond_ideal(response, z, labels, form))
     return found
 
 
@@ -103,19 +112,22 @@ def ideal_scores(z: Floats, form: tuple[Floats, Floats, float]) -> tuple[Floats,
     return sizes.mean(axis=1), sizes.std(axis=1) / np.sqrt(len(z))
 
 
-def _trained(scenario: Scenario, size: Size, seed: int) -> tuple[Any, Floats, Floats]:
-    """A Keras model, and the mean and standard deviation of its training events."""
-    x, labels = sample(scenario, size.training_events, np.random.default_rng(seed))
+def trained(
+    scenario: Scenario, network: Network, last: float, events: int
+) -> tuple[Any, Floats, Floats]:
+    """A Keras model, and the mean and standard deviation of its training events.
+
+    The events have the network's seed; its learning rate falls to ``last`` in the last epoch.
+    """
+    x, labels = sample(scenario, events, np.random.default_rng(network.seed))
     mean, std = x.mean(axis=0), x.std(axis=0)
-    fall = (size.last / size.rate) ** (1 / max(1, size.epochs - 1))
-    schedule = quiet_tensorflow().callbacks.LearningRateScheduler(
-        lambda epoch: size.rate * fall**epoch
-    )
-    model = train(size.network(seed), (x - mean) / std, labels, callbacks=[schedule])
-    return model, mean, std
+    rate = network.learning_rate
+    fall = (last / rate) ** (1 / max(1, network.epochs - 1))
+    schedule = quiet_tensorflow().callbacks.LearningRateScheduler(lambda epoch: rate * fall**epoch)
+    return train(network, (x - mean) / std, labels, callbacks=[schedule]), mean, std
 
 
-def _loss_beyond_ideal(
+def loss_beyond_ideal(
     response: Floats,
     z: npt.NDArray[np.float32],
     labels: npt.NDArray[np.int64],
