@@ -126,6 +126,22 @@ class Jagged:
             lengths={},
         )
 
+    def named(self, names: Sequence[str]) -> list[str]:
+        """Returns names (n,) of features in which ``x[2,1]`` of a set is ``x.v1[2]``: variable 1 of
+        slot 2. Other names stay.
+        """
+        told = list(names)
+        for one in self.inputs:
+            for column, place in zip(one.columns.tolist(), np.ndindex(one.shape), strict=True):
+                if one.axis is None or column >= len(told):
+                    break
+                if told[column] != f"{one.name}[{','.join(map(str, place))}]":
+                    continue
+                rest = [str(k) for axis, k in enumerate(place) if axis != one.axis]
+                variable = f".v{'_'.join(rest)}" if rest else ""
+                told[column] = f"{one.name}{variable}[{place[one.axis]}]"
+        return told
+
     def phrase(self, size: Size) -> str:
         """Phrase such as ``3 of 'tracks' and 0 of 'vertices'``."""
         named = zip(self.sets, size, strict=True)

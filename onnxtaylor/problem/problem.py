@@ -275,7 +275,9 @@ class Problem(OpenModel):
         """Names of the n features: those of the data, else of the model, else ``x0``, ``x1``, …"""
         n = self.function.n_varied
         names = self.source.feature_names or feature_names_of(self.model, self.choice)
-        return list(names) if names and len(names) == n else [f"x{i}" for i in range(n)]
+        if not names or len(names) != n:
+            return [f"x{i}" for i in range(n)]
+        return self.buckets.jagged.named(names) if self.buckets else list(names)
 
     def filled(self, x: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Whether the features (B, n) of events x are in filled slots."""

@@ -87,6 +87,7 @@ def _file(model: LoadedModel) -> dict[str, object]:
 def _opened(problem: Problem) -> dict[str, object]:
     n = problem.function.n_varied
     names = problem.source.feature_names or feature_names_of(problem.model, problem.choice)
+    names = problem.feature_names if names else None
     features = [f"{n}: " + ", ".join(map(printable, names))] if names else [str(n)]
     return {
         "features": features,

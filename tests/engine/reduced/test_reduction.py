@@ -239,3 +239,16 @@ def test_every_pair_of_objects_is_counted_once():
     assert counts[(("pf", "pf"), "different objects")] == len(pairs) - same
     assert counts[(("sv", "jet"), "different objects")] == 4
     assert sum(ones) == len(INDICES)
+
+
+def test_flags_of_features_stand_before_those_of_context():
+    """Two features and three columns of context: the second event has one slot filled."""
+    names = ["x[0]", "x[1]"]
+    indices = MultiIndices(5, MultiIndices.full(2, 1).table)
+    reduction = Reduction.plan(indices, Grouping.of(names, "variable"), "sum")
+    filled = np.array([[True, True], [False, True]])[:, ::-1].copy()
+    terms = np.array([[[1.0, 2.0]], [[4.0, 8.0]]])
+    np.testing.assert_array_equal(reduction(terms, filled)[:, 0, 0], [3.0, 4.0])
+    flags = np.ones((2, 1, 2), bool)
+    assert reduction.flags(flags, filled).all()
+    assert not reduction.flags(flags, np.zeros_like(filled)).any()
