@@ -29,7 +29,7 @@ SHOWN = 20  # coefficients that differ
     StatisticsOptions,
     only=(
         *("feature_names", "labels", "weights", "exclude", "missing"),
-        *("input", "fix", "output", "output_names", "link"),
+        *("input", "context", "mask", "fix", "inputs", "output", "output_names", "link"),
         *("order", "precision", "threads", "provider", "seed"),
     ),
     texts={

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
+
+if TYPE_CHECKING:
+    from onnxtaylor.inputs.specification import Specification
 
 __all__ = [
     "AnalyzeKeywords",
@@ -35,6 +38,7 @@ class ModelKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
     classes: Iterable[object] | None
@@ -91,6 +95,7 @@ class CheckKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
     link: str
@@ -115,6 +120,7 @@ class CompareKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
     classes: Iterable[object] | None
@@ -151,6 +157,7 @@ class TrackKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
     classes: Iterable[object] | None
@@ -176,6 +183,7 @@ class DifferentiateKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
     output: str | Sequence[str] | None
     link: str
     n_features: int | None

@@ -26,6 +26,9 @@ from onnxtaylor.graph import (
 )
 from onnxtaylor.graph.layout import feature_count, sizes_after_batch
 from onnxtaylor.graph.sets import flagged_axes
+from onnxtaylor.graph.specified import read_inputs
+from onnxtaylor.inputs import Specification
+from onnxtaylor.inputs.expanded import raw_specification
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.progress import Progress, report_progress
 
@@ -75,6 +78,7 @@ def open_data(
     column with the name of a held input is no feature unless it is requested. Raises DataError for
     what cannot be read, OptionError for options that do not fit the kind of data.
     """
+    specification = read_inputs(model, model_options)
     columns = column_request(options)
     arrays = {name: getattr(options, name) for name in ("weights", "labels")}
     arrays = {name: None if isinstance(v, str) else v for name, v in arrays.items()}
@@ -93,20 +97,36 @@ def open_data(
         )
 
     source: EventSource
+    paths = None if hasattr(x, "batches") else data.file_names(x)
+    for name, array in arrays.items():
+        if array is not None and paths is not None:
+            raise OptionError(
+                "is an array, but the events are in files: name one of their columns", option=name
+            )
     if hasattr(x, "batches"):
         _refuse_columns(options)
         source = cast(EventSource, x)
-    elif (paths := data.file_names(x)) is not None:
-        for name, array in arrays.items():
-            if array is not None:
-                raise OptionError(
-                    "is an array, but the events are in files: name one of their columns",
-                    option=name,
-                )
+    elif specification is not None:
+        choice = choose(model, model_options, derivatives=derivatives)
+        source = data.open_specified(x, *_fed(choice, specification), columns, **arrays)
+    elif paths is not None:
         source = data.open_source(paths, request=matched)
     else:
         source = data.in_memory(x, matched, **arrays)
     return cut_events(source, options, seed, progress)
+
+
+def _fed(
+    choice: Choice, specification: Specification
+) -> tuple[Specification, list[data.FedInput]]:
+    """Returns the specification of the rows, and the inputs in their order."""
+    if specification.expand_transforms:
+        specification = raw_specification(specification)
+    features = len(choice.features)
+    return specification, [
+        data.FedInput(port.name, place < features, port.type == TensorProto.STRING)
+        for place, port in enumerate((*choice.features, *choice.context))
+    ]
 
 
 def present_inputs(model: LoadedModel, names: Sequence[str]) -> frozenset[str]:
@@ -126,6 +146,7 @@ def input_data(model: LoadedModel, source: EventSource) -> InputData:
         sizes=sizes,
         texts=tuple(tuple(texts.get(name, ())) for name in context),
         lengths=getattr(source, "lengths", {}),
+        fillings=getattr(source, "fillings", {}),
         columns=context,
     )
 

@@ -140,7 +140,7 @@ def open_model(
         # without a choice all nodes are taken, even those of a first output that has no name
         chosen = responses.columns(choice, model) if options.output else everything
         session = run_as_written(session, x)
-        slots = settle_masks(model, session, find_slots(model, choice), x)
+        slots = settle_masks(model, choice, session, find_slots(model, choice), x)
         notices += compare_as_deployed(session, x, responses.stored_names, chosen)
         if options.link != "identity":
             session = _with_link(session, model, choice, sample, options.link, freed=freed)

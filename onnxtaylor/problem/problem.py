@@ -25,6 +25,7 @@ from onnxtaylor.problem.events import (
     open_data,
 )
 from onnxtaylor.problem.opening import OpenModel, open_model
+from onnxtaylor.problem.specified import settle_options
 from onnxtaylor.problem.rounding import require_held
 from onnxtaylor.problem.standins import NO_DATA, NOT_FINITE, open_at_standins
 from onnxtaylor.progress import Progress, report_progress
@@ -110,7 +111,9 @@ class Problem(OpenModel):
             An option names what does not exist, or makes no sense.
         """
         loaded = model if isinstance(model, LoadedModel) else read_model(model)
-        of_model, of_data = model_options or ModelOptions(), data_options or DataOptions()
+        of_model, of_data = settle_options(
+            loaded, data, model_options or ModelOptions(), data_options or DataOptions()
+        )
         source = open_data(
             loaded, of_model, data, of_data, derivatives=derivatives, seed=seed, progress=progress
         )

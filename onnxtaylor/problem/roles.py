@@ -75,7 +75,7 @@ def list_roles(problem: Problem) -> list[InputRole]:
     """Lists the roles of the inputs that the responses need: features, context, fixed ones."""
     names, masks = problem.column_names, {m.name: m for m in problem.slots.masks}
     ports = (*problem.choice.features, *problem.choice.context)
-    unfed = len(problem.choice.data.lengths)
+    unfed = problem.choice.data.unfed
     layout = lay_out(ports, printable(problem.model.path), len(names) - unfed)
     roles, end = [], 0
     for place, port in enumerate(ports):
