@@ -10,6 +10,7 @@ The data's path through the package, top to bottom:
 ==============  ===================================================================================
 ``errors``      the exception tree: an error names the option, file, node or column at fault
 ``indices``     the convention: order of the coefficients, 1/α!, labels
+``slots``       names of features of a set, such as pf.pt[3], and groups of features
 ``text``        names and numbers for display: escaped, shortened, rounded
 ``files``       recognizes the kind of a file; writes a file whole or not at all
 ``progress``    the progress callback of long work, and the bar that draws it

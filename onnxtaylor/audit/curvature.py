@@ -15,11 +15,16 @@ SECOND = 2  # order
 
 
 def with_curvature_of(options: EngineOptions, baseline: TaylorResult) -> EngineOptions:
-    """Returns options with second order as in a baseline, where it is left open."""
+    """Returns options with second order as in a baseline, where it is left open.
+
+    Steps that are given remain, so that they are compared with those of the baseline.
+    """
     if options.curvature != "auto" or options.order != SECOND:
         return options
     if baseline.method == AVERAGED.method:
         steps = baseline.options["curvature_step"]["asked"]
+        if options.curvature_step != EngineOptions().curvature_step:  # others are not overruled
+            steps = options.curvature_step
         return replace(options, curvature="averaged", curvature_step=steps)
     if curvature_of(baseline.quantity, baseline.indices):
         return replace(options, curvature="pointwise")

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 NARROWEST = 16  # of a column of names, in letters; numbers are never cut
+THIRD = 3  # order
 FREE = 10_000  # letters: a terminal without an edge
 SHOWN_WARNINGS = 5  # of a kind; the others are counted
 
@@ -141,6 +142,8 @@ def progress_bar(quiet: bool, unit: str = "events") -> Iterator[Progress | None]
 
 def summary(result: TaylorResult) -> str:
     """Returns a summary of the analysis in a few lines."""
+    from onnxtaylor.views.tables import reduction_words
+
     model, data, options = result.model, result.data, dict(result.options)
     units = {"sigma": "σ of each feature", "step": "step"}.get(
         str(options.get("scale")), "the input's units"
@@ -151,7 +154,7 @@ def summary(result: TaylorResult) -> str:
     points = (
         f", {printable(options['points'])} evaluations per event" if "points" in options else ""
     )
-    kinks = curvature(result)
+    kinks, grouped = curvature(result), reduction_words(result)
     why = options.get("no_exact_engine")
     because = f"\nno exact derivatives: {library_text(why)}" if why else ""
     narrow = options.get("no_float64")
@@ -162,6 +165,7 @@ def summary(result: TaylorResult) -> str:
         f" Σw = {data.sum_weight:.6g}, N_eff = {data.n_eff:.6g}\n"
         f"{len(result.indices)} {quantity.nouns} of {counted(len(result.outputs), 'response')};"
         f" {quantity.mean}{link} per {units}\n"
+        + (f"{grouped}\n" if grouped else "")
         + (f"{steps(result)}\n" if quantity == FINITE_STEP else "")
         + f"{engine} in {precision} on {provider}{points}{because}{kinks}{within_reach(result)}"
         + (f"\n{check_line(result.check)}" if result.check is not None else "")
@@ -174,15 +178,19 @@ def curvature(result: TaylorResult) -> str:
     reason = options.get("curvature_reason")
     because = f": {library_text(reason)}" if reason else ""
     if remark:
-        stays = dict(dict(options.get("curvature_step") or {}).get("not_moved") or {})
-        moved = f"\nnone by {join_names(list(stays))}: not stepped" if stays else ""
+        told = dict(options.get("curvature_step") or {})
+        whole, stays = told.get("whole") or [], dict(told.get("not_moved") or {})
+        moved = f"\nby whole steps, inside the data's range: {join_names(whole)}" if whole else ""
+        moved += f"\nnone by {join_names(list(stays))}: not stepped" if stays else ""
         return f"\nsecond order is {printable(remark, 80)}{because}{moved}"
     kinds = options.get("piecewise_linear") or {}
     if not isinstance(kinds, dict) or not kinds or options.get("order") == 1:
         return ""
+    names = ", ".join(f"{printable(kind)} ×{printable(count)}" for kind, count in kinds.items())
+    if options.get("order") == THIRD:
+        return f"\nsecond and third order are pointwise: they do not see the kinks of {names}"
     if because:
         return f"\nsecond order is pointwise{because}"
-    names = ", ".join(f"{printable(kind)} ×{printable(count)}" for kind, count in kinds.items())
     return f"\nsecond order does not see the kinks of {names}"
 
 

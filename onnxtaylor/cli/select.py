@@ -15,6 +15,7 @@ from onnxtaylor.cli.options import Json, Result
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.options import ModelOptions
 from onnxtaylor.options.selection import JoinOptions, SelectionOptions
+from onnxtaylor.results.quantity import noun_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -173,9 +174,10 @@ def _table(result: TaylorResult, selection: Selection, inside: bool, symbol: str
 
     features: Sequence[FeatureInfluence] = selection.influential if inside else selection.others
     what = "in a coefficient that is kept" if inside else "in none of them"
-    title = f"{what}: {len(features)} of {len(result.features)} features"
+    noun = noun_of(result.options)
+    title = f"{what}: {len(features)} of {len(result.features)} {noun}s"
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
-    table.add_column("feature", overflow="fold")
+    table.add_column(noun, overflow="fold")
     if inside:
         table.add_column("coefficients", justify="right", no_wrap=True)
         table.add_column("share", justify="right", no_wrap=True)

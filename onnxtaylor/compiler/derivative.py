@@ -38,8 +38,8 @@ class DerivativeGraph:
     indices
         The K multi-indices.
     kinks
-        Number of nodes on the path of each piecewise linear operator. Second order does not see the
-        jumps of their slope.
+        Number of nodes of each operator whose slope or value jumps. Second order at an event does
+        not see the jumps.
     pieces
         In a loose graph, the tensors that are outputs instead of ``TERMS``: they hold ∂f_c/∂x_i and
         ∂²f_c/∂x_i∂x_j, without 1/α!, in the order in which the matrix products leave them.

@@ -9,7 +9,6 @@ First order alone takes the cheaper of the two sweeps.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from onnxtaylor.compiler.curvature import HessianBuilder
 from onnxtaylor.compiler.facts import GraphFacts
+from onnxtaylor.compiler.kinks import count_kinks
 from onnxtaylor.compiler.path import nodes_on_path
 from onnxtaylor.compiler.pieces import Cover, Piece, runs
 from onnxtaylor.errors import ModelError
@@ -40,9 +40,8 @@ class Sweeps:
 
     @property
     def kinks(self) -> dict[str, int]:
-        """Number of nodes on the path of each piecewise linear operator."""
-        kinds = (node.kind for node, rule in self._path if rule.kind == "piecewise_linear")
-        return dict(sorted(Counter(kinds).items()))
+        """Number of nodes of each operator whose slope or value jumps."""
+        return count_kinks(self._facts, self._path)
 
     def first_order(self) -> list[Cover]:
         """∂f_c/∂x_i for the requested features, by the cheaper of the two sweeps."""

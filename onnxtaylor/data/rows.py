@@ -161,12 +161,17 @@ class Rows:
 def element_names(whole: InputRequest, sizes: Sequence[int]) -> list[str]:
     """Returns the names of an input's entries in C order; the input's own if it is a single number.
 
+    Where an axis counts slots and another one variables, they are called ``pf.v2[17]``.
+
     >>> element_names(InputRequest("pf", ("n", 2)), (2, 2))
     ['pf[0,0]', 'pf[0,1]', 'pf[1,0]', 'pf[1,1]']
     """
     if whole.single:
         return [whole.name]
     places = product(*(range(size) for size in sizes))
+    if whole.slot is not None and len(sizes) == 2 and not whole.held_back:
+        s = whole.slot
+        return [f"{whole.name}.v{place[1 - s]}[{place[s]}]" for place in places]
     return [f"{whole.name}[{','.join(map(str, place))}]" for place in places]
 
 

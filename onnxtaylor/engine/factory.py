@@ -75,6 +75,7 @@ def make_engine(
     *,
     x: npt.NDArray[np.float64] | None = None,
     replicates: int = 0,
+    sums: bool = True,
     progress: Progress | None = None,
 ) -> ChosenEngine:
     """Makes the engine for these coefficients of a problem.
@@ -91,6 +92,8 @@ def make_engine(
         the data by default.
     replicates
         Number of bootstrap replicates, for an engine that makes sums by itself.
+    sums
+        Whether it may do so; False where the coefficients themselves are needed.
     progress
         Called with the stages of the making.
 
@@ -111,7 +114,7 @@ def make_engine(
             option="finite_step",
         )
     events = problem.first_events if x is None else x
-    maker = _Maker(problem, options, indices, events, replicates, progress)
+    maker = _Maker(problem, options, indices, events, replicates, progress, sums)
     try:
         return _with_curvature(maker, problem, options)
     except DisagreementError as error:
@@ -121,7 +124,7 @@ def make_engine(
 def _with_curvature(maker: _Maker, problem: Problem, options: EngineOptions) -> ChosenEngine:
     """Makes the engine with second order as it is asked for, or as the data need it."""
     if maker.indices.order != HIGHEST or options.order > HIGHEST:
-        reason = "third order is pointwise" if options.order > HIGHEST else None
+        reason = "third order exists at the events alone" if options.order > HIGHEST else None
         return replace(maker.make(), curvature=CurvatureChoice(False, reason))
     if options.curvature == "averaged":
         maker.steps = plan_steps(problem, options.curvature_step)
@@ -175,6 +178,7 @@ class _Maker:
     x: npt.NDArray[np.float64]
     replicates: int
     progress: Progress | None
+    sums: bool = True
     no_float64: str | None = None
     steps: CurvatureSteps | None = None
 
@@ -215,7 +219,7 @@ class _Maker:
             x=self.x,
             threads=self.options.threads,
             provider=self.problem.provider,
-            sums=sums if self.steps is None else "kernel",
+            sums=sums if self.steps is None and self.sums else "kernel",
             groups=max(1, len(self.problem.survey.classes)),
             replicates=self.replicates,
             fewest=1 if self.steps is None else MANY,

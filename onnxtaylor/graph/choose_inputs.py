@@ -97,7 +97,9 @@ def choose_roles(
     features = _choose_features(model, free, request, present)
     if not request.by_steps or any(p.is_float for p in features):
         others = [p for p in free if p not in features and p.name in present]
-        context += [p for p in others if p.type in CONTEXT and not is_called_mask(p)]
+        context += [
+            p for p in others if p.type in CONTEXT and p.shape != () and not is_called_mask(p)
+        ]
     context.sort(key=ports.index)
     for p in context:
         try:

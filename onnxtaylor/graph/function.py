@@ -94,7 +94,7 @@ class GraphFunction:
 
     def of_features(self, indices: MultiIndices) -> MultiIndices:
         """Returns the same coefficients as those of the features alone, without context."""
-        return MultiIndices(self.n_varied, indices.table)
+        return replace(indices, n_features=self.n_varied)
 
     @property
     def response(self) -> str:

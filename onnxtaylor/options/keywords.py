@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
+from onnxtaylor.options.grouping import Grouped
 
 if TYPE_CHECKING:
     from onnxtaylor.inputs.specification import Specification
@@ -76,6 +77,8 @@ class EngineKeywords(TypedDict, total=False):
 class StatisticsKeywords(TypedDict, total=False):
     """Keywords for ``StatisticsOptions``."""
 
+    by: Grouped | None
+    reduce: str | None
     scale: str
     bootstrap: int | None
     seed: int
@@ -143,6 +146,8 @@ class CompareKeywords(TypedDict, total=False):
     batch_size: int | None
     threads: int
     provider: str
+    by: Grouped | None
+    reduce: str | None
     scale: str
     bootstrap: int | None
     seed: int

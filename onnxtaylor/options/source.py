@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
+from onnxtaylor.options.grouping import Grouped
 
 if TYPE_CHECKING:
     from onnxtaylor.inputs.specification import Specification

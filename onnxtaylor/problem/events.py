@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from onnx import TensorProto
 from onnxtaylor import data
 from onnxtaylor.data import Batch, EventSource
 from onnxtaylor.data.source import DerivedSource
-from onnxtaylor.errors import OptionError
+from onnxtaylor.errors import DataError, OptionError, printable
 from onnxtaylor.graph import (
     Choice,
     InputData,
@@ -41,13 +41,15 @@ __all__ = [
     "cut_events",
     "feature_names_of",
     "input_data",
+    "not_differentiable",
     "open_data",
+    "rows_of",
 ]
 
 FEATURE_KEYS = ("feature_names", "features", "input_names", "columns")
 
 Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-Events: TypeAlias = npt.ArrayLike | EventSource | Paths
+Events: TypeAlias = npt.ArrayLike | EventSource | Paths | Mapping[str, Any]
 
 
 def feature_names_of(model: LoadedModel, choice: Choice) -> list[str] | None:
@@ -133,6 +135,36 @@ def present_inputs(model: LoadedModel, names: Sequence[str]) -> frozenset[str]:
     """Finds the inputs of a model that data with columns or arrays of these names can feed."""
     ports = input_ports(model.proto.graph)
     return data.find_present(names, [_requested(port) for port in ports])
+
+
+def not_differentiable(model: LoadedModel) -> frozenset[str]:
+    """Returns the inputs that can be nothing but context: whole numbers, truth values, texts."""
+    return frozenset(p.name for p in input_ports(model.proto.graph) if p.type and not p.is_float)
+
+
+def rows_of(
+    model: LoadedModel, choice: Choice, options: ModelOptions, x: Mapping[str, Any]
+) -> npt.NDArray[np.float64]:
+    """Returns the rows (B, n) of events that are given as one array per input.
+
+    Raises DataError for what does not fit, and for texts that the function does not know.
+    """
+    source = open_data(model, options, x, DataOptions())
+    rows = np.concatenate([batch.x for batch in source.batches(2**16)])
+    first = rows.shape[1] - len(choice.data.texts)
+    own: Mapping[str, Sequence[str]] = getattr(source, "texts", {})
+    for k, (name, known) in enumerate(zip(choice.data.columns, choice.data.texts, strict=True)):
+        if known:
+            code = {text: number for number, text in enumerate(known)}
+            new = [text for text in own.get(name, ()) if text not in code]
+            if new:
+                raise DataError(
+                    f"{printable(name)} has the text '{printable(new[0], 40)}', which the data"
+                    " that the model was opened with do not have"
+                )
+            table = np.array([code[text] for text in own[name]], np.float64)
+            rows[:, first + k] = table[rows[:, first + k].astype(np.int64)]
+    return rows
 
 
 def input_data(model: LoadedModel, source: EventSource) -> InputData:

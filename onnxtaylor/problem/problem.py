@@ -15,13 +15,14 @@ import numpy.typing as npt
 import onnx
 
 from onnxtaylor.data import ArraySource, EventSource, Survey, survey
-from onnxtaylor.graph import LoadedModel, build_function, choose, read_model
+from onnxtaylor.graph import InputData, LoadedModel, build_function, choose, read_model
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.problem.events import (
     Events,
     FirstRows,
     feature_names_of,
     input_data,
+    not_differentiable,
     open_data,
 )
 from onnxtaylor.problem.opening import OpenModel, open_model
@@ -191,12 +192,14 @@ class Problem(OpenModel):
         """
         loaded = model if isinstance(model, LoadedModel) else read_model(model)
         chosen = model_options or ModelOptions()
-        choice = choose(loaded, chosen)
+        inputs = InputData(present=not_differentiable(loaded))
+        choice = choose(loaded, chosen, data=inputs)
         n = choice.n_features or n_features
         if n is None:
             build_function(loaded, choice)  # raises the line that says which size is free
+        context = (choice.n_columns or 0) - (choice.n_features or choice.n_columns or 0)
         opened, x, finite = open_at_standins(
-            loaded, chosen, n or 1, provider=choose_provider(provider)
+            loaded, chosen, n or 1, context, provider=choose_provider(provider), data=inputs
         )
         return cls(
             **_fields_of(opened),
@@ -245,6 +248,10 @@ class Problem(OpenModel):
         n = self.function.n_varied
         names = self.source.feature_names or feature_names_of(self.model, self.choice)
         return list(names) if names and len(names) == n else [f"x{i}" for i in range(n)]
+
+    def filled(self, x: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Whether the features (B, n) of events x are in filled slots."""
+        return ~self.slots.padded(x)[:, : self.function.n_varied]
 
     @property
     def column_names(self) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,18 +15,20 @@ import onnx
 from onnxtaylor.compiler import DerivativeGraph
 from onnxtaylor.compiler.export import arrays_of, export, terms_of
 from onnxtaylor.compiler.joints import JOINT_EVENTS
+from onnxtaylor.compiler.own_inputs import OwnInputs, restore_inputs
 from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.engine.exact.joints import JointLimits
 from onnxtaylor.engine.exact.limit_graph import make_two_sided_limits
 from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
 from onnxtaylor.errors import DataError, ModelError, OptionError
 from onnxtaylor.files.whole import write_whole
-from onnxtaylor.graph import choose, read_model
+from onnxtaylor.graph import InputData, choose, read_model
 from onnxtaylor.options import EngineOptions, ModelOptions
 from onnxtaylor.options.functions import read_keywords, with_options
 from onnxtaylor.options.model import DerivativeOptions
 from onnxtaylor.problem import ModelSource, Problem
 from onnxtaylor.problem.calls import refuse_beside_problem
+from onnxtaylor.problem.events import not_differentiable, rows_of
 from onnxtaylor.runtime.reason import reason
 from onnxtaylor.runtime.session import start
 
@@ -77,7 +81,10 @@ class Derivatives:
         note: str = "",
         plain: bool = False,
         warnings: tuple[str, ...] = (),
+        own: OwnInputs | None = None,
+        rows: Callable[[Mapping[str, Any]], npt.NDArray[np.float64]] | None = None,
     ) -> None:
+        self._rows = rows
         self.proto = export(graph)
         self.note, self.warnings = note, warnings
         self._indices, self._limits = graph.indices, JointLimits(sides)
@@ -90,6 +97,8 @@ class Derivatives:
         self.n_features = int(dims[1].dim_value)
         double = info.type.tensor_type.elem_type == onnx.TensorProto.DOUBLE
         self._dtype = np.dtype(np.float64 if double else np.float32)
+        if own is not None and own.context:
+            self.proto = restore_inputs(self.proto, own)
 
     def __repr__(self) -> str:
         """Returns the shapes of a call's argument and results."""
@@ -97,12 +106,12 @@ class Derivatives:
         n = self.n_features
         return f"Derivatives of {n} features: called on x (events, {n}) it gives {names}"
 
-    def __call__(self, x: npt.ArrayLike) -> DerivativeValues:
-        """Evaluates ∂f_c/∂x_i, ∂²f_c/∂x_i∂x_j, … at x (B, n).
+    def __call__(self, x: npt.ArrayLike | Mapping[str, Any]) -> DerivativeValues:
+        """Evaluates ∂f_c/∂x_i, ∂²f_c/∂x_i∂x_j, … at x (B, n), or at one array per input.
 
         Raises DataError for another shape, and for numbers that the graph's format cannot hold.
         """
-        given = np.asarray(x)
+        given = self._rows(x) if isinstance(x, Mapping) and self._rows else np.asarray(x)
         with np.errstate(over="ignore"):
             rows = np.ascontiguousarray(given, dtype=self._dtype)
         if rows.ndim != 2 or rows.shape[1] != self.n_features:
@@ -178,7 +187,8 @@ def differentiate(
         refuse_beside_problem(None, options)
         return differentiate_problem(model, of_engine)
     loaded = read_model(model)
-    if not (choose(loaded, of_model).n_features or own.n_features):
+    inputs = InputData(present=not_differentiable(loaded))
+    if not (choose(loaded, of_model, data=inputs).n_features or own.n_features):
         raise OptionError(
             "the model takes any number of features: give their number with n_features=…"
         )
@@ -201,6 +211,8 @@ def differentiate_problem(problem: Problem, options: EngineOptions) -> Derivativ
         exact = graph
         if graph.strong:
             exact = derive(function, indices, x, joints=True)
+        features = function.of_features(indices)
+        graph, exact = (replace(one, indices=features) for one in (graph, exact))
     except ModelError as error:
         raise ModelError(f"no exact derivatives: {error}").located(problem.model.path) from None
 
@@ -218,4 +230,6 @@ def differentiate_problem(problem: Problem, options: EngineOptions) -> Derivativ
         note=problem.stand_ins,
         plain=function.plain,
         warnings=tuple(notice.message for notice in problem.notices),
+        own=OwnInputs(problem.choice.features, problem.choice.context, function.seed),
+        rows=partial(rows_of, problem.model, problem.choice, problem.model_options),
     )

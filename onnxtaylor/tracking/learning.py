@@ -20,7 +20,6 @@ import onnx
 from onnxtaylor.data import in_memory
 from onnxtaylor.errors import DataError, OptionError, printable
 from onnxtaylor.graph import LoadedModel, read_model
-from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 from onnxtaylor.options.functions import read_keywords, with_options
 from onnxtaylor.problem import Problem
@@ -176,7 +175,6 @@ class LearningProgress:
         if not self._steps or self._summary is None:
             raise OptionError("nothing was recorded yet: record(step, model), or a callback")
         order = sorted(range(len(self._steps)), key=lambda k: self._steps[k].step)
-        n = len(self._summary.features)
 
         def stacked(name: str) -> npt.NDArray[np.float64]:
             return np.stack([getattr(self._scores[k], name) for k in order])
@@ -197,7 +195,7 @@ class LearningProgress:
                 "curvature": curvature,
                 "curvature_step": widths,
             },
-            indices=MultiIndices.full(n, order_of),
+            indices=self.tracker.indices,
             steps=tuple(self._steps[k] for k in order),
             score=stacked("score"),
             sem=stacked("sem"),

@@ -25,7 +25,7 @@ from onnxtaylor.engine.exact.structure import (
     with_stored_constants,
 )
 from onnxtaylor.engine.factory import make_engine
-from onnxtaylor.errors import ModelError, OptionError, join_names, printable
+from onnxtaylor.errors import ModelError, join_names, printable
 from onnxtaylor.graph import GraphFunction, LoadedModel
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
@@ -79,6 +79,7 @@ class Tracker:
         self._compiled: _Compiled | None = None
         self._responses: tuple[str, ...] = ()
         self._refused: dict[bytes, str] = {}  # why, by structure
+        self._indices: MultiIndices | None = None
         self.problem: Problem | None = None  # that was measured last
 
     def measure(self, model: LoadedModel) -> Measured:
@@ -117,6 +118,15 @@ class Tracker:
     def kinks(self) -> dict[str, int]:
         """Number of piecewise linear operators in the compiled graph, by kind."""
         return {} if self._compiled is None else self._compiled.engine.kinks
+
+    @property
+    def indices(self) -> MultiIndices:
+        """Coefficients of all models: averaged over steps, those of the features that move.
+
+        The steps follow from the data, which are the same for all models.
+        """
+        assert self._indices is not None
+        return self._indices
 
     def open(self, model: LoadedModel) -> Problem:
         """Opens a model on the events that are watched, and probes it."""
@@ -185,9 +195,7 @@ class Tracker:
         averaged = False
         if self.kinks:
             indices = problem.function.indices(HIGHEST)
-            engine = make_engine(problem, self._options, indices).engine
-            # the steps of all models hold the same coefficients: one-hot groups are not stepped
-            averaged = engine.quantity == "averaged" and len(engine.indices) == len(indices)
+            averaged = make_engine(problem, self._options, indices).engine.quantity == "averaged"
         self._options = replace(self._options, curvature="averaged" if averaged else "pointwise")
         if averaged:
             self._compiled = None
@@ -233,22 +241,14 @@ class Tracker:
         except ModelError as error:
             self._refused[key] = str(error)
             raise _RefusedError(str(error)) from None
+        self._indices = indices
         self._compiled = _Compiled(engine, made, weights)
         return "compiled", note
 
     def _analyzed(self, problem: Problem, why: str) -> Measured:
         result = analyze_problem(problem, self._options, self._statistics).result
-        n, order = problem.function.n_features, self._options.order
-        if len(result.indices) < len(MultiIndices.full(n, order)):
-            if self._options.curvature == "averaged":
-                raise OptionError(
-                    "averaged cannot be tracked: a one-hot group or a constant feature is not"
-                    ' stepped; use curvature="pointwise"',
-                    option="curvature",
-                )
-            self._options = replace(self._options, curvature="pointwise")
-            result = analyze_problem(problem, self._options, self._statistics).result
-        if self._options.curvature == "auto" and order == HIGHEST:
+        self._indices = result.indices
+        if self._options.curvature == "auto" and self._options.order == HIGHEST:
             self._options = replace(self._options, curvature=result.options["curvature"])
         scores = Scores(result.score, result.sem, result.signed_mean)
         summary = result.model

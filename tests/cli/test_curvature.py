@@ -84,3 +84,23 @@ def test_third_order_is_pointwise(files, capsys):
     )
     assert status == 2
     assert line.startswith("error: --curvature averaged is offered up to second order")
+
+
+def test_all_of_third_order_is_said_to_be_pointwise(files, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "200")
+    out, page = tmp_path / "r.json", tmp_path / "page.html"
+    arguments = (files / "relu.onnx", files / "x.npy", "--order", 3, "--check", 0, "-o", out)
+    _, text, _ = run(capsys, "analyze", *arguments)
+    line = "second and third order are pointwise: they do not see the kinks of Relu"
+    assert line in " ".join(text.split())
+    run(capsys, "report", out, "-o", page)
+    assert f"S{line[1:]}" in " ".join(page.read_text().split())
+
+
+def test_whole_steps_are_named(files, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "200")
+    x = np.load(files / "x.npy")
+    x[:, 2] = np.round(x[:, 2])
+    np.save(tmp_path / "whole.npy", x)
+    _, text, _ = run(capsys, "analyze", files / "relu.onnx", tmp_path / "whole.npy", "--check", 0)
+    assert "by whole steps, inside the data's range: x2\n" in text

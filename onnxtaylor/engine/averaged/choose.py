@@ -1,21 +1,9 @@
 """Whether second order must be averaged over steps: whether kinks matter on the data.
 
-Along a step of feature i, from l to u, the mean of ∂²f/∂x_i∂x_j with all kinks between is
-
-    m = [∂_j f(u) − ∂_j f(l)] / (u − l)
-
-and without kinks, by Simpson's rule from second derivatives at the ends and in the middle,
-
-    s = [H_ij(l) + 4 H_ij(middle) + H_ij(u)] / 6.
-
-Kinks matter if ⟨abs(m − s)⟩ over some events is more than 5 % of ⟨abs(m)⟩ for a coefficient that
-is not small: a tenth of the largest of its response at least, in units of spread. A Where that
-replaces −999 and a Clip beyond the data are never crossed, so there m = s, whatever the operator is
-called.
-
-These steps are a 16th as wide as those of averaged coefficients, in quantiles of the features,
-which sentinels do not stretch. On the average kinks make the same share of steps of any width;
-where H jumps, as behind an Elu, Simpson's rule is the better the narrower they are.
+Kinks matter if they make more than 5 % of a coefficient that is not small
+(``onnxtaylor.engine.averaged.shares``). A Where that replaces −999 and a Clip beyond the data are
+never crossed, so there kinks make nothing, whatever the operator is called. Steps are as wide as
+those of averaged coefficients are by default, in quantiles, which sentinels do not stretch.
 """
 
 from __future__ import annotations
@@ -27,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from onnxtaylor.engine.averaged.shares import share_of_kinks
 from onnxtaylor.engine.averaged.steps import CurvatureSteps
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.errors import join_names
+from onnxtaylor.problem.hygiene import sentinels
 
 __all__ = ["CurvatureChoice", "Kinks", "find_kinks", "measure_kinks"]
 
@@ -37,13 +27,7 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 MATTERS = 0.05  # share of a coefficient that kinks make
-SIZEABLE = 0.1  # of the response's largest coefficient of second order
-LINEAR = 1e-3  # of its largest of first order: below is round-off of what is linear
-STEPS, FEWEST_STEPS = 2**10, 16  # that are looked at
-EVALUATIONS = 2**18  # of the model, where a coefficient takes many
-NUMBERS = 2**24  # coefficients that are held at a time
-MOST_NUMBERS = 2**28  # that are computed
-NARROW = 2.0**-4  # of a half step
+ENOUGH, FEWEST = 0.1, 16  # events with nothing missing and no outlier: share, number
 FAR = 10.0  # ranges between the quartiles
 NORMAL = 0.6745  # half of the range between quartiles, in σ of a normal distribution
 MOST_KINDS = 3  # operators that a line names
@@ -105,8 +89,11 @@ def measure_kinks(
     ``engine`` computes all pointwise coefficients up to second order. Raises ModelError where it
     fails.
     """
-    x = _without_outliers(steps, x)
-    share = _share_of_kinks(engine, _narrowed(steps, x), x, _number_of_steps(engine, kinks))
+    near = _near_others(steps, x)
+    whole = near.all(axis=1)
+    if whole.sum() >= max(FEWEST, ENOUGH * len(x)):
+        x, near = x[whole], near[whole]
+    share = share_of_kinks(engine, kinks.evaluations, _usual_steps(steps, x, near), x, near)
     percent = f"{100 * min(share, 1):.0f} %" if share >= 0.01 else "1 %"
     if share > MATTERS:
         reason = f"kinks of {kinks.words} make up to {percent} of a coefficient"
@@ -128,15 +115,8 @@ def _operators(nodes: Iterable[onnx.NodeProto]) -> Iterable[onnx.NodeProto]:
             yield from _operators(attribute.g.node)
 
 
-def _number_of_steps(engine: Engine, kinks: Kinks) -> int:
-    """Returns the number of steps that may be looked at, each with three events to evaluate."""
-    size = len(engine.indices) * len(engine.exact_responses)
-    most = min(EVALUATIONS // kinks.evaluations, MOST_NUMBERS // size) // 3
-    return int(np.clip(most, FEWEST_STEPS, STEPS))
-
-
-def _without_outliers(steps: CurvatureSteps, x: Floats) -> Floats:
-    """Leaves out events with missing entries or values far from all others, if others are left.
+def _near_others(steps: CurvatureSteps, x: Floats) -> Flags:
+    """Finds entries (B, A) of the features that move that are neither missing nor far from others.
 
     At a sentinel a response may jump: it is a point of its own, from which no step is taken.
     """
@@ -146,81 +126,23 @@ def _without_outliers(steps: CurvatureSteps, x: Floats) -> Floats:
     values = np.where(absent, np.nan, x)
     values[:, absent.all(axis=0)] = 0.0
     low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
-    far = (high > low) & (np.abs(x - middle) > FAR * (high - low))
-    kept = ~(absent | far)[:, steps.features].any(axis=1)
-    return x[kept] if kept.sum() >= FEWEST_STEPS else x
+    with np.errstate(invalid="ignore"):
+        far = (high > low) & (np.abs(x - middle) > FAR * (high - low))
+    for i in steps.features.tolist():  # so many that quartiles are of them, perhaps
+        for value, _ in sentinels(values[~np.isnan(values[:, i]), i]):
+            far[:, i] |= x[:, i] == value
+    return np.asarray(~(absent | far)[:, steps.features])
 
 
-def _narrowed(steps: CurvatureSteps, x: Floats) -> CurvatureSteps:
-    """Shortens steps to a 16th of what they are on the events x, whatever their outliers."""
-    low, high = np.nanquantile(np.where(np.isfinite(x), x, 0.0), [0.25, 0.75], axis=0)
+def _usual_steps(steps: CurvatureSteps, x: Floats, near: Flags) -> CurvatureSteps:
+    """Makes steps as wide as they usually are, without the outliers of the events x.
+
+    Whether kinks matter does not depend on the width that is asked for.
+    """
+    values, moves = np.zeros(x.shape), steps.moves
+    values[:, steps.features] = np.where(near, x[:, steps.features], np.nan)
+    values[:, np.isnan(values).all(axis=0)] = 0.0
+    low, high = np.nanquantile(values, [0.25, 0.75], axis=0)
     half = 0.35 * (high - low) / (2 * NORMAL)
-    moves = steps.moves
-    shorter = NARROW * np.where(half > 0, np.minimum(half, moves.steps), moves.steps)
-    shorter = np.where(moves.whole, moves.steps, shorter)
-    return replace(steps, moves=replace(moves, steps=shorter))
-
-
-def _share_of_kinks(engine: Engine, steps: CurvatureSteps, x: Floats, number: int) -> float:
-    """Computes the largest ⟨abs(m − s)⟩ / ⟨abs(m)⟩ of the coefficients that are not small."""
-    own, outputs = steps.features, len(engine.exact_responses)
-    n = len(steps.moves.features)
-    random = np.random.default_rng(0)
-    features = np.resize(random.permutation(len(own)), number)  # places among those that move
-    events = random.integers(0, len(x), number)
-    means, apart, slopes = (np.zeros((outputs, len(own), n)) for _ in range(3))
-    counts = np.zeros(len(own))
-    unit = np.where(steps.moves.steps > 0, steps.moves.steps, 0.0)[:n]
-    size = max(1, NUMBERS // (3 * outputs * len(engine.indices)))
-    table = _hessian_slots(engine)
-    for start in range(0, number, size):
-        part = slice(start, start + size)
-        a, centres = features[part], x[events[part]]
-        rows, widths = _rows(steps, centres, a)
-        answer = engine.coefficients(rows.reshape(-1, x.shape[1]))
-        terms = answer.terms.reshape(len(a), 3, outputs, -1)
-        slots = table[own[a]][:, None, None]  # of t_ij of the stepped feature
-        picked = np.take_along_axis(terms, slots, axis=3)
-        twice = np.where(np.arange(n) == own[a][:, None], 2.0, 1.0)[:, None]
-        smooth = (picked[:, 0] + 4 * picked[:, 1] + picked[:, 2]) / 6 * twice
-        gradients = terms[..., :n]
-        with np.errstate(invalid="ignore"):
-            mean = (gradients[:, 2] - gradients[:, 0]) * widths[:, None, None]
-            fine = np.isfinite(mean + smooth).all(axis=(1, 2)) & (widths > 0)
-        for k in np.flatnonzero(fine):
-            means[:, a[k]] += np.abs(mean[k])
-            apart[:, a[k]] += np.abs(mean[k] - smooth[k])
-            slopes[:, a[k]] += np.abs(gradients[k, 1])
-            counts[a[k]] += 1
-    used = counts > 0
-    if not used.any():
-        return 0.0
-    means, apart, slopes = (
-        table[:, used] / counts[used][:, None] * unit for table in (means, apart, slopes)
-    )
-    means, apart = (table * unit[own[used]][:, None] for table in (means, apart))
-    floor = np.maximum(SIZEABLE * means.max(axis=(1, 2)), LINEAR * slopes.max(axis=(1, 2)))[
-        :, None, None
-    ]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.nan_to_num(apart / np.maximum(means, floor)).max())
-
-
-def _rows(steps: CurvatureSteps, x: Floats, a: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Places lower end, middle and upper end (R, 3, n) of a step of each event, and 1 / widths."""
-    places, feature, rows = steps.places(x), steps.features[a], np.arange(len(x))
-    points = np.repeat(places.centres[:, None], 3, axis=1)
-    upper, lower = places.ends[rows, a, 0], places.ends[rows, a, 1]
-    points[rows, 0, feature], points[rows, 2, feature] = lower, upper
-    points[rows, 1, feature] = (lower + upper) / 2
-    return points, places.inverse_widths[rows, a]
-
-
-def _hessian_slots(engine: Engine) -> npt.NDArray[np.int64]:
-    """Returns the places (n, n) of ∂²f/∂x_i∂x_j among the coefficients."""
-    table, n = engine.indices.table, engine.indices.n_features
-    slots = np.zeros((n, n), np.int64)
-    second = np.flatnonzero(table[:, 1] >= 0)
-    i, j = table[second].T
-    slots[i, j] = slots[j, i] = second
-    return slots
+    usual = np.where((half > 0) & ~moves.whole & (moves.steps > 0), half, moves.steps)
+    return replace(steps, moves=replace(moves, steps=usual))

@@ -132,7 +132,10 @@ class CurvatureSteps:
     def describe(self) -> dict[str, object]:
         """Facts on the steps for ``options`` of a result: full widths h."""
         facts = self.moves.describe()
-        return {**facts, "steps": [2 * float(d) or None for d in self.moves.steps]}
+        return {
+            **facts,
+            "steps": [2 * float(self.moves.steps[i]) or None for i in self.moves.features],
+        }
 
     def places(self, x: Floats) -> Places:
         """Places the steps of the events x (E, n)."""

@@ -66,7 +66,7 @@ def plot_curve(
         ax.set_axisbelow(True)
         ax.grid(axis="y", color="0.88", linewidth=0.6)
         ax.set_xlabel(f"rank among {len(score)} {quantity(result).split()[-1]}")
-        ax.set_ylabel(axis_label(result))
+        ax.set_ylabel(axis_label(result, lines=True))
         title(
             ax,
             f"{quantity(result)} of {response(result, result.outputs[c], 20)}",

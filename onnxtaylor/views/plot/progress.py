@@ -65,7 +65,7 @@ def plot_progress(
         ax.set_xlabel("training step")
         unit = UNITS.get(str(result.options.get("scale")), "")
         averaged = f"second order {literal(result.remark, 40)}" if result.remark else ""
-        facts = ", ".join(fact for fact in (unit, averaged) if fact)
+        facts = ",\n".join(fact for fact in (unit, averaged) if fact)
         ax.set_ylabel(rf"$\langle t \rangle$  ({facts})" if facts else r"$\langle t \rangle$")
         link, name = str(result.options.get("link")), literals(result.outputs, 20)[c]
         what = name if link in ("identity", "None") else f"{literal(link, 12)}({name})"

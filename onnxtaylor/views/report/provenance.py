@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
 from onnxtaylor.results.taylor import TaylorResult
+from onnxtaylor.views.tables import reduction_words
 
 __all__ = ["features", "groups", "method_sentences", "provenance"]
 
 # told elsewhere on the page, or of no interest where they are empty
 TOLD = (
     *("finite_step", "piecewise_linear", "no_exact_engine", "no_float64"),
-    *("curvature", "curvature_reason", "curvature_step"),
+    *("curvature", "curvature_reason", "curvature_step", "by", "reduction"),
 )
 
-
+THIRD = 3  # order
 LONG = 120  # letters of an option: differences tell the step of each feature
 
 
@@ -56,6 +57,8 @@ def _responses(result: TaylorResult) -> Iterator[str]:
 def method_sentences(result: TaylorResult) -> Iterator[str]:
     """Sentences about the way the numbers were computed."""
     options = result.options
+    if words := reduction_words(result):
+        yield f"{words[0].upper()}{words[1:]}."
     if options.get("no_exact_engine"):
         yield f"No exact derivatives: {options['no_exact_engine']}."
     if options.get("no_float64"):
@@ -64,14 +67,8 @@ def method_sentences(result: TaylorResult) -> Iterator[str]:
     if remark:
         yield f"Second order is {remark}{f': {reason}' if reason else ''}."
         yield from _not_moved(options.get("curvature_step"))
-    kinks = options.get("piecewise_linear")
-    if isinstance(kinks, dict) and kinks and reason and not remark:
-        yield f"Second order is pointwise: {reason}."
-    if remark or reason:
-        kinks = None
-    if isinstance(kinks, dict) and kinks and options.get("order") != 1:
-        which = ", ".join(f"{kind} ×{count}" for kind, count in kinks.items())
-        yield f"Second order does not see the kinks of {which}."
+    elif sentence := _unseen_kinks(options, reason):
+        yield sentence
     reached = [(f.kinks, f.name) for f in result.data.features if f.kinks]
     if reached:
         share, name = max(reached)
@@ -86,6 +83,19 @@ def method_sentences(result: TaylorResult) -> Iterator[str]:
         steps = ", ".join(f"{others if k == '*' else k} by {v}" for k, v in asked.items())
         yield f"Finite-step responses are no derivatives. Steps: {steps}."
         yield from _not_moved(told)
+
+
+def _unseen_kinks(options: Mapping[str, Any], reason: str | None) -> str:
+    """Says that second order is pointwise where a graph has kinks, else nothing."""
+    kinks = options.get("piecewise_linear")
+    if not isinstance(kinks, dict) or not kinks or options.get("order") == 1:
+        return ""
+    which = ", ".join(f"{kind} ×{count}" for kind, count in kinks.items())
+    if options.get("order") == THIRD:
+        return f"Second and third order are pointwise: they do not see the kinks of {which}."
+    if reason:
+        return f"Second order is pointwise: {reason}."
+    return f"Second order does not see the kinks of {which}."
 
 
 def _not_moved(steps: Any) -> Iterator[str]:

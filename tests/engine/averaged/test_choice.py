@@ -1,0 +1,106 @@
+"""Automatic choice of averaged second order, where kinks are few, at an edge, or in disguise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+import onnxtaylor as ot
+from tests.engine.averaged.test_averaged import engine_of, events, graph_of, net, problem_of
+
+FLOAT = TensorProto.FLOAT
+
+
+def node(kind, inputs, output, **attributes):
+    return helper.make_node(kind, inputs, [output], **attributes)
+
+
+def tanh_net_of_one_abs(n):
+    """A tanh net of abs(x_0), x_1, …: a single kink among n features."""
+    first = {"from0": [0], "to1": [1], "end": [n], "ax": [1]}
+    before = [
+        node("Slice", ["x", "from0", "to1", "ax"], "one"),
+        node("Slice", ["x", "to1", "end", "ax"], "others"),
+        node("Abs", ["one"], "bent"),
+        node("Concat", ["bent", "others"], "x0", axis=1),
+    ]
+    model = net("Tanh", n=n, before=before, widths=(24, 1))
+    for name, value in first.items():
+        model.graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [1], value))
+    return model
+
+
+@pytest.mark.parametrize("n", [8, 30, 60])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_single_kink_is_found_among_many_features(n, seed):
+    """Steps at events of a sample alone would miss it: one in sixty is along x_0."""
+    x = events(n=n, count=3000, seed=seed)
+    chosen = engine_of(problem_of(tanh_net_of_one_abs(n), x))
+    assert chosen.curvature.averaged
+    assert "kinks of Abs ×1" in str(chosen.curvature.reason)
+
+
+def product_net(mask):
+    """sigmoid of Σ v_k z_k m(z_k): ReLU in other words."""
+    nodes, random = [node("MatMul", ["x", "w"], "a"), *mask], np.random.default_rng(0)
+    nodes += [node("Mul", ["a", "m"], "z"), node("MatMul", ["z", "v"], "c")]
+    nodes += [node("Sigmoid", ["c"], "y")]
+    constants = {"w": random.normal(size=(4, 16)), "v": 0.4 * random.normal(size=(16, 1)), "o": 0.0}
+    return graph_of(nodes, constants, 4)
+
+
+@pytest.mark.parametrize(
+    ("mask", "kind"),
+    [
+        ([node("Greater", ["a", "o"], "g"), node("Cast", ["g"], "m", to=FLOAT)], "Cast"),
+        ([node("Sign", ["a"], "m")], "Sign"),
+    ],
+)
+def test_a_kink_that_is_a_product_with_a_step_counts(mask, kind):
+    result = ot.analyze(product_net(mask), events(), bootstrap=0)
+    assert result.method == "averaged"
+    assert f"kinks of {kind} ×1 make" in result.options["curvature_reason"]
+    assert result.check["verdict"] == "agrees"
+
+
+@pytest.mark.parametrize("engine", ["exact", "differences"])
+@pytest.mark.parametrize(("alpha", "averaged"), [(0.3, True), (1.0, False)])
+def test_an_elu_has_kinks_unless_its_slopes_meet(engine, alpha, averaged):
+    model = net("Elu")
+    for elu in model.graph.node:
+        if elu.op_type == "Elu":
+            elu.attribute.append(helper.make_attribute("alpha", alpha))
+    chosen = engine_of(problem_of(model, events()), engine=engine)
+    assert chosen.curvature.averaged == averaged
+    assert ("Elu" in str(chosen.curvature.reason)) == averaged
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6])
+@pytest.mark.parametrize("missing", [None, -999.0])
+@pytest.mark.parametrize("test", ["Equal", "Less"])
+def test_sentinels_are_no_kinks_however_many_there_are(share, missing, test):
+    x = events(count=2000)
+    x[np.random.default_rng(1).random(x.shape) < share] = -999.0
+    before = [node(test, ["x", "s"], "bad"), node("Where", ["bad", "zero", "x"], "x0")]
+    limit = -999.0 if test == "Equal" else -900.0
+    model = net("Tanh", before=before, constants={"s": limit, "zero": 0.0})
+    chosen = engine_of(problem_of(model, x, missing=missing))
+    assert not chosen.curvature.averaged
+    assert "Where ×1 make at most" in str(chosen.curvature.reason)
+
+
+def test_a_kink_beyond_the_data_does_not_count():
+    """Steps would leave the positive numbers, where a guard of a logarithm is: no event does."""
+    before = [node("Clip", ["x", "low"], "c"), node("Log", ["c"], "x0")]
+    model = net("Tanh", before=before, constants={"low": 1e-6}, widths=(24, 1))
+    x = np.exp(events(count=2000))
+    assert not engine_of(problem_of(model, x)).curvature.averaged
+
+
+def test_a_replaced_zero_is_a_point_of_its_own():
+    before = [node("Equal", ["x", "o"], "bad"), node("Where", ["bad", "one", "x"], "x0")]
+    model = net("Tanh", before=before, constants={"o": 0.0, "one": -1.0})
+    x = events(count=2000)
+    x[np.random.default_rng(1).random(x.shape) < 0.5] = 0.0
+    assert not engine_of(problem_of(model, x)).curvature.averaged
