@@ -242,12 +242,21 @@ def test_expanded_transforms_follow_the_chain_rule(engine):
     expected = derivatives(data, a, b) * slopes(data)[:, None]
     clipped = slopes(data)[:, 3:8][prepared(data)[2] > 0] == 0
     assert 3 < clipped.sum() < clipped.size - 3
-    result = ot.analyze(problem, order=1, engine=engine, scale="unit", bootstrap=0, check=0)
+    how = {"order": 1, "engine": engine, "scale": "unit", "bootstrap": 0, "check": 0}
+    result = ot.analyze(problem, by="feature", **how)
     tolerance = {"exact": 1e-12, "differences": 1e-6}[engine]
     if engine == "exact":
         np.testing.assert_allclose(coefficients(problem), expected, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(
         result.score[:, 0], np.abs(expected).mean(axis=0), rtol=tolerance, atol=1e-9
+    )
+    summed = ot.analyze(problem, **how)  # by variable
+    edges = [0, 1, 2, 3, 3 + SLOTS]
+    np.testing.assert_allclose(
+        summed.score[:, 0],
+        np.add.reduceat(np.abs(expected), edges, axis=2).mean(axis=0),
+        rtol=tolerance,
+        atol=1e-8,
     )
     # σ is that of the raw variables, over filled slots
     filled = np.concatenate([np.where(np.isfinite(v[:1]), v[:1], 0.5) for v in data["pf_pt"]])
@@ -337,7 +346,9 @@ def test_weight_label_and_classes_come_from_the_specification(tmp_path):
     assert result.data.sum_weight == pytest.approx(data["w"].sum())
     assert [group.name for group in result.data.groups] == ["all", "b", "c"]
     assert list(result.model.output) == ["b", "c"]
-    json.dumps(result.to_dict(), default=str)
+    result.save(tmp_path / "result.json")
+    saved = json.loads((tmp_path / "result.json").read_text())
+    assert saved["options"]["inputs"][1]["taken"] == ["pf_pt", "pf_eta"]
     equal = ot.analyze(
         model.SerializeToString(), data, inputs=file, weights="tau", order=1, check=0, bootstrap=0
     )

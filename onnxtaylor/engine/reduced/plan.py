@@ -48,7 +48,7 @@ class Reduction:
         Where the members of each result begin, (V + 1,), in the list of places of coefficients,
         (M,).
     features
-        Features of each member, (M, 2); n for none.
+        Features of each member, (M, 2), the same one twice in first order.
     factors
         Factors of the members, (M,).
     keys
@@ -134,7 +134,7 @@ class Reduction:
             how,
             np.append(first, len(kept)),
             kept,
-            np.stack([one, np.where(paired, other, n)], axis=1),
+            np.stack([one, np.where(paired, other, one)], axis=1),
             width[one] * np.where(paired, width[other], 1.0),
             keys,
         )
@@ -155,7 +155,7 @@ class Reduction:
             Numbers ≥ 0.
         """
         out = np.empty((*terms.shape[:2], len(self.indices)))
-        mask = np.zeros((0, 0), np.bool_) if filled is None else _with_none(filled)
+        mask = np.zeros((0, 0), np.bool_) if filled is None else np.ascontiguousarray(filled)
         reduce_terms(
             np.ascontiguousarray(terms),
             self.starts,
@@ -176,15 +176,10 @@ class Reduction:
         """
         mine = flags[..., self.members]
         if filled is not None:
-            mine &= np.asarray(_with_none(filled)[:, self.features].all(axis=2))[:, None]
+            mine &= np.asarray(filled[:, self.features].all(axis=2))[:, None]
         return np.asarray(np.logical_or.reduceat(mine, self.starts[:-1], axis=2))
 
 
 def _padded(numbers: Integers, n: int) -> Integers:
     """Fills up the numbers of the first features with -1 for all others."""
     return np.append(numbers, np.full(n - len(numbers), -1, numbers.dtype))
-
-
-def _with_none(filled: Flags) -> Flags:
-    """Adds a column, true, for the place n of no feature."""
-    return np.concatenate((filled, np.ones((len(filled), 1), np.bool_)), axis=1)
