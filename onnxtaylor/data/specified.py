@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from math import prod
 from typing import NamedTuple
 
@@ -111,7 +112,9 @@ class SpecifiedSource:
         self._parts = [(t, self._columns.places(t, label, weight, cells=cells)) for t in tables]
         names = {one.name: self._names(one) for one in fed}
         self._names_of = names
-        self.feature_names: Sequence[str] = [n for one in fed if one.features for n in names[one.name]]
+        self.feature_names: Sequence[str] = [
+            n for one in fed if one.features for n in names[one.name]
+        ]
         self.context_names: Sequence[str] = [
             *(n for one in fed if not one.features for n in names[one.name]),
             *self.lengths.values(),
@@ -225,14 +228,9 @@ class SpecifiedSource:
             row = 0
             for piece in table.pieces(places):
                 x = self._rows(piece, table.file, row)
-                weights = piece.weights
-                if weights is None:
-                    weights = np.ones(len(x))
-                else:
-                    where = f"{table.file}: column {quoted(self._weight or '')} in row "
-                    check_weights(
-                        weights, lambda k, row=row, where=where: f"{where}{row + k + 1}"
-                    )
+                weights = np.ones(len(x)) if piece.weights is None else piece.weights
+                start = f"{table.file}: column {quoted(self._weight or '')} in row "
+                check_weights(weights, partial(_numbered, start, row + 1))
                 numbers = np.arange(number + row, number + row + len(x), dtype=np.int64)
                 yield Batch(x, weights, piece.labels, numbers)
                 row += len(x)
@@ -272,6 +270,10 @@ class SpecifiedSource:
         for i, name in enumerate(self._names_of[fed.name]):
             codes[:, i] = self._codes.code(name, coded_texts(what, flat[:, i], where))
         return codes
+
+
+def _numbered(start: str, first: int, k: int) -> str:
+    return f"{start}{first + k}"
 
 
 @contextmanager

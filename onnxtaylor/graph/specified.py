@@ -69,9 +69,7 @@ def specified_request(specification: Specification, request: Request) -> Request
             f" the features are {join_names(features)}: leave it out, or change the file",
             option="input",
         )
-    return replace(
-        request, inputs=tuple(features), context=tuple(context), masks=masks, fix=fixed
-    )
+    return replace(request, inputs=tuple(features), context=tuple(context), masks=masks, fix=fixed)
 
 
 def _value(one: InputSpecification) -> Any:

@@ -52,9 +52,7 @@ def find_sets(one: InputSpecification, variable: Variable, data: Data) -> Jagged
     return jagged(np.stack([np.asarray(data[part]) for part in parts], axis=1), name)
 
 
-def column_names(
-    one: InputSpecification, variable: Variable, data: Data
-) -> tuple[str, ...] | None:
+def column_names(one: InputSpecification, variable: Variable, data: Data) -> tuple[str, ...] | None:
     """Returns the columns of a variable by their names alone, None where no column is there.
 
     Raises DataError where several columns could be meant.

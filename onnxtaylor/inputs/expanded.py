@@ -1,4 +1,4 @@
-"""Transforms that are part of the function: the data keep the raw variables, the graph does the rest.
+"""Transforms that are part of the function: the data keep raw variables, the graph does the rest.
 
 What is not finite is replaced in the data, in units of the variable: an entry that is replaced
 counts as one of that value. Padding is chosen in units of the variable, so that the transform of it

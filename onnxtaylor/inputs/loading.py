@@ -12,8 +12,8 @@ import numpy.typing as npt
 from onnxtaylor.errors import DataError, name_hint, printable
 from onnxtaylor.inputs.columns import find_sets, find_values, whole_tensor
 from onnxtaylor.inputs.jagged import Jagged, without_empty_ends
-from onnxtaylor.inputs.nested import is_nested, nested_sets
 from onnxtaylor.inputs.model_input import InputSpecification, Variable
+from onnxtaylor.inputs.nested import is_nested, nested_sets
 
 __all__ = ["LoadedInput", "count_events", "load_input"]
 
@@ -123,9 +123,7 @@ def _split(one: InputSpecification, whole: npt.NDArray[Any]) -> LoadedInput:
     return _named(one, columns)
 
 
-def _named(
-    one: InputSpecification, columns: Sequence[Jagged | npt.NDArray[Any]]
-) -> LoadedInput:
+def _named(one: InputSpecification, columns: Sequence[Jagged | npt.NDArray[Any]]) -> LoadedInput:
     """Gives the columns of a whole input the names of its variables."""
     width, named = len(columns), one.own_variables
     if named and width != len(named):

@@ -59,9 +59,7 @@ def needed_columns(
     DataError
         A column is missing, or could be one of two.
     """
-    return {
-        one.name: _needed(one, names) for one in specification.inputs if one.role != "fixed"
-    }
+    return {one.name: _needed(one, names) for one in specification.inputs if one.role != "fixed"}
 
 
 def _needed(one: InputSpecification, names: Mapping[str, int | None]) -> tuple[str, ...]:
@@ -125,4 +123,3 @@ def slot_sizes(specification: Specification, longest: Mapping[str, int]) -> dict
             size = max((most[name] for name in together), default=0)
             most |= dict.fromkeys((one.name, *one.mask_of), size)
     return {name: specification.input(name).length(size) for name, size in most.items()}
-

@@ -54,7 +54,8 @@ def nested_sets(column: Any, name: str, *, slots_first: bool) -> list[Jagged]:
 
 
 def _lengths(column: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return np.nan_to_num(column.value_lengths().to_numpy(zero_copy_only=False)).astype(np.int64)
+    lengths = column.value_lengths().to_numpy(zero_copy_only=False)
+    return np.asarray(np.nan_to_num(lengths), np.int64)
 
 
 def _only(lengths: np.ndarray[Any, np.dtype[np.int64]], name: str, of: str, what: str) -> int:

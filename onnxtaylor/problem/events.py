@@ -118,9 +118,7 @@ def open_data(
     return cut_events(source, options, seed, progress)
 
 
-def _fed(
-    choice: Choice, specification: Specification
-) -> tuple[Specification, list[data.FedInput]]:
+def _fed(choice: Choice, specification: Specification) -> tuple[Specification, list[data.FedInput]]:
     """Returns the specification of the rows, and the inputs in their order."""
     if specification.expand_transforms:
         specification = raw_specification(specification)

@@ -26,8 +26,8 @@ from onnxtaylor.problem.events import (
     open_data,
 )
 from onnxtaylor.problem.opening import OpenModel, open_model
-from onnxtaylor.problem.specified import settle_options
 from onnxtaylor.problem.rounding import require_held
+from onnxtaylor.problem.specified import settle_options
 from onnxtaylor.problem.standins import NO_DATA, NOT_FINITE, open_at_standins
 from onnxtaylor.progress import Progress, report_progress
 from onnxtaylor.results.classes import agree_with_labels

@@ -127,5 +127,7 @@ def _entries(problem: Problem, port: Port, sizes: Sequence[int]) -> str:
     if len(axes) != len(sizes):
         return ""
     counts = dict(zip(axes, sizes, strict=True))
-    parts = [f"{counts[a]} {a}{'s' * (counts[a] != 1)}" for a in ("variable", "slot") if a in counts]
+    parts = [
+        f"{counts[a]} {a}{'s' * (counts[a] != 1)}" for a in ("variable", "slot") if a in counts
+    ]
     return " × ".join(parts) or "1 number"

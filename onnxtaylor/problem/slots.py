@@ -204,9 +204,7 @@ def settle_masks(
     return replace(slots, masks=tuple(masks))
 
 
-def _agree(
-    model: LoadedModel, specification: Specification, name: str, *, inverted: bool
-) -> None:
+def _agree(model: LoadedModel, specification: Specification, name: str, *, inverted: bool) -> None:
     """Raises ProbeError where a mask was found to be the opposite of what is specified."""
     filled = 0 if inverted else 1
     if specification.input(name).filled != filled:

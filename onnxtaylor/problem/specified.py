@@ -1,4 +1,4 @@
-"""Options that follow from a specification of inputs: what it says of the data and the responses."""
+"""Options that follow from a specification of inputs: what it says of data and responses."""
 
 from __future__ import annotations
 

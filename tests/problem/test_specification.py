@@ -154,16 +154,18 @@ def forms(data, place):
     """The same events in every form that columns can have."""
     (place / "flat.csv").write_text(_csv(flat(data)))
     pq.write_table(pa.table(data), place / "lists.parquet", row_group_size=7)
-    per_event = [
-        np.stack([p, e]) for p, e in zip(data["pf_pt"], data["pf_eta"], strict=True)
-    ]
+    per_event = [np.stack([p, e]) for p, e in zip(data["pf_pt"], data["pf_eta"], strict=True)]
     jet = np.stack([data[n] for n in ("mass", "ntrk", "tau")], axis=1)
     table = np.full((len(jet), 2, max(map(len, data["pf_pt"]))), np.nan)
     for k, one in enumerate(per_event):
         table[k, :, : one.shape[1]] = one
     np.savez(place / "inputs.npz", jet=jet, pf=table)
-    np.savez(place / "variables.npz", **{n: data[n] for n in ("mass", "ntrk", "tau")},
-             pf_pt=table[:, 0], pf_eta=table[:, 1])
+    np.savez(
+        place / "variables.npz",
+        **{n: data[n] for n in ("mass", "ntrk", "tau")},
+        pf_pt=table[:, 0],
+        pf_eta=table[:, 1],
+    )
     return {
         "lists": data,
         "flat": flat(data),
@@ -191,7 +193,9 @@ def coefficients(problem, x=None):
     from onnxtaylor.options import EngineOptions
 
     batch = next(iter(problem.source.batches(1000)))
-    chosen = make_engine(problem, EngineOptions(order=1, engine="exact"), problem.function.indices(1))
+    chosen = make_engine(
+        problem, EngineOptions(order=1, engine="exact"), problem.function.indices(1)
+    )
     return leave_out_padding(chosen.engine, problem.slots).coefficients(batch.x).terms
 
 
@@ -219,9 +223,7 @@ def test_every_form_of_columns_gives_the_hand_made_tensors(form, tmp_path):
 def test_coefficients_per_unit_of_the_input_are_the_jacobian():
     model, a, b = tagger()
     data, _ = made()
-    problem = ot.Problem.open(
-        model.SerializeToString(), data, ModelOptions(inputs=specification())
-    )
+    problem = ot.Problem.open(model.SerializeToString(), data, ModelOptions(inputs=specification()))
     np.testing.assert_allclose(
         coefficients(problem), derivatives(data, a, b), rtol=1e-12, atol=1e-13
     )
@@ -311,9 +313,7 @@ def test_options_that_contradict_are_refused(options, message):
 def test_options_that_agree_are_taken():
     model, _, _ = tagger()
     data, _ = made()
-    options = ModelOptions(
-        inputs=specification(), input=["jet", "pf"], mask={"pf_mask": "pf"}
-    )
+    options = ModelOptions(inputs=specification(), input=["jet", "pf"], mask={"pf_mask": "pf"})
     assert ot.Problem.open(model.SerializeToString(), data, options).function.n_varied == 13
 
 
