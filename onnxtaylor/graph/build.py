@@ -210,7 +210,7 @@ def _feed_inputs(
             row = builder.node("Gather", [row, places], axis=1)
         start += size
         target = layout.target(place)
-        if len(target) != 2:
+        if len(target) != 2 or p.batch_axis is None:
             row = builder.node("Reshape", [row, builder.constant(np.array(target, np.int64))])
         row = move_batch(builder, row, p)
         if p.type == feed:

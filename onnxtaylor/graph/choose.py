@@ -17,7 +17,12 @@ from onnxtaylor.graph.layout import feature_count, with_sizes
 from onnxtaylor.graph.load import LoadedModel
 from onnxtaylor.graph.ports import Port, input_ports, output_ports, zipmap_tensors
 from onnxtaylor.graph.prune import needed_inputs, tensor_names
-from onnxtaylor.graph.specified import read_inputs, specified_ports, specified_request
+from onnxtaylor.graph.specified import (
+    read_inputs,
+    specified_ports,
+    specified_request,
+    specified_sizes,
+)
 from onnxtaylor.inputs import Specification
 from onnxtaylor.options.model import ModelOptions
 
@@ -121,7 +126,10 @@ def choose(
     roles = choose_roles(model, ports, needed_inputs(graph, outputs), request, data.present)
 
     def sized(port: Port) -> Port:
-        return with_sizes(port, printable(model.path), data.sizes.get(port.name))
+        sizes = data.sizes.get(port.name)
+        if sizes is None and specification is not None:
+            sizes = specified_sizes(specification, port)
+        return with_sizes(port, printable(model.path), sizes)
 
     return Choice(
         features=tuple(map(sized, roles.features)),

@@ -77,7 +77,7 @@ def feed_context(
         starts = np.cumsum([0, *map(len, known[:-1])])
         codes = builder.node("Cast", [value], to=TensorProto.INT64)
         value = builder.node("Add", [codes, builder.constant(starts)])
-    if len(target) != 2:
+    if len(target) != 2 or port.batch_axis is None:
         value = builder.node("Reshape", [value, builder.constant(np.array(target, np.int64))])
     value = move_batch(builder, value, port)
     if text:

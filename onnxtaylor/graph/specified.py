@@ -10,12 +10,19 @@ import numpy as np
 
 from onnxtaylor.errors import OptionError, join_names, printable
 from onnxtaylor.graph.choose_inputs import Request
+from onnxtaylor.graph.layout import sizes_after_batch
 from onnxtaylor.graph.load import LoadedModel
 from onnxtaylor.graph.ports import Port, input_ports
 from onnxtaylor.inputs import InputSpecification, Specification, match_inputs, read_specification
 from onnxtaylor.options.model import ModelOptions
 
-__all__ = ["read_inputs", "specified_ports", "specified_request"]
+__all__ = [
+    "read_inputs",
+    "specified_names",
+    "specified_ports",
+    "specified_request",
+    "specified_sizes",
+]
 
 
 def read_inputs(model: LoadedModel, options: ModelOptions) -> Specification | None:
@@ -41,6 +48,39 @@ def specified_ports(specification: Specification, ports: Sequence[Port]) -> list
             port = replace(port, batch_axis=axis)
         placed.append(port)
     return placed
+
+
+def specified_sizes(specification: Specification, port: Port) -> tuple[int, ...] | None:
+    """Returns the sizes of an input behind the batch, sets at their greatest length.
+
+    None where the model and the specification leave one open.
+    """
+    one, known = specification.input(port.name), sizes_after_batch(port)
+    axes = [axis for axis in one.layout if axis != "batch"]
+    if len(axes) != len(known):
+        return None
+    told = {"slot": one.max_length, "variable": len(one.own_variables) or None}
+    sizes = [d if isinstance(d, int) else told[axis] for axis, d in zip(axes, known, strict=True)]
+    return None if None in sizes else tuple(size for size in sizes if size is not None)
+
+
+def specified_names(specification: Specification, ports: Sequence[Port]) -> list[str] | None:
+    """Returns the names of the features in these inputs; None where they are not told.
+
+    ``ports`` are those of a choice, in their order, with their sizes.
+    """
+    known = {one.name: one for one in specification.inputs if one.role == "features"}
+    if not all(port.name in known and known[port.name].own_variables for port in ports):
+        return None
+    inputs = tuple(known[port.name] for port in ports)
+    slots: dict[str, int] = {}
+    for one, port in zip(inputs, ports, strict=True):
+        sizes = specified_sizes(specification, port)
+        if sizes is None:
+            return None
+        if one.has("slot"):
+            slots[one.name] = sizes[[a for a in one.layout if a != "batch"].index("slot")]
+    return replace(specification, inputs=inputs).feature_names(slots)
 
 
 def specified_request(specification: Specification, request: Request) -> Request:

@@ -26,9 +26,10 @@ from onnxtaylor.graph import (
 )
 from onnxtaylor.graph.layout import feature_count, sizes_after_batch
 from onnxtaylor.graph.sets import flagged_axes
-from onnxtaylor.graph.specified import read_inputs
-from onnxtaylor.inputs import Specification
+from onnxtaylor.graph.specified import read_inputs, specified_names
+from onnxtaylor.inputs import Specification, from_metadata
 from onnxtaylor.inputs.expanded import raw_specification
+from onnxtaylor.inputs.gnn_config import KEY
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.progress import Progress, report_progress
 
@@ -53,15 +54,31 @@ Events: TypeAlias = npt.ArrayLike | EventSource | Paths | Mapping[str, Any]
 
 
 def feature_names_of(model: LoadedModel, choice: Choice) -> list[str] | None:
-    """Names of the features that a model carries: in its metadata, or as names of its inputs where
-    each of several holds one feature, as those of scikit-learn pipelines do.
+    """Names of the features by a specification, or that a model carries: in its metadata, or as
+    names of its inputs where each of several holds one feature, as those of scikit-learn pipelines
+    do.
     """
     inputs = choice.features
+    specification = choice.specification or _exported(model)
+    if specification is not None and (names := specified_names(specification, inputs)):
+        return names
     if (stored := stored_names(model.proto, FEATURE_KEYS)) is not None:
         return stored
     if len(inputs) > 1 and all(feature_count(p) == 1 for p in inputs):
         return [p.name for p in inputs]
     return None
+
+
+def _exported(model: LoadedModel) -> Specification | None:
+    """Reads what an exporter wrote of the inputs; None where there is nothing, or it is damaged."""
+    metadata = {entry.key: entry.value for entry in model.proto.metadata_props}
+    if KEY not in metadata:
+        return None
+    try:
+        ports = input_ports(model.proto.graph)
+        return from_metadata({KEY: metadata[KEY]}, ports, printable(model.path))
+    except OptionError:
+        return None
 
 
 def open_data(

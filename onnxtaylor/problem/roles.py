@@ -108,7 +108,7 @@ def list_roles(problem: Problem) -> list[InputRole]:
                 mask.owners if mask else (),
                 ("zero" if mask.inverted else "nonzero") if mask else None,
                 entries=_entries(problem, port, layout.sizes[place]),
-                taken=tuple(taken.get(port.name, ())),
+                taken=tuple(taken.get(port.name, _variables(problem, port))),
             )
         )
     for port, value in problem.choice.held:
@@ -131,3 +131,12 @@ def _entries(problem: Problem, port: Port, sizes: Sequence[int]) -> str:
         f"{counts[a]} {a}{'s' * (counts[a] != 1)}" for a in ("variable", "slot") if a in counts
     ]
     return " × ".join(parts) or "1 number"
+
+
+def _variables(problem: Problem, port: Port) -> list[str]:
+    """Returns the columns that a specification names, for want of data; none of a mask."""
+    specification = problem.choice.specification
+    if specification is None or specification.input(port.name).role == "mask":
+        return []
+    own = specification.input(port.name).own_variables
+    return [variable.column or variable.name for variable in own]
