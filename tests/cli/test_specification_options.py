@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tomllib
 from pathlib import Path
@@ -23,13 +24,23 @@ def jets(place):
     return place
 
 
+def _scores(coefficients):
+    return {(c["output"], c["label"]): c["score"] for c in coefficients}
+
+
 def test_commands_read_a_specification(jets, cli):
     common = ("tagger.onnx", "jets.parquet", "--inputs", "inputs.toml", "--order", "1")
-    assert cli("analyze", *common, "-o", "result.json").status == 0
+    features = ("--by", "feature", "--bootstrap", "0", "--check", "0")
+    assert cli("analyze", *common, *features, "-o", "result.json").status == 0
     status, out, err = cli("check", *common, "--events", "8")
     assert (status, "agree" in out + err) == (0, True)
-    status, out, err = cli("track", "tagger.onnx", "tagger.onnx", "--data", *common[1:])
+    words = ("--data", *common[1:], "-o", "track.json", "--sample", "80")
+    status, out, err = cli("track", "tagger.onnx", "tagger.onnx", *words)
     assert status == 0, err
+    documents = [json.loads((jets / f"{name}.json").read_text()) for name in ("result", "track")]
+    analyzed, tracked = (_scores(document["coefficients"]) for document in documents)
+    assert analyzed == pytest.approx(tracked, rel=1e-9)
+    assert len(analyzed) == 2 * 13
     status, out, err = cli("compare", "tagger.onnx", "tagger.onnx", "--data", *common[1:])
     assert status == 0, err
     status, out, err = cli(
