@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import tomllib
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "problem"))
-from test_specification import made, specification, tagger
+from test_specified_events import made, specification, tagger
 
 
 @pytest.fixture
@@ -41,7 +37,7 @@ def test_commands_read_a_specification(jets, cli):
     analyzed, tracked = (_scores(document["coefficients"]) for document in documents)
     assert analyzed == pytest.approx(tracked, rel=1e-9)
     assert len(analyzed) == 2 * 13
-    status, out, err = cli("compare", "tagger.onnx", "tagger.onnx", "--data", *common[1:])
+    status, out, err = cli("compare", "tagger.onnx", *common)
     assert status == 0, err
     status, out, err = cli(
         "differentiate", "tagger.onnx", "-o", "derivatives.onnx", "--inputs", "inputs.toml"

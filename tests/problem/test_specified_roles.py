@@ -8,13 +8,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from test_specification import SLOTS, made, specification, tagger
 
 import onnxtaylor as ot
 from onnxtaylor.errors import DataError, OptionError
 from onnxtaylor.inputs import InputSpecification, Specification, Variable
 from onnxtaylor.options import ModelOptions
 from onnxtaylor.run.inspect import inspect_model
+from tests.problem.tagger_of_sets import SLOTS, made, specification, tagger
 
 
 def written(nodes, inputs, outputs, constants=()):
