@@ -8,7 +8,8 @@ import tomllib
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from test_specified_events import made, specification, tagger
+
+from tests.problem.tagger_of_sets import made, specification, tagger
 
 
 @pytest.fixture
