@@ -42,13 +42,13 @@ def reduce_terms(
     members
         (M,) places of coefficients.
     features
-        (M, 2) the features of each member; n for none.
+        (M, 2) the features of each member, the same one twice in first order.
     factors
         (M,) factors, ≥ 0.
     keys
         (M,) equal for the members that lead together; they follow one another.
     filled
-        (E, n + 1) flags of features, the last one true; (0, 0) where all are filled.
+        (E, n) flags of features; (0, 0) where all are filled.
     how
         SUM, MEAN, MAXIMUM or LEADING.
     out

@@ -34,6 +34,11 @@ FORMS: dict[str, dict[str, Any]] = {
     "input": NAMES,
     "context": NAMES,
     "mask": {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, NAMES]}},
+    "inputs": {
+        **FILE,
+        "description": "a specification of the model's inputs, beside the policy: inputs.toml,"
+        " preprocess.json of weaver, or a network of lwtnn",
+    },
     "output": NAMES,
     "labels": {"type": "string"},
     "weights": {"type": "string"},

@@ -111,6 +111,7 @@ FORMS = {
     "observed_weights": Form(str),
     "fix": Form(list[str], parse_held, "NAME=V1,V2,… holds several values. May be repeated"),
     "mask": Form(list[str], parse_held, "MASK=A,B flags several inputs. May be repeated"),
+    "inputs": Form(Path, _parse_file),
     "finite_step": Form(list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"),
     "curvature_step": Form(
         list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"

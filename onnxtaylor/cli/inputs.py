@@ -15,6 +15,14 @@ __all__ = ["inputs"]
 
 def inputs(
     model: Model,
+    data: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="DATA",
+            help="Events, of whose columns a guess takes names.",
+            show_default=False,
+        ),
+    ] = None,
     specification: Annotated[
         Path | None,
         typer.Option(
@@ -37,11 +45,12 @@ def inputs(
 
     Example:
 
-    onnxtaylor inputs model.onnx --init > inputs.toml
+    onnxtaylor inputs model.onnx events.parquet --init > inputs.toml
     """
+    from onnxtaylor.data import list_columns
     from onnxtaylor.run.describe_inputs import describe_inputs
 
-    described = describe_inputs(model, specification)
+    described = describe_inputs(model, specification, list_columns(data) if data else ())
     if init:
         console.document(described.to_toml())
         return

@@ -9,6 +9,7 @@
 ``columns``                     which columns are features, label, weight, context
 ``inputs``, ``fitting``         what feeds the model's inputs, found by name; their sizes
 ``rows``                        rows of features and context, of columns and of whole arrays
+``specified``, ``specify``      rows by a specification of inputs; ``spec_columns``: their columns
 ``context``, ``jagged``         cells of context, exact or coded; lists of varying length
 ``formats``                     the interface of a file format: ``Table``, ``Piece``
 ``header``, ``csv``             text tables, streamed
@@ -31,6 +32,8 @@ from onnxtaylor.data.inputs import find_present
 from onnxtaylor.data.request import ColumnRequest, ContextColumn, InputRequest, Requested
 from onnxtaylor.data.selection import first_events, sample_events
 from onnxtaylor.data.source import Batch, EventSource
+from onnxtaylor.data.specified import FedInput
+from onnxtaylor.data.specify import list_columns, open_specified
 from onnxtaylor.data.survey import ClassSums, Survey, SurveyAccumulator, survey
 from onnxtaylor.data.table import FileSource, file_names, open_source
 from onnxtaylor.data.values import is_missing
@@ -42,6 +45,7 @@ __all__ = [
     "ColumnRequest",
     "ContextColumn",
     "EventSource",
+    "FedInput",
     "FileSource",
     "InputRequest",
     "Requested",
@@ -53,7 +57,9 @@ __all__ = [
     "first_events",
     "in_memory",
     "is_missing",
+    "list_columns",
     "open_source",
+    "open_specified",
     "sample_events",
     "survey",
 ]

@@ -109,6 +109,19 @@ class DerivedSource:
         return getattr(self._source, "lengths", {})
 
     @property
+    def fillings(self) -> Mapping[str, str]:
+        """Columns with numbers of filled slots of inputs that are padded to one size.
+
+        A source has them, and ``taken``, where a specification tells what the inputs are.
+        """
+        return getattr(self._source, "fillings", {})
+
+    @property
+    def taken(self) -> Mapping[str, Sequence[str]]:
+        """Columns of the data by input, as in the source that is read."""
+        return getattr(self._source, "taken", {})
+
+    @property
     def origins(self) -> Sequence[str]:
         """Origins of the data, as in the source that is read."""
         return self._source.origins

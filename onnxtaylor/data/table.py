@@ -26,7 +26,7 @@ from onnxtaylor.data.values import check_weights
 from onnxtaylor.errors import DataError, OptionError, printable
 from onnxtaylor.files.recognize import head_of, kind_of
 
-__all__ = ["FileSource", "file_names", "open_source"]
+__all__ = ["FileSource", "file_names", "open_source", "open_tables"]
 
 FORMATS: dict[str, Callable[[Path, str], Table]] = {
     ".npy": NpyTable,
@@ -180,9 +180,14 @@ def open_source(paths: Sequence[str | os.PathLike[str]], *, request: Requested) 
     OptionError
         No file is named.
     """
+    return FileSource(open_tables(paths), request)
+
+
+def open_tables(paths: Sequence[str | os.PathLike[str]]) -> list[Table]:
+    """Opens files as tables. Raises as ``open_source`` does."""
     if not paths:
         raise OptionError("there are no data: name at least one file")
-    return FileSource([_table(Path(path)) for path in paths], request)
+    return [_table(Path(path)) for path in paths]
 
 
 def file_names(x: object) -> list[str | os.PathLike[str]] | None:

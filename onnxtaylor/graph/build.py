@@ -30,6 +30,7 @@ from onnxtaylor.graph.old_opsets import to_opset_7
 from onnxtaylor.graph.ports import FLOATS, output_ports, zipmap_labels
 from onnxtaylor.graph.prune import prune
 from onnxtaylor.graph.rename import separate_node_names
+from onnxtaylor.graph.transforms import transform_row
 
 __all__ = ["build_function", "with_own_inputs"]
 
@@ -70,7 +71,7 @@ def build_function(
     """
     check_link(link)
     ports = (*choice.features, *choice.context)
-    unfed = len(choice.data.lengths)
+    unfed = choice.data.unfed
     known = None if n_columns is None else n_columns - unfed
     layout = lay_out(ports, printable(model.path), known)
     columns = layout.n_features + unfed
@@ -126,7 +127,7 @@ def with_own_inputs(
     ``build_function``.
     """
     ports = (*choice.features, *choice.context)
-    known = None if n_columns is None else n_columns - len(choice.data.lengths)
+    known = None if n_columns is None else n_columns - choice.data.unfed
     layout = lay_out(ports, printable(model.path), known)
     proto = _modern(model)
     prune(proto.graph, choice.outputs)
@@ -187,7 +188,7 @@ def _feed_inputs(
     count, varied = len(choice.features), None
     needed = {info.name for info in builder.graph.input}
     start, features = 0, fed
-    if choice.context or choice.data.lengths:
+    if choice.context or choice.data.unfed:
         own = np.arange(sum(map(prod, layout.sizes[:count])))
         varied = features = builder.unused("varied")
         builder.node("Gather", [fed, builder.constant(own)], output=varied, axis=1)
@@ -199,6 +200,7 @@ def _feed_inputs(
                 texts = choice.data.texts[columns[0] - len(own) : start - len(own)]
                 feed_context(builder, p, columns, layout.target(place), row=fed, texts=texts)
         start = 0
+    features = transform_row(builder, choice, layout, features, feed)
     for place, p in enumerate(choice.features):
         size = prod(layout.sizes[place])
         row = features

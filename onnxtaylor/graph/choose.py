@@ -23,6 +23,13 @@ from onnxtaylor.graph.ports import (
     zipmap_tensors,
 )
 from onnxtaylor.graph.prune import needed_inputs, tensor_names
+from onnxtaylor.graph.specified import (
+    read_inputs,
+    specified_ports,
+    specified_request,
+    specified_sizes,
+)
+from onnxtaylor.inputs import Specification
 from onnxtaylor.options.model import ModelOptions
 
 __all__ = ["Choice", "InputData", "choose"]
@@ -35,7 +42,8 @@ class InputData:
     ``present`` are the inputs for which there are columns or arrays of their name, ``sizes`` the
     sizes after the batch axis of inputs whose data have them. ``columns`` names the columns of
     context, ``texts`` has the texts behind the codes of each of them, none for numbers, and
-    ``lengths`` names the columns with the number of filled slots of inputs.
+    ``lengths`` names the columns with the number of filled slots of inputs whose tensor is as long
+    as that, ``fillings`` those of inputs that are padded to one size.
     """
 
     present: Collection[str] = ()
@@ -43,6 +51,12 @@ class InputData:
     columns: tuple[str, ...] = ()
     texts: tuple[tuple[str, ...], ...] = ()
     lengths: Mapping[str, str] = field(default_factory=dict)
+    fillings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unfed(self) -> int:
+        """Number of columns, the last ones, that the model does not take."""
+        return len(self.lengths) + len(self.fillings)
 
 
 @dataclass(frozen=True)
@@ -56,7 +70,8 @@ class Choice:
     inputs with the values that they are held at, ``outputs`` the tensors to evaluate.
     ``picks`` are the requested names, in order: tensors, and names such as a class or ``p[2]``,
     whose responses are known only once the model has responded. ``others`` are outputs of
-    floating-point numbers that were not chosen.
+    floating-point numbers that were not chosen. ``specification`` is that of the inputs, if one is
+    given.
     """
 
     features: tuple[Port, ...]
@@ -67,6 +82,7 @@ class Choice:
     outputs: tuple[str, ...]
     picks: tuple[str, ...]
     others: tuple[str, ...]
+    specification: Specification | None = None
 
     @property
     def n_features(self) -> int | None:
@@ -107,16 +123,21 @@ def choose(
         fix=dict(options.fix or {}),
         by_steps=not derivatives,
     )
-    graph = model.proto.graph
+    graph, ports = model.proto.graph, input_ports(model.proto.graph)
     outputs, picks, others = _choose_outputs(model, request)
-    needed = needed_inputs(graph, outputs)
-    ports = input_ports(graph)
     if options.no_batch:
         ports = list(map(without_batch, ports))
-    roles = choose_roles(model, ports, needed, request, data.present)
+    specification = read_inputs(model, options)
+    if specification is not None:
+        request = specified_request(specification, request)
+        ports = specified_ports(specification, ports)
+    roles = choose_roles(model, ports, needed_inputs(graph, outputs), request, data.present)
 
     def sized(port: Port) -> Port:
-        return with_sizes(port, printable(model.path), data.sizes.get(port.name))
+        sizes = data.sizes.get(port.name)
+        if sizes is None and specification is not None:
+            sizes = specified_sizes(specification, port)
+        return with_sizes(port, printable(model.path), sizes)
 
     return Choice(
         features=tuple(map(sized, roles.features)),
@@ -127,6 +148,7 @@ def choose(
         outputs=tuple(outputs),
         picks=tuple(picks),
         others=tuple(others),
+        specification=specification,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from onnxtaylor.errors import DataError, OptionError, printable
 from onnxtaylor.inputs.jagged import Jagged
 from onnxtaylor.inputs.loading import LoadedInput, count_events, load_input
 from onnxtaylor.inputs.model_input import InputSpecification
+from onnxtaylor.inputs.needed import slot_sizes
 from onnxtaylor.inputs.specification import Specification
 
 __all__ = ["Tensors", "tensors"]
@@ -47,6 +48,8 @@ def tensors(
     specification: Specification,
     data: Mapping[str, Any],
     slots: Mapping[str, int] | None = None,
+    *,
+    told: Collection[str] = (),
 ) -> Tensors:
     """Makes the tensors of all inputs that are fed.
 
@@ -66,6 +69,9 @@ def tensors(
         ``awkward.Array``; or arrays of whole inputs.
     slots
         Number of slots by input, where it is not to be that of the longest set.
+    told
+        Inputs whose empty slots are NaN in other events of the same data: without NaN in these
+        events, their sets are complete.
 
     Raises
     ------
@@ -88,7 +94,7 @@ def tensors(
     values: dict[str, npt.NDArray[Any]] = {}
     for name, load in loaded.items():
         if load.is_empty:
-            _check_told(load.one, loaded)
+            _check_told(load.one, loaded, told)
             filled[name] = _shared(load.one, filled)
             column = filled[name].reshape(events, -1) == bool(load.one.filled)
             values[name] = _laid_out(load.one, [column.astype(np.float64)])
@@ -106,21 +112,14 @@ def _sizes(
         for name, load in loaded.items()
         if load.one.has("slot") and load.columns
     }
-    for load in loaded.values():  # inputs that share a mask are equally long
-        together = [name for name in (load.one.name, *load.one.mask_of) if name in longest]
-        most = max((longest[name] for name in together), default=0)
-        if load.one.mask_of:
-            longest |= dict.fromkeys((load.one.name, *load.one.mask_of), most)
-    sizes = {}
-    for name, most in longest.items():
-        one = specification.input(name)
-        size = slots.get(name, one.length(most))
+    sizes = {**slot_sizes(specification, longest), **slots}
+    for name in list(sizes):
+        one, size = specification.input(name), sizes[name]
         if not one.min_length <= size <= (size if one.max_length is None else one.max_length):
             raise OptionError(
                 f"{size} slots of input '{printable(name)}' are not between its min-length and"
                 " max-length"
             )
-        sizes[name] = size
     return sizes
 
 
@@ -140,10 +139,12 @@ def _apply_mask(load: LoadedInput, filled: dict[str, Filled], sizes: Mapping[str
         filled[name] = filled[name] & tells
 
 
-def _check_told(mask: InputSpecification, loaded: Mapping[str, LoadedInput]) -> None:
+def _check_told(
+    mask: InputSpecification, loaded: Mapping[str, LoadedInput], told: Collection[str]
+) -> None:
     """Raises DataError where a mask is to be made of tables that may be padded with anything."""
     for name in mask.mask_of:
-        if loaded[name].columns and not loaded[name].sizes_known:
+        if loaded[name].columns and not (loaded[name].sizes_known or name in told):
             raise DataError(
                 f"the data do not tell which slots of '{printable(name)}' are filled: they need a"
                 f" column for the mask '{printable(mask.name)}', lists, or NaN in empty slots"

@@ -13,7 +13,7 @@ from onnxtaylor.errors import DataError, name_hint, printable
 from onnxtaylor.inputs.jagged import Jagged, jagged
 from onnxtaylor.inputs.model_input import InputSpecification, Variable
 
-__all__ = ["find_sets", "find_values", "whole_tensor"]
+__all__ = ["column_names", "find_sets", "find_values", "whole_tensor"]
 
 Data = Mapping[str, Any]
 
@@ -50,6 +50,17 @@ def find_sets(one: InputSpecification, variable: Variable, data: Data) -> Jagged
         return jagged(data[name], name)
     parts = _flat_columns(name, data)
     return jagged(np.stack([np.asarray(data[part]) for part in parts], axis=1), name)
+
+
+def column_names(one: InputSpecification, variable: Variable, data: Data) -> tuple[str, ...] | None:
+    """Returns the columns of a variable by their names alone, None where no column is there.
+
+    Raises DataError where several columns could be meant.
+    """
+    name = _column(one, variable, data, flat=one.has("slot"))
+    if name is None:
+        return None
+    return (name,) if name in data else tuple(_flat_columns(name, data))
 
 
 def whole_tensor(one: InputSpecification, data: Data) -> npt.NDArray[Any] | None:

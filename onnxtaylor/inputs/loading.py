@@ -13,6 +13,7 @@ from onnxtaylor.errors import DataError, name_hint, printable
 from onnxtaylor.inputs.columns import find_sets, find_values, whole_tensor
 from onnxtaylor.inputs.jagged import Jagged, without_empty_ends
 from onnxtaylor.inputs.model_input import InputSpecification, Variable
+from onnxtaylor.inputs.nested import is_nested, nested_sets
 
 __all__ = ["LoadedInput", "count_events", "load_input"]
 
@@ -63,6 +64,9 @@ def load_input(one: InputSpecification, data: Mapping[str, Any]) -> LoadedInput:
     whole = whole_tensor(one, data)
     if whole is not None:
         return _split(one, whole)
+    if one.has("slot") and one.has("variable") and is_nested(data.get(one.name)):
+        slots_first = one.layout.index("slot") < one.layout.index("variable")
+        return _named(one, nested_sets(data[one.name], one.name, slots_first=slots_first))
     if not one.own_variables:
         raise DataError(
             f"input '{printable(one.name)}' names no variables, and the data have no array of its"
@@ -112,17 +116,22 @@ def _split(one: InputSpecification, whole: npt.NDArray[Any]) -> LoadedInput:
         if one.has("variable")
         else whole[..., None]
     )  # (N, slots, variables) or (N, variables)
-    width, named = by_variable.shape[-1], one.own_variables
+    columns: list[Jagged | npt.NDArray[Any]] = []
+    for k in range(by_variable.shape[-1]):
+        values = by_variable[..., k]
+        columns.append(Jagged.of_table(values) if one.has("slot") else values)
+    return _named(one, columns)
+
+
+def _named(one: InputSpecification, columns: Sequence[Jagged | npt.NDArray[Any]]) -> LoadedInput:
+    """Gives the columns of a whole input the names of its variables."""
+    width, named = len(columns), one.own_variables
     if named and width != len(named):
         raise DataError(
             f"array '{printable(one.name)}' has {width} variables, but the specification names"
             f" {len(named)}"
         )
     variables = named or tuple(Variable(f"{one.name}_{k}") for k in range(width))
-    columns: list[Jagged | npt.NDArray[Any]] = []
-    for k in range(width):
-        values = by_variable[..., k]
-        columns.append(Jagged.of_table(values) if one.has("slot") else values)
     return LoadedInput(one, variables, _ended(one, columns))
 
 

@@ -146,8 +146,11 @@ class InputSpecification:
 
     @property
     def own_variables(self) -> tuple[Variable, ...]:
-        """The variables; one that is called as the input where the axis ``variable`` is missing."""
-        if self.variables or self.has("variable"):
+        """The variables; one that is called as the input where the axis ``variable`` is missing.
+
+        A mask that names no variable has one, too.
+        """
+        if self.variables or (self.has("variable") and self.role != "mask"):
             return self.variables
         return (Variable(self.name),)
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
 from onnxtaylor.options.grouping import Grouped
+
+if TYPE_CHECKING:
+    from onnxtaylor.inputs.specification import Specification
 
 __all__ = [
     "AnalyzeKeywords",
@@ -36,6 +39,7 @@ class ModelKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
     no_batch: bool
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
@@ -95,6 +99,7 @@ class CheckKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
     no_batch: bool
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
@@ -120,6 +125,7 @@ class CompareKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
     no_batch: bool
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
@@ -159,6 +165,7 @@ class TrackKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
     no_batch: bool
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
@@ -185,6 +192,7 @@ class DifferentiateKeywords(TypedDict, total=False):
     context: str | Sequence[str] | None
     mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
     no_batch: bool
     output: str | Sequence[str] | None
     link: str

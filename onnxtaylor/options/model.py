@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from onnxtaylor.options.declare import check_options, option
 
 if TYPE_CHECKING:  # the command line's help need not wait for NumPy
     import numpy.typing as npt
+
+    from onnxtaylor.inputs.specification import Specification
 
 __all__ = ["LINKS", "DerivativeOptions", "ModelOptions"]
 
@@ -43,6 +46,12 @@ class ModelOptions:
         None,
         "Value at which a further input of the model is held: a number, a text, true or false",
         metavar="NAME=VALUE",
+    )
+    inputs: str | os.PathLike[str] | Specification | None = option(
+        None,
+        "Specification of the model's inputs: roles, axes, columns, lengths, transforms; a file"
+        " inputs.toml, preprocess.json of weaver, or a network of lwtnn (JSON)",
+        metavar="FILE",
     )
     no_batch: bool = option(
         False,

@@ -27,6 +27,10 @@ from onnxtaylor.graph import (
 from onnxtaylor.graph.layout import feature_count, sizes_after_batch
 from onnxtaylor.graph.ports import without_batch
 from onnxtaylor.graph.sets import flagged_axes
+from onnxtaylor.graph.specified import read_inputs, specified_names
+from onnxtaylor.inputs import Specification, from_metadata
+from onnxtaylor.inputs.expanded import raw_specification
+from onnxtaylor.inputs.gnn_config import KEY
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.progress import Progress, report_progress
 
@@ -51,15 +55,31 @@ Events: TypeAlias = npt.ArrayLike | EventSource | Paths | Mapping[str, Any]
 
 
 def feature_names_of(model: LoadedModel, choice: Choice) -> list[str] | None:
-    """Names of the features that a model carries: in its metadata, or as names of its inputs where
-    each of several holds one feature, as those of scikit-learn pipelines do.
+    """Names of the features by a specification, or that a model carries: in its metadata, or as
+    names of its inputs where each of several holds one feature, as those of scikit-learn pipelines
+    do.
     """
     inputs = choice.features
+    specification = choice.specification or _exported(model)
+    if specification is not None and (names := specified_names(specification, inputs)):
+        return names
     if (stored := stored_names(model.proto, FEATURE_KEYS)) is not None:
         return stored
     if len(inputs) > 1 and all(feature_count(p) == 1 for p in inputs):
         return [p.name for p in inputs]
     return None
+
+
+def _exported(model: LoadedModel) -> Specification | None:
+    """Reads what an exporter wrote of the inputs; None where there is nothing, or it is damaged."""
+    metadata = {entry.key: entry.value for entry in model.proto.metadata_props}
+    if KEY not in metadata:
+        return None
+    try:
+        ports = input_ports(model.proto.graph)
+        return from_metadata({KEY: metadata[KEY]}, ports, printable(model.path))
+    except OptionError:
+        return None
 
 
 def open_data(
@@ -78,6 +98,7 @@ def open_data(
     column with the name of a held input is no feature unless it is requested. Raises DataError for
     what cannot be read, OptionError for options that do not fit the kind of data.
     """
+    specification = read_inputs(model, model_options)
     columns = column_request(options)
     arrays = {name: getattr(options, name) for name in ("weights", "labels")}
     arrays = {name: None if isinstance(v, str) else v for name, v in arrays.items()}
@@ -96,20 +117,34 @@ def open_data(
         )
 
     source: EventSource
+    paths = None if hasattr(x, "batches") else data.file_names(x)
+    for name, array in arrays.items():
+        if array is not None and paths is not None:
+            raise OptionError(
+                "is an array, but the events are in files: name one of their columns", option=name
+            )
     if hasattr(x, "batches"):
         _refuse_columns(options)
         source = cast(EventSource, x)
-    elif (paths := data.file_names(x)) is not None:
-        for name, array in arrays.items():
-            if array is not None:
-                raise OptionError(
-                    "is an array, but the events are in files: name one of their columns",
-                    option=name,
-                )
+    elif specification is not None:
+        choice = choose(model, model_options, derivatives=derivatives)
+        source = data.open_specified(x, *_fed(choice, specification), columns, **arrays)
+    elif paths is not None:
         source = data.open_source(paths, request=matched)
     else:
         source = data.in_memory(x, matched, **arrays)
     return cut_events(source, options, seed, progress)
+
+
+def _fed(choice: Choice, specification: Specification) -> tuple[Specification, list[data.FedInput]]:
+    """Returns the specification of the rows, and the inputs in their order."""
+    if specification.expand_transforms:
+        specification = raw_specification(specification)
+    features = len(choice.features)
+    return specification, [
+        data.FedInput(port.name, place < features, port.type == TensorProto.STRING)
+        for place, port in enumerate((*choice.features, *choice.context))
+    ]
 
 
 def present_inputs(
@@ -169,6 +204,7 @@ def input_data(model: LoadedModel, source: EventSource, *, no_batch: bool = Fals
         sizes=sizes,
         texts=tuple(tuple(texts.get(name, ())) for name in context),
         lengths=getattr(source, "lengths", {}),
+        fillings=getattr(source, "fillings", {}),
         columns=context,
     )
 

@@ -153,9 +153,7 @@ def open_model(
         # without a choice all nodes are taken, even those of a first output that has no name
         chosen = responses.columns(choice, model) if options.output else everything
         session = run_as_written(session, x)
-        slots = settle_masks(
-            model, session, find_slots(original, as_chosen), x, as_chosen.data.lengths
-        )
+        slots = settle_masks(model, as_chosen, session, find_slots(original, as_chosen), x)
         if jagged := find_jagged(original, as_chosen):
             slots = add_lengths(slots, jagged.lengths)
         notices += compare_as_deployed(session, x, responses.stored_names, chosen)

@@ -29,6 +29,7 @@ from onnxtaylor.problem.events import (
 from onnxtaylor.problem.jagged import Size, SizesSeen
 from onnxtaylor.problem.opening import OpenModel
 from onnxtaylor.problem.rounding import require_held
+from onnxtaylor.problem.specified import settle_options
 from onnxtaylor.problem.standins import NO_DATA, NOT_FINITE, open_at_standins
 from onnxtaylor.progress import Progress, report_progress
 from onnxtaylor.results.classes import agree_with_labels
@@ -116,7 +117,9 @@ class Problem(OpenModel):
             An option names what does not exist, or makes no sense.
         """
         loaded = model if isinstance(model, LoadedModel) else read_model(model)
-        of_model, of_data = model_options or ModelOptions(), data_options or DataOptions()
+        of_model, of_data = settle_options(
+            loaded, data, model_options or ModelOptions(), data_options or DataOptions()
+        )
         source = open_data(
             loaded, of_model, data, of_data, derivatives=derivatives, seed=seed, progress=progress
         )

@@ -7,7 +7,7 @@ mask is 0 and where it is not, and the response must follow one of the two alone
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -18,6 +18,7 @@ from onnxtaylor.errors import OptionError, ProbeError, join_names, printable
 from onnxtaylor.graph import Choice, LoadedModel, Port, input_ports
 from onnxtaylor.graph.layout import sizes_after_batch
 from onnxtaylor.graph.sets import flagged_axes
+from onnxtaylor.inputs import Specification
 from onnxtaylor.runtime.session import Session
 
 __all__ = ["Slots", "add_lengths", "find_slots", "settle_masks"]
@@ -106,7 +107,11 @@ def find_slots(model: LoadedModel, choice: Choice) -> Slots:
     for name, owners in choice.masks.items():
         features, columns = [], []
         for owner in owners:
-            flagged = _align(declared[name], ports[name], declared[owner], ports[owner])
+            pairs = flagged_axes(declared[name], declared[owner])
+            if choice.specification is not None:
+                told = tuple(_slot_axis(choice.specification, one) for one in (name, owner))
+                pairs = ((told[0], told[1]),)
+            flagged = _align(pairs, ports[name], ports[owner])
             if flagged is None:
                 shapes = " and ".join(printable(ports[one].shape_text) for one in (name, owner))
                 raise OptionError(
@@ -117,7 +122,31 @@ def find_slots(model: LoadedModel, choice: Choice) -> Slots:
             features.append(starts[owner] + np.arange(flagged.size))
             columns.append(starts[name] + flagged.ravel())
         masks.append(_Mask(name, owners, np.concatenate(features), np.concatenate(columns)))
-    return Slots(tuple(masks))
+    return Slots(tuple(masks), tuple(_find_lengths(choice, ports, starts)))
+
+
+def _find_lengths(
+    choice: Choice, ports: Mapping[str, Port], starts: Mapping[str, int]
+) -> Iterator[_Length]:
+    """Finds the slots of inputs whose number of filled slots is a column; a specification tells."""
+    known = {port.name for port in choice.features}
+    counted = {**choice.data.lengths, **choice.data.fillings}
+    if choice.specification is None or not counted:
+        return
+    first = sum(prod(_sizes(port)) for port in choice.features)
+    for name, column in counted.items():
+        if name in known:
+            axis, sizes = _slot_axis(choice.specification, name), _sizes(ports[name])
+            features = starts[name] + np.arange(prod(sizes))
+            slots = np.indices(sizes)[axis].ravel()
+            place = first + choice.data.columns.index(column)
+            yield _Length(features, slots, place)
+
+
+def _slot_axis(specification: Specification, name: str) -> int:
+    """Returns the axis of the slots of an input, counted without the batch."""
+    axes = [axis for axis in specification.input(name).layout if axis != "batch"]
+    return axes.index("slot")
 
 
 def _sizes(port: Port) -> tuple[int, ...]:
@@ -126,15 +155,18 @@ def _sizes(port: Port) -> tuple[int, ...]:
 
 
 def _align(
-    mask_as_declared: Port, mask: Port, as_declared: Port, features: Port
+    pairs: tuple[tuple[int, int], ...] | None, mask: Port, features: Port
 ) -> Integers | None:
     """Returns the place in a mask for each entry of the features, in the features' shape.
 
-    None where the axes do not tell it.
+    ``pairs`` are axes as the model declares them: see ``flagged_axes``. None where the axes do not
+    tell it.
     """
-    pairs = flagged_axes(mask_as_declared, as_declared) or flagged_axes(mask, features)
+    pairs = pairs or flagged_axes(mask, features)
     own, whole = _sizes(mask), _sizes(features)
-    if pairs is None or any(own[k] != whole[j] for k, j in pairs):
+    if pairs is None or prod(own) != prod(own[k] for k, _ in pairs):
+        return None
+    if any(own[k] != whole[j] for k, j in pairs):
         return None
     axes = [j for _, j in pairs]
     shape = [size if j in axes else 1 for j, size in enumerate(whole)]
@@ -143,18 +175,14 @@ def _align(
 
 
 def settle_masks(
-    model: LoadedModel,
-    session: Session,
-    slots: Slots,
-    x: Floats,
-    lengths: Collection[str] = (),
+    model: LoadedModel, choice: Choice, session: Session, slots: Slots, x: Floats
 ) -> Slots:
     """Finds out which masks are 0 where a slot is filled.
 
     Parameters
     ----------
-    model, session
-        The model, and its responses without a link.
+    model, choice, session
+        The model, the choice of its inputs, and its responses without a link.
     slots
         Masks that are taken to be 1 where a slot is filled.
     x
@@ -166,7 +194,8 @@ def settle_masks(
     ------
     ProbeError
         The response depends on slots that a mask flags as filled and on those that it does not:
-        then it is no mask. Or a mask that is 0 where a slot is filled is padded with zeros.
+        then it is no mask; or it depends on those that are padded by the specification of inputs;
+        or a mask that is 0 where a slot is filled is padded with zeros.
     """
     reference = session(x)
     masks = []
@@ -182,14 +211,27 @@ def settle_masks(
                 f" {join_names(mask.owners)}: the response depends on slots where it is 0 and on"
                 f' those where it is not: feed it with context=["{printable(mask.name, 400)}"]'
             )
-        if follows[False] and mask.name in lengths:
+        if follows[False] and mask.name in choice.data.lengths:
             raise ProbeError(
                 f"{printable(model.path)}: input '{printable(mask.name)}' is not 0 where a slot of"
                 f" {join_names(mask.owners)} is padded, but its lists end before: give lists of all"
                 " slots"
             )
+        if choice.specification is not None and any(follows.values()):
+            _agree(model, choice.specification, mask.name, inverted=follows[False])
         masks.append(replace(mask, inverted=follows[False]))
     return replace(slots, masks=tuple(masks))
+
+
+def _agree(model: LoadedModel, specification: Specification, name: str, *, inverted: bool) -> None:
+    """Raises ProbeError where a mask was found to be the opposite of what is specified."""
+    filled = 0 if inverted else 1
+    if specification.input(name).filled != filled:
+        raise ProbeError(
+            f"{printable(model.path)}: by {printable(specification.origin)} the mask"
+            f" '{printable(name)}' is {1 - filled} where a slot is filled, but the response depends"
+            f" on slots where it is {filled}: write filled = {filled}"
+        )
 
 
 def _follows(

@@ -6,7 +6,7 @@ from collections import Counter
 
 from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.engine.mixed import divide
-from onnxtaylor.errors import ModelError, OnnxTaylorError, printable
+from onnxtaylor.errors import ModelError, OnnxTaylorError, join_names, printable
 from onnxtaylor.graph import LoadedModel, input_ports, output_ports, read_model
 from onnxtaylor.graph.function import select_responses
 from onnxtaylor.indices import MultiIndices, count
@@ -18,6 +18,7 @@ from onnxtaylor.problem.standins import NOT_FINITE
 
 __all__ = ["inspect_model", "inspect_problem"]
 
+FEW = 6  # features of a specification that are named
 MOST_RESPONSES = 2**10  # that are looked at one by one
 PROBES = ("an event alone = in a batch", "twice the same", "finite")
 
@@ -89,6 +90,8 @@ def _opened(problem: Problem) -> dict[str, object]:
     names = problem.source.feature_names or feature_names_of(problem.model, problem.choice)
     names = problem.feature_names if names else None
     features = [f"{n}: " + ", ".join(map(printable, names))] if names else [str(n)]
+    if names and problem.choice.specification is not None:  # the roles say which they are
+        features = [f"{n}: {join_names(list(names), FEW)}"]
     return {
         "features": features,
         "responses": ", ".join(map(printable, problem.response_names)),

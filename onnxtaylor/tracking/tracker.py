@@ -154,6 +154,8 @@ class Tracker:
         if function is not None:
             where = "" if model is None else f"{printable(model.path)}: "
             parts = compared(parts, function, self._events.x, where)
+        if self.problem is not None and self.problem.slots:
+            parts = self._events.without_padding(parts, engine.indices, self.problem.slots)
         return self._events.scores(parts, self._factor(engine.indices))
 
     def constants(self, function: GraphFunction) -> dict[str, Array] | None:
@@ -248,7 +250,8 @@ class Tracker:
         return "compiled", note
 
     def _analyzed(self, problem: Problem, why: str) -> Measured:
-        result = analyze_problem(problem, self._options, self._statistics).result
+        by_feature = replace(self._statistics, by="feature")
+        result = analyze_problem(problem, self._options, by_feature).result
         self._indices = result.indices
         if self._options.curvature == "auto" and self._options.order == HIGHEST:
             self._options = replace(self._options, curvature=result.options["curvature"])
@@ -260,7 +263,8 @@ class Tracker:
     def _factor(self, indices: MultiIndices) -> npt.NDArray[np.float64] | None:
         if self._statistics.scale != "sigma":
             return None
-        return indices.scale(np.nan_to_num(self._events.survey.std))
+        known = self._events if self.problem is None else self.problem
+        return indices.scale(np.nan_to_num(known.survey.std))  # of a problem: without padding
 
 
 class _RefusedError(Exception):

@@ -48,7 +48,7 @@ class Reduction:
         Where the members of each result begin, (V + 1,), in the list of places of coefficients,
         (M,).
     features
-        Features of each member, (M, 2); n for none.
+        Features of each member, (M, 2), the same one twice in first order.
     factors
         Factors of the members, (M,).
     keys
@@ -134,7 +134,7 @@ class Reduction:
             how,
             np.append(first, len(kept)),
             kept,
-            np.stack([one, np.where(paired, other, n)], axis=1),
+            np.stack([one, np.where(paired, other, one)], axis=1),
             width[one] * np.where(paired, width[other], 1.0),
             keys,
         )
