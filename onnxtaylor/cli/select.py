@@ -12,6 +12,7 @@ import typer
 from onnxtaylor.cli import console, files
 from onnxtaylor.cli.declared import NAMES, takes
 from onnxtaylor.cli.options import Json, Result
+from onnxtaylor.cli.summary import summary
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.options import ModelOptions
 from onnxtaylor.options.selection import JoinOptions, SelectionOptions
@@ -94,7 +95,7 @@ def select(
             if joined is None
             else [_joined_table(joined, symbol)]
         )
-        console.show(console.summary(loaded), _title(selection, symbol), *tables)
+        console.show(summary(loaded), _title(selection, symbol), *tables)
     if selection.not_ranked:
         missing = console.counted(len(selection.not_ranked), "feature")
         console.note(f"{missing} without a coefficient in the result: neither in nor out")

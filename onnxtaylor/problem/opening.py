@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -97,6 +97,11 @@ class OpenModel:
     def provider(self) -> str:
         """Device that evaluates the model: ``cpu`` or ``cuda``."""
         return self.session.provider
+
+
+def fields_of(opened: OpenModel) -> dict[str, Any]:
+    """Returns what an open model consists of, by name."""
+    return {f.name: getattr(opened, f.name) for f in fields(OpenModel)}
 
 
 def open_model(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ from onnxtaylor.problem.events import (
     open_data,
 )
 from onnxtaylor.problem.jagged import Size, SizesSeen
-from onnxtaylor.problem.opening import OpenModel
+from onnxtaylor.problem.opening import OpenModel, fields_of
 from onnxtaylor.problem.rounding import require_held
 from onnxtaylor.problem.specified import settle_options
 from onnxtaylor.problem.standins import NO_DATA, NOT_FINITE, open_at_standins
@@ -174,7 +174,7 @@ class Problem(OpenModel):
             surveyed = survey(source, missing=data_options.missing, padded=opened.slots.padded)
         agree_with_labels(opened.nodes, list(surveyed.classes))
         return cls(
-            **_fields_of(opened),
+            **fields_of(opened),
             model_options=model_options,
             data_options=data_options,
             source=source,
@@ -210,7 +210,7 @@ class Problem(OpenModel):
             loaded, chosen, n or 1, context, provider=choose_provider(provider), data=inputs
         )
         return cls(
-            **_fields_of(opened),
+            **fields_of(opened),
             model_options=chosen,
             data_options=DataOptions(),
             source=(source := ArraySource(x)),
@@ -239,7 +239,7 @@ class Problem(OpenModel):
         )
         agree_with_labels(opened.nodes, list(self.survey.classes))
         own = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Problem(**{**own, **_fields_of(opened)})
+        return Problem(**{**own, **fields_of(opened)})
 
     def of_size(self, size: Size) -> Problem:
         """Returns the problem of the events of one size: its columns are those of filled slots.
@@ -260,7 +260,7 @@ class Problem(OpenModel):
             "survey": self.survey.of_columns(columns, mine if len(mine) else rows),
             "first_events": rows,
         }
-        return Problem(**{**own, **_fields_of(opened), **changed})
+        return Problem(**{**own, **fields_of(opened), **changed})
 
     @property
     def features(self) -> tuple[FeatureSummary, ...]:
@@ -297,7 +297,3 @@ class Problem(OpenModel):
     def missing(self) -> float | None:
         """Value of missing entries in the data."""
         return self.data_options.missing
-
-
-def _fields_of(opened: OpenModel) -> dict[str, Any]:
-    return {f.name: getattr(opened, f.name) for f in fields(OpenModel)}
