@@ -19,19 +19,17 @@ from onnxtaylor.graph import (
     Choice,
     InputData,
     LoadedModel,
-    Port,
     choose,
     input_ports,
     stored_names,
 )
-from onnxtaylor.graph.layout import feature_count, sizes_after_batch
-from onnxtaylor.graph.ports import without_batch
-from onnxtaylor.graph.sets import flagged_axes
+from onnxtaylor.graph.layout import feature_count
 from onnxtaylor.graph.specified import read_inputs, specified_names
 from onnxtaylor.inputs import Specification, from_metadata
 from onnxtaylor.inputs.expanded import raw_specification
 from onnxtaylor.inputs.gnn_config import KEY
 from onnxtaylor.options import DataOptions, ModelOptions
+from onnxtaylor.problem.fed_inputs import present_inputs, requests_of
 from onnxtaylor.progress import Progress, report_progress
 
 __all__ = [
@@ -42,8 +40,6 @@ __all__ = [
     "column_request",
     "cut_events",
     "feature_names_of",
-    "input_data",
-    "not_differentiable",
     "open_data",
     "rows_of",
 ]
@@ -113,7 +109,7 @@ def open_data(
             n_features=choice.n_features,
             offered=None if offered is None else tuple(offered),
             held=tuple(port.name for port, _ in choice.held),
-            inputs=_requests(choice),
+            inputs=requests_of(choice),
         )
 
     source: EventSource
@@ -147,24 +143,6 @@ def _fed(choice: Choice, specification: Specification) -> tuple[Specification, l
     ]
 
 
-def present_inputs(
-    model: LoadedModel, names: Sequence[str], *, no_batch: bool = False
-) -> frozenset[str]:
-    """Finds the inputs of a model that data with columns or arrays of these names can feed.
-
-    ``no_batch``: its inputs hold one event.
-    """
-    ports = input_ports(model.proto.graph)
-    if no_batch:
-        ports = list(map(without_batch, ports))
-    return data.find_present(names, [_requested(port) for port in ports])
-
-
-def not_differentiable(model: LoadedModel) -> frozenset[str]:
-    """Returns the inputs that can be nothing but context: whole numbers, truth values, texts."""
-    return frozenset(p.name for p in input_ports(model.proto.graph) if p.type and not p.is_float)
-
-
 def rows_of(
     model: LoadedModel, choice: Choice, options: ModelOptions, x: Mapping[str, Any]
 ) -> npt.NDArray[np.float64]:
@@ -188,47 +166,6 @@ def rows_of(
             table = np.array([code[text] for text in own[name]], np.float64)
             rows[:, first + k] = table[rows[:, first + k].astype(np.int64)]
     return rows
-
-
-def input_data(model: LoadedModel, source: EventSource, *, no_batch: bool = False) -> InputData:
-    """Returns what a source says about the inputs of a model; its texts after a pass over it.
-
-    ``no_batch``: its inputs hold one event.
-    """
-    context = tuple(getattr(source, "context_names", ()))
-    sizes: Mapping[str, tuple[int, ...]] = getattr(source, "sizes", {})
-    texts: Mapping[str, Sequence[str]] = getattr(source, "texts", {})
-    names = [*(source.feature_names or ()), *context, *sizes]
-    return InputData(
-        present=present_inputs(model, names, no_batch=no_batch),
-        sizes=sizes,
-        texts=tuple(tuple(texts.get(name, ())) for name in context),
-        lengths=getattr(source, "lengths", {}),
-        fillings=getattr(source, "fillings", {}),
-        columns=context,
-    )
-
-
-def _requests(choice: Choice) -> tuple[data.InputRequest, ...]:
-    """Returns what each input takes of an event; masks tell along which axes there are slots."""
-    ports = {port.name: port for port in (*choice.features, *choice.context)}
-    slots: dict[str, int] = {}
-    flagged = ((mask, owner) for mask, owners in choice.masks.items() for owner in owners)
-    for mask, owner in flagged:
-        pairs = flagged_axes(ports[mask], ports[owner])
-        if pairs is not None and len(pairs) == 1:
-            slots[mask], slots[owner] = pairs[0]
-    context = {port.name for port in choice.context}
-    return tuple(
-        replace(_requested(port), context=name in context, slot=slots.get(name))
-        for name, port in ports.items()
-    )
-
-
-def _requested(port: Port) -> data.InputRequest:
-    """Returns what an input takes of each event."""
-    text = port.type == TensorProto.STRING
-    return data.InputRequest(port.name, sizes_after_batch(port), text=text)
 
 
 def column_request(options: DataOptions) -> data.ColumnRequest:

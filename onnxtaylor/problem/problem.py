@@ -18,14 +18,8 @@ from onnxtaylor.data import ArraySource, EventSource, Survey, survey
 from onnxtaylor.graph import InputData, LoadedModel, build_function, choose, read_model
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.problem.buckets import open_by_size
-from onnxtaylor.problem.events import (
-    Events,
-    FirstRows,
-    feature_names_of,
-    input_data,
-    not_differentiable,
-    open_data,
-)
+from onnxtaylor.problem.events import Events, FirstRows, feature_names_of, open_data
+from onnxtaylor.problem.fed_inputs import default_names, input_data, present_without_data
 from onnxtaylor.problem.jagged import Size, SizesSeen
 from onnxtaylor.problem.opening import OpenModel, fields_of
 from onnxtaylor.problem.rounding import require_held
@@ -200,7 +194,7 @@ class Problem(OpenModel):
         """
         loaded = model if isinstance(model, LoadedModel) else read_model(model)
         chosen = model_options or ModelOptions()
-        inputs = InputData(present=not_differentiable(loaded))
+        inputs = InputData(present=present_without_data(loaded))
         choice = choose(loaded, chosen, data=inputs)
         n = choice.n_features or n_features
         if n is None:
@@ -279,7 +273,7 @@ class Problem(OpenModel):
         n = self.function.n_varied
         names = self.source.feature_names or feature_names_of(self.model, self.choice)
         if not names or len(names) != n:
-            return [f"x{i}" for i in range(n)]
+            return default_names(self.choice, n)
         return self.buckets.jagged.named(names) if self.buckets else list(names)
 
     def filled(self, x: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

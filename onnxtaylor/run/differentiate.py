@@ -17,7 +17,8 @@ from onnxtaylor.options.functions import read_keywords, with_options
 from onnxtaylor.options.model import DerivativeOptions
 from onnxtaylor.problem import ModelSource, Problem
 from onnxtaylor.problem.calls import refuse_beside_problem
-from onnxtaylor.problem.events import not_differentiable, rows_of
+from onnxtaylor.problem.events import rows_of
+from onnxtaylor.problem.fed_inputs import present_without_data
 from onnxtaylor.run.derivatives import Derivatives, DerivativeValues
 from onnxtaylor.run.derivatives_by_size import DerivativesBySize
 
@@ -61,7 +62,7 @@ def differentiate(
         refuse_beside_problem(None, options)
         return differentiate_problem(model, of_engine)
     loaded = read_model(model)
-    inputs = InputData(present=not_differentiable(loaded))
+    inputs = InputData(present=present_without_data(loaded))
     if not (choose(loaded, of_model, data=inputs).n_features or own.n_features):
         raise OptionError(
             "the model takes any number of features: give their number with n_features=…"
