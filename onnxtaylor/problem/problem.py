@@ -27,6 +27,7 @@ from onnxtaylor.problem.events import (
 )
 from onnxtaylor.problem.opening import OpenModel, open_model
 from onnxtaylor.problem.rounding import require_held
+from onnxtaylor.problem.slots import require_one_size
 from onnxtaylor.problem.specified import settle_options
 from onnxtaylor.problem.standins import NO_DATA, NOT_FINITE, open_at_standins
 from onnxtaylor.progress import Progress, report_progress
@@ -152,6 +153,7 @@ class Problem(OpenModel):
         )
         inputs = input_data(model, source)
         choice = choose(model, model_options, derivatives=derivatives, data=inputs)
+        require_one_size(model, choice)  # until events are bucketed by the sizes of their sets
         require_held(model, choice.features, source, surveyed)
         device = choose_provider(provider)
         report_progress(progress, "probing", 0, None)

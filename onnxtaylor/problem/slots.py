@@ -20,7 +20,7 @@ from onnxtaylor.graph.sets import flagged_axes
 from onnxtaylor.inputs import Specification
 from onnxtaylor.runtime.session import Session
 
-__all__ = ["Slots", "find_slots", "settle_masks"]
+__all__ = ["Slots", "find_slots", "require_one_size", "settle_masks"]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -113,6 +113,20 @@ def find_slots(model: LoadedModel, choice: Choice) -> Slots:
             columns.append(starts[name] + flagged.ravel())
         masks.append(_Mask(name, owners, np.concatenate(features), np.concatenate(columns)))
     return Slots(tuple(masks), tuple(_find_lengths(choice, ports, starts)))
+
+
+def require_one_size(model: LoadedModel, choice: Choice) -> None:
+    """Raises OptionError for sets of different sizes that are fed without a mask.
+
+    Padded to the longest, they would be other events than those of the data.
+    """
+    masked = {owner for owners in choice.masks.values() for owner in owners}
+    for port in choice.features:
+        if port.name in choice.data.lengths and port.name not in masked:
+            raise OptionError(
+                f"the sets of input '{printable(port.name)}' have different sizes, which no mask"
+                " tells the model: give events with sets of one size, or name its mask with mask=…"
+            ).located(model.path)
 
 
 def _find_lengths(
