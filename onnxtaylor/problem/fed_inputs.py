@@ -1,4 +1,4 @@
-"""Requests of the inputs of a model: what each takes of an event, and which of them data can feed."""
+"""Requests of the inputs of a model: what each takes of an event, which of them data can feed."""
 
 from __future__ import annotations
 

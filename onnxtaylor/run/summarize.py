@@ -57,6 +57,7 @@ def checkpoint_facts(
         "responses": problem.response_names,
         "fixed": [(p.name, v.tolist()) for p, v in problem.choice.held],
         "inputs": [p.name for p in problem.choice.features],
+        "specification": repr(problem.choice.specification),
         "origins": list(problem.source.origins),
         "features": list(problem.source.feature_names or ()),
         "data": [survey.events, survey.sum_weight, survey.sum_weight2, survey.classes],

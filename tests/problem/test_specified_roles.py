@@ -180,6 +180,15 @@ def test_sets_shorter_than_padding_without_a_mask_are_refused():
         ot.Problem.open(model.SerializeToString(), data, ModelOptions(inputs=given))
 
 
+def test_sets_of_different_sizes_without_a_mask_are_refused():
+    model, _, _ = tagger(masked=False)
+    data, _ = made()
+    with pytest.raises(OptionError, match="sets of input 'pf' have different sizes, which no mask"):
+        ot.Problem.open(
+            model.SerializeToString(), data, ModelOptions(inputs=specification(masked=False))
+        )
+
+
 def test_a_specification_of_another_model_is_refused():
     model, _, _ = tagger(masked=False)
     data, _ = made()
