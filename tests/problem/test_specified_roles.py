@@ -14,7 +14,7 @@ from onnxtaylor.errors import DataError, OptionError
 from onnxtaylor.inputs import InputSpecification, Specification, Variable
 from onnxtaylor.options import ModelOptions
 from onnxtaylor.run.inspect import inspect_model
-from tests.problem.tagger_of_sets import SLOTS, made, specification, tagger
+from tests.problem.tagger_of_sets import SLOTS, derivatives, made, specification, tagger
 
 
 def written(nodes, inputs, outputs, constants=()):
@@ -180,13 +180,15 @@ def test_sets_shorter_than_padding_without_a_mask_are_refused():
         ot.Problem.open(model.SerializeToString(), data, ModelOptions(inputs=given))
 
 
-def test_sets_of_different_sizes_without_a_mask_are_refused():
-    model, _, _ = tagger(masked=False)
-    data, _ = made()
-    with pytest.raises(OptionError, match="sets of input 'pf' have different sizes, which no mask"):
-        ot.Problem.open(
-            model.SerializeToString(), data, ModelOptions(inputs=specification(masked=False))
-        )
+def test_sets_of_different_sizes_without_a_mask_are_analyzed_size_by_size():
+    model, a, b = tagger(masked=False)
+    data, _ = made(60)
+    result = ot.analyze(
+        model, data, inputs=specification(masked=False), order=1, by="feature", scale="unit"
+    )
+    expected = np.abs(derivatives(data, a, b)).mean(axis=0)
+    np.testing.assert_allclose(result.score[:, 0], expected, rtol=1e-12, atol=1e-15)
+    assert result.check["verdict"] == "agrees"
 
 
 def test_a_specification_of_another_model_is_refused():
