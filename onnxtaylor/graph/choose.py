@@ -85,6 +85,11 @@ class Choice:
     specification: Specification | None = None
 
     @property
+    def holds_one_event(self) -> bool:
+        """Whether an input has no batch axis, so that a call is one event."""
+        return any(port.batch_axis is None for port in (*self.features, *self.context))
+
+    @property
     def n_features(self) -> int | None:
         """Number of features; None where a size is free and only the data have it."""
         return self._count(self.features)

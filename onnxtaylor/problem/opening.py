@@ -139,7 +139,7 @@ def open_model(
     choice, function = _function_of(model, options, x, data, derivatives=derivatives)
     sample, whole = x[:PROBE_EVENTS], any(p.is_whole for p in choice.features)
     original, as_chosen = model, choice
-    if options.no_batch:
+    if options.no_batch or choice.holds_one_event:
         model, choice, function = lifted_function(model, choice, function, x, provider)
     with _located(model):
         require_events(model, choice, function, sample, whole=whole)

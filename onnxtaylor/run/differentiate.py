@@ -101,7 +101,9 @@ def differentiate_problem(problem: Problem, options: EngineOptions) -> Derivativ
         )
 
     own = None
-    if not problem.model_options.no_batch:  # there the graph has the batch that its inputs lack
+    if not (
+        problem.model_options.no_batch or problem.choice.holds_one_event
+    ):  # there the graph has the batch that its inputs lack
         own = OwnInputs(problem.choice.features, problem.choice.context, function.seed)
     return Derivatives(
         graph,
