@@ -447,7 +447,7 @@ def test_an_input_may_name_a_branch_for_each_variable(kind):
     other = InputRequest("jet", (1,), columns=("met",))
     source = in_memory(FRAMES[kind](columns), ColumnRequest(None, inputs=(last, other)))
     assert source.sizes == {"pf": (4, 2)}
-    assert source.feature_names[-2:] == ("pf[3,1]", "met")
+    assert source.feature_names[-2:] == ("pf.v1[3]", "met")
     assert read(source)[1].tolist() == [5, 2, 6, 3, 0, 0, 0, 0, 8, 2]
 
 
