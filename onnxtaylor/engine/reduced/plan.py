@@ -48,11 +48,13 @@ class Reduction:
         Where the members of each result begin, (V + 1,), in the list of places of coefficients,
         (M,).
     features
-        Features of each member, (M, 2); n for none.
+        Features of each member, (M, 2); n for none, n being the number of features of the grouping.
     factors
         Factors of the members, (M,).
     keys
         Equal for the members that lead together, (M,).
+    n
+        Number of features that are grouped, or are in no group.
     """
 
     indices: MultiIndices
@@ -62,6 +64,7 @@ class Reduction:
     features: Integers
     factors: Floats
     keys: Integers
+    n: int
 
     @classmethod
     def plan(
@@ -123,8 +126,8 @@ class Reduction:
         first = np.flatnonzero(np.r_[True, (result[1:] != result[:-1]).any(axis=1)])
         table = result[first, 1:3].astype(np.int32)[:, : indices.table.shape[1]]
         told = result[first, 3].astype(np.int8)
-        n = indices.n_features
-        width = np.ones(n)
+        n = len(grouping.group_of)  # beyond are columns that are no features, such as masks
+        width = np.ones(n + 1)
         if sigma is not None:
             width[: len(sigma)] = sigma
         return cls(
@@ -137,6 +140,7 @@ class Reduction:
             np.stack([one, np.where(paired, other, n)], axis=1),
             width[one] * np.where(paired, width[other], 1.0),
             keys,
+            n,
         )
 
     def __call__(self, terms: Floats, filled: Flags | None = None) -> Floats:
@@ -155,7 +159,7 @@ class Reduction:
             Numbers ≥ 0.
         """
         out = np.empty((*terms.shape[:2], len(self.indices)))
-        mask = np.zeros((0, 0), np.bool_) if filled is None else _with_none(filled)
+        mask = np.zeros((0, 0), np.bool_) if filled is None else self._with_none(filled)
         reduce_terms(
             np.ascontiguousarray(terms),
             self.starts,
@@ -176,15 +180,16 @@ class Reduction:
         """
         mine = flags[..., self.members]
         if filled is not None:
-            mine &= np.asarray(_with_none(filled)[:, self.features].all(axis=2))[:, None]
+            mine &= np.asarray(self._with_none(filled)[:, self.features].all(axis=2))[:, None]
         return np.asarray(np.logical_or.reduceat(mine, self.starts[:-1], axis=2))
+
+    def _with_none(self, filled: Flags) -> Flags:
+        """Adds a column, true, for the place n of no feature. Raises ValueError for other sizes."""
+        if filled.shape[1] != self.n:  # the kernel reads where it is told to
+            raise ValueError(f"{filled.shape[1]} flags for {self.n} features")
+        return np.concatenate((filled, np.ones((len(filled), 1), np.bool_)), axis=1)
 
 
 def _padded(numbers: Integers, n: int) -> Integers:
     """Fills up the numbers of the first features with -1 for all others."""
     return np.append(numbers, np.full(n - len(numbers), -1, numbers.dtype))
-
-
-def _with_none(filled: Flags) -> Flags:
-    """Adds a column, true, for the place n of no feature."""
-    return np.concatenate((filled, np.ones((len(filled), 1), np.bool_)), axis=1)
