@@ -10,10 +10,16 @@ import onnx
 import torch
 
 
-def exported(net, rows: Mapping[str, np.ndarray], free: Mapping[str, Mapping[int, str]]):
-    """The network as a model, by tracing, with these free sizes besides the batch."""
-    stream = io.BytesIO()
-    axes = {name: {0: "batch", **free.get(name, {})} for name in rows}
+def exported(
+    net,
+    rows: Mapping[str, np.ndarray],
+    free: Mapping[str, Mapping[int, str]],
+    *,
+    batch: bool = True,
+) -> onnx.ModelProto:
+    """The network as a model, by tracing, with these free sizes besides that of the ``batch``."""
+    stream, first = io.BytesIO(), {0: "batch"} if batch else {}
+    axes = {name: {**first, **free.get(name, {})} for name in [*rows, "score"]}
     torch.onnx.export(
         net,
         tuple(torch.from_numpy(value[:2]) for value in rows.values()),
@@ -21,7 +27,7 @@ def exported(net, rows: Mapping[str, np.ndarray], free: Mapping[str, Mapping[int
         dynamo=False,
         input_names=list(rows),
         output_names=["score"],
-        dynamic_axes={**axes, "score": {0: "batch"}},
+        dynamic_axes=axes,
         opset_version=17,
     )
     return onnx.load_from_string(stream.getvalue())

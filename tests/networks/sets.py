@@ -27,16 +27,29 @@ class DeepSets(nn.Module):
         return torch.softmax(self.head(torch.cat([jet, pooled, vertices], 1)), 1)
 
 
-class Layer(nn.TransformerEncoderLayer):
-    """An encoder layer whose attention is written out in double precision.
+class Attention(nn.Module):
+    """Two heads between all tokens but the padded ones, and what an encoder layer has around them.
 
-    The exporter refuses PyTorch's fused attention with a mask there.
+    PyTorch's own layer, when it is traced, keeps the number of tokens that it was traced with.
     """
 
-    def _sa_block(self, x, attn_mask, key_padding_mask, is_causal=False):
-        weights = x.dtype == torch.float64
-        more = {"attn_mask": attn_mask, "key_padding_mask": key_padding_mask}
-        return self.self_attn(x, x, x, need_weights=weights, **more)[0]
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.inner, self.outer = nn.Linear(size, 3 * size), nn.Linear(size, size)
+        self.norms = nn.ModuleList([nn.LayerNorm(size, eps=2.0**-16) for _ in range(2)])
+        self.dense = nn.Sequential(nn.Linear(size, size), nn.SiLU(), nn.Linear(size, size))
+
+    def forward(self, h, key_padding_mask):
+        size = h.size(2)
+        q, k, v = (
+            part.reshape(h.size(0), -1, 2, size // 2).transpose(1, 2)
+            for part in self.inner(h).chunk(3, -1)
+        )
+        scores = q @ k.transpose(-1, -2) / (size // 2) ** 0.5
+        scores = scores.masked_fill(key_padding_mask[:, None, None], float("-inf"))
+        mixed = (torch.softmax(scores, -1) @ v).transpose(1, 2).reshape(h.size(0), -1, size)
+        h = self.norms[0](h + self.outer(mixed))
+        return self.norms[1](h + self.dense(h))
 
 
 class Transformer(nn.Module):
@@ -48,14 +61,13 @@ class Transformer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.jet, self.pf, self.sv = (nn.Linear(k, 8) for k in (JET, PF, SV))
-        self.layer = Layer(8, 2, 10, 0.0, nn.functional.silu, batch_first=True)
-        self.layer.norm1.eps = self.layer.norm2.eps = 2.0**-16  # files hold it in single precision
+        self.layer = Attention(8)
         self.head = nn.Linear(8, 3)
 
     def forward(self, jet, pf, pf_mask, sv, sv_mask):
         tokens = torch.cat([self.jet(jet).unsqueeze(1), self.pf(pf), self.sv(sv)], 1)
         padded = torch.cat([torch.zeros_like(pf_mask[:, :1]), pf_mask, sv_mask], 1)
-        h = self.layer(tokens, src_key_padding_mask=padded)
+        h = self.layer(tokens, padded)
         return torch.softmax(self.head(h[:, 0]), 1)
 
 
