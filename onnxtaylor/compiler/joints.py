@@ -54,9 +54,7 @@ def joint_events(facts: GraphFacts, *, counted: bool = False) -> bool:
     return bool(parts)
 
 
-def _flag_events(
-    facts: GraphFacts, node: Node, test: JointTest, counted: bool
-) -> tuple[str, bool]:
+def _flag_events(facts: GraphFacts, node: Node, test: JointTest, counted: bool) -> tuple[str, bool]:
     """Writes a node's test for each event; returns its name, and whether it is a distance.
 
     The tensor (N, 1) holds flags, or distances from a joint; the name is "" if the node has no

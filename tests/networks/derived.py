@@ -41,7 +41,9 @@ def torch_derivatives(net, rows: Mapping[str, np.ndarray], features: Sequence[st
     net = net.double()
     jacobians, hessians = [], []
     for place in range(len(next(iter(rows.values())))):
-        event = {k: torch.from_numpy(np.ascontiguousarray(v[place : place + 1])) for k, v in rows.items()}
+        event = {
+            k: torch.from_numpy(np.ascontiguousarray(v[place : place + 1])) for k, v in rows.items()
+        }
         event = {k: v if v.dtype == torch.bool else v.double() for k, v in event.items()}
         sizes = [event[name].numel() for name in features]
 

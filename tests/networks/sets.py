@@ -115,7 +115,7 @@ class ParticleNet(nn.Module):
         return apart.topk(self.NEAR + 1, dim=-1)[1][:, :, 1:]
 
     def pairs(self, h, near):
-        """Features of a slot, and those of its neighbours relative to it (B, 2 size, slots, NEAR)."""
+        """Features of a slot, beside its neighbours' relative to it (B, 2 size, slots, NEAR)."""
         size, slots = h.size(1), h.size(2)
         start = torch.arange(h.size(0)).view(-1, 1, 1) * slots
         flat = h.transpose(0, 1).reshape(size, -1)

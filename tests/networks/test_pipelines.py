@@ -12,6 +12,7 @@ import pytest
 
 import onnxtaylor as ot
 from onnxtaylor.errors import ModelError
+from onnxtaylor.options import ModelOptions
 
 pd = pytest.importorskip("pandas", reason="pipelines take data frames")
 torch = pytest.importorskip("torch", reason="PyTorch differentiates the fitted numbers")
@@ -128,23 +129,17 @@ def test_a_pipeline_works_from_the_frame_that_trained_it():
     roles = {entry["name"]: entry["role"] for entry in result.options["inputs"]}
     assert roles == dict.fromkeys(NUMBERS, "features") | dict.fromkeys(WHOLE + TEXTS, "context")
     assert result.check["verdict"] == "agrees"
-    assert result.provenance.engine == "exact"
+    assert result.model.engine == "exact"
 
 
 def test_derivatives_of_a_pipeline_with_one_input_per_column():
     frame = people()[0].dropna().head(30)
-    problem = ot.Problem.open(pipeline_model(), frame, ot_options())
+    problem = ot.Problem.open(pipeline_model(), frame, ModelOptions(output="probabilities"))
     inputs = {name: frame[[name]].to_numpy() for name in NUMBERS + WHOLE + TEXTS}
     found = ot.differentiate(problem)(inputs)
     jacobian, hessian = of_people(frame)
     assert apart(found.jacobian[:, -1], jacobian) < 5e-6
     assert apart(found.hessian[:, -1], hessian) < 5e-6
-
-
-def ot_options():
-    from onnxtaylor.options import ModelOptions
-
-    return ModelOptions(output="probabilities")
 
 
 def test_missing_numbers_are_named():
@@ -233,8 +228,14 @@ def coupled(fitted, row):
 
 def test_probabilities_of_a_support_vector_machine_are_differences():
     """They come from iterations that end early, and jump where one more is made."""
-    x, (_, model) = points()[0][:40].astype("f4"), machine(probability=True)
+    x, (fitted, model) = points()[0][:40].astype("f4"), machine(probability=True)
     with pytest.raises(ModelError, match="SVMClassifier has no rule; use engine="):
         ot.analyze(model, x, engine="exact", order=1, **UNITS)
     result = ot.analyze(model, x, order=1, **UNITS)
-    assert result.provenance.engine == "differences"
+    assert result.model.engine == "differences"
+    rows = torch.from_numpy(x.astype(np.float64))
+    gradients = [torch.autograd.functional.jacobian(lambda r: coupled(fitted, r), r) for r in rows]
+    expected = torch.stack(gradients).abs().mean(0).numpy()
+    off = np.abs(result.score[0, -1] - expected)
+    assert (off <= result.numerical_error[0, -1]).all()
+    assert (off < 0.03 * expected).all()

@@ -190,7 +190,7 @@ def test_a_batch_of_one_is_freed(kind):
     result = ot.analyze(fixed, rows, mask=MASKS, order=1, scale="unit", bootstrap=0)
     free = analyze(kind, False, rows, order=1)
     assert result.check["verdict"] == "agrees"
-    assert result.provenance.engine == free.provenance.engine == "exact"
+    assert result.model.engine == free.model.engine == "exact"
     np.testing.assert_allclose(result.score, free.score, rtol=1e-5)
 
 
@@ -202,7 +202,11 @@ def test_what_particle_net_gives_by_variable():
         model_of(ParticleNet, True), rows, mask=masks, order=1, scale="unit", bootstrap=0
     )
     jacobian, _ = torch_derivatives(made(ParticleNet, True), rows, ["points", "features"], [0])
-    found = {row["features"][0]: row["score"] for row in result.rows() if row["output"] == result.outputs[0]}
+    found = {
+        row["features"][0]: row["score"]
+        for row in result.rows()
+        if row["output"] == result.outputs[0]
+    }
     per_slot = np.abs(jacobian[:, 0]).reshape(6, -1, 8) * rows["mask"]
     expected = per_slot.sum(axis=2).mean(axis=0)
     names = [f"points.v{k}" for k in range(2)] + [f"features.v{k}" for k in range(12)]

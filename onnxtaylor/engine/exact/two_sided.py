@@ -21,10 +21,9 @@ D is proportional to δ where T is smooth, so 2 D(δ) − D(2δ) vanishes. M cha
 for a T that vanishes but little for the largest of its order. The limit is (4 M(δ) − M(2δ)) / 3, to
 δ⁴, in both directions.
 
-**Lasting joints** are left alone: of two padded slots of a set, a maximum over slots, or a ranking
-of them, finds equal numbers wherever the event is moved to. The pieces that meet there are the same
-function of the features, and so is their derivative. Such events lie on as many joints at all
-points beside x, and at those farther off.
+**Lasting joints** are left alone: a ranking of padded slots finds equal numbers wherever the event
+is moved to. The pieces that meet there are the same function of the features, and so is their
+derivative. Such events lie on as many joints at all points beside x, and farther off.
 
 A response may also **jump**: a sentinel that a Where replaces is a point of its own
 (``onnxtaylor.engine.exact.jumps``). Then the features that make it jump alone are not moved, and
@@ -154,10 +153,9 @@ class TwoSidedLimits:
         """Whether finite coefficients are right as they are, (F,): events stay on their joints."""
         if self._count is None:
             return np.zeros(len(x), np.bool_)
-        lasts: Flags = np.isfinite(terms).all(axis=(1, 2))
-        here = self._count(x)
-        tiny, wide = self._moves(x)
-        for move in (*tiny, wide):
+        lasts = np.asarray(np.isfinite(terms).all(axis=(1, 2)))
+        here, directions = self._count(x), self._directions(x)
+        for move in (*directions * self._tiny(x), directions[0] * WIDE * self._spread):
             for side in (1, -1):
                 lasts &= self._count(x + side * move) == here  # so written, NaN is none
         return lasts
@@ -185,11 +183,6 @@ class TwoSidedLimits:
     def _tiny(self, x: Floats) -> Floats:
         """Sizes of the smallest moves, (F, n)."""
         return np.where(x == 0, TINY * self._unit, 2.0 ** (8 - self._digits) * np.abs(x))
-
-    def _moves(self, x: Floats) -> tuple[Floats, Floats]:
-        """Tiny moves (DIRECTIONS, F, n), and a wide one (F, n)."""
-        directions = self._directions(x)
-        return directions * self._tiny(x), directions[0] * WIDE * self._spread
 
     def _beside(self, x: Floats, moves: Floats, wide: Floats) -> tuple[Flags, Floats, Flags]:
         """Takes the limits next to x.
