@@ -118,7 +118,8 @@ class Grouping:
             Names of the model's inputs.
         sets
             The set of objects of inputs that share one with others: slot k of two inputs of a set
-            is the same object. Each other input is a set of its own.
+            is the same object. Each other input is a set of its own, or, where sets are known and
+            its features are only numbered as in ``jet[0]``, has no slots.
 
         Raises
         ------
@@ -127,33 +128,41 @@ class Grouping:
             whose name has no input where the model has several.
         """
         parsed = [FeatureName.parse(name, inputs) for name in features]
+        # an input without slots beside sets: jet[0] is the first of its features, no slot of one
+        flat = {name for name in inputs if name not in sets} if sets else set()
+        numbered = [not part.input and part.variable in flat for part in parsed]
         groups: Sequence[str | None]
         if isinstance(by, Mapping):
             groups = _user_groups(features, parsed, by)
         elif by == "input":
-            groups = [part.input or _only_input(str(part), inputs) for part in parsed]
+            groups = [
+                part.input or (part.variable if own else _only_input(str(part), inputs))
+                for part, own in zip(parsed, numbered, strict=True)
+            ]
         else:
-            groups = [part.without_slot for part in parsed]
+            groups = [
+                str(part) if own else part.without_slot
+                for part, own in zip(parsed, numbered, strict=True)
+            ]
         known = dict.fromkeys(by if isinstance(by, Mapping) else groups)
         names = tuple(name for name in known if name is not None)
         places = {name: number for number, name in enumerate(names)}
-        slots = [NONE if part.slot is None else part.slot for part in parsed]
+        slots = [
+            NONE if part.slot is None or own else part.slot
+            for part, own in zip(parsed, numbered, strict=True)
+        ]
         shared = sets or {}
-        objects: dict[tuple[str, int], int] = {}
-        for part, slot in zip(parsed, slots, strict=True):
-            objects.setdefault((shared.get(part.input, part.input), slot), len(objects))
+        things = [
+            (part.variable if own else shared.get(part.input, part.input), slot)
+            for part, own, slot in zip(parsed, numbered, slots, strict=True)
+        ]
+        objects = {thing: number for number, thing in enumerate(dict.fromkeys(things))}
         return cls(
             by="group" if isinstance(by, Mapping) else by,
             names=names,
             group_of=np.array([NONE if g is None else places[g] for g in groups], np.int64),
             slot=np.array(slots, np.int64),
-            object_of=np.array(
-                [
-                    objects[shared.get(part.input, part.input), slot]
-                    for part, slot in zip(parsed, slots, strict=True)
-                ],
-                np.int64,
-            ),
+            object_of=np.array([objects[thing] for thing in things], np.int64),
         )
 
     def members(self, features: Sequence[str]) -> list[tuple[str, ...]]:

@@ -9,6 +9,7 @@ from onnxtaylor.engine.padded import leave_out_padding
 from onnxtaylor.errors import OptionError, ProbeError
 from onnxtaylor.graph import read_model
 from onnxtaylor.options import ModelOptions
+from onnxtaylor.problem import Problem
 from onnxtaylor.problem.opening import open_model
 from tests.graph.graphs import F32, F64, model, op, port
 from tests.graph.sets import SLOTS, VARIABLES, by_hand, deep_set, events
@@ -80,6 +81,17 @@ def test_a_mask_that_fits_two_axes_is_refused():
     x, mask = events(slots=VARIABLES)
     with pytest.raises(OptionError, match="no axis is the same, or more than one"):
         open_model(read_model(proto), ModelOptions(mask={"m": "x"}), rows_of(x, mask))
+
+
+@pytest.mark.parametrize("symbol", ["n_mask", None])
+def test_the_free_axis_of_a_mask_is_the_only_free_one_of_the_features(symbol):
+    """tf2onnx calls each free size differently."""
+    proto = deep_set(slots="n_x")
+    proto.graph.input[1].CopyFrom(port("m", ["N", symbol], TensorProto.BOOL))
+    x, mask = events()
+    opened = Problem.open(proto, {"x": x, "m": mask}, ModelOptions(mask={"m": "x"}))
+    assert opened.feature_names[:4] == ["x.v0[0]", "x.v1[0]", "x.v2[0]", "x.v0[1]"]
+    assert opened.filled(rows_of(x, mask)).sum() == mask.sum() * VARIABLES
 
 
 def test_an_input_called_mask_is_asked_about():

@@ -53,6 +53,8 @@ class Reduction:
         Factors of the members, (M,).
     keys
         Equal for the members that lead together, (M,).
+    n
+        Number of features that are grouped, or are in no group.
     """
 
     indices: MultiIndices
@@ -62,6 +64,7 @@ class Reduction:
     features: Integers
     factors: Floats
     keys: Integers
+    n: int
 
     @classmethod
     def plan(
@@ -123,8 +126,8 @@ class Reduction:
         first = np.flatnonzero(np.r_[True, (result[1:] != result[:-1]).any(axis=1)])
         table = result[first, 1:3].astype(np.int32)[:, : indices.table.shape[1]]
         told = result[first, 3].astype(np.int8)
-        n = indices.n_features
-        width = np.ones(n)
+        n = len(grouping.group_of)  # beyond are columns that are no features, such as masks
+        width = np.ones(n + 1)
         if sigma is not None:
             width[: len(sigma)] = sigma
         return cls(
@@ -137,6 +140,7 @@ class Reduction:
             np.stack([one, np.where(paired, other, one)], axis=1),
             width[one] * np.where(paired, width[other], 1.0),
             keys,
+            n,
         )
 
     def __call__(self, terms: Floats, filled: Flags | None = None) -> Floats:
@@ -155,7 +159,7 @@ class Reduction:
             Numbers ≥ 0.
         """
         out = np.empty((*terms.shape[:2], len(self.indices)))
-        mask = np.zeros((0, 0), np.bool_) if filled is None else self._whole(filled)
+        mask = np.zeros((0, 0), np.bool_) if filled is None else self._checked(filled)
         reduce_terms(
             np.ascontiguousarray(terms),
             self.starts,
@@ -176,13 +180,14 @@ class Reduction:
         """
         mine = flags[..., self.members]
         if filled is not None:
-            mine &= np.asarray(self._whole(filled)[:, self.features].all(axis=2))[:, None]
+            mine &= np.asarray(self._checked(filled)[:, self.features].all(axis=2))[:, None]
         return np.asarray(np.logical_or.reduceat(mine, self.starts[:-1], axis=2))
 
-    def _whole(self, filled: Flags) -> Flags:
-        """Adds true columns behind the features: for context, and for the place n of no feature."""
-        further = max(int(self.features.max()) + 1 - filled.shape[1], 0)
-        return np.concatenate((filled, np.ones((len(filled), further), np.bool_)), axis=1)
+    def _checked(self, filled: Flags) -> Flags:
+        """Returns the flags for the kernel, which reads where it is told to. Raises ValueError."""
+        if filled.shape[1] != self.n:
+            raise ValueError(f"{filled.shape[1]} flags for {self.n} features")
+        return np.ascontiguousarray(filled)
 
 
 def _padded(numbers: Integers, n: int) -> Integers:

@@ -101,6 +101,22 @@ def test_a_reduction_is_that_of_a_loop(by, how, scaled, masked):
         assert found[e, c] == pytest.approx([expected.get(k, 0.0) for k in known], rel=1e-13)
 
 
+@pytest.mark.parametrize("how", ["sum", "mean", "maximum", "leading"])
+def test_columns_beyond_the_features_change_nothing(how):
+    """Masks and other context are columns of an engine, and of no group."""
+    rng = np.random.default_rng(3)
+    terms, filled = rng.normal(size=(6, 2, len(INDICES))), rng.random((6, N)) < 0.5
+    wider = MultiIndices(N + 7, INDICES.table)
+    reductions = [Reduction.plan(k, Grouping.of(NAMES, "variable"), how) for k in (INDICES, wider)]
+    plain, beside = (reduction(terms, filled) for reduction in reductions)
+    np.testing.assert_array_equal(beside, plain)
+    flags = rng.random(terms.shape) < 0.1
+    plain, beside = (reduction.flags(flags, filled) for reduction in reductions)
+    np.testing.assert_array_equal(beside, plain)
+    with pytest.raises(ValueError, match="flags for"):
+        reductions[1](terms, np.ones((6, N + 7), bool))
+
+
 def test_the_order_is_that_of_the_convention():
     reduction = Reduction.plan(INDICES, Grouping.of(NAMES, "variable"))
     relations = reduction.indices.relation.tolist()

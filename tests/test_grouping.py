@@ -99,3 +99,14 @@ def test_the_slot_has_no_part_in_the_order():
     grouping = Grouping.of(["a[1]", "a[0]"], "variable")
     assert np.array_equal(grouping.slot, [1, 0])
     assert grouping.names == ("a",)
+
+
+def test_numbered_features_of_an_input_without_slots_are_no_slots():
+    names = ["jet[0]", "jet[1]", "pf.pt[0]", "pf.pt[1]"]
+    beside = {"inputs": ["jet", "pf"], "sets": {"pf": "pf"}}
+    grouping = Grouping.of(names, "variable", **beside)
+    assert grouping.names == ("jet[0]", "jet[1]", "pf.pt")
+    assert grouping.slot.tolist() == [-1, -1, 0, 1]
+    assert grouping.object_of.tolist() == [0, 0, 1, 2]
+    assert Grouping.of(names, "input", **beside).names == ("jet", "pf")
+    assert Grouping.of(["x[0]", "x[1]"], "variable").names == ("x",)
