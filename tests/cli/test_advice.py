@@ -143,12 +143,6 @@ CASES = [
     Case("inspect nine.onnx x18.npy", "or take as features with (.*)$"),
     Case(f"analyze nine.onnx x18.npy {ANALYZE}", "or take as features with (.*)$"),
     Case(
-        "differentiate nine.onnx -o d.onnx",
-        "hold with (.*), or take",
-        {f"in {k}": "0.5" for k in range(1, 9)},
-    ),
-    Case("inspect nine.onnx", "hold with (.*), or take", {f"in {k}": "1,2" for k in range(1, 9)}),
-    Case(
         f"analyze mixed.onnx x3.npy {ANALYZE}",
         "hold with (.*), or take",
         {"z": "0.1,0.2", "kind": "a", "n": "2", "on": "true"},
