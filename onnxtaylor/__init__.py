@@ -10,10 +10,12 @@ The data's path through the package, top to bottom:
 ==============  ===================================================================================
 ``errors``      the exception tree: an error names the option, file, node or column at fault
 ``indices``     the convention: order of the coefficients, 1/α!, labels
+``slots``       names of features of a set, such as pf.pt[3], and groups of features
 ``text``        names and numbers for display: escaped, shortened, rounded
 ``files``       recognizes the kind of a file; writes a file whole or not at all
 ``progress``    the progress callback of long work, and the bar that draws it
 ``options``     all options: declared once, with meaning, limits and choices
+``inputs``      specification of a model's inputs: roles, axes, columns, transforms, padding
 ``graph``       1 a model in: load, choose inputs and responses, rewrite to f: Rⁿ → R^C
 ``rules``       2 the derivative of each operator: mathematics only
 ``compiler``    3 graph → derivative graph: forward Jacobians, reverse adjoints, curvature

@@ -23,9 +23,10 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError
 
-__all__ = ["MultiIndices", "check_order", "count", "label"]
+__all__ = ["RELATIONS", "MultiIndices", "check_order", "count", "label"]
 
 MAX_ORDER = 3
+RELATIONS = ("", "same object", "different objects")  # of the two features of a pair
 
 
 def count(n: int, order: int) -> int:
@@ -52,6 +53,10 @@ class MultiIndices:
     table
         (K, order) int32: one row per coefficient, one column per derivative. A row of lower order
         is filled up with -1.
+    relation
+        Place in ``RELATIONS`` of each coefficient, (K,) int8, where pairs of variables of a set are
+        told apart: those of the same object (1) and of different objects (2); 0 for first order.
+        None where nothing is told apart. Rows of the same pair follow one another.
 
     >>> MultiIndices.full(2, order=2).tuples()
     [(0,), (1,), (0, 0), (0, 1), (1, 1)]
@@ -59,6 +64,7 @@ class MultiIndices:
 
     n_features: int
     table: npt.NDArray[np.int32]
+    relation: npt.NDArray[np.int8] | None = None
 
     @classmethod
     def full(cls, n_features: int, order: int = 2) -> MultiIndices:
@@ -90,7 +96,12 @@ class MultiIndices:
         return cls(n_features, np.concatenate(blocks))
 
     @classmethod
-    def of(cls, n_features: int, alphas: Iterable[Sequence[int]]) -> MultiIndices:
+    def of(
+        cls,
+        n_features: int,
+        alphas: Iterable[Sequence[int]],
+        relations: Sequence[int] | None = None,
+    ) -> MultiIndices:
         """Chosen multi-indices, sorted into the order of the convention, without duplicates.
 
         Parameters
@@ -99,6 +110,8 @@ class MultiIndices:
             Number n of features.
         alphas
             Multi-indices as feature numbers, in any order.
+        relations
+            Place of each in ``RELATIONS``; None where nothing is told apart.
 
         Raises
         ------
@@ -108,7 +121,11 @@ class MultiIndices:
         >>> MultiIndices.of(3, [(2, 0), (1,)]).tuples()
         [(1,), (0, 2)]
         """
-        rows = sorted({tuple(sorted(alpha)) for alpha in alphas}, key=lambda a: (len(a), a))
+        sorted_alphas = [tuple(sorted(alpha)) for alpha in alphas]
+        kinds = [0] * len(sorted_alphas) if relations is None else list(relations)
+        pairs = set(zip(sorted_alphas, kinds, strict=True))
+        chosen = sorted(pairs, key=lambda pair: (len(pair[0]), *pair))
+        rows = [row for row, _ in chosen]
         if not rows:
             raise OptionError("the list of multi-indices is empty: ask for at least one")
         for row in rows:
@@ -121,7 +138,8 @@ class MultiIndices:
         table = np.full((len(rows), order), -1, np.int32)
         for k, row in enumerate(rows):
             table[k, : len(row)] = row
-        return cls(n_features, table)
+        told = None if relations is None else np.array([kind for _, kind in chosen], np.int8)
+        return cls(n_features, table, told)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -175,14 +193,51 @@ class MultiIndices:
         """Multi-indices as tuples of feature names."""
         return [tuple(features[i] for i in row) for row in self.tuples()]
 
+    def labels(self, features: Sequence[str]) -> list[str]:
+        """Names of the coefficients in tables and figures: see ``label``."""
+        words = self.suffixes
+        return [label(names, words[k]) for k, names in enumerate(self.names(features))]
 
-def label(features: Sequence[str]) -> str:
+    def keys(self, features: Sequence[str]) -> list[tuple[str, ...]]:
+        """Keys of the coefficients, equal for equal ones of any list: names, sorted, and relation.
+
+        >>> MultiIndices.of(2, [(0, 1)]).keys(["pt", "eta"])
+        [('', 'eta', 'pt')]
+        """
+        return [
+            (self.relation_of(k), *sorted(names)) for k, names in enumerate(self.names(features))
+        ]
+
+    def relation_of(self, k: int) -> str:
+        """Relation of the features of coefficient k, one of ``RELATIONS``."""
+        return RELATIONS[0 if self.relation is None else int(self.relation[k])]
+
+    @cached_property
+    def suffixes(self) -> tuple[str, ...]:
+        """Relation of each coefficient where another one has the same features; else empty."""
+        if self.relation is None:
+            return ("",) * len(self)
+        twice = np.zeros(len(self), np.bool_)
+        equal = (self.table[1:] == self.table[:-1]).all(axis=1)
+        twice[1:] |= equal
+        twice[:-1] |= equal
+        return tuple(self.relation_of(k) if both else "" for k, both in enumerate(twice))
+
+    def part(self, kept: npt.NDArray[np.int64]) -> MultiIndices:
+        """Coefficients at these places, in this order."""
+        relation = None if self.relation is None else self.relation[kept]
+        return MultiIndices(self.n_features, self.table[kept], relation)
+
+
+def label(features: Sequence[str], relation: str = "") -> str:
     """The name of a coefficient in tables and figures, from the names of its features.
 
-    >>> label(("m_vis",)), label(("m_vis", "pt"))
-    ('m_vis', 'm_vis, pt')
+    ``relation`` tells pairs of the same names apart.
+
+    >>> label(("m_vis",)), label(("m_vis", "pt")), label(("pt", "eta"), "same object")
+    ('m_vis', 'm_vis, pt', 'pt, eta (same object)')
     """
-    return ", ".join(features)
+    return ", ".join(features) + (f" ({relation})" if relation else "")
 
 
 def check_order(order: int) -> None:

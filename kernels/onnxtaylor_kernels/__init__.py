@@ -11,6 +11,7 @@ tests. In the order of the data's path:
 ``errors``     responses at these rows → bounds of the coefficients' errors, and kinks
 ``noise``      the round-off noise of a response
 ``collect``    results of matrix products → coefficients in their order
+``reduce``     coefficients of features → one number for each group of features
 ``moments``    weighted sums over events
 ``bootstrap``  counter-based Poisson weights
 ``jit``        compiles all kernels, with the same settings

@@ -30,7 +30,7 @@ def round_to_grid(
 
     If h is a power of two and not smaller than that spacing, x + a·h is then exact for every
     abs(a) ≤ reach: the step that the model sees is the step by which the difference is divided.
-    x moves by about half a unit in its last place.
+    x moves by about half a unit in its last place; columns without a step stay as they are.
 
     Parameters
     ----------
@@ -47,8 +47,11 @@ def round_to_grid(
     """
     for e in numba.prange(x.shape[0]):
         for i in range(x.shape[1]):
-            grid = spacing(abs(x[e, i]) + reach * steps[i], digits)
-            out[e, i] = np.rint(x[e, i] / grid) * grid
+            if steps[i] == 0.0:
+                out[e, i] = x[e, i]
+            else:
+                grid = spacing(abs(x[e, i]) + reach * steps[i], digits)
+                out[e, i] = np.rint(x[e, i] / grid) * grid
 
 
 @kernel

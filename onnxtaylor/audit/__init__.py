@@ -2,7 +2,7 @@
 
 =================  ================================================================================
 ``policy``         the demands, read from TOML; ``schema``: the JSON Schema of a policy
-``suggestion``     a policy written for a given model and data; ``toml_text``: its TOML
+``suggestion``     a policy written for a given model and data
 ``service``        ``audit``, the library call; the package itself is callable: ``ot.audit(…)``
 ``evidence``       the model, data, coefficients and files that checks compare
 ``check``          base class of checks; ``checks``: one small file each

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from onnxtaylor.audit.curvature import asked_curvature
 from onnxtaylor.audit.evidence import Evidence
+from onnxtaylor.audit.ranked import require_same_ranking
 from onnxtaylor.audit.retraining import FEWEST
 from onnxtaylor.errors import ResultError, printable
 from onnxtaylor.results.quantity import FINITE_STEP, curvature_of, quantity_of
@@ -81,6 +82,7 @@ def _require_same_measure(evidence: Evidence, where: str, baseline: TaylorResult
             f"{where}: it holds {theirs}, but the audit computes {ours}: make both with the same"
             " finite_step=…, or both without"
         )
+    require_same_ranking(evidence.statistics_options, baseline, where)
     ours_now = asked_curvature(evidence.engine_options)
     its_own = curvature_of(baseline.quantity, baseline.indices)
     if ours_now and its_own and ours_now != its_own:

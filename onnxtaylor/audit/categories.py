@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from onnxtaylor.data import EventSource
 from onnxtaylor.data.traits import FeatureTraits
+from onnxtaylor.data.values import is_missing
 from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["one_hot_features"]
@@ -30,12 +31,12 @@ def one_hot_features(
     two = low < high
     if two.sum() < 2:
         return frozenset()
-    traits = FeatureTraits(len(features), missing)
+    traits = FeatureTraits(len(features))
     on = np.zeros(len(features))
     both = np.zeros(len(features) - 1)
     events = 0
     for batch in source.batches(BATCH):
-        traits.update(batch)
+        traits.update(batch, is_missing(batch.x, missing))
         up: npt.NDArray[np.bool_] = batch.x == high
         two &= (up | (batch.x == low)).all(axis=0)
         on += up.sum(axis=0)

@@ -18,7 +18,6 @@ import numpy.typing as npt
 from onnxtaylor.audit.check import CoefficientCheck, NotApplicableError
 from onnxtaylor.audit.phrases import quote_name
 from onnxtaylor.errors import OptionError, name_hint, printable
-from onnxtaylor.indices import label
 from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = [
@@ -46,6 +45,8 @@ class Block:
         Names of the response and of the group.
     names
         Names of the features of each coefficient, one to three.
+    labels
+        Name of each coefficient.
     table
         Indices of these features, (K, order); unused places hold −1.
     orders
@@ -61,6 +62,7 @@ class Block:
     output: str
     group: str
     names: Sequence[tuple[str, ...]]
+    labels: Sequence[str]
     table: npt.NDArray[np.int32]
     orders: Integers
     score: Floats
@@ -77,7 +79,7 @@ class Block:
 
     def label(self, k: int) -> str:
         """Name of coefficient k, such as ``a, b``, fit for a line of prose."""
-        return printable(label(self.names[k]))
+        return printable(self.labels[k])
 
     @property
     def location_phrase(self) -> str:
@@ -97,7 +99,7 @@ def blocks(result: TaylorResult, check: CoefficientCheck) -> Iterator[Block]:
     outputs = select_matching(check, "output", check.outputs, result.outputs)
     groups = select_matching(check, "group", check.groups, result.groups)
     names = result.indices.names(result.features)
-    orders = result.indices.orders
+    labels, orders = result.indices.labels(result.features), result.indices.orders
     for c in outputs:
         for g in groups:
             share, error = np.zeros(len(names)), np.zeros(len(names))
@@ -110,6 +112,7 @@ def blocks(result: TaylorResult, check: CoefficientCheck) -> Iterator[Block]:
                 result.outputs[c],
                 result.groups[g],
                 names,
+                labels,
                 result.indices.table,
                 orders,
                 result.score[c, g],

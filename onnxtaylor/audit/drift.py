@@ -165,21 +165,21 @@ def add_rank_uncertainties(rows: Sequence[Row], evidence: Evidence) -> list[Row]
     new, old = evidence.result, evidence.baseline
     kappa = dict(
         zip(
-            new.features,
+            (feature.name for feature in new.data.features),
             kurtosis(evidence.source, new, evidence.options.get("missing")),
             strict=True,
         )
     )
     relative = {}
     for side, result in ((OLD, old), (NEW, new)):
-        kappas = np.array([kappa.get(name, NORMAL) for name in result.features])
-        keys = (tuple(sorted(names)) for names in result.indices.names(result.features))
+        kappas = np.array([kappa.get(feature.name, NORMAL) for feature in result.data.features])
+        keys = result.indices.keys(result.features)
         relative[side] = dict(zip(keys, relative_uncertainties(result, kappas), strict=True))
     completed = []
     for row in rows:
         more: Row = {}
         for side, result in ((OLD, old), (NEW, new)):
-            share = float(relative[side][tuple(sorted(row["features"]))])
+            share = float(relative[side][_alpha(row)])
             more[f"places_{side}"] = _places(row, side, result, share)
         completed.append({**row, **more})
     return completed
@@ -226,4 +226,9 @@ def _column(rows: Sequence[Row], name: str) -> Floats:
 
 
 def _key(row: Row) -> tuple[str, ...]:
-    return row["output"], row["group"], *sorted(row["features"])
+    return row["output"], row["group"], *_alpha(row)
+
+
+def _alpha(row: Row) -> tuple[str, ...]:
+    """Key of the coefficient of a row, as of ``MultiIndices.keys``."""
+    return row.get("relation") or "", *sorted(row["features"])

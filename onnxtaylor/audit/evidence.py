@@ -19,6 +19,7 @@ import onnx
 from onnxtaylor.audit.curvature import with_curvature_of
 from onnxtaylor.audit.finding import Location
 from onnxtaylor.audit.mirrored import mirror_images
+from onnxtaylor.audit.ranked import with_ranking_of
 from onnxtaylor.crosscheck import Sample
 from onnxtaylor.data import EventSource
 from onnxtaylor.errors import OnnxTaylorError
@@ -94,7 +95,7 @@ class Evidence:
         """The model's file, the files of its external weights if it has some, and their SHA-256."""
         own = (self.model_file, self.model.sha256)
         proto = onnx.load(self.path, load_external_data=False)
-        entries = (entry for tensor in external_tensors(proto) for entry in tensor.external_data)
+        entries = (e for tensor in external_tensors(proto) for e in tensor.external_data)
         beside = sorted({entry.value for entry in entries if entry.key == "location"})
         paths = [self.path.parent / name for name in beside]
         return (own, *((Location(self.role, str(path)), sha256_of(path)) for path in paths))
@@ -133,6 +134,11 @@ class Evidence:
         """
         options = self.option_groups[2]
         return with_curvature_of(options, self.baseline) if self.baselines else options
+
+    @property
+    def statistics_options(self) -> StatisticsOptions:
+        """Options of the statistics, with what the baseline ranks where that is left open."""
+        return with_ranking_of(self.option_groups[3], self.baselines)
 
     @cached_property
     def source(self) -> EventSource:
@@ -185,9 +191,8 @@ class Evidence:
     @cached_property
     def _tried(self) -> tuple[Analysis, Sample] | OnnxTaylorError:
         """The analysis and a sample of its events, from one pass; or the error that it raised."""
-        statistics = self.option_groups[3]
         try:
-            engine = self.engine_options
+            engine, statistics = self.engine_options, self.statistics_options
             drawn = Sample(self.problem.survey.events, EVALUATED, statistics.seed)
             analysis = analyze_problem(
                 self.problem, engine, statistics, samples=[drawn], progress=self.progress
@@ -262,10 +267,10 @@ class Evidence:
         """
         assert self.reference_path is not None, "the service asks for it first"
         options = {**self.options, "check": 0, "bootstrap": 0}  # its scores are all that is asked
+        options |= {name: getattr(self.statistics_options, name) for name in ("by", "reduce")}
         if self.failure is None and (curvature := self.result.options.get("curvature")):
             options["curvature"] = curvature
-        names: Sequence[str] | None = self.source.feature_names
-        if names is not None:  # else the columns have no names to be chosen by
+        if (names := self.source.feature_names) is not None:  # else nothing to choose them by
             stored = stored_names(read_model(self.reference_path).proto, FEATURE_KEYS)
             agree = stored is not None and set(stored) == set(names)
             options["feature_names"] = list(stored if agree and stored else names)

@@ -73,7 +73,8 @@ class Policy:
     @property
     def files(self) -> tuple[Path, ...]:
         """The policy's own file and all files that it names: no report may overwrite them."""
-        paths = (self.path, *self.baseline, self.reference, self.gof)
+        named = self.analysis.get("inputs")
+        paths = (self.path, *self.baseline, self.reference, self.gof, named)
         return tuple(path for path in paths if path is not None)
 
 
@@ -113,6 +114,9 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
     def beside(name: str) -> Path | None:
         return None if document.get(name) is None else path.parent / document[name]
 
+    analysis = dict(document.get("analysis", {}))
+    if "inputs" in analysis:
+        analysis["inputs"] = path.parent / analysis["inputs"]
     baselines = document.get("baseline", [])
     baselines = [baselines] if isinstance(baselines, str) else baselines
     return Policy(
@@ -120,7 +124,7 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
         checks=checks,
         listed=rows is not None,
         strict=document.get("strict", False),
-        analysis=document.get("analysis", {}),
+        analysis=analysis,
         baseline=tuple(path.parent / name for name in baselines),
         reference=beside("reference"),
         gof=beside("gof"),

@@ -13,6 +13,7 @@ from onnxtaylor.audit.check import Check, key_of
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 from onnxtaylor.options.audit import AuditOptions
 from onnxtaylor.options.declare import Option, declaration, flag_name
+from onnxtaylor.options.grouping import BY
 
 __all__ = ["SCHEMA", "analysis_schema", "check_schema", "policy_schema"]
 
@@ -31,6 +32,13 @@ FORMS: dict[str, dict[str, Any]] = {
     "output_names": NAMES,
     "classes": NAMES,
     "input": NAMES,
+    "context": NAMES,
+    "mask": {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, NAMES]}},
+    "inputs": {
+        **FILE,
+        "description": "a specification of the model's inputs, beside the policy: inputs.toml,"
+        " preprocess.json of weaver, or a network of lwtnn",
+    },
     "output": NAMES,
     "labels": {"type": "string"},
     "weights": {"type": "string"},
@@ -51,6 +59,20 @@ FORMS: dict[str, dict[str, Any]] = {
         "anyOf": [*STEP, {"type": "object", "additionalProperties": {"anyOf": STEP}}],
         "description": 'a step such as "0.7sigma", or a number above 0 in units of the input, or a'
         " table of such by feature: full width of the steps of averaged second order",
+    },
+    "by": {
+        "anyOf": [
+            {"enum": list(BY)},
+            {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {
+                    "anyOf": [{"type": "string"}, {**NAMES, "minItems": 1}],
+                },
+            },
+        ],
+        "description": '"feature", "variable" or "input", or a table of groups, each with the names'
+        " or patterns of its features",
     },
     # files are sought beside the policy
     "baseline": {

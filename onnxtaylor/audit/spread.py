@@ -59,10 +59,15 @@ def kurtosis(source: EventSource, result: TaylorResult, missing: float | None) -
 def relative_uncertainties(result: TaylorResult, kappa: Floats) -> Floats:
     """√(Σ m_i² (κ_i − 1) / (4 N)) of every coefficient, (K,); 0 in other units than σ.
 
-    N is that of all events for every group: all groups are in units of the same σ.
+    κ (n,) is that of every feature of the data. N is that of all events for every group: all groups
+    are in units of the same σ.
     """
     if result.options.get("scale") != "sigma":
         return np.zeros(len(result.indices))
+    if result.data.variables:  # as if all features of a variable were off alike
+        place = {feature.name: i for i, feature in enumerate(result.data.features)}
+        groups = [[place[name] for name in one.features] for one in result.data.variables]
+        kappa = np.array([kappa[members].max() for members in groups])
     table, n = result.indices.table, len(kappa)
     multiplicity = (table[:, :, None] == np.arange(n)).sum(axis=1)  # (K, n)
     variance = (multiplicity**2 * (kappa - 1) / (4 * max(result.data.n_eff, 1.0))).sum(axis=1)

@@ -20,11 +20,11 @@ from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.policy import default_policy
 from onnxtaylor.audit.schema import SCHEMA
 from onnxtaylor.audit.service import RENAMED, gather
-from onnxtaylor.audit.toml_text import toml_text
 from onnxtaylor.errors import printable
 from onnxtaylor.problem.events import Paths
 from onnxtaylor.progress import Progress
 from onnxtaylor.results.taylor import TaylorResult
+from onnxtaylor.text.toml_text import toml_text
 
 __all__ = ["suggest"]
 

@@ -12,6 +12,7 @@ import typer
 from onnxtaylor.cli import console, files
 from onnxtaylor.cli.declared import takes
 from onnxtaylor.cli.options import Csv, Data, Json, Model, Quiet, Top, file_option
+from onnxtaylor.cli.summary import summary
 from onnxtaylor.errors import OnnxTaylorError, OptionError
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 
@@ -86,7 +87,7 @@ def print_ranking(result: TaylorResult, *, top: int, per_class: bool = False) ->
     groups = [result.groups[0]] * len(result.outputs)
     if per_class:
         groups = class_groups(result)
-    console.show(console.summary(result))
+    console.show(summary(result))
     for c, group in list(enumerate(groups))[:SHOWN_OUTPUTS]:
         title = console.title(result.outputs[c], group if group != result.groups[0] else None)
         rows = result.top(top, c, group)

@@ -21,6 +21,7 @@ from onnxtaylor.cli.demo import demo
 from onnxtaylor.cli.differentiate import differentiate
 from onnxtaylor.cli.flags import error_text
 from onnxtaylor.cli.gof import gof
+from onnxtaylor.cli.inputs import inputs
 from onnxtaylor.cli.inspect import inspect
 from onnxtaylor.cli.operators import operators
 from onnxtaylor.cli.plot import plot
@@ -69,6 +70,7 @@ for command in (
     plot,
     report,
     inspect,
+    inputs,
     differentiate,
     operators,
     schema,

@@ -29,7 +29,8 @@ SHOWN = 20  # coefficients that differ
     StatisticsOptions,
     only=(
         *("feature_names", "labels", "weights", "exclude", "missing"),
-        *("input", "fix", "output", "output_names", "link"),
+        *("input", "context", "mask", "fix", "inputs", "no_batch"),
+        *("output", "output_names", "link"),
         *("order", "precision", "threads", "provider", "seed"),
     ),
     texts={

@@ -19,7 +19,10 @@ __all__ = ["differentiate"]
     ModelOptions,
     DerivativeOptions,
     EngineOptions,
-    only=("input", "fix", "output", "link", "n_features", "order"),
+    only=(
+        *("input", "context", "mask", "fix", "inputs", "no_batch", "output", "link"),
+        *("n_features", "order"),
+    ),
     texts={"order": "Order of the derivatives: 1, 2 with the Hessian, or 3"},
 )
 def differentiate(

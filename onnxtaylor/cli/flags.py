@@ -6,8 +6,10 @@ The library names options as Python writes them, since most of its users call it
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields
 from shlex import quote
+from typing import Any
 
 from onnxtaylor.errors import OnnxTaylorError
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
@@ -17,7 +19,7 @@ from onnxtaylor.options.gof import GofDataOptions, GofOptions
 from onnxtaylor.options.model import DerivativeOptions
 from onnxtaylor.options.selection import JoinOptions, SelectionOptions
 
-__all__ = ["as_flags", "error_text", "flag_of", "flags_in_help"]
+__all__ = ["as_flags", "as_words", "error_text", "flag_of", "flags_in_help"]
 
 # dataclasses whose fields are options of a command, under the names that the library uses
 KINDS = (
@@ -56,8 +58,39 @@ def as_flags(text: str) -> str:
     'use --engine differences, or choose another with --output …'
     >>> as_flags('say input=["a", "b"] and per_class=True')
     'say --input a --input b and --per-class'
+    >>> as_flags('use mask={"x_mask": "x"}')
+    'use --mask x_mask=x'
     """
     return _OPTION.sub(_flag, text)
+
+
+def as_words(options: Mapping[str, Any]) -> list[str]:
+    """Returns options as words of a command line, those at their defaults left out.
+
+    >>> as_words({"input": ["a", "b"], "link": "identity", "mask": {"m": ["a", "b"]}})
+    ['--input', 'a', '--input', 'b', '--mask', 'm=a,b']
+    """
+    defaults = {f.name: f.default for kind in KINDS for f in fields(kind)}
+    words: list[str] = []
+    for name, value in options.items():
+        if value is None or value == defaults.get(name):
+            continue
+        if value is True:
+            words.append(flag_of(name))
+            continue
+        if isinstance(value, Mapping):
+            texts = [f"{key}={_listed(part)}" for key, part in value.items()]
+        elif isinstance(value, list | tuple) and name not in JOINED:
+            texts = [str(part) for part in value]
+        else:
+            texts = [_listed(value)]
+        words += [word for text in texts for word in (flag_of(name), text)]
+    return words
+
+
+def _listed(value: object) -> str:
+    """Returns a value, or several separated by commas."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def flags_in_help(text: str) -> str:
@@ -83,6 +116,7 @@ def _flag(named: re.Match[str]) -> str:
         items = re.findall(r'"([^"]*)"(?:: ?([^,}]+))?', value)
         if named["name"] in JOINED:
             return f"{flag} {','.join(quote(name) for name, _ in items)}"
-        return " ".join(f"{flag} {quote(a + (f'={b}' if b else ''))}" for a, b in items)
+        pairs = ((a, b.strip('"')) for a, b in items)
+        return " ".join(f"{flag} {quote(a + (f'={b}' if b else ''))}" for a, b in pairs)
     text = value.strip('"')
     return f"{flag} {text if text == value else quote(text)}"

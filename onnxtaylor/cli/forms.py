@@ -72,6 +72,24 @@ def _parse_steps(option: str, texts: Sequence[str]) -> dict[str, str]:
     return steps
 
 
+def _parse_by(option: str, texts: Sequence[str]) -> str | dict[str, list[str]]:
+    """Reads a word such as ``variable``, or ``NAME=PATTERN,…`` texts as groups."""
+    if len(texts) == 1 and "=" not in texts[0]:
+        return texts[0]
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        name, equals, patterns = text.partition("=")
+        if not equals or not name:
+            raise OptionError(
+                f"must be one word, or NAME=PATTERN,… for each group, got '{printable(text)}'",
+                option=option,
+            )
+        if name in groups:
+            raise OptionError(f"is given twice for group '{printable(name)}'", option=option)
+        groups[name] = parse_names(option, patterns)
+    return groups
+
+
 def _parse_file(option: str, path: Path | list[Path]) -> Path | list[Path]:
     """Refuses ``-``: only DATA and RESULT are read from stdin."""
     if Path("-") in (path if isinstance(path, list) else [path]):
@@ -92,9 +110,17 @@ FORMS = {
     "weights": Form(str),
     "observed_weights": Form(str),
     "fix": Form(list[str], parse_held, "NAME=V1,V2,… holds several values. May be repeated"),
+    "mask": Form(list[str], parse_held, "MASK=A,B flags several inputs. May be repeated"),
+    "inputs": Form(Path, _parse_file),
     "finite_step": Form(list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"),
     "curvature_step": Form(
         list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"
+    ),
+    "by": Form(
+        list[str],
+        _parse_by,
+        "NAME=PATTERN,PATTERN,… is a group of features, by names or patterns (*.pt). May be"
+        " repeated",
     ),
     "resume": Form(Path),
     "baseline": Form(list[Path], _parse_file, "May be repeated"),

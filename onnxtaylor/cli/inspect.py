@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as encoder
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from onnxtaylor.cli import console, files
 from onnxtaylor.cli.declared import takes
-from onnxtaylor.cli.flags import as_flags
+from onnxtaylor.cli.flags import as_flags, as_words
 from onnxtaylor.cli.options import Json, Model
 from onnxtaylor.errors import OnnxTaylorError
 from onnxtaylor.options import DataOptions, ModelOptions
@@ -52,6 +53,10 @@ def inspect(
         )
     if report["problem"]:
         report["problem"] = as_flags(str(report["problem"]))
+    else:
+        named = data or [Path("DATA")]
+        words = ["onnxtaylor", "analyze", str(model), *map(str, named), *as_words(options)]
+        report["command"] = shlex.join(words)
     if json:
         console.document(encoder.dumps(report, indent=1, ensure_ascii=False) + "\n")
     else:

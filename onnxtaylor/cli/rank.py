@@ -15,6 +15,7 @@ import typer
 from onnxtaylor.cli import console, files
 from onnxtaylor.cli.declared import NAMES, takes
 from onnxtaylor.cli.options import Group, Json, Result, Top, file_option
+from onnxtaylor.cli.summary import summary
 from onnxtaylor.errors import OptionError
 from onnxtaylor.options import ModelOptions
 from onnxtaylor.options.declare import option
@@ -144,7 +145,7 @@ def _table(
         cells = tables.listing(column.rows, title)
     if chosen.format != "text":
         return tables.format_table(cells, chosen.format)
-    above = console.summary(result)
+    above = summary(result)
     if chosen.beside:  # above, since the title of a narrow table is folded
         above += f"\n\n{console.printable(cells.caption, limit=400)}"
         table = console.table_of(cells)

@@ -12,9 +12,11 @@ import typer
 from onnxtaylor.cli import console, files
 from onnxtaylor.cli.declared import NAMES, takes
 from onnxtaylor.cli.options import Json, Result
+from onnxtaylor.cli.summary import summary
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.options import ModelOptions
 from onnxtaylor.options.selection import JoinOptions, SelectionOptions
+from onnxtaylor.results.quantity import noun_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +95,7 @@ def select(
             if joined is None
             else [_joined_table(joined, symbol)]
         )
-        console.show(console.summary(loaded), _title(selection, symbol), *tables)
+        console.show(summary(loaded), _title(selection, symbol), *tables)
     if selection.not_ranked:
         missing = console.counted(len(selection.not_ranked), "feature")
         console.note(f"{missing} without a coefficient in the result: neither in nor out")
@@ -173,9 +175,10 @@ def _table(result: TaylorResult, selection: Selection, inside: bool, symbol: str
 
     features: Sequence[FeatureInfluence] = selection.influential if inside else selection.others
     what = "in a coefficient that is kept" if inside else "in none of them"
-    title = f"{what}: {len(features)} of {len(result.features)} features"
+    noun = noun_of(result.options)
+    title = f"{what}: {len(features)} of {len(result.features)} {noun}s"
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
-    table.add_column("feature", overflow="fold")
+    table.add_column(noun, overflow="fold")
     if inside:
         table.add_column("coefficients", justify="right", no_wrap=True)
         table.add_column("share", justify="right", no_wrap=True)

@@ -83,7 +83,7 @@ Sample = Annotated[
     EngineOptions,
     StatisticsOptions,
     without=(
-        *("events", "sample"),
+        *("events", "sample", "by", "reduce"),
         *("finite_step", "precision", "accuracy", "mixed", "batch_size", "provider"),
         *("bootstrap", "check", "per_class", "resume"),
     ),

@@ -53,6 +53,8 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
     """
     one, other = (curvature_of(result.quantity, result.indices) for result in (a, b))
     for option, first, second in (
+        ("by", _by(a), _by(b)),
+        ("reduce", a.options.get("reduction"), b.options.get("reduction")),
         ("finite_step", _steps(a), _steps(b)),
         ("curvature", one or other, other or one),
         ("scale", a.options.get("scale"), b.options.get("scale")),
@@ -70,16 +72,17 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
     if alone:
         notes.append(f"groups that only one of them has: {join_names(alone)}")
     features = {name: i for i, name in enumerate(a.features)}
+    in_b = {one.name: one.features for one in b.data.variables}
+    changed = [v.name for v in a.data.variables if in_b.get(v.name, v.features) != v.features]
+    if changed:
+        notes.append(f"made of other features in A than in B: {join_names(changed)}")
     unmatched = [name for name in b.features if name not in features]
     unmatched += [name for name in a.features if name not in b.features]
     if unmatched:
         notes.append(f"features that only one of them has: {join_names(unmatched)}")
-    places = {_key(names): k for k, names in enumerate(b.indices.names(b.features))}
-    rows = [
-        (k, places[key])
-        for k, key in enumerate(map(_key, a.indices.names(a.features)))
-        if key in places
-    ]
+    # whatever the order of the features in the model: t_ij is t_ji
+    places = {key: k for k, key in enumerate(b.indices.keys(b.features))}
+    rows = [(k, places[key]) for k, key in enumerate(a.indices.keys(a.features)) if key in places]
     if not rows:
         raise ResultError(
             f"the results cannot be compared: no coefficient is in both; A has features"
@@ -97,7 +100,7 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
         outputs=tuple((a.outputs[i], b.outputs[j]) for i, j in outputs),
         groups=tuple(groups),
         features=a.features,
-        indices=MultiIndices(len(a.features), a.indices.table[in_a]),
+        indices=a.indices.part(in_a),
         a=(_array([i for i, _ in outputs]), _array([a.groups.index(g) for g in groups]), in_a),
         b=(_array([j for _, j in outputs]), _array([b.groups.index(g) for g in groups]), in_b),
         notes=tuple(notes),
@@ -110,9 +113,9 @@ def _steps(result: TaylorResult) -> Any:
     return steps.get("asked") if isinstance(steps, Mapping) else "none"
 
 
-def _key(names: Sequence[str]) -> tuple[str, ...]:
-    """Names a coefficient by its features, whatever their order in the model: t_ij is t_ji."""
-    return tuple(sorted(names))
+def _by(result: TaylorResult) -> object:
+    """Kind of names that are ranked; earlier results do not say so."""
+    return result.options.get("by") or "feature"
 
 
 def _outputs(a: Sequence[str], b: Sequence[str], notes: list[str]) -> list[tuple[int, int]]:

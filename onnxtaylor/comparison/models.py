@@ -129,7 +129,7 @@ def compare_problems(
     shared = match(*results)
     sums = _side_by_side(one, two, shared, options.batch_size, progress)
     change, sigma = sums.change()
-    if scale_of(options, statistics) == "sigma":
+    if scale_of(options, statistics) == "sigma" and not results[0].data.variables:
         spread = np.nan_to_num(np.array([f.std for f in results[0].data.features]))
         unit = shared.indices.scale(spread)
         change, sigma = change * unit, sigma * unit

@@ -8,7 +8,8 @@ With hundreds of coefficients some are always 3 σ off: each p is corrected by H
 the probability of any false alarm is at most the given significance.
 
 Coefficients per σ of the features are compared per σ of A on both sides: the σ of either data set
-is an estimate, whose error is not part of the SEM of a score, and a common unit cancels it.
+is an estimate, whose error is not part of the SEM of a score, and a common unit cancels it. By
+variable, by input and by groups each side keeps its own σ, and the error of σ is part of σ_α.
 
 A coefficient has moved if its corrected p is below the significance, abs(Δ) is at least ``least``
 times the largest score of its output and group, and abs(Δ) exceeds the numerical error of both
@@ -29,8 +30,10 @@ import numpy.typing as npt
 
 from onnxtaylor.comparison.match import Match, match
 from onnxtaylor.comparison.paired import ResponseDifference
+from onnxtaylor.comparison.units import common_units, error_of_units
 from onnxtaylor.errors import OptionError, printable
-from onnxtaylor.indices import MultiIndices, label
+from onnxtaylor.indices import MultiIndices
+from onnxtaylor.results.rows import coefficient_columns
 from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = ["SCHEMA", "Comparison", "compare_results", "holm", "two_sided"]
@@ -150,7 +153,6 @@ class Comparison:
         return [self._row(*place, moved=bool(flags[place])) for place in places]
 
     def _row(self, c: int, g: int, k: int, *, moved: bool) -> dict[str, Any]:
-        names = [self.shared.features[i] for i in self.indices.table[k] if i >= 0]
         change, sigma = float(self.change[c, g, k]), float(self.sigma[c, g, k])
         sides: dict[str, Any] = {}
         for side, result, places in (("a", self.a, self.shared.a), ("b", self.b, self.shared.b)):
@@ -166,9 +168,7 @@ class Comparison:
             "output": self.shared.outputs[c][0],
             "output_b": self.shared.outputs[c][1],
             "group": self.shared.groups[g],
-            "order": len(names),
-            "label": label(names),
-            "features": names,
+            **coefficient_columns(self.indices, k, self.shared.features),
             **sides,
             "change": change,
             "sigma": sigma,
@@ -237,11 +237,14 @@ def compare_results(
         if not 0 < value < 1:
             raise OptionError(f"must be between 0 and 1, got {value}", option=name)
     shared = match(a, b)
-    unit = _unit(a, b, shared)
+    unit = common_units(a, b, shared)
     if change is None:
         at_a, at_b = np.ix_(*shared.a), np.ix_(*shared.b)
         delta = b.score[at_b] * unit - a.score[at_a]
         sigma = np.hypot(b.sem[at_b] * unit, a.sem[at_a])
+        if a.data.variables and a.options.get("scale") == "sigma":
+            for side, at in ((a, at_a), (b, at_b)):
+                sigma = np.hypot(sigma, error_of_units(side, shared) * side.score[at])
     else:
         delta, sigma = change
     return Comparison(
@@ -257,22 +260,6 @@ def compare_results(
         least=least,
         responses=tuple(responses),
     )
-
-
-def _unit(a: TaylorResult, b: TaylorResult, shared: Match) -> Floats:
-    """Factors Π σ_A,i / σ_B,i from σ units of B to those of A, (K,).
-
-    The factors are 1 in other units, and for features without a σ.
-    """
-    if a.options.get("scale") != "sigma":
-        return np.ones(len(shared.indices))
-    in_b = {feature.name: feature.std for feature in b.data.features}
-    ratio = np.ones(len(a.data.features))
-    for i, feature in enumerate(a.data.features):
-        std = in_b.get(feature.name, 0.0)
-        if std > 0 and feature.std > 0:
-            ratio[i] = feature.std / std
-    return shared.indices.scale(ratio)
 
 
 def two_sided(change: npt.ArrayLike, sigma: npt.ArrayLike) -> Floats:

@@ -16,7 +16,7 @@
 ``sums``        a derivative graph whose outputs are sums over the batch
 """
 
-from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph, compile_terms
+from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph, compile_joints, compile_terms
 from onnxtaylor.compiler.facts import Observation
 from onnxtaylor.compiler.path import MissingRuleError, missing_rules
 
@@ -25,6 +25,7 @@ __all__ = [
     "DerivativeGraph",
     "MissingRuleError",
     "Observation",
+    "compile_joints",
     "compile_terms",
     "missing_rules",
 ]

@@ -19,7 +19,7 @@ from onnxtaylor.compiler.sweeps import Sweeps
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
 
-__all__ = ["TERMS", "DerivativeGraph", "compile_terms"]
+__all__ = ["TERMS", "DerivativeGraph", "compile_joints", "compile_terms"]
 
 TERMS = "onnxtaylor/terms"
 
@@ -125,6 +125,18 @@ def compile_terms(
     proto = assemble(facts, outputs, keep, flagged=flagged)
     graph = DerivativeGraph(proto, indices, sweeps.kinks, pieces, flagged, bool(strong))
     return _record_weights(facts, graph)
+
+
+def compile_joints(function: GraphFunction, seen: Observation, opset: int) -> onnx.ModelProto:
+    """The graph that counts, for each event, the elements of operators that lie on a joint.
+
+    Its outputs are the response and, where an operator has joints, ``JOINT_EVENTS`` (N, 1).
+    Parameters are those of ``compile_terms``. Raises ModelError.
+    """
+    require_rules(function)
+    facts = GraphFacts(function, seen, opset)
+    flagged = joint_events(facts, counted=True)
+    return assemble(facts, {}, (), flagged=flagged)
 
 
 def _write_terms(

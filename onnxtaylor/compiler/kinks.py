@@ -12,6 +12,7 @@ __all__ = ["count_kinks"]
 
 JUMPS = frozenset({"Sign", "Floor", "Ceil", "Round", "Hardmax"})  # of slope 0: not on the path
 CASTS = frozenset({"Cast", "CastLike"})
+OWN = "onnxtaylor/"  # nodes of the passes: they choose between pieces that join smoothly
 SIZES = frozenset({"Shape", "Size"})  # depend on the number of events alone
 
 
@@ -23,7 +24,7 @@ def count_kinks(facts: GraphFacts, path: Iterable[tuple[Node, Rule]]) -> dict[st
     What only chooses between branches, such as the condition of a Where, is not counted by itself.
     """
     kinds = Counter(node.kind for node, rule in path if _has_kink(node, rule))
-    reached = {facts.function.feed}
+    reached = {facts.function.seed}
     for node in facts.nodes:
         if node.kind in SIZES or not reached.intersection(node.inputs):
             continue
@@ -32,6 +33,7 @@ def count_kinks(facts: GraphFacts, path: Iterable[tuple[Node, Rule]]) -> dict[st
             continue
         # a truth value or whole number that depends on features is made by what jumps
         cast = node.kind in CASTS and facts.format(node.inputs[0]) is None
+        cast = cast and not node.name.startswith(OWN)
         kinds[node.kind] += cast or node.kind in JUMPS
     return dict(sorted((+kinds).items()))
 

@@ -29,7 +29,7 @@ def missing_rules(function: GraphFunction) -> list[tuple[str, str]]:
         for proto in function.proto.graph.node
     ]
     opset = operator_set(function.proto)
-    needed, reached = _needed_tensors(nodes, function.response, opset), {function.feed}
+    needed, reached = _needed_tensors(nodes, function.response, opset), {function.seed}
     missing = []
     for node in nodes:
         if reached.intersection(node.inputs) and needed.intersection(node.outputs):
@@ -56,7 +56,7 @@ def nodes_on_path(facts: GraphFacts) -> list[tuple[Node, Rule]]:
     """The nodes through which a derivative can pass, in the graph's order, with their rules."""
     function = facts.function
     needed = _needed_tensors(facts.nodes, function.response, operator_set(function.proto))
-    reached, path = {function.feed}, []
+    reached, path = {function.seed}, []
     for node in facts.nodes:
         if not (reached.intersection(node.inputs) and needed.intersection(node.outputs)):
             continue

@@ -34,7 +34,7 @@ class Sweeps:
         self._tangents: dict[str, Bundle] = {}
         self._adjoints: dict[str, Bundle] = {}
         self._active = np.unique(indices.table[indices.table >= 0]).astype(np.int64)
-        self._feed, self._response = facts.function.feed, facts.function.response
+        self._seed, self._response = facts.function.seed, facts.function.response
         self.responses = facts.shape(facts.function.response)[1]
         self._path = nodes_on_path(facts)
 
@@ -50,9 +50,9 @@ class Sweeps:
         chosen = indices.table[slots, 0].astype(np.int64)
         if indices.order == 1 and self.responses < len(self._active):
             self._reverse()
-            bundle = self._adjoints.get(self._feed)
+            bundle = self._adjoints.get(self._seed)
             order = [1, 0, 2]  # from (C, N, n)
-            width, places = self._facts.function.n_features, chosen
+            width, places = self._facts.function.n_varied, chosen
         else:
             self._forward()
             bundle = self._tangents.get(self._response)
@@ -98,12 +98,12 @@ class Sweeps:
 
     def _forward(self) -> None:
         """Tangents of all tensors on the path, beginning with the unit vectors of the features."""
-        e, n = self._facts.e, self._facts.function.n_features
+        e, n = self._facts.e, self._facts.function.n_varied
         # only the active rows of the unit matrix: all n² numbers of an image would not fit
         rows = np.zeros((len(self._active), 1, n))
         rows[np.arange(len(self._active)), 0, self._active] = 1.0
         identity = e.constant(rows)
-        self._tangents[self._feed] = Bundle(identity, len(self._active), (-1, n), varies=False)
+        self._tangents[self._seed] = Bundle(identity, len(self._active), (-1, n), varies=False)
         for node, rule in self._path:
             inputs = _pick(self._tangents, node.inputs)
             if any(t is not None for t in inputs):
@@ -116,7 +116,7 @@ class Sweeps:
         e, responses = self._facts.e, self.responses
         identity = e.constant(np.eye(responses).reshape(responses, 1, responses))
         self._adjoints[self._response] = Bundle(identity, responses, (-1, responses), varies=False)
-        reached = {self._feed, *(name for node, _ in self._path for name in node.outputs)}
+        reached = {self._seed, *(name for node, _ in self._path for name in node.outputs)}
         for node, rule in reversed(self._path):
             outputs = _pick(self._adjoints, node.outputs)
             if all(a is None for a in outputs):

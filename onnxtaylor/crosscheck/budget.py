@@ -100,6 +100,8 @@ def measure_round_off(
     _, exponent = np.frexp(np.maximum(np.abs(x), spread))
     grid = np.ldexp(1.0, exponent - digits)
     sign = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], x.shape)
+    table = exact.indices.table
+    sign[:, np.setdiff1d(np.arange(x.shape[1]), table)] = 0.0  # context is not displaced
     short = np.maximum(np.rint(SHORT * length / grid), SHORT_SPACINGS)
     far = LONG * epsilon ** (1 / 6) * length / np.sqrt(x.shape[1])
     long = np.maximum(np.rint(far / grid), SHORT_SPACINGS)

@@ -74,9 +74,11 @@ def compare_engines(
         "warnings": tuple(notice.message for notice in problem.notices),
     }
     names, spread = problem.response_names, problem.survey.spread
-    indices = MultiIndices.full(problem.function.n_features, min(options.order, 2))
+    indices = problem.function.indices(min(options.order, 2))
     size = len(names) * len(indices)  # averaged over steps they may be fewer
-    x = round_to_digits(sample.x[: max(FEWEST, NUMBERS // size)], problem.function.digits)
+    x = sample.x[: max(FEWEST, NUMBERS // size)]
+    function = problem.function
+    x = np.where(function.is_varied, round_to_digits(x, function.digits), x)
     held = len(x)
     alone = chosen is None  # no result beside it says what second order is
     try:
@@ -107,7 +109,7 @@ def compare_engines(
     return CrossCheck(
         **fields,
         **facts,
-        indices=indices,
+        indices=problem.function.of_features(indices),
         exact={"precision": exact.precision},
         differences={"precision": differences.precision, "points": differences.points},
         notes=(*notes, *further),

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.data.columns import advise_exclusion, quoted
+from onnxtaylor.data.context import check_context, coded_texts, context_numbers
 from onnxtaylor.data.numbers import as_classes, is_number
 from onnxtaylor.data.rechunk import check_size
 from onnxtaylor.data.source import Batch
 from onnxtaylor.data.values import Floats, Strings, check_features, check_weights, kind_name
 from onnxtaylor.errors import DataError, printable
 
-__all__ = ["ArraySource", "is_frame"]
+__all__ = ["ArraySource", "class_column", "is_frame", "plain_array", "weight_column"]
 
 
 class ArraySource:
@@ -34,6 +35,8 @@ class ArraySource:
         Names of the n features.
     missing
         Value that stands for a missing entry; if it is NaN, NaN is allowed in x.
+    context
+        Columns of context, shape (N,) each, by name: numbers, booleans or texts.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class ArraySource:
         labels: Any = None,
         feature_names: Sequence[str] | None = None,
         missing: float | None = None,
+        context: Mapping[str, Any] | None = None,
     ) -> None:
         self._x = _matrix(x)
         events, n = self._x.shape
@@ -62,17 +66,40 @@ class ArraySource:
             self._names = _checked_names(tuple(map(str, x.columns)), n)
         self._weights: npt.NDArray[Any] | None = None
         if weights is not None:
-            self._weights = _numbers(_column(weights, "weights", events), "weights")
+            self._weights = weight_column(weights, events)
         self._labels: Strings | None = None
         if labels is not None:
-            column = _column(labels, "labels", events)
-            self._labels = as_classes("labels", column, lambda k: f"labels[{k}]")
+            self._labels = class_column(labels, events)
         self._missing = missing
+        self._context: dict[str, Floats] = {}
+        self._texts: dict[str, list[str]] = {}
+        for name, values in (context or {}).items():
+            self._add_context(name, values)
 
     @property
     def feature_names(self) -> Sequence[str] | None:
         """Names of the columns of x; None if they have none."""
         return self._names
+
+    @property
+    def context_names(self) -> Sequence[str]:
+        """Names of the columns of context."""
+        return tuple(self._context)
+
+    @property
+    def texts(self) -> Mapping[str, Sequence[str]]:
+        """Texts of each column of texts by their code."""
+        return self._texts
+
+    @property
+    def sizes(self) -> Mapping[str, tuple[int, ...]]:
+        """No input is read as a whole: empty."""
+        return {}
+
+    @property
+    def lengths(self) -> Mapping[str, str]:
+        """No input is jagged: empty."""
+        return {}
 
     @property
     def origins(self) -> Sequence[str]:
@@ -95,6 +122,11 @@ class ArraySource:
         with np.errstate(over="ignore"):  # a long double that float64 cannot hold becomes Inf
             x: Floats = np.array(self._x[part], np.float64, order="C")
         check_features(x, self._missing, lambda k, i: self._entry(start + k, i))
+        if self._context:
+            held = np.stack([values[part] for values in self._context.values()], axis=1)
+            names = self.context_names
+            check_context(held, lambda k, i: f"{names[i]}[{start + k}]")
+            x = np.concatenate([x, held], axis=1)
         if self._weights is None:
             weights = np.ones(len(x))
         else:
@@ -102,6 +134,27 @@ class ArraySource:
             check_weights(weights, lambda k: f"weights[{start + k}]")
         labels = None if self._labels is None else self._labels[part].copy()
         return Batch(x, weights, labels, np.arange(start, start + len(x), dtype=np.int64))
+
+    def _add_context(self, name: str, given: Any) -> None:
+        """Adds a column of context: texts as codes, or numbers."""
+        what = f"context column {quoted(name)}"
+        values = plain_array(given, what)
+        if values.shape != (len(self),):
+            raise DataError(
+                f"{what} must have one entry for each of the {len(self)} events, got shape"
+                f" {values.shape}"
+            )
+
+        def where(k: int) -> str:
+            return f"{printable(name, 60)}[{k}]"
+
+        first = values[0] if len(values) and values.dtype.kind == "O" else None
+        if values.dtype.kind in "UST" or isinstance(first, str | bytes):
+            coded = coded_texts(what, values, where)
+            self._texts[name] = list(coded.values)
+            self._context[name] = coded.codes.astype(np.float64)
+        else:
+            self._context[name] = context_numbers(what, values, where)
 
     def _entry(self, k: int, i: int) -> str:
         """Name of an entry of x for a message."""
@@ -114,8 +167,19 @@ def is_frame(x: Any) -> bool:
     return hasattr(x, "columns") and hasattr(x, "dtypes")
 
 
+def weight_column(values: Any, events: int) -> npt.NDArray[Any]:
+    """Returns event weights (N,). Raises DataError for another shape and for text."""
+    return _numbers(_column(values, "weights", events), "weights")
+
+
+def class_column(values: Any, events: int) -> Strings:
+    """Returns class names (N,). Raises DataError for another shape and for a missing label."""
+    column = _column(values, "labels", events)
+    return as_classes("labels", column, lambda k: f"labels[{k}]")
+
+
 def _matrix(x: Any) -> npt.NDArray[Any]:
-    array = _plain(x, "x")
+    array = plain_array(x, "x")
     if array.ndim != 2:
         hint = ": reshape a single feature to (N, 1)" if array.ndim == 1 else ""
         raise DataError(
@@ -137,12 +201,12 @@ def _frame_matrix(frame: Any) -> npt.NDArray[Any]:
                 f"{printable(series.dtype, 40)}, not numbers: encode it as numbers, or"
                 f" leave it out with {advise_exclusion(str(name))}"
             )
-        columns.append(_plain(series, "x"))
+        columns.append(plain_array(series, "x"))
     return np.stack(columns, axis=1)
 
 
 def _column(values: Any, what: str, events: int) -> npt.NDArray[Any]:
-    array = _plain(values, what)
+    array = plain_array(values, what)
     if array.shape != (events,):
         raise DataError(
             f"must have one entry for each of the {events} events of x, shape ({events},), got"
@@ -152,8 +216,8 @@ def _column(values: Any, what: str, events: int) -> npt.NDArray[Any]:
     return array
 
 
-def _plain(values: Any, what: str) -> npt.NDArray[Any]:
-    """A plain array, without a copy if possible; masked and null numbers become NaN."""
+def plain_array(values: Any, what: str) -> npt.NDArray[Any]:
+    """Returns a plain array, without a copy if possible; masked and null numbers become NaN."""
     kind = getattr(getattr(values, "dtype", None), "kind", "")
     try:
         if isinstance(values, np.ma.MaskedArray):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,27 @@ import pyarrow.compute as pc
 import pyarrow.types as types
 
 from onnxtaylor.data.columns import Places, quoted
+from onnxtaylor.data.context import (
+    EXACT,
+    Coded,
+    beyond_exact,
+    refuse_inexact,
+    refuse_missing,
+    refuse_numbers,
+    refuse_text,
+)
 from onnxtaylor.data.formats import Piece
-from onnxtaylor.data.values import Floats, Strings, decode_labels, label_text, not_numbers
+from onnxtaylor.data.values import (
+    Floats,
+    Strings,
+    decode_labels,
+    label_text,
+    not_numbers,
+    text_label,
+)
 from onnxtaylor.errors import DataError, printable
 
-__all__ = ["arrow_piece"]
+__all__ = ["arrow_piece", "is_text", "numeric"]
 
 Array = Any  # pyarrow.Array of any type: the stubs have one class for each
 
@@ -28,6 +44,7 @@ def arrow_piece(
     column: Callable[[int], Array],
     row: int,
     text_of: Callable[[Any], str | None] = label_text,
+    wholes: Mapping[str, Array] | None = None,
 ) -> Piece:
     """Converts consecutive rows of Arrow columns to a piece.
 
@@ -42,15 +59,21 @@ def arrow_piece(
     row
         Number of the file's rows before these.
     text_of
-        Makes a class name of a label's value, None if it is missing.
+        Makes a class name of a label's value, None if it is missing. ``text_label`` says that the
+        cells come from a text file, where all numbers went through float64.
+    wholes
+        Columns that are read as a whole, by name.
 
     Raises
     ------
     DataError
-        A type holds no numbers (features, weight) or no classes (label), or a label is missing.
+        A type holds no numbers (features, weight) or no classes (label), a label is missing, or a
+        cell of context is missing or not exact.
     """
     arrays = [_decoded(column(place)) for place in places.features]
-    x = np.empty((len(arrays[0]), len(arrays)))
+    lengths = [len(array) for array in (*arrays[:1], *(wholes or {}).values())]
+    lengths += [len(column(place)) for place in places.used[:1]]
+    x = np.empty((lengths[0], len(arrays)))
     for i, (place, array) in enumerate(zip(places.features, arrays, strict=True)):
         x[:, i] = _floats(file, names[place], array, row, weight=False)
     weights = None
@@ -61,27 +84,90 @@ def arrow_piece(
     labels = None
     if places.label is not None:
         labels = _labels(file, names[places.label], column(places.label), row, text_of)
-    return Piece(x, weights, labels)
+    context = tuple(
+        _context(
+            f"{file}: column {quoted(names[place])}",
+            _decoded(column(place)),
+            row,
+            text=place in places.texts,
+            typed=text_of is not text_label,
+        )
+        for place in places.context
+    )
+    return Piece(x, weights, labels, context, wholes or {})
+
+
+def _context(what: str, array: Array, row: int, *, text: bool, typed: bool) -> Floats | Coded:
+    """A column of context as texts or numbers; ``typed`` if its type tells whole numbers."""
+
+    def where(k: int) -> str:
+        return f"{what} in row {row + k + 1}"
+
+    kind = array.type
+    if array.null_count and (k := pc.index(array.is_null(), True).as_py()) >= 0:
+        refuse_missing(where(k), "empty" if text else "NaN or empty")
+    if text:
+        return _texts(what, array, where, typed=typed)
+    if is_text(kind):
+        refuse_text(what, f"text ({quoted(array[0].as_py())} in row {row + 1})")
+    whole = types.is_integer(kind) or types.is_decimal(kind) or not typed
+    numbers = numeric(array)
+    if numbers is None:
+        refuse_text(what, f"values of type {printable(kind, 40)}")
+    if whole and not types.is_boolean(kind):
+        # 2⁵³ itself may be a rounded 2⁵³ + 1 where whole numbers have become floats
+        large = (np.abs(numbers) >= EXACT) & (numbers % 1 == 0)
+        if types.is_integer(kind):
+            large = beyond_exact(array.to_numpy(zero_copy_only=False))
+        if large.any():
+            k = int(large.argmax())
+            refuse_inexact(where(k), array[k].as_py())
+    return numbers
+
+
+def _texts(what: str, array: Array, where: Callable[[int], str], *, typed: bool) -> Coded:
+    if types.is_integer(array.type):
+        array = array.cast(pa.string())
+    if not is_text(array.type):
+        refuse_numbers(what, f"values of type {printable(array.type, 40)}")
+    if not typed and (k := pc.index(array, pa.scalar("", array.type)).as_py()) >= 0:
+        refuse_missing(where(k))
+    coded = array.dictionary_encode()
+    codes: npt.NDArray[np.int64] = _numpy(coded.indices.cast(pa.int64()), null=-1)
+    return Coded(codes, tuple(coded.dictionary.to_pylist()))
+
+
+def numeric(array: Array) -> Floats | None:
+    """Returns an Arrow array of numbers or booleans as float64, null as NaN; None for others."""
+    kind = array.type
+    if types.is_decimal(kind):
+        # one by one: pyarrow's own cast is wrong in the last bit for one decimal in ten
+        kind = pa.float64()
+        array = pa.array([None if v is None else float(v) for v in array.to_pylist()], kind)
+    if not (
+        types.is_floating(kind)
+        or types.is_integer(kind)
+        or types.is_boolean(kind)
+        or types.is_null(kind)
+    ):
+        return None
+    return _numpy(array.cast(pa.float64(), safe=False), null=np.nan)
 
 
 def _floats(file: str, name: str, array: Array, row: int, *, weight: bool) -> Floats:
     """A column as float64; null becomes NaN."""
     kind = array.type
-    if _is_text(kind):
+    if is_text(kind):
         k = pc.index(array.is_valid(), True).as_py()
         if k < 0:  # every cell is null
             return np.full(len(array), np.nan)
         example = f"{quoted(array[k].as_py())} in row {row + k + 1}"
         raise not_numbers(name, "text", weight=weight, example=example).located(file)
-    if types.is_decimal(kind):
-        # one by one: pyarrow's own cast is wrong in the last bit for one decimal in ten
-        kind = pa.float64()
-        array = pa.array([None if v is None else float(v) for v in array.to_pylist()], kind)
-    numeric = types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind)
-    if not (numeric or types.is_null(kind)):
+    numbers = numeric(array)
+    if numbers is None:
         other = f"values of type {printable(kind, 40)}"
         raise not_numbers(name, other, weight=weight).located(file)
-    return _numpy(array.cast(pa.float64(), safe=False), null=np.nan)
+    return numbers
 
 
 def _numpy(array: Array, null: float) -> npt.NDArray[Any]:
@@ -117,10 +203,11 @@ def _decoded(array: Array) -> Array:
     return array.dictionary_decode() if types.is_dictionary(array.type) else array
 
 
-def _is_text(kind: Any) -> bool:
+def is_text(kind: Any) -> bool:
+    """Tests whether an Arrow type is text."""
     return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
 def _is_class(kind: Any) -> bool:
     number = types.is_floating(kind) or types.is_integer(kind) or types.is_decimal(kind)
-    return _is_text(kind) or number or types.is_boolean(kind) or types.is_null(kind)
+    return is_text(kind) or number or types.is_boolean(kind) or types.is_null(kind)

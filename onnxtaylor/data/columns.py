@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from onnxtaylor.data.request import ColumnRequest, ContextColumn, InputRequest
 from onnxtaylor.errors import DataError, join_names, name_hint, printable
 
 __all__ = [
-    "ColumnRequest",
+    "Block",
     "Columns",
     "Places",
     "advise_exclusion",
@@ -23,66 +24,74 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class ColumnRequest:
-    """Choice of columns, before the table is known.
+class Block:
+    """Part of a row: some columns, or one input that is read as a whole.
 
     Parameters
     ----------
-    n_features
-        Number of the model's inputs; None if the model takes any number.
-    features
-        Columns that the user names as features: each must exist.
-    label, weight
-        Columns of the class labels and of the event weights; None if there are none.
-    exclude
-        Columns that are no features.
-    offered
-        Names of features in the model's metadata, used if all of them are columns. Otherwise all
-        remaining columns are the features, and their number must fit.
-    held
-        Names of the model's inputs that are held at a value: columns of these names are not
-        counted as features.
-    missing
-        Value that stands for a missing entry. NaN in a feature is an error unless this is NaN.
+    columns
+        Names of columns; empty for an input that is read as a whole.
+    context
+        Whether it is context.
+    whole
+        Input that one array or column of lists holds, or one for each of its variables.
     """
 
-    n_features: int | None
-    features: tuple[str, ...] | None = None
-    label: str | None = None
-    weight: str | None = None
-    exclude: tuple[str, ...] = ()
-    offered: tuple[str, ...] | None = None
-    held: tuple[str, ...] = ()
-    missing: float | None = None
+    columns: tuple[str, ...] = ()
+    context: bool = False
+    whole: InputRequest | None = None
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the used columns; ``counted`` if no names of features were given."""
+    """Names of the used columns; ``counted`` if no names of features were given.
+
+    ``features`` and ``context`` are single columns. ``blocks`` are the parts of a row in order,
+    features before context; without blocks a row is all features, then all context. ``renamed``
+    are other names for the features.
+    """
 
     features: tuple[str, ...]
     label: str | None
     weight: str | None
     counted: bool = False
+    context: tuple[ContextColumn, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    renamed: tuple[str, ...] | None = None
+
+    @property
+    def wholes(self) -> tuple[InputRequest, ...]:
+        """Inputs that are read as a whole."""
+        return tuple(block.whole for block in self.blocks if block.whole is not None)
 
 
 @dataclass(frozen=True)
 class Places:
-    """Positions of the used columns in one file, counted from 0."""
+    """Positions of the used columns in one file, counted from 0.
+
+    ``texts`` are the positions of context columns that hold texts, ``wholes`` the names of arrays
+    or columns of lists that are read as a whole, and ``cells`` the number of their entries per
+    event.
+    """
 
     features: tuple[int, ...]
     label: int | None
     weight: int | None
-
-    @property
-    def numeric(self) -> tuple[int, ...]:
-        """Positions of the features, then of the weight if there is one."""
-        return self.features if self.weight is None else (*self.features, self.weight)
+    context: tuple[int, ...] = ()
+    texts: frozenset[int] = frozenset()
+    wholes: tuple[str, ...] = ()
+    cells: int = 0
 
     @property
     def used(self) -> tuple[int, ...]:
         """All positions that have to be read."""
-        return self.numeric if self.label is None else (*self.numeric, self.label)
+        others = (place for place in (self.weight, self.label) if place is not None)
+        return (*self.features, *self.context, *others)
+
+    @property
+    def width(self) -> int:
+        """Number of cells that are read for one event."""
+        return len(self.used) + self.cells
 
 
 def choose_columns(
@@ -129,25 +138,32 @@ def choose_columns(
     roles = {request.label: "the label", request.weight: "the weight"}
     roles |= dict.fromkeys(request.exclude, "excluded")
     roles.pop(None, None)
+    _check_context(file, names, roles, request)
+    roles |= {column.name: "context" for column in request.context}
+    chosen = Columns((), request.label, request.weight, context=request.context)
     if request.features is not None:
-        return Columns(_named_features(file, names, roles, request), request.label, request.weight)
+        return replace(chosen, features=_named_features(file, names, roles, request))
     offered = request.offered
     if offered and _is_usable(offered, names, roles, request.n_features):
-        return Columns(tuple(offered), request.label, request.weight)
+        return replace(chosen, features=tuple(offered))
     left = tuple(name for name in candidates if name not in roles and name not in request.held)
     if request.n_features is not None and len(left) != request.n_features:
         raise DataError(_wrong_count(file, left, request.n_features, hint))
     if not left:
         raise DataError(f"{file} has no column left for features: exclude fewer columns")
-    return Columns(left, request.label, request.weight, counted=True)
+    return replace(chosen, features=left, counted=True)
 
 
 def locate_columns(file: str, names: Sequence[str], columns: Columns) -> Places:
     """Finds the positions of the used columns. Raises DataError for a missing or repeated name."""
+    context = tuple(_position(file, names, column.name) for column in columns.context)
     return Places(
         tuple(_position(file, names, name) for name in columns.features),
         None if columns.label is None else _position(file, names, columns.label),
         None if columns.weight is None else _position(file, names, columns.weight),
+        context,
+        frozenset(k for k, column in zip(context, columns.context, strict=True) if column.text),
+        tuple(dict.fromkeys(key for whole in columns.wholes for key in whole.keys)),
     )
 
 
@@ -187,6 +203,22 @@ def _named_features(
             option="feature_names",
         )
     return tuple(features)
+
+
+def _check_context(
+    file: str, names: Sequence[str], roles: dict[str | None, str], request: ColumnRequest
+) -> None:
+    """Raises DataError for a context column that does not exist or has another role."""
+    for place, column in enumerate(request.context):
+        _check_exists(file, names, column.name)
+        role = roles.get(column.name)
+        if role is None and column.name in [c.name for c in request.context[:place]]:
+            role = "a context column already"
+        if role is not None:
+            raise DataError(
+                f"column {quoted(column.name)} is to be context, but it is {role}: it can be only"
+                " one of them"
+            ).located(file)
 
 
 def _is_usable(

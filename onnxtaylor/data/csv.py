@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,6 +42,8 @@ class CsvTable:
             self.head = read_head(path, file)
         self.names = self.candidates = self.head.names
         self.hint = ""
+        self.wholes: Mapping[str, tuple[int, ...] | None] = {}
+        self.block: str | None = None
         self.positional = not self.head.has_names
         spaced = self.head.delimiter == " "  # then blank lines are removed from the stream
         self._skipped = self.head.comments + (0 if spaced else self.head.blank)
@@ -106,7 +108,7 @@ class CsvTable:
         )
 
     def _type(self, place: int, places: Places) -> pa.DataType:
-        if place == places.label:
+        if place == places.label or place in places.texts:
             return pa.string()
         first = self.head.first or ()
         if place < len(first) and first[place].lower() in ("true", "false"):
@@ -119,18 +121,25 @@ class CsvTable:
         """Makes the error that names the wrong row, from pyarrow's message and the refused rows."""
         # cells first: a block with a ragged row may have been parsed ahead of one with a bad cell
         if cell := BAD_NUMBER.search(message):
-            return self._bad_number(int(cell[1]), self._row(cell[2]), cell[3], places)
+            place, line = int(cell[1]), self._row(cell[2])
+            if place in places.context:
+                what = f"column {quoted(self.names[place])} in row {line}"
+                return DataError(
+                    f"{what} holds {quoted(cell[3])}, but the model takes numbers there: correct"
+                    " the cell, or write numbers in this column"
+                )
+            return self._bad_number(place, line, cell[3], places)
         if cell := BAD_TEXT.search(message):
             return DataError(
                 f"column {quoted(self.names[int(cell[1])])} in row {self._row(cell[2])} is not"
                 " UTF-8 text: save the file as UTF-8"
             )
         if ragged:
-            row = ragged[0]
-            fields = f"{row.actual_columns} field{'s' * (row.actual_columns != 1)}"
+            refused = ragged[0]
+            fields = f"{refused.actual_columns} field{'s' * (refused.actual_columns != 1)}"
             return DataError(
-                f"row {self._row(row.number)} has {fields}, but the first line has"
-                f" {row.expected_columns} (delimiter {printable(repr(self.head.delimiter))}):"
+                f"row {self._row(refused.number)} has {fields}, but the first line has"
+                f" {refused.expected_columns} (delimiter {printable(repr(self.head.delimiter))}):"
                 " correct the row, or put text that holds the delimiter in quotation marks"
             )
         if "straddl" in message:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from onnxtaylor.data.columns import Places
+from onnxtaylor.data.context import Coded
 from onnxtaylor.data.values import Floats, Strings
 from onnxtaylor.errors import DataError, OnnxTaylorError, printable
 
@@ -28,11 +29,17 @@ class Piece:
         Shape (B,), may still be NaN or infinite; None if no column is the weight.
     labels
         Class names, shape (B,), none missing; None if no column is the label.
+    context
+        Single columns of context, shape (B,): numbers, which may still be NaN, or texts.
+    wholes
+        What is read as a whole, by its name: an array (B, …) of NumPy, or an Arrow array of lists.
     """
 
     x: Floats
     weights: Floats | None
     labels: Strings | None
+    context: tuple[Floats | Coded, ...] = ()
+    wholes: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Table(Protocol):
@@ -57,6 +64,17 @@ class Table(Protocol):
     @property
     def positional(self) -> bool:
         """Whether the file has no names, so that its columns are called "0", "1", …."""
+
+    @property
+    def wholes(self) -> Mapping[str, tuple[int, ...] | None]:
+        """Arrays and columns of lists that an input can take as a whole, by name.
+
+        The value is the shape behind the events, None if only reading the lists tells it.
+        """
+
+    @property
+    def block(self) -> str | None:
+        """Name of the array (events, columns) that has the features, None if there is none."""
 
     def pieces(self, places: Places) -> Iterator[Piece]:
         """Reads the used columns, from the first row to the last, in pieces of bounded size.

@@ -7,44 +7,51 @@ None of these libraries is imported for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from onnxtaylor.data.arrays import ArraySource, is_frame
-from onnxtaylor.data.columns import (
-    ColumnRequest,
-    Places,
-    choose_columns,
-    locate_columns,
-    quoted,
-)
-from onnxtaylor.errors import OptionError
+import numpy as np
+
+from onnxtaylor.data.arrays import ArraySource, is_frame, plain_array
+from onnxtaylor.data.arrow import arrow_piece
+from onnxtaylor.data.columns import Places, choose_columns, locate_columns, quoted
+from onnxtaylor.data.inputs import choose_inputs
+from onnxtaylor.data.memory import FRAME, ArrowFrame, MappingTable, WithArrays, is_arrow, is_jagged
+from onnxtaylor.data.request import ColumnRequest, Requested, requested
+from onnxtaylor.data.rows import element_names
+from onnxtaylor.data.source import EventSource
+from onnxtaylor.data.table import FileSource
+from onnxtaylor.errors import DataError, OptionError, join_names
 
 __all__ = ["column_names", "in_memory"]
 
-FRAME = "the data frame"
+ONE_EACH = "give a dictionary with one array per input"
 
 
 def column_names(x: Any) -> tuple[str, ...] | None:
-    """Returns the names of a data frame's columns, as text; None for an array."""
-    if _is_arrow(x):
+    """Returns the names of a data frame's columns or a dictionary's arrays; None for an array."""
+    if isinstance(x, Mapping):
+        return tuple(map(str, x))
+    if is_arrow(x):
         return tuple(map(str, x.column_names))
     return tuple(map(str, x.columns)) if is_frame(x) else None
 
 
 def in_memory(
-    x: Any, request: ColumnRequest, *, weights: Any = None, labels: Any = None
-) -> ArraySource:
-    """Makes a source of events of an array or a data frame.
+    x: Any, request: Requested, *, weights: Any = None, labels: Any = None
+) -> EventSource:
+    """Makes a source of events of an array, a dictionary of arrays, or a data frame.
 
     Parameters
     ----------
     x
-        Features: an array (N, n), or a data frame of pandas, polars or pyarrow.
+        An array (N, n); a dictionary with one array (N, …) for each input of the model, which may
+        be jagged, and arrays (N,); or a data frame of pandas, polars or pyarrow. An array may have
+        context behind the features: (N, n + m).
     request
-        Choice of the data frame's columns. Features that are no columns are new names for the
-        columns that are left.
+        Choice of the columns, or a function that makes it from their names (none for an array).
+        Features that are no columns are new names for the columns that are left.
     weights, labels
         Arrays (N,), if they are no columns.
 
@@ -55,21 +62,92 @@ def in_memory(
     OptionError
         Columns of an array are named.
     """
-    names = column_names(x)
-    if names is None:
-        _refuse_names(request)
-        return ArraySource(
-            x,
-            weights=weights,
-            labels=labels,
-            feature_names=request.features,
-            missing=request.missing,
+    if isinstance(x, Mapping):
+        return _of_mapping(x, request, weights, labels)
+    if column_names(x) is not None:
+        return _of_frame(x, request, weights, labels)
+    request = requested(request, ())
+    _refuse_names(request)
+    features = [item for item in request.inputs if not item.held_back]
+    if len(request.inputs) == len(features) == 1 and not request.context:
+        axes = len(features[0].shape)
+        if is_jagged(x) or (axes > 1 and np.ndim(x) == 1 + axes):
+            return _of_mapping({features[0].name: x}, request, weights, labels)
+    arrays = {"weights": weights, "labels": labels, "missing": request.missing}
+    names = _context_columns(request)
+    if not names:
+        return ArraySource(x, feature_names=request.features, **arrays)
+    x = plain_array(x, "x")
+    n = _count_features(x, request, names)
+    held = {name: x[:, n + k] for k, name in enumerate(names)}
+    return ArraySource(x[:, :n], feature_names=request.features, context=held, **arrays)
+
+
+def _context_columns(request: ColumnRequest) -> list[str]:
+    """Names of all columns of context whose number the model tells.
+
+    Raises DataError for texts, which an array of numbers cannot hold.
+    """
+    names: list[str] = []
+    for item in request.inputs:
+        if item.held_back:
+            if item.text or item.width is None:
+                raise DataError(
+                    f"x is one array, which cannot hold the input {item.described}: {ONE_EACH}"
+                )
+            names += element_names(item, [int(size or 0) for size in item.shape])
+    if text := next((column.name for column in request.context if column.text), None):
+        raise DataError(
+            f"x is one array, which cannot hold the texts of {quoted(text)}: {ONE_EACH}"
         )
+    return names + [column.name for column in request.context]
+
+
+def _count_features(x: Any, request: ColumnRequest, names: Sequence[str]) -> int:
+    """Number of features of an array (N, n + m) with m columns of context."""
+    widths = [item.width for item in request.inputs if not item.held_back]
+    known = sum(width or 0 for width in widths) if widths and None not in widths else None
+    n = request.n_features if known is None else known
+    columns = x.shape[1] if x.ndim == 2 else 0
+    if columns != (n or max(1, columns - len(names))) + len(names):
+        raise DataError(
+            f"x has shape {x.shape}, but must have {'' if n is None else f'{n} '}features and"
+            f" {len(names)} columns of context behind them ({join_names(names, 3)}): {ONE_EACH}"
+        )
+    return columns - len(names)
+
+
+def _of_mapping(x: Mapping[str, Any], request: Requested, weights: Any, labels: Any) -> EventSource:
+    table = MappingTable(x)
+    request = requested(request, tuple(dict.fromkeys((*table.names, *table.wholes))))
+    for item in request.inputs:
+        if item.name in table.faults:
+            raise table.faults[item.name]
+    source = FileSource([table], request, origins=("array",), rename=True)
+    if weights is None and labels is None:
+        return source
+    return WithArrays(source, table.count(source.places), weights, labels)
+
+
+def _of_frame(x: Any, request: Requested, weights: Any, labels: Any) -> EventSource:
+    names = column_names(x) or ()
+    request = requested(request, names)
     features = request.features
     renamed = features is not None and not set(features) & set(names)
     if renamed:
         request = _without_new_names(request, names)
-    columns = choose_columns(FRAME, names, names, request)
+    if request.inputs or request.context:
+        table = ArrowFrame(x)
+        columns = choose_inputs(table, request)
+        if columns.wholes or columns.context or any("[" in n for n in columns.features):
+            if renamed:
+                request = replace(request, features=features)
+            source = FileSource([table], request, origins=("array",), rename=renamed)
+            if weights is None and labels is None:
+                return source
+            return WithArrays(source, len(x), weights, labels)
+    else:
+        columns = choose_columns(FRAME, names, names, request)
     places = locate_columns(FRAME, names, columns)
     split = _of_pandas if hasattr(x, "iloc") else _of_arrow
     rows, own_weights, own_labels = split(x, places)
@@ -85,6 +163,8 @@ def in_memory(
 def _without_new_names(request: ColumnRequest, names: Sequence[str]) -> ColumnRequest:
     """The request without new names of features, if their number equals the remaining columns'."""
     used = {request.label, request.weight, *request.exclude}
+    used |= {column.name for column in request.context}
+    used |= {item.name for item in request.inputs if item.held_back}
     left = [name for name in names if name not in used]
     if request.features is not None and len(request.features) == len(left):
         return replace(request, features=None, offered=None)
@@ -104,11 +184,6 @@ def _refuse_names(request: ColumnRequest) -> None:
             )
 
 
-def _is_arrow(x: Any) -> bool:
-    """Whether x is a table of pyarrow, without importing pyarrow."""
-    return hasattr(x, "column_names") and hasattr(x, "schema")
-
-
 def _of_pandas(x: Any, places: Places) -> tuple[Any, Any, Any]:
     """Features, weight and label of a frame of pandas; if all columns are used, without a copy."""
     whole = places.features == tuple(range(x.shape[1]))
@@ -119,9 +194,7 @@ def _of_pandas(x: Any, places: Places) -> tuple[Any, Any, Any]:
 
 def _of_arrow(x: Any, places: Places) -> tuple[Any, Any, Any]:
     """Features, weight and label of a table of pyarrow, or of a frame of polars."""
-    from onnxtaylor.data.arrow import arrow_piece  # pyarrow is slow to import
-
-    table = x if _is_arrow(x) else x.to_arrow()
+    table = x if is_arrow(x) else x.to_arrow()
 
     def column(place: int) -> Any:
         values = table.column(place)

@@ -24,6 +24,7 @@ class IpcTable:
     """
 
     positional = False
+    block: str | None = None
 
     def __init__(self, path: Path, file: str) -> None:
         self.path, self.file = path, file
@@ -31,12 +32,12 @@ class IpcTable:
             reader = _reader(source)
             self._elements = Elements(reader.schema, lambda place: _first(reader, place))
         self.names = self.candidates = self._elements.names
-        self.hint = self._elements.hint
+        self.hint, self.wholes = self._elements.hint, self._elements.wholes
 
     def pieces(self, places: Places) -> Iterator[Piece]:
         """Reads the used columns. Raises DataError, naming the column and the row."""
-        row, used = 0, self._elements.origins(places.used)
-        rows = rows_per_piece(len(places.used))
+        row, used = 0, self._elements.origins(places)
+        rows = rows_per_piece(places.width)
         with reading(self.file), pa.memory_map(str(self.path)) as source:
             # not with included_fields: pyarrow then copies what it could read in place
             for batch in _batches(_reader(source)):
@@ -49,7 +50,8 @@ class IpcTable:
                         return part.column(used.index(origin))
 
                     values = self._elements.reader(self.file, column, row)
-                    yield arrow_piece(self.file, self.names, places, values, row)
+                    wholes = self._elements.read_wholes(column, places)
+                    yield arrow_piece(self.file, self.names, places, values, row, wholes=wholes)
                     row += part.num_rows
 
 

@@ -5,14 +5,14 @@ The lists of a column must have one length: that of its type, or else that of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as types
 
-from onnxtaylor.data.columns import quoted
+from onnxtaylor.data.columns import Places, quoted
 from onnxtaylor.errors import DataError, printable
 
 __all__ = ["Elements"]
@@ -39,10 +39,18 @@ class Elements:
         Names of the elements and of all other columns.
     hint
         Which columns hold lists of something else, for a message; empty if there are none.
+    wholes
+        Columns of lists, of any depth, that an input can take as a whole.
     """
 
     def __init__(self, schema: pa.Schema, first_list: Callable[[int], Any]) -> None:
         self.names: tuple[str, ...] = ()
+        self._places = {name: place for place, name in enumerate(schema.names)}
+        self.wholes: dict[str, tuple[int, ...] | None] = {
+            name: None
+            for name, kind in zip(schema.names, schema.types, strict=True)
+            if _is_list(kind) and schema.names.count(name) == 1
+        }
         self._origins: list[tuple[int, int | None, int]] = []  # column, element, length
         others = []
         for place, kind in enumerate(schema.types):
@@ -58,9 +66,14 @@ class Elements:
         advice = "save a column for each number"
         self.hint = f"{' and '.join(others[:3])}: {advice}" if others else ""
 
-    def origins(self, places: Sequence[int]) -> list[int]:
-        """Positions of the file's columns that hold these columns, each once, in order."""
-        return sorted({self._origins[place][0] for place in places})
+    def origins(self, places: Places) -> list[int]:
+        """Positions of the file's columns that hold the used columns, each once, in order."""
+        used = {self._origins[place][0] for place in places.used}
+        return sorted(used | {self._places[name] for name in places.wholes})
+
+    def read_wholes(self, column: Callable[[int], Array], places: Places) -> dict[str, Array]:
+        """Returns a batch's lists that are read as a whole, by name."""
+        return {name: column(self._places[name]) for name in places.wholes}
 
     def reader(self, file: str, column: Callable[[int], Array], row: int) -> Callable[[int], Array]:
         """Returns a function that gives the values (B,) of a column of a batch by its position.
@@ -91,10 +104,14 @@ class Elements:
         return values
 
 
+def _is_list(kind: Any) -> bool:
+    return types.is_fixed_size_list(kind) or types.is_list(kind) or types.is_large_list(kind)
+
+
 def _length(kind: Any, place: int, first_list: Callable[[int], Any]) -> int | None:
     """Number of elements of a column of lists; None for another column."""
     fixed = types.is_fixed_size_list(kind)
-    if not (fixed or types.is_list(kind) or types.is_large_list(kind)):
+    if not _is_list(kind):
         return None
     inner = kind.value_type
     if not (types.is_floating(inner) or types.is_integer(inner) or types.is_boolean(inner)):

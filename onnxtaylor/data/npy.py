@@ -1,11 +1,8 @@
-"""``.npy`` files, memory-mapped, and ``.npz`` archives. No pickle is ever loaded."""
+"""``.npy`` files, memory-mapped. No pickle is ever loaded."""
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from math import prod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.data.columns import Places, quoted
+from onnxtaylor.data.context import Coded, coded_texts, context_numbers
 from onnxtaylor.data.formats import Piece, reading, rows_per_piece
 from onnxtaylor.data.numbers import as_classes, as_floats, is_number
-from onnxtaylor.data.values import kind_name
-from onnxtaylor.errors import DataError, join_names
+from onnxtaylor.data.values import Floats, kind_name
+from onnxtaylor.errors import DataError
 
-__all__ = ["NpyTable", "NpzTable"]
+__all__ = ["HEADER", "OBJECTS", "NpyTable", "array_piece", "read_header"]
 
-BLOCKS = ("x", "X", "features", "data")  # a 2-D array of one of these names is the features
 HEADER = 1 << 20  # bytes of a header; NumPy's own limit is too small for a table of 500 columns
 
 OBJECTS = "Python objects, which are never loaded: save numbers or text"
@@ -57,6 +54,8 @@ class NpyTable:
         self.names: Sequence[str] = names
         self.candidates = self.names
         self.hint = ""
+        self.wholes: Mapping[str, tuple[int, ...] | None] = {}
+        self.block: str | None = None
 
     def pieces(self, places: Places) -> Iterator[Piece]:
         """Reads the used columns, a slice of the file at a time. Raises DataError for text."""
@@ -78,109 +77,19 @@ class NpyTable:
             if stream.read(6) != b"\x93NUMPY":
                 raise DataError(f"{self.file} is not a .npy file")
             stream.seek(0)
-            if _read_header(stream)[1].hasobject:
+            if read_header(stream)[1].hasobject:
                 raise DataError(f"{self.file} holds {OBJECTS}")
         array = np.lib.format.open_memmap(self.path, mode="r", max_header_size=HEADER)
         return np.asarray(array)
 
 
-class NpzTable:
-    """A ``.npz`` file, an archive of arrays with one entry, or row, per event: a ``Table``.
-
-    1-D arrays are columns named by their keys. A 2-D array called x, X, features or data (or the
-    only 2-D array) is the block of features: its columns are named by a 1-D array of text
-    ``feature_names``, else by position, and they alone are counted as features. Other arrays are
-    ignored. Each used array is held in memory as a whole: an archive cannot be streamed. Raises
-    DataError for an archive without columns, and for damaged files.
-    """
-
-    def __init__(self, path: Path, file: str) -> None:
-        self.path, self.file = path, file
-        with reading(file):
-            if path.is_dir():
-                raise IsADirectoryError
-            with zipfile.ZipFile(path) as archive:
-                headers = _headers(archive, file)
-            shapes = {key: shape for key, (shape, _) in headers.items()}
-            self.dtypes = {key: dtype for key, (_, dtype) in headers.items()}
-            self.block = _block(shapes)
-            block_names = self._block_names(shapes)
-        self.positional = self.block is not None and "feature_names" not in shapes
-        tables = [f"{quoted(key)} {list(s)}" for key, s in shapes.items() if len(s) == 2]
-        self.hint = ""
-        if self.block is None and len(tables) > 1:
-            self.hint = (
-                f"it holds {len(tables)} two-dimensional arrays ({join_names(tables)}): save the"
-                " one to analyze under the name x, with numpy.savez"
-            )
-        self.keys = tuple(key for key, shape in shapes.items() if len(shape) == 1)
-        if self.block is not None:
-            self.keys = tuple(key for key in self.keys if key != "feature_names")
-        if not block_names and not self.keys:
-            arrays = join_names(list(shapes)) or "none"
-            why = f"it holds no 1-D and no 2-D array; its arrays: {arrays}"
-            raise DataError(self.hint or why).located(file)
-        self.names: Sequence[str] = (*block_names, *self.keys)
-        self.candidates: Sequence[str] = block_names or self.keys
-        self.width = len(block_names)
-
-    def pieces(self, places: Places) -> Iterator[Piece]:
-        """Reads the used arrays, in pieces. Raises DataError if their lengths differ."""
-        with reading(self.file), closing(self._load()) as archive:
-            # dict.fromkeys: each array once, in order
-            keys = dict.fromkeys(self._key(place) for place in places.used)
-            for key in keys:
-                if self.dtypes[key].hasobject:
-                    raise DataError(f"array {quoted(key)} holds {OBJECTS}").located(self.file)
-            loaded: dict[str, Array] = {key: archive[key] for key in keys}
-            events = self._events(loaded)
-            rows = rows_per_piece(len(places.used))
-            for start in range(0, events, rows):
-
-                def column(place: int, part: slice = slice(start, start + rows)) -> Array:
-                    array = loaded[self._key(place)][part]
-                    return array[:, place] if array.ndim == 2 else array
-
-                yield array_piece(self.file, self.names, places, column, start)
-
-    def _key(self, place: int) -> str:
-        """Key of the array that holds the column at a position."""
-        if place < self.width and self.block is not None:
-            return self.block
-        return self.keys[place - self.width]
-
-    def _events(self, loaded: dict[str, Array]) -> int:
-        """The number of events, which all arrays must have."""
-        (first, events), *others = ((key, len(array)) for key, array in loaded.items())
-        for key, length in others:
-            if length != events:
-                raise DataError(
-                    f"array {quoted(key)} has {length} entries, but array {quoted(first)} has"
-                    f" {events}: save arrays with one entry for each event"
-                ).located(self.file)
-        return events
-
-    def _block_names(self, shapes: dict[str, tuple[int, ...]]) -> tuple[str, ...]:
-        if self.block is None:
-            return ()
-        width = shapes[self.block][1]
-        if "feature_names" not in shapes:
-            return tuple(str(i) for i in range(width))
-        with closing(self._load()) as archive:
-            names = archive["feature_names"]
-        if names.dtype.kind != "U" or names.shape != (width,):
-            raise DataError(
-                f"array 'feature_names' must hold {width} texts, one for each column of"
-                f" {quoted(self.block)}"
-            ).located(self.file)
-        return tuple(names.tolist())
-
-    def _load(self) -> Any:
-        return np.load(self.path, allow_pickle=False, max_header_size=HEADER)
-
-
 def array_piece(
-    file: str, names: Sequence[str], places: Places, column: Callable[[int], Array], row: int
+    file: str,
+    names: Sequence[str],
+    places: Places,
+    column: Callable[[int], Array],
+    row: int,
+    wholes: Mapping[str, Any] | None = None,
 ) -> Piece:
     """Converts consecutive rows of NumPy columns to a piece.
 
@@ -194,14 +103,18 @@ def array_piece(
         ``column(place)`` gives the array (B,) of the column at a position.
     row
         Number of the file's rows before these.
+    wholes
+        What is read as a whole, by name.
 
     Raises
     ------
     DataError
-        A column holds no numbers (features, weight) or no classes (label), or a label is missing.
+        A column holds no numbers (features, weight) or no classes (label), a label is missing, or a
+        cell of context is missing or not exact.
     """
-    first = column(places.features[0])
-    x = np.empty((len(first), len(places.features)))
+    lengths = [len(column(place)) for place in places.used[:1]]
+    lengths += [len(raw) for raw in (wholes or {}).values()]
+    x = np.empty((lengths[0], len(places.features)))
     for i, place in enumerate(places.features):
         x[:, i] = as_floats(file, names[place], column(place))
     weights = labels = None
@@ -210,28 +123,23 @@ def array_piece(
     if (at := places.label) is not None:
         what = f"{file}: column {quoted(names[at])}"
         labels = as_classes(what, column(at), lambda k: f"{what} in row {row + k + 1}")
-    return Piece(x, weights, labels)
+    context = tuple(
+        _context(file, names[at], column(at), row, text=at in places.texts) for at in places.context
+    )
+    return Piece(x, weights, labels, context, wholes or {})
 
 
-def _headers(archive: zipfile.ZipFile, file: str) -> dict[str, Header]:
-    """Shape and type of each array of an archive, checked against the size of its data."""
-    headers = {}
-    for member in archive.infolist():
-        if not member.filename.endswith(".npy"):
-            continue
-        key = member.filename.removesuffix(".npy")
-        with archive.open(member) as stream:
-            shape, dtype = _read_header(stream)
-            # before anything of that size is allocated; objects are refused if they are used
-            if not dtype.hasobject and prod(shape) * dtype.itemsize > member.file_size:
-                raise DataError(
-                    f"array {quoted(key)} claims more bytes than the file has: the file is damaged"
-                ).located(file)
-        headers[key] = shape, dtype
-    return headers
+def _context(file: str, name: str, values: Array, row: int, *, text: bool) -> Floats | Coded:
+    """A column of context as numbers or texts."""
+    what = f"{file}: column {quoted(name)}"
+
+    def where(k: int) -> str:
+        return f"{what} in row {row + k + 1}"
+
+    return coded_texts(what, values, where) if text else context_numbers(what, values, where)
 
 
-def _read_header(stream: IO[bytes]) -> Header:
+def read_header(stream: IO[bytes]) -> Header:
     """Shape and type of the array in a ``.npy`` stream."""
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0
@@ -239,10 +147,3 @@ def _read_header(stream: IO[bytes]) -> Header:
         read = np.lib.format.read_array_header_2_0
     shape, _, dtype = read(stream, max_header_size=HEADER)
     return shape, dtype
-
-
-def _block(shapes: dict[str, tuple[int, ...]]) -> str | None:
-    """Key of the 2-D array of features, None if there is none or none can be preferred."""
-    flat = [key for key, shape in shapes.items() if len(shape) == 2]
-    named = [key for key in BLOCKS if key in flat]
-    return named[0] if named else flat[0] if len(flat) == 1 else None

@@ -25,6 +25,7 @@ class ParquetTable:
     """
 
     positional = False
+    block: str | None = None
 
     def __init__(self, path: Path, file: str) -> None:
         self.path, self.file = path, file
@@ -33,15 +34,15 @@ class ParquetTable:
             self._columns: Sequence[str] = schema.names
             self._elements = Elements(schema, lambda place: self._first(parquet, place))
         self.names = self.candidates = self._elements.names
-        self.hint = self._elements.hint
+        self.hint, self.wholes = self._elements.hint, self._elements.wholes
 
     def pieces(self, places: Places) -> Iterator[Piece]:
         """Reads the used columns alone. Raises DataError, naming the column and the row."""
         row = 0
         with reading(self.file), self._open() as parquet:
             batches = parquet.iter_batches(
-                rows_per_piece(len(places.used)),
-                columns=[self._columns[k] for k in self._elements.origins(places.used)],
+                rows_per_piece(places.width),
+                columns=[self._columns[k] for k in self._elements.origins(places)],
                 use_threads=False,
             )
             for batch in batches:
@@ -54,7 +55,8 @@ class ParquetTable:
                     return batch.column(names.index(self._columns[origin]))
 
                 values = self._elements.reader(self.file, column, row)
-                yield arrow_piece(self.file, self.names, places, values, row)
+                wholes = self._elements.read_wholes(column, places)
+                yield arrow_piece(self.file, self.names, places, values, row, wholes=wholes)
                 row += batch.num_rows
 
     def _first(self, parquet: pq.ParquetFile, place: int) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +19,7 @@ class Batch:
     Parameters
     ----------
     x
-        Features, shape (B, n).
+        Features, then context, shape (B, n + m).
     weights
         Event weights, shape (B,).
     labels
@@ -43,7 +43,26 @@ class EventSource(Protocol):
 
     @property
     def feature_names(self) -> Sequence[str] | None:
-        """Names of the columns of x; None if the data have no names (a bare array)."""
+        """Names of the n features; None if the data have no names (a bare array)."""
+
+    @property
+    def context_names(self) -> Sequence[str]:
+        """Names of the m columns of context, which stand behind the features."""
+
+    @property
+    def texts(self) -> Mapping[str, Sequence[str]]:
+        """Texts of each column of context that holds texts, by their code in x.
+
+        They are complete after one pass over the data.
+        """
+
+    @property
+    def sizes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape behind the events of each input that was read as a whole."""
+
+    @property
+    def lengths(self) -> Mapping[str, str]:
+        """Name of the context column with the number of filled slots, of each jagged input."""
 
     @property
     def origins(self) -> Sequence[str]:
@@ -64,8 +83,43 @@ class DerivedSource:
 
     @property
     def feature_names(self) -> Sequence[str] | None:
-        """Names of the columns of x, as in the source that is read."""
+        """Names of the features, as in the source that is read."""
         return self._source.feature_names
+
+    # a source of somebody else's may have features alone
+
+    @property
+    def context_names(self) -> Sequence[str]:
+        """Names of the columns of context, as in the source that is read."""
+        return getattr(self._source, "context_names", ())
+
+    @property
+    def texts(self) -> Mapping[str, Sequence[str]]:
+        """Texts by their code, as in the source that is read."""
+        return getattr(self._source, "texts", {})
+
+    @property
+    def sizes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shapes of inputs, as in the source that is read."""
+        return getattr(self._source, "sizes", {})
+
+    @property
+    def lengths(self) -> Mapping[str, str]:
+        """Columns with numbers of filled slots, as in the source that is read."""
+        return getattr(self._source, "lengths", {})
+
+    @property
+    def fillings(self) -> Mapping[str, str]:
+        """Columns with numbers of filled slots of inputs that are padded to one size.
+
+        A source has them, and ``taken``, where a specification tells what the inputs are.
+        """
+        return getattr(self._source, "fillings", {})
+
+    @property
+    def taken(self) -> Mapping[str, Sequence[str]]:
+        """Columns of the data by input, as in the source that is read."""
+        return getattr(self._source, "taken", {})
 
     @property
     def origins(self) -> Sequence[str]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from onnxtaylor.data.moments import FeatureMoments
 from onnxtaylor.data.source import Batch
-from onnxtaylor.data.values import Floats, is_missing
+from onnxtaylor.data.values import Floats
 
 __all__ = ["FeatureSums"]
 
@@ -39,10 +39,9 @@ class FeatureSums:
     plain: FeatureMoments
 
     @classmethod
-    def of(cls, batch: Batch, missing: float | None) -> FeatureSums:
-        """Returns the sums of one batch; ``missing`` is the value of missing entries."""
+    def of(cls, batch: Batch, absent: npt.NDArray[np.bool_]) -> FeatureSums:
+        """Returns the sums of one batch; ``absent`` (B, n) are the missing entries."""
         x, w = batch.x, batch.weights
-        absent = is_missing(x, missing)
         valid = ~absent if absent.any() else None
         if valid is None:
             low, high = x.min(axis=0), x.max(axis=0)

@@ -8,7 +8,7 @@ over the events whose x_i is not missing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from onnxtaylor.data.columns import quoted
 from onnxtaylor.data.source import Batch, EventSource
 from onnxtaylor.data.spread import FeatureSums
 from onnxtaylor.data.traits import FeatureTraits
-from onnxtaylor.data.values import Floats
+from onnxtaylor.data.values import Floats, is_missing
 from onnxtaylor.errors import DataError
 
 __all__ = ["ClassSums", "Survey", "SurveyAccumulator", "survey"]
@@ -78,11 +78,24 @@ class Survey:
     one_hot: tuple[tuple[int, ...], ...]
     sample: Floats
 
+    def of_columns(self, columns: npt.NDArray[np.int64], sample: Floats) -> Survey:
+        """Returns the survey of some of the columns, with a sample (S, ·) of these alone."""
+        arrays = ("mean", "std", "min", "max", "missing", "spread", "largest", "whole")
+        places = {column: k for k, column in enumerate(columns.tolist())}
+        groups = (tuple(places[i] for i in g if i in places) for g in self.one_hot)
+        return replace(
+            self,
+            **{name: getattr(self, name)[columns] for name in arrays},
+            one_hot=tuple(group for group in groups if group),
+            sample=sample,
+        )
+
 
 def survey(
     source: EventSource,
     *,
     missing: float | None = None,
+    padded: Callable[[Floats], npt.NDArray[np.bool_]] | None = None,
     progress: Callable[[int], None] | None = None,
     batch: int = 65536,
 ) -> Survey:
@@ -94,6 +107,8 @@ def survey(
         The data.
     missing
         Value that stands for a missing entry; may be NaN.
+    padded
+        Finds the entries (B, n) of events that are in padded slots: they count as missing.
     progress
         Called after each batch with the number of events read so far.
     batch
@@ -105,22 +120,29 @@ def survey(
         The source cannot be read, there are no events, Σw ≤ 0 of all events or of a class, there
         are more than 100 classes, or squares of values overflow.
     """
-    sums = SurveyAccumulator(missing)
+    sums = SurveyAccumulator(missing, padded)
     for part in source.batches(batch):
         sums.update(part)
         if progress is not None:
             progress(sums.events)
-    return sums.finalize(source.feature_names)
+    names = source.feature_names
+    context = getattr(source, "context_names", ())
+    return sums.finalize(None if names is None else (*names, *context))
 
 
 class SurveyAccumulator:
     """Survey of a stream: update it with batches, merge it with another, finalize it.
 
-    ``missing`` is the value that stands for a missing entry.
+    ``missing`` is the value that stands for a missing entry, ``padded`` finds entries in padded
+    slots.
     """
 
-    def __init__(self, missing: float | None = None) -> None:
-        self.missing_value = missing
+    def __init__(
+        self,
+        missing: float | None = None,
+        padded: Callable[[Floats], npt.NDArray[np.bool_]] | None = None,
+    ) -> None:
+        self.missing_value, self._padded = missing, padded
         self.events = 0
         self.classes: dict[str, ClassSums] = {}
         self._total = ClassSums(0, 0.0, 0.0)
@@ -138,11 +160,14 @@ class SurveyAccumulator:
         if batch.labels is not None:
             for name in np.unique(batch.labels):
                 self._add_class(str(name), _class_sums(batch.weights[batch.labels == name]))
-        sums = FeatureSums.of(batch, self.missing_value)
+        absent = is_missing(batch.x, self.missing_value)
+        if self._padded is not None:
+            absent |= self._padded(batch.x)
+        sums = FeatureSums.of(batch, absent)
         self._sums = sums if self._sums is None else self._sums.merge(sums)
         if self._traits is None:
-            self._traits = FeatureTraits(batch.x.shape[1], self.missing_value)
-        self._traits.update(batch)
+            self._traits = FeatureTraits(batch.x.shape[1])
+        self._traits.update(batch, absent)
 
     def merge(self, other: SurveyAccumulator) -> None:
         """Adds the events of another. Raises DataError for the 101st class."""
@@ -157,7 +182,7 @@ class SurveyAccumulator:
             self._sums = self._sums.merge(other._sums)
         if other._traits is not None:
             if self._traits is None:
-                self._traits = FeatureTraits(len(other._traits.whole), self.missing_value)
+                self._traits = FeatureTraits(len(other._traits.whole))
             self._traits.merge(other._traits)
 
     def finalize(self, names: Sequence[str] | None = None) -> Survey:

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from onnxtaylor.data.columns import (
-    ColumnRequest,
-    Columns,
-    Places,
-    choose_columns,
-    locate_columns,
-    quoted,
-)
+from onnxtaylor.data.columns import Columns, Places, locate_columns, quoted
 from onnxtaylor.data.csv import CsvTable
+from onnxtaylor.data.fitting import fitted_extents
 from onnxtaylor.data.formats import Piece, Table
+from onnxtaylor.data.inputs import choose_inputs
 from onnxtaylor.data.ipc import IpcTable
-from onnxtaylor.data.npy import NpyTable, NpzTable
+from onnxtaylor.data.npy import NpyTable
+from onnxtaylor.data.npz import NpzTable
 from onnxtaylor.data.parquet import ParquetTable
 from onnxtaylor.data.rechunk import check_size, rechunk
+from onnxtaylor.data.request import ColumnRequest, Requested, requested
+from onnxtaylor.data.rows import Rows
 from onnxtaylor.data.source import Batch
-from onnxtaylor.data.values import check_features, check_weights
+from onnxtaylor.data.values import check_weights
 from onnxtaylor.errors import DataError, OptionError, printable
 from onnxtaylor.files.recognize import head_of, kind_of
 
-__all__ = ["FileSource", "file_names", "open_source"]
+__all__ = ["FileSource", "file_names", "open_source", "open_tables"]
 
 FORMATS: dict[str, Callable[[Path, str], Table]] = {
     ".npy": NpyTable,
@@ -55,26 +54,72 @@ class FileSource:
         The opened files, at least one.
     request
         Choice of columns: see ``open_source``.
+    origins
+        Origins of the data; default: the names of the files.
+    rename
+        Whether names of features that are no columns are new names for the features.
     """
 
-    def __init__(self, tables: Sequence[Table], request: ColumnRequest) -> None:
+    def __init__(
+        self,
+        tables: Sequence[Table],
+        request: Requested,
+        *,
+        origins: Sequence[str] | None = None,
+        rename: bool = False,
+    ) -> None:
         first = tables[0]
-        self.columns: Columns = choose_columns(
-            first.file, first.names, first.candidates, request, first.hint
-        )
-        self._parts = [(table, _locate(table, self.columns, first)) for table in tables]
-        self._missing = request.missing
-        self._names = _feature_names(first, self.columns, request)
+        known = dict.fromkeys((*first.names, *first.wholes))
+        asked = requested(request, tuple(known))
+        new: tuple[str, ...] | None = None
+        if rename and asked.features and not set(asked.features) & set(known):
+            new, asked = asked.features, replace(asked, features=None, offered=None)
+        self.columns: Columns = choose_inputs(first, asked)
+        self._rows = Rows(self.columns, fitted_extents(tables, self.columns), asked.missing)
+        self._parts = [
+            (table, replace(_locate(table, self.columns, first), cells=self._rows.cells))
+            for table in tables
+        ]
+        self.places = self._parts[0][1]
+        new = new or self.columns.renamed
+        self._names = new or _feature_names(first, self.columns, self._rows.features, asked)
+        if new is not None and len(new) != len(self._rows.features):
+            raise OptionError(
+                f"must have one name for each of the {len(self._rows.features)} features, got"
+                f" {len(new)}",
+                option="feature_names",
+            )
+        self._origins = tuple(t.file for t in tables) if origins is None else tuple(origins)
 
     @property
     def feature_names(self) -> Sequence[str] | None:
-        """Names of the columns of x; None if neither files nor options name them."""
+        """Names of the features; None if neither data nor options name them."""
         return self._names
+
+    @property
+    def context_names(self) -> Sequence[str]:
+        """Names of the columns of context."""
+        return self._rows.context
+
+    @property
+    def texts(self) -> Mapping[str, Sequence[str]]:
+        """Texts of each column of texts by their code, complete after one pass."""
+        return self._rows.texts
+
+    @property
+    def sizes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape behind the events of each input that was read as a whole."""
+        return self._rows.sizes
+
+    @property
+    def lengths(self) -> Mapping[str, str]:
+        """Name of the context column with the number of filled slots, of each jagged input."""
+        return self._rows.lengths
 
     @property
     def origins(self) -> Sequence[str]:
         """Names of the files, fit for printing."""
-        return tuple(table.file for table, _ in self._parts)
+        return self._origins
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Reads the events, exactly ``size`` in a batch; the last batch may have fewer.
@@ -90,8 +135,9 @@ class FileSource:
         for table, places in self._parts:
             row = 0
             for piece in table.pieces(places):
-                yield self._checked(table, places, piece, row, number + row)
-                row += len(piece.x)
+                batch = self._checked(table, places, piece, row, number + row)
+                yield batch
+                row += len(batch)
             number += row
         if not number:
             raise DataError("there are no events (no row of values)").located(
@@ -100,22 +146,18 @@ class FileSource:
 
     def _checked(self, table: Table, places: Places, piece: Piece, row: int, number: int) -> Batch:
         """Checks a piece that comes after ``row`` rows of its file and ``number`` events."""
-        features, weight = self.columns.features, self.columns.weight
-
-        def entry(name: str, k: int) -> str:
-            return f"{table.file}: column {quoted(name)} in row {row + k + 1}"
-
-        check_features(piece.x, self._missing, lambda k, i: entry(features[i], k), features)
+        x, weight = self._rows.row(piece, table.file, row), self.columns.weight
         weights = piece.weights
         if weights is None or weight is None:
-            weights = np.ones(len(piece.x))
+            weights = np.ones(len(x))
         else:
-            check_weights(weights, lambda k: entry(weight, k))
-        numbers = np.arange(number, number + len(piece.x), dtype=np.int64)
-        return Batch(piece.x, weights, piece.labels, numbers)
+            where = f"{table.file}: column {quoted(weight)} in row "
+            check_weights(weights, lambda k: f"{where}{row + k + 1}")
+        numbers = np.arange(number, number + len(x), dtype=np.int64)
+        return Batch(x, weights, piece.labels, numbers)
 
 
-def open_source(paths: Sequence[str | os.PathLike[str]], *, request: ColumnRequest) -> FileSource:
+def open_source(paths: Sequence[str | os.PathLike[str]], *, request: Requested) -> FileSource:
     """Opens files as one stream of events.
 
     Known endings: .npy, .npz, .parquet, .arrow, .feather, .ipc, and .csv, .tsv, .txt which may be
@@ -128,7 +170,8 @@ def open_source(paths: Sequence[str | os.PathLike[str]], *, request: ColumnReque
     paths
         Names of the files, at least one.
     request
-        Choice of columns, made in the first file; the columns are found by name in each file.
+        Choice of columns, made in the first file; the columns are found by name in each file. Or
+        a function that makes it from the names of the first file's columns and arrays.
 
     Raises
     ------
@@ -137,9 +180,14 @@ def open_source(paths: Sequence[str | os.PathLike[str]], *, request: ColumnReque
     OptionError
         No file is named.
     """
+    return FileSource(open_tables(paths), request)
+
+
+def open_tables(paths: Sequence[str | os.PathLike[str]]) -> list[Table]:
+    """Opens files as tables. Raises as ``open_source`` does."""
     if not paths:
         raise OptionError("there are no data: name at least one file")
-    return FileSource([_table(Path(path)) for path in paths], request)
+    return [_table(Path(path)) for path in paths]
 
 
 def file_names(x: object) -> list[str | os.PathLike[str]] | None:
@@ -213,12 +261,12 @@ def _locate(table: Table, columns: Columns, first: Table) -> Places:
 
 
 def _feature_names(
-    table: Table, columns: Columns, request: ColumnRequest
+    table: Table, columns: Columns, features: tuple[str, ...], request: ColumnRequest
 ) -> tuple[str, ...] | None:
     """Names of the features; None if they are positions alone, and the model offers no names."""
     if table.positional and columns.counted:
         if request.offered and len(set(request.offered)) == len(columns.features):
             return request.offered
-        if columns.features == tuple(table.candidates):
+        if set(columns.features) | {c.name for c in columns.context} >= set(table.candidates):
             return None
-    return columns.features
+    return features

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.data.source import Batch
-from onnxtaylor.data.values import Floats, is_missing
+from onnxtaylor.data.values import Floats
 
 __all__ = ["FeatureTraits"]
 
@@ -33,8 +33,6 @@ class FeatureTraits:
     ----------
     features
         Number n of features.
-    missing
-        Value that stands for a missing entry.
 
     Attributes
     ----------
@@ -44,10 +42,9 @@ class FeatureTraits:
         Some events, shape (S, n), in an order that depends on their numbers alone.
     """
 
-    def __init__(self, features: int, missing: float | None = None) -> None:
+    def __init__(self, features: int) -> None:
         self.whole = np.ones(features, np.bool_)
         self.sample: Floats = np.empty((0, features))
-        self._missing = missing
         self._binary = np.ones(features, np.bool_)
         self._seen = np.zeros((2, features), np.bool_)  # 0 and 1, of binary columns
         self._prints = np.zeros(features, np.uint64)
@@ -55,15 +52,12 @@ class FeatureTraits:
         self._keys = np.empty(0, np.uint64)
         self._size = int(np.clip(CELLS // max(features, 1), 16, SAMPLE))
 
-    def update(self, batch: Batch) -> None:
-        """Adds a batch of at least one event."""
+    def update(self, batch: Batch, absent: npt.NDArray[np.bool_]) -> None:
+        """Adds a batch of at least one event; ``absent`` (B, n) are the missing entries."""
         x = batch.x
-        absent = is_missing(x, self._missing) if self._missing is not None else None
         still = np.flatnonzero(self.whole)
         kept = x[:, still]
-        good = kept == np.rint(kept)
-        if absent is not None:
-            good |= absent[:, still]
+        good = (kept == np.rint(kept)) | absent[:, still]
         self.whole[still] = good.all(axis=0)
         words = scrambled(batch.numbers)
         self._fingerprint(x, words)

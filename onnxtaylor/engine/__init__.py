@@ -3,6 +3,8 @@
 ``base``           the protocol of all engines
 ``no_derivative``  events at which a derivative does not exist
 ``factory``        the engine that the options ask for, and why it is no other one
+``by_size``        one engine of the engines of all sizes of sets
+``bucketed``       coefficients of all sizes, put back to the slots of the longest
 ``averaged``       second order averaged over steps: how far, and whether kinks need it
 ``exact``          by the derivative graph
 ``differences``    by finite-difference stencils on the original graph

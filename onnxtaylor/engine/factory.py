@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +18,8 @@ import numpy.typing as npt
 from onnxtaylor.engine.averaged.choose import CurvatureChoice, find_kinks, measure_kinks
 from onnxtaylor.engine.averaged.steps import CurvatureSteps, plan_steps
 from onnxtaylor.engine.base import Engine
+from onnxtaylor.engine.bucketed import Bucketed
+from onnxtaylor.engine.by_size import engine_by_size
 from onnxtaylor.engine.differences.averaged import AveragedDifferences
 from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.engine.exact.averaged import Averaged, make_averaged
@@ -34,7 +37,7 @@ from onnxtaylor.runtime.session import Session
 
 __all__ = ["AnyDifferences", "ChosenEngine", "make_engine"]
 
-AnyDifferences: TypeAlias = Differences | AveragedDifferences
+AnyDifferences: TypeAlias = Differences | AveragedDifferences | Bucketed
 HIGHEST = 2  # order that can be averaged
 TRIED = 16  # events at which averaged coefficients must be finite
 
@@ -74,6 +77,7 @@ def make_engine(
     *,
     x: npt.NDArray[np.float64] | None = None,
     replicates: int = 0,
+    sums: bool = True,
     progress: Progress | None = None,
 ) -> ChosenEngine:
     """Makes the engine for these coefficients of a problem.
@@ -90,6 +94,8 @@ def make_engine(
         the data by default.
     replicates
         Number of bootstrap replicates, for an engine that makes sums by itself.
+    sums
+        Whether it may do so; False where the coefficients themselves are needed.
     progress
         Called with the stages of the making.
 
@@ -101,6 +107,10 @@ def make_engine(
     DisagreementError
         The derivative graph does not respond as the model does, with any choice of engine.
     """
+    if problem.buckets is not None:
+        make = partial(make_engine, sums=False, progress=progress)
+        own, first = engine_by_size(problem, options, indices, make)
+        return replace(first, engine=own, differences=own if first.differences else None)
     if options.finite_step is not None:
         step, threads = options.finite_step, options.threads
         return ChosenEngine(finite_step_engine(problem, step, options.order, threads=threads))
@@ -110,7 +120,7 @@ def make_engine(
             option="finite_step",
         )
     events = problem.first_events if x is None else x
-    maker = _Maker(problem, options, indices, events, replicates, progress)
+    maker = _Maker(problem, options, indices, events, replicates, progress, sums)
     try:
         return _with_curvature(maker, problem, options)
     except DisagreementError as error:
@@ -174,6 +184,7 @@ class _Maker:
     x: npt.NDArray[np.float64]
     replicates: int
     progress: Progress | None
+    sums: bool = True
     no_float64: str | None = None
     steps: CurvatureSteps | None = None
 
@@ -205,7 +216,7 @@ class _Maker:
     @property
     def _own_indices(self) -> MultiIndices:
         """The coefficients that derivatives at the events are needed of."""
-        return self.indices if self.steps is None else MultiIndices.full(self.indices.n_features, 1)
+        return self.indices if self.steps is None else self.problem.function.indices(1)
 
     def _exact(self, function: GraphFunction, sums: str = "auto") -> Exact | Averaged:
         if self.steps is not None:
@@ -223,7 +234,7 @@ class _Maker:
             x=self.x,
             threads=self.options.threads,
             provider=self.problem.provider,
-            sums=sums,
+            sums=sums if self.sums else "kernel",
             groups=max(1, len(self.problem.survey.classes)),
             replicates=self.replicates,
             progress=self.progress,
@@ -246,16 +257,12 @@ class _Maker:
 
     def _differences(self, function: GraphFunction) -> AnyDifferences:
         promotion = Promotion(function, None)
-        if self.options.precision == "auto":
-            whole = function is self.problem.function
-            promotion = promote(
-                function,
-                self.x,
-                provider=self.problem.provider,
-                original=self.problem.session if whole else None,
-            )
-        self.no_float64 = promotion.refused
         provider, threads = self.problem.provider, self.options.threads
+        if self.options.precision == "auto":
+            own = self.problem.session
+            known = own if isinstance(own, Session) and own.function is function else None
+            promotion = promote(function, self.x, provider=provider, original=known)
+        self.no_float64 = promotion.refused
         session = promotion.session or Session(promotion.function, provider=provider, threads=1)
         spread = self.problem.survey.spread
         differences = Differences(

@@ -10,13 +10,19 @@ Reading a file
 
 From the file to the function
 
-``choose``          inputs that hold features, inputs held at a value, outputs with responses
+``choose``          the inputs by their roles, and the outputs with responses
+``choose_inputs``   roles of inputs: features, context, masks
+``choose_values``   values of inputs that are held
 ``layout``          columns of a row of features, for each input
+``sets``            which axes of features a mask flags
 ``held``            inputs held at a value
+``context``         inputs that are fed event by event, but not differentiated
 ``link``            log or logit of the responses
-``function``        the graph rewritten to one input and one output
+``function``        the function f: one input, one output
+``build``           the graph rewritten to that function
 ``narrow``          the function cut to some of its responses
 ``batch``           changes a fixed batch dimension to a free one
+``lift``            gives a graph of one event a batch axis
 ``dependence``      responses that are smooth, step functions, or constant in the features
 
 Changing graphs
@@ -39,14 +45,16 @@ Looking at graphs
 """
 
 from onnxtaylor.graph.batch import free_batch
-from onnxtaylor.graph.choose import Choice, choose
-from onnxtaylor.graph.function import GraphFunction, build_function
+from onnxtaylor.graph.build import build_function
+from onnxtaylor.graph.choose import Choice, InputData, choose
+from onnxtaylor.graph.function import GraphFunction
 from onnxtaylor.graph.load import LoadedModel, read_model
 from onnxtaylor.graph.ports import Port, input_ports, output_ports, stored_names
 
 __all__ = [
     "Choice",
     "GraphFunction",
+    "InputData",
     "LoadedModel",
     "Port",
     "build_function",

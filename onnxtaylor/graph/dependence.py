@@ -60,8 +60,8 @@ class Dependence:
     formats: frozenset[str]
 
 
-def find_dependence(proto: onnx.ModelProto) -> Dependence:
-    """Follows the one input of a sorted graph to its one output.
+def find_dependence(proto: onnx.ModelProto, varied: str | None = None) -> Dependence:
+    """Follows the one input of a sorted graph, or the tensor ``varied``, to its one output.
 
     Subgraphs count as smooth; functions of the model are inlined first.
     """
@@ -70,7 +70,7 @@ def find_dependence(proto: onnx.ModelProto) -> Dependence:
         with suppress(Exception):
             proto = inliner.inline_local_functions(proto)
     graph = proto.graph
-    connected = {graph.input[0].name}
+    connected = {varied or graph.input[0].name}
     smooth = set(connected)
     steps: list[tuple[str, str, str]] = []
     formats: set[str] = set()

@@ -1,37 +1,23 @@
-"""Rewrites a graph to one function f: features (N, n) → responses (N, C), for N events.
+"""The function f: features (N, n) → responses (N, C), for N events, as an ONNX model.
 
-Engines see only this function, whatever the file looks like: inputs are cut out of one row of
-features and brought to their shapes, held inputs become constants of the graph, the chosen outputs
-are flattened and joined, and the link is applied to them.
+Engines see only this function, whatever the file looks like: ``onnxtaylor.graph.build`` writes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import prod
 
 import numpy as np
+import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
-from onnxtaylor.errors import ModelError, OptionError, printable
 from onnxtaylor.graph.builder import Builder
-from onnxtaylor.graph.choose import Choice
-from onnxtaylor.graph.dependence import Dependence, find_dependence
-from onnxtaylor.graph.held import hold
-from onnxtaylor.graph.layout import Layout, batch_of, lay_out
-from onnxtaylor.graph.link import apply_link, cancel_link, check_link
-from onnxtaylor.graph.load import LoadedModel
-from onnxtaylor.graph.normalize.unrounded import unrounded
-from onnxtaylor.graph.old_opsets import to_opset_7
-from onnxtaylor.graph.ports import FLOATS, zipmap_labels
-from onnxtaylor.graph.prune import prune
-from onnxtaylor.graph.rename import separate_node_names
+from onnxtaylor.graph.dependence import Dependence
+from onnxtaylor.indices import MultiIndices
 
-__all__ = ["GraphFunction", "build_function", "select_responses", "with_own_inputs"]
-
-OLDEST_OPSET = 8  # the first one with Expand; onnxruntime runs operators from set 7 on
+__all__ = ["DIGITS", "GraphFunction", "select_responses"]
 
 # binary digits of a number in each format, the leading one included
 DIGITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
@@ -46,7 +32,8 @@ class GraphFunction:
     proto
         The model.
     n_features
-        n.
+        n, the number of columns of the fed row. The last ``n_context`` of them are context, by
+        which nothing is differentiated.
     precision
         Coarsest format of the features in the original graph, from its inputs to its responses.
     fixed_batch
@@ -59,6 +46,12 @@ class GraphFunction:
         Dependence of the responses on the features.
     plain
         Whether to run it without onnxruntime's optimizations, which would change the function.
+    n_context
+        Number of columns of context.
+    varied
+        Tensor inside the graph that holds the features alone, where there is context.
+    fixed_because
+        Reason why the batch is fixed, where one is known; it ends a line on the graph.
     """
 
     proto: onnx.ModelProto
@@ -70,6 +63,9 @@ class GraphFunction:
     link: str
     dependence: Dependence
     plain: bool = False
+    n_context: int = 0
+    varied: str | None = None
+    fixed_because: str = ""
 
     def with_proto(self, proto: onnx.ModelProto) -> GraphFunction:
         """Returns this function with another graph of the same values."""
@@ -79,6 +75,29 @@ class GraphFunction:
     def feed(self) -> str:
         """Name of the input."""
         return str(self.proto.graph.input[0].name)
+
+    @property
+    def seed(self) -> str:
+        """Name of the tensor (N, n_varied) by which the responses are differentiated."""
+        return self.varied or self.feed
+
+    @property
+    def n_varied(self) -> int:
+        """Number of features, without context."""
+        return self.n_features - self.n_context
+
+    @property
+    def is_varied(self) -> npt.NDArray[np.bool_]:
+        """Whether a column (n,) of the fed row is a feature."""
+        return np.arange(self.n_features) < self.n_varied
+
+    def indices(self, order: int) -> MultiIndices:
+        """Lists all coefficients up to an order: none of them by context."""
+        return MultiIndices(self.n_features, MultiIndices.full(self.n_varied, order).table)
+
+    def of_features(self, indices: MultiIndices) -> MultiIndices:
+        """Returns the same coefficients as those of the features alone, without context."""
+        return replace(indices, n_features=self.n_varied)
 
     @property
     def response(self) -> str:
@@ -103,96 +122,6 @@ class GraphFunction:
         return max([self.n_features, *(s for s in sides if s < 2**16)])
 
 
-def build_function(
-    model: LoadedModel, choice: Choice, *, n_columns: int | None = None, link: str = "identity"
-) -> GraphFunction:
-    """Rewrites a model's graph for a choice of inputs and outputs; its values stay the same.
-
-    Parameters
-    ----------
-    model
-        The model that was read.
-    choice
-        Its inputs and outputs, from ``choose``.
-    n_columns
-        Number of the data's columns; needed where an input has a free size.
-    link
-        Function of the responses: ``identity``, ``logit`` or ``log``.
-
-    Returns
-    -------
-    GraphFunction
-        The function (N, n) → (N, C).
-
-    Raises
-    ------
-    ModelError
-        The inputs cannot be laid out in a row of features, or the model is too old to convert.
-    OptionError
-        The link is unknown, or a held value does not fit its input.
-    """
-    check_link(link)
-    layout = lay_out(choice.features, printable(model.path), n_columns)
-    proto = _modern(model)
-    prune(proto.graph, choice.outputs)
-    separate_node_names(proto)
-    builder = Builder(proto)
-    # after inputs of whole numbers most models compute in float32
-    formats = [FLOATS.get(p.type, "float32") for p in choice.features]
-    # whole numbers are fed as doubles, which hold them exactly
-    double = all(p.is_whole or FLOATS[p.type] == "float64" for p in choice.features)
-    feed = TensorProto.DOUBLE if double else TensorProto.FLOAT
-    features, responses = builder.unused("features"), builder.unused("responses")
-    _feed_features(builder, choice, layout, feed, features)
-    _hold_inputs(builder, model, choice, layout, features)
-    del proto.graph.input[:]
-    proto.graph.input.append(
-        helper.make_tensor_value_info(features, feed, [layout.batch or "N", layout.n_features])
-    )
-    cancelled = [cancel_link(builder, name, link) for name in choice.outputs]
-    if all(cancelled):
-        joined = _join_outputs(builder, [name for name in cancelled if name], layout.batch, feed)
-    else:
-        joined = _join_outputs(builder, choice.outputs, layout.batch, feed)
-        joined = apply_link(builder, joined, link, double)
-    _finish(builder, joined, responses, feed, layout.batch)
-    proto = unrounded(proto)
-    dependence = find_dependence(proto)
-    labels = [zipmap_labels(model.proto.graph, name) for name in choice.outputs]
-    return GraphFunction(
-        proto=proto,
-        n_features=layout.n_features,
-        precision=min((*formats, *dependence.formats), key=DIGITS.__getitem__),
-        fixed_batch=layout.batch,
-        outputs=choice.outputs,
-        labels=tuple(None if names is None else tuple(names) for names in labels),
-        link=link,
-        dependence=dependence,
-    )
-
-
-def with_own_inputs(
-    model: LoadedModel, choice: Choice, *, n_columns: int | None = None
-) -> tuple[onnx.ModelProto, Layout]:
-    """Returns the graph with its own inputs, apart from held ones, and their layout.
-
-    It shows how many rows of each input the model takes. Parameters and errors are those of
-    ``build_function``.
-    """
-    layout = lay_out(choice.features, printable(model.path), n_columns)
-    proto = _modern(model)
-    prune(proto.graph, choice.outputs)
-    builder = Builder(proto)
-    _hold_inputs(builder, model, choice, layout, choice.features[0].name)
-    builder.close()
-    own = {port.name for port in choice.features}
-    inputs = [info for info in proto.graph.input if info.name in own]
-    del proto.graph.input[:], proto.graph.output[:]
-    proto.graph.input.extend(inputs)
-    proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in choice.outputs)
-    return proto, layout
-
-
 def select_responses(function: GraphFunction, columns: Sequence[int]) -> GraphFunction:
     """Returns a function with some of the responses; ``narrow`` makes the graph smaller, too."""
     proto = onnx.ModelProto()
@@ -203,86 +132,3 @@ def select_responses(function: GraphFunction, columns: Sequence[int]) -> GraphFu
     builder.node("Gather", [everything, places], output=kept, axis=1, last=True)
     proto.graph.output[0].name = kept
     return replace(function, proto=proto)
-
-
-def _modern(model: LoadedModel) -> onnx.ModelProto:
-    """Copy of the model's graph, converted to an opset that has all operators of the rewrite."""
-    proto = onnx.ModelProto()
-    version = model.opset.get("ai.onnx")
-    if version is not None and version < OLDEST_OPSET:
-        try:
-            proto = onnx.version_converter.convert_version(to_opset_7(model.proto), OLDEST_OPSET)
-        except Exception as error:  # the converter raises whatever its adapters do
-            raise ModelError(
-                f"operator set {version} is too old for onnxruntime and cannot be converted: export"
-                f" the model again [{printable(error)}]"
-            ).located(model.path) from None
-    else:
-        proto.CopyFrom(model.proto)
-    # before IR version 4, initializers had to be inputs, too
-    proto.ir_version = max(proto.ir_version, 4)
-    # a file that uses only ai.onnx.ml need not import the default domain; where it uses that domain
-    # without an import, onnxruntime takes the newest version, and no import is added here
-    if version is None and all(n.domain not in ("", "ai.onnx") for n in proto.graph.node):
-        proto.opset_import.append(helper.make_opsetid("", 12))
-    return proto
-
-
-def _hold_inputs(
-    builder: Builder, model: LoadedModel, choice: Choice, layout: Layout, features: str
-) -> None:
-    batch = batch_of(choice.features[0])
-    try:
-        for port, value in choice.held:
-            hold(builder, port, value, batch=batch, symbols=layout.symbols, features=features)
-    except OptionError as error:
-        raise error.located(model.path) from None
-
-
-def _feed_features(
-    builder: Builder, choice: Choice, layout: Layout, feed: int, features: str
-) -> None:
-    """Cuts each input out of the row of features and gives it its shape and format."""
-    start = 0
-    needed = {info.name for info in builder.graph.input}
-    for place, p in enumerate(choice.features):
-        size = prod(layout.sizes[place])
-        row = features
-        if p.name not in needed:  # named by the user, though no chosen output needs it
-            start += size
-            continue
-        if len(choice.features) > 1:
-            columns = builder.constant(np.arange(start, start + size))
-            row = builder.node("Gather", [row, columns], axis=1)
-        start += size
-        target = layout.target(place)
-        if len(target) != 2:
-            row = builder.node("Reshape", [row, builder.constant(np.array(target, np.int64))])
-        if p.type == feed:
-            builder.node("Identity", [row], output=p.name)
-        else:
-            builder.node("Cast", [row], output=p.name, to=p.type)
-
-
-def _join_outputs(builder: Builder, outputs: Sequence[str], batch: int, feed: int) -> str:
-    """Joins all outputs to one tensor (N, C) in the format of the input; returns its name."""
-    flat = []
-    for name in outputs:
-        if batch == 1:
-            # with one event at a time, the whole output belongs to it, whatever its shape
-            shape = builder.constant(np.array([1, -1], dtype=np.int64))
-            row = builder.node("Reshape", [name, shape], last=True)
-        else:
-            row = builder.node("Flatten", [name], axis=1, last=True)
-        flat.append(builder.node("Cast", [row], to=feed, last=True))
-    return builder.node("Concat", flat, axis=1, last=True) if len(flat) > 1 else flat[0]
-
-
-def _finish(builder: Builder, joined: str, responses: str, kind: int, batch: int) -> None:
-    """Declares the output and puts all nodes in order."""
-    builder.node("Identity", [joined], output=responses, last=True)
-    builder.close()
-    del builder.graph.output[:]
-    builder.graph.output.append(
-        helper.make_tensor_value_info(responses, kind, [batch or "N", None])
-    )

@@ -7,13 +7,21 @@ An input [batch, …] takes as many columns as the product of its further sizes,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph.ports import Port
 
-__all__ = ["Layout", "batch_of", "can_lay_out", "feature_count", "lay_out"]
+__all__ = [
+    "Layout",
+    "batch_of",
+    "can_lay_out",
+    "feature_count",
+    "lay_out",
+    "sizes_after_batch",
+    "with_sizes",
+]
 
 
 @dataclass(frozen=True)
@@ -21,13 +29,13 @@ class Layout:
     """Sizes of all inputs that hold features.
 
     ``batch`` is the number of events that the graph is fixed to (0: any), ``sizes`` are those of
-    each input after its batch axis, ``batchless`` says that no input has a batch axis, ``symbols``
+    each input after its batch axis, ``batchless`` says which have no batch axis, ``symbols``
     are the sizes that free symbols stand for.
     """
 
     batch: int
     sizes: tuple[tuple[int, ...], ...]
-    batchless: bool
+    batchless: tuple[bool, ...]
     symbols: dict[str, int]
 
     @property
@@ -36,13 +44,14 @@ class Layout:
         return sum(map(prod, self.sizes))
 
     def target(self, place: int) -> tuple[int, ...]:
-        """Shape of the input at a place; the batch is -1 where it is free."""
-        return self.sizes[place] if self.batchless else (self.batch or -1, *self.sizes[place])
+        """Shape of the input at a place, batch first; the batch is -1 where it is free."""
+        sizes = self.sizes[place]
+        return sizes if self.batchless[place] else (self.batch or -1, *sizes)
 
 
 def feature_count(port: Port) -> int | None:
     """Number of columns that an input takes; None if one of its sizes is free."""
-    dims = _sizes_after_batch(port)
+    dims = sizes_after_batch(port)
     known = [d for d in dims if isinstance(d, int)]
     return prod(known) if len(known) == len(dims) else None
 
@@ -51,7 +60,7 @@ def batch_of(port: Port) -> int | str | None:
     """Size or symbol of the batch axis of an input that holds features; None if unknown."""
     if _is_batchless(port):
         return 1
-    return port.shape[0] if port.shape else None
+    return port.shape[port.batch_axis or 0] if port.shape else None
 
 
 def lay_out(ports: Sequence[Port], where: str, n_columns: int | None) -> Layout:
@@ -83,22 +92,49 @@ def lay_out(ports: Sequence[Port], where: str, n_columns: int | None) -> Layout:
             " model with a free batch"
         )
     for p in ports:
-        later = [d for d in (p.shape or ())[1:] if isinstance(d, str)]
-        if batches and any(d.lower().startswith("batch") or d in ("N", "B") for d in later):
+        later = [d for d in p.sizes if isinstance(d, str)]
+        if (
+            p.batch_axis is not None
+            and batches
+            and any(d.lower().startswith("batch") or d in ("N", "B") for d in later)
+        ):
             raise ModelError(
                 f"{where}: input {_shown([p])} does not have its batch on the first axis: export"
                 " the model with the batch first"
             )
     symbols = _free_sizes(ports, where, n_columns)
+    every = all(map(_is_batchless, ports))
     return Layout(
         batch=max(batches, default=0),
         sizes=tuple(
             tuple(d if isinstance(d, int) else symbols[_symbol(p, k)] for k, d in _numbered(p))
             for p in ports
         ),
-        batchless=all(map(_is_batchless, ports)),
+        batchless=tuple(p.batch_axis is None or every for p in ports),
         symbols=symbols,
     )
+
+
+def with_sizes(port: Port, where: str, sizes: tuple[int, ...] | None) -> Port:
+    """Returns an input with the sizes after its batch axis that its data have.
+
+    Raises ModelError where they are not those of the model.
+    """
+    if sizes is None:
+        return port
+    declared = sizes_after_batch(port)
+    if port.shape is not None and (
+        len(declared) != len(sizes)
+        or any(isinstance(d, int) and d != s for d, s in zip(declared, sizes, strict=True))
+    ):
+        raise ModelError(
+            f"{where}: the data of input {_shown([port])} have shape"
+            f" [events, {', '.join(map(str, sizes))}] and do not fit"
+        )
+    dims: list[int | str | None] = list(sizes)
+    if not _is_batchless(port):
+        dims.insert(port.batch_axis or 0, batch_of(port))
+    return replace(port, shape=tuple(dims))
 
 
 def can_lay_out(ports: Sequence[Port]) -> bool:
@@ -152,24 +188,26 @@ def _free_sizes(ports: Sequence[Port], where: str, n_columns: int | None) -> dic
 
 def _is_batchless(port: Port) -> bool:
     """Whether an input is one event [n]; [1] is one event with one feature and a fixed batch."""
+    if port.batch_axis is None:
+        return True
     dims = port.shape
     return dims is not None and len(dims) == 1 and isinstance(dims[0], int) and dims[0] > 1
 
 
-def _sizes_after_batch(port: Port) -> tuple[int | str | None, ...]:
-    if _is_batchless(port):
-        return port.shape or ()
-    # an input of unknown rank is taken as [batch, n] with n free
-    return (None,) if port.shape is None else port.shape[1:]
+def sizes_after_batch(port: Port) -> tuple[int | str | None, ...]:
+    """Returns the sizes and symbols of one event in an input."""
+    if port.shape is None:  # an input of unknown rank is taken as [batch, n] with n free
+        return (None,)
+    return port.shape if _is_batchless(port) else port.sizes
 
 
 def _numbered(port: Port) -> list[tuple[int, int | str | None]]:
-    return list(enumerate(_sizes_after_batch(port)))
+    return list(enumerate(sizes_after_batch(port)))
 
 
 def _symbol(port: Port, place: int) -> str:
     """Name of a free size; sizes without a symbol differ from all others."""
-    symbol = _sizes_after_batch(port)[place]
+    symbol = sizes_after_batch(port)[place]
     return symbol if isinstance(symbol, str) else f"{port.name}?{place}"
 
 

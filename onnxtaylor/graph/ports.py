@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx
 from onnx import TensorProto
@@ -16,6 +16,7 @@ __all__ = [
     "input_ports",
     "output_ports",
     "stored_names",
+    "without_batch",
     "zipmap_labels",
     "zipmap_tensors",
 ]
@@ -40,11 +41,20 @@ class Port:
 
     ``type`` is its element type in ONNX's numbers, 0 for what is not a tensor. ``shape`` has for
     each axis its size, its symbol, or None where nothing is known; it is None for unknown rank.
+    ``batch_axis`` is the axis that counts events, None where there is none: the first one, or
+    another whose symbol says so.
     """
 
     name: str
     type: int
     shape: tuple[int | str | None, ...] | None
+    batch_axis: int | None = 0
+
+    @property
+    def sizes(self) -> tuple[int | str | None, ...]:
+        """Sizes and symbols of all axes but that of the batch."""
+        dims = self.shape or ()
+        return tuple(d for k, d in enumerate(dims) if k != self.batch_axis)
 
     @property
     def is_float(self) -> bool:
@@ -87,7 +97,31 @@ def port(info: onnx.ValueInfoProto) -> Port:
             dims.append(dim.dim_value)
         else:
             dims.append(dim.dim_param or None)
-    return Port(info.name, tensor.elem_type, tuple(dims))
+    return Port(info.name, tensor.elem_type, tuple(dims), _batch_axis(dims))
+
+
+def _batch_axis(dims: Sequence[int | str | None]) -> int:
+    """Returns the axis that counts events: the first, or the only one whose symbol says so.
+
+    >>> _batch_axis([4, "N"]), _batch_axis(["n_tracks", "batch", 8]), _batch_axis(["rows", "N"])
+    (1, 1, 0)
+    """
+    short = ("N", "B") if dims and isinstance(dims[0], int) else ()
+    named = [
+        k
+        for k, d in enumerate(dims)
+        if isinstance(d, str) and (d.lower().startswith(("batch", "n_events")) or d in short)
+    ]
+    return named[0] if len(named) == 1 else 0
+
+
+def without_batch(port: Port) -> Port:
+    """Returns an input that holds one event: no axis counts events, unless the first is 1 long.
+
+    >>> without_batch(Port("tracks", TensorProto.FLOAT, ("n_tracks", 8))).batch_axis
+    """
+    single = port.shape is not None and port.shape[:1] == (1,)
+    return replace(port, batch_axis=0 if single else None)
 
 
 def input_ports(graph: onnx.GraphProto) -> list[Port]:

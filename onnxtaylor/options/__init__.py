@@ -4,7 +4,7 @@
 ``model``        which inputs are features, which responses are analyzed
 ``data``         which columns are features, weights and labels, and which events
 ``engine``       how coefficients are computed; ``finite_step``: steps in the form that users write
-``statistics``   how coefficients are scaled, summed and checked
+``statistics``   how coefficients are scaled, summed and checked; ``grouping``: groups of features
 ``scale``        the scale of coefficients: per σ, per unit, or per step
 ``gof``          how observed and expected events are compared
 ``audit``        the files that a model is compared with

@@ -55,7 +55,7 @@ FUNCTIONS = {
         without=(
             *("classes", "labels", "weights", "events", "sample"),
             *("engine", "finite_step", "batch_size"),
-            *("scale", "bootstrap", "per_class", "check", "resume"),
+            *("by", "reduce", "scale", "bootstrap", "per_class", "check", "resume"),
         ),
         own=("events", "progress"),
     ),
@@ -69,7 +69,7 @@ FUNCTIONS = {
         "TrackKeywords",
         ALL,
         without=(
-            *("events", "sample"),
+            *("events", "sample", "by", "reduce"),
             *("finite_step", "precision", "accuracy", "mixed", "batch_size", "provider"),
             *("bootstrap", "per_class", "check", "resume"),
         ),

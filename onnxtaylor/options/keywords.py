@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
+from onnxtaylor.options.grouping import Grouped
+
+if TYPE_CHECKING:
+    from onnxtaylor.inputs.specification import Specification
 
 __all__ = [
     "AnalyzeKeywords",
@@ -32,7 +36,11 @@ class ModelKeywords(TypedDict, total=False):
     """Keywords for ``ModelOptions``."""
 
     input: str | Sequence[str] | None
+    context: str | Sequence[str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
+    no_batch: bool
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
     classes: Iterable[object] | None
@@ -70,6 +78,8 @@ class EngineKeywords(TypedDict, total=False):
 class StatisticsKeywords(TypedDict, total=False):
     """Keywords for ``StatisticsOptions``."""
 
+    by: Grouped | None
+    reduce: str | None
     scale: str
     bootstrap: int | None
     seed: int
@@ -86,7 +96,11 @@ class CheckKeywords(TypedDict, total=False):
     """Options of ``cross_check``."""
 
     input: str | Sequence[str] | None
+    context: str | Sequence[str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
+    no_batch: bool
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
     link: str
@@ -108,7 +122,11 @@ class CompareKeywords(TypedDict, total=False):
     """Options of ``compare_models``."""
 
     input: str | Sequence[str] | None
+    context: str | Sequence[str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
+    no_batch: bool
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
     classes: Iterable[object] | None
@@ -131,6 +149,8 @@ class CompareKeywords(TypedDict, total=False):
     batch_size: int | None
     threads: int
     provider: str
+    by: Grouped | None
+    reduce: str | None
     scale: str
     bootstrap: int | None
     seed: int
@@ -142,7 +162,11 @@ class TrackKeywords(TypedDict, total=False):
     """Options of ``LearningProgress``."""
 
     input: str | Sequence[str] | None
+    context: str | Sequence[str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
+    no_batch: bool
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
     classes: Iterable[object] | None
@@ -165,7 +189,11 @@ class DifferentiateKeywords(TypedDict, total=False):
     """Options of ``differentiate``."""
 
     input: str | Sequence[str] | None
+    context: str | Sequence[str] | None
+    mask: Mapping[str, str | Sequence[str]] | None
     fix: Mapping[str, npt.ArrayLike] | None
+    inputs: str | os.PathLike[str] | Specification | None
+    no_batch: bool
     output: str | Sequence[str] | None
     link: str
     n_features: int | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from onnxtaylor.options.declare import check_options, option
 
 if TYPE_CHECKING:  # the command line's help need not wait for NumPy
     import numpy.typing as npt
+
+    from onnxtaylor.inputs.specification import Specification
 
 __all__ = ["LINKS", "DerivativeOptions", "ModelOptions"]
 
@@ -27,10 +30,33 @@ class ModelOptions:
     input: str | Sequence[str] | None = option(
         None, "Input of the model that holds features", metavar="NAME"
     )
+    context: str | Sequence[str] | None = option(
+        None,
+        "Input of the model that is fed event by event, but not differentiated. Default: inputs of"
+        " whole numbers, truth values or text for which the data have columns of their name",
+        metavar="NAME",
+    )
+    mask: Mapping[str, str | Sequence[str]] | None = option(
+        None,
+        "Input of the model that says which slots of an input of features are filled: it is fed,"
+        " but not differentiated, and padded slots are left out",
+        metavar="MASK=INPUT",
+    )
     fix: Mapping[str, npt.ArrayLike] | None = option(
         None,
         "Value at which a further input of the model is held: a number, a text, true or false",
         metavar="NAME=VALUE",
+    )
+    inputs: str | os.PathLike[str] | Specification | None = option(
+        None,
+        "Specification of the model's inputs: roles, axes, columns, lengths, transforms; a file"
+        " inputs.toml, preprocess.json of weaver, or a network of lwtnn (JSON)",
+        metavar="FILE",
+    )
+    no_batch: bool = option(
+        False,
+        "The inputs of the model hold one event, without a batch axis; a first axis of size 1 may"
+        " stand for one",
     )
     output: str | Sequence[str] | None = option(
         None,

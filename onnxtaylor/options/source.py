@@ -22,11 +22,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
+from onnxtaylor.options.grouping import Grouped
+
+if TYPE_CHECKING:
+    from onnxtaylor.inputs.specification import Specification
 
 __all__ = [
 {names}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from onnxtaylor.errors import OptionError
 from onnxtaylor.options.declare import check_options, option
+from onnxtaylor.options.grouping import REDUCTIONS, Grouped, read_by
 
 __all__ = ["SCALES", "StatisticsOptions"]
 
@@ -20,6 +22,19 @@ class StatisticsOptions:
     Raises OptionError for a value that is not among the choices.
     """
 
+    by: Grouped | None = option(
+        None,
+        "What is ranked: feature; variable, over the slots of a set such as pf.pt[0], pf.pt[1], …;"
+        " input; or groups of features. Default: feature",
+        metavar="NAME",
+    )
+    reduce: str | None = option(
+        None,
+        "How abs(t) of the features of a variable, input or group become one number at each event:"
+        " their sum, mean or maximum, or the leading slot alone. Default: sum",
+        choices=REDUCTIONS,
+        metavar="NAME",
+    )
     scale: str = option(
         "sigma",
         "sigma: coefficients per standard deviation of each feature; unit: per unit of the input",
@@ -58,3 +73,11 @@ class StatisticsOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.by is not None:
+            read_by(self.by)
+        if self.by == "feature" and self.reduce is not None:
+            raise OptionError(
+                'is for several features that become one number: use by="variable", or leave it'
+                " out",
+                option="reduce",
+            )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from onnxtaylor.errors import ModelError
+from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.graph import GraphFunction, free_batch
 from onnxtaylor.graph.dynamic import (
     dynamic_nodes,
@@ -17,10 +17,11 @@ from onnxtaylor.graph.dynamic import (
     in_single_precision,
 )
 from onnxtaylor.problem.probes import are_close, with_displaced
+from onnxtaylor.results.taylor import Notice
 from onnxtaylor.runtime.reason import reason
 from onnxtaylor.runtime.session import Session, start
 
-__all__ = ["one_at_a_time"]
+__all__ = ["batch_notice", "one_at_a_time"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,7 +42,7 @@ def one_at_a_time(
     nodes = dynamic_nodes(function.proto)
     if not nodes or function.fixed_batch == 1:
         return None
-    few = with_displaced(sample, whole=whole)
+    few = with_displaced(sample, whole=whole, context=function.n_context)
     try:
         free = function if not function.fixed_batch else _freed(session, few)
         if free is None or _mixes(free, few, session.provider):
@@ -49,6 +50,17 @@ def one_at_a_time(
         return Session(replace(free, fixed_batch=1), provider=session.provider), nodes[0]
     except ModelError:
         return None
+
+
+def batch_notice(node: onnx.NodeProto) -> tuple[str, tuple[Notice, ...]]:
+    """Returns a phrase and a notice: the graph is run one event at a time because of a node."""
+    which = f"node '{printable(node.name or node.output[0])}' ({node.op_type})"
+    text = (
+        f"{which} quantizes by the range of the whole batch, so that the response to an event"
+        " depends on the others beside it: the model is evaluated one event at a time, as if"
+        " deployed so"
+    )
+    return f"one event at a time: {which} depends on the batch", (Notice("batch", None, text),)
 
 
 def _freed(session: Session, few: Floats) -> GraphFunction | None:

@@ -10,21 +10,17 @@ same responses as when the model gets that row alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx import TensorProto, helper
 
 from onnxtaylor.errors import ModelError, ProbeError, printable
 from onnxtaylor.graph import Choice, GraphFunction, LoadedModel, Port
-from onnxtaylor.graph.formats import retyped
-from onnxtaylor.graph.function import DIGITS, with_own_inputs
+from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.graph.layout import batch_of
+from onnxtaylor.problem.own_inputs import OwnInputs
 from onnxtaylor.problem.probes import are_close, with_displaced
-from onnxtaylor.runtime.session import start
 
 __all__ = ["objects_hint", "require_events"]
 
@@ -45,33 +41,34 @@ def require_events(
 
     x (B, n) are a few events. Inputs that share a symbol or size are tested by the probes instead.
     """
-    fixed = [b for p in choice.features if isinstance(b := batch_of(p), int)]
+    ports = (*choice.features, *choice.context)
+    fixed = [b for p in ports if isinstance(b := batch_of(p), int)]
     groups: dict[str, list[Port]] = {}
-    for port in choice.features:
+    for port in ports:
         if not isinstance(batch := batch_of(port), int):
             groups.setdefault(batch or "", []).append(port)
-    if not groups or not (fixed or len(groups) > 1):
+    if not groups or not (fixed or len(groups) > 1) or any(p.batch_axis != 0 for p in ports):
         return
-    proto, layout = with_own_inputs(model, choice, n_columns=x.shape[1])
-    asked = _Asked(proto, choice.features, layout.sizes, with_displaced(x, whole=whole))
+    rows = with_displaced(x, whole=whole, context=function.n_context)
+    asked = _Asked(OwnInputs(model, choice, x.shape[1]), rows)
     few = fixed[0] if fixed else FEWER
     more = few + MORE - FEWER
     apart: list[tuple[bool, Port]] = []  # whether the responses follow its rows, and the input
-    for ports in groups.values():
-        names = [port.name for port in ports]
+    for group in groups.values():
+        names = [port.name for port in group]
         together = asked(few, names, slice(0, more))
         if not together:
             continue  # they count the same: of one input alone there are never more
         digits = min(function.digits, DIGITS["float32"]) if asked.single else function.digits
         if not fixed or not _each_alone(asked, few, names, together, digits):
-            apart.append((all(r.shape[:1] == (more,) for r in together), ports[0]))
+            apart.append((all(r.shape[:1] == (more,) for r in together), group[0]))
     if apart:
         _, port = min(apart, key=lambda one: one[0])
         raise ProbeError(
             f"{printable(model.path)}: {_axis(port)} does not count events: the model takes {more}"
-            f" of its rows with {few} of another input, as the tracks of a jet, and sets without a"
-            " batch axis are not read yet: export the model with inputs [batch, …], the objects of"
-            " an event on a later axis of a fixed size"
+            f" of its rows with {few} of another input, as the tracks of a jet: if the inputs hold"
+            " one event, use no_batch=True, and feed each event's rows as a list; else export the"
+            " model with inputs [batch, …]"
         )
 
 
@@ -93,45 +90,22 @@ def _each_alone(
 class _Asked:
     """A model with its own inputs, run with any number of rows of each.
 
-    ``x`` (B, n) are events for all inputs. ``single``: the model only runs in single precision.
+    ``x`` (B, n) are events for all inputs.
     """
 
-    def __init__(
-        self,
-        proto: onnx.ModelProto,
-        ports: Sequence[Port],
-        sizes: Sequence[tuple[int, ...]],
-        x: npt.NDArray[np.float64],
-    ) -> None:
-        self.single = False
-        try:
-            self._session = start(proto, threads=1)
-        except ModelError:  # some operators have no kernel in double precision
-            self.single = True
-            proto = retyped(proto, {TensorProto.DOUBLE}, TensorProto.FLOAT)
-            self._session = start(proto, threads=1)
-        self._names = [info.name for info in self._session.get_inputs()]
-        self._rows: dict[str, Array] = {}
-        begin = 0
-        for port, shape in zip(ports, sizes, strict=True):
-            part = x[:, begin : begin + prod(shape)]
-            begin += prod(shape)
-            with np.errstate(over="ignore"):
-                double = self.single and port.type == TensorProto.DOUBLE
-                kind = np.float32 if double else helper.tensor_dtype_to_np_dtype(port.type)
-                self._rows[port.name] = part.reshape(len(x), *shape).astype(kind)
+    def __init__(self, own: OwnInputs, x: npt.NDArray[np.float64]) -> None:
+        self.single, self._own, self._rows = own.single, own, own.arrays(x)
 
     def __call__(self, few: int, others: Sequence[str], taken: slice) -> list[Array]:
         """Runs the model on the first ``few`` rows of each input, on the rows ``taken`` of others.
 
         Empty where the model does not run with these.
         """
-        feeds = {n: self._rows[n][taken if n in others else slice(0, few)] for n in self._names}
+        feeds = {n: r[taken if n in others else slice(0, few)] for n, r in self._rows.items()}
         try:
-            answers = self._session.run(None, feeds)
-        except Exception:  # onnxruntime raises many types without a common base
+            return self._own.run(feeds)
+        except ModelError:
             return []
-        return [np.asarray(answer, np.float64) for answer in answers]
 
 
 def objects_hint(ports: Sequence[Port]) -> str:
@@ -140,8 +114,8 @@ def objects_hint(ports: Sequence[Port]) -> str:
     if not free:
         return ""
     return (
-        f"; or, if {_axis(free[0])} counts the objects of one event, export the model with a batch"
-        " axis before it"
+        f"; or, if {_axis(free[0])} counts the objects of one event, use no_batch=True, and feed"
+        " each event's objects as a list"
     )
 
 

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
+from onnx import TensorProto
 
 from onnxtaylor import data
 from onnxtaylor.data import Batch, EventSource
 from onnxtaylor.data.source import DerivedSource
-from onnxtaylor.errors import OptionError
-from onnxtaylor.graph import Choice, LoadedModel, choose, stored_names
+from onnxtaylor.errors import DataError, OptionError, printable
+from onnxtaylor.graph import (
+    Choice,
+    InputData,
+    LoadedModel,
+    choose,
+    input_ports,
+    stored_names,
+)
 from onnxtaylor.graph.layout import feature_count
+from onnxtaylor.graph.specified import read_inputs, specified_names
+from onnxtaylor.inputs import Specification, from_metadata
+from onnxtaylor.inputs.expanded import raw_specification
+from onnxtaylor.inputs.gnn_config import KEY
 from onnxtaylor.options import DataOptions, ModelOptions
+from onnxtaylor.problem.fed_inputs import present_inputs, requests_of
 from onnxtaylor.progress import Progress, report_progress
 
 __all__ = [
@@ -28,24 +41,41 @@ __all__ = [
     "cut_events",
     "feature_names_of",
     "open_data",
+    "rows_of",
 ]
 
 FEATURE_KEYS = ("feature_names", "features", "input_names", "columns")
 
 Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-Events: TypeAlias = npt.ArrayLike | EventSource | Paths
+Events: TypeAlias = npt.ArrayLike | EventSource | Paths | Mapping[str, Any]
 
 
 def feature_names_of(model: LoadedModel, choice: Choice) -> list[str] | None:
-    """Names of the features that a model carries: in its metadata, or as names of its inputs where
-    each of several holds one feature, as those of scikit-learn pipelines do.
+    """Names of the features by a specification, or that a model carries: in its metadata, or as
+    names of its inputs where each of several holds one feature, as those of scikit-learn pipelines
+    do.
     """
     inputs = choice.features
+    specification = choice.specification or _exported(model)
+    if specification is not None and (names := specified_names(specification, inputs)):
+        return names
     if (stored := stored_names(model.proto, FEATURE_KEYS)) is not None:
         return stored
     if len(inputs) > 1 and all(feature_count(p) == 1 for p in inputs):
         return [p.name for p in inputs]
     return None
+
+
+def _exported(model: LoadedModel) -> Specification | None:
+    """Reads what an exporter wrote of the inputs; None where there is nothing, or it is damaged."""
+    metadata = {entry.key: entry.value for entry in model.proto.metadata_props}
+    if KEY not in metadata:
+        return None
+    try:
+        ports = input_ports(model.proto.graph)
+        return from_metadata({KEY: metadata[KEY]}, ports, printable(model.path))
+    except OptionError:
+        return None
 
 
 def open_data(
@@ -64,36 +94,78 @@ def open_data(
     column with the name of a held input is no feature unless it is requested. Raises DataError for
     what cannot be read, OptionError for options that do not fit the kind of data.
     """
+    specification = read_inputs(model, model_options)
     columns = column_request(options)
     arrays = {name: getattr(options, name) for name in ("weights", "labels")}
     arrays = {name: None if isinstance(v, str) else v for name, v in arrays.items()}
 
-    def matched() -> data.ColumnRequest:
-        choice = choose(model, model_options, derivatives=derivatives)
+    def matched(names: Sequence[str]) -> data.ColumnRequest:
+        present = present_inputs(model, names, no_batch=model_options.no_batch)
+        inputs = InputData(present=present)
+        choice = choose(model, model_options, derivatives=derivatives, data=inputs)
         offered = feature_names_of(model, choice)
         return replace(
             columns,
             n_features=choice.n_features,
             offered=None if offered is None else tuple(offered),
             held=tuple(port.name for port, _ in choice.held),
+            inputs=requests_of(choice),
         )
 
     source: EventSource
+    paths = None if hasattr(x, "batches") else data.file_names(x)
+    for name, array in arrays.items():
+        if array is not None and paths is not None:
+            raise OptionError(
+                "is an array, but the events are in files: name one of their columns", option=name
+            )
     if hasattr(x, "batches"):
         _refuse_columns(options)
         source = cast(EventSource, x)
-    elif (paths := data.file_names(x)) is not None:
-        for name, array in arrays.items():
-            if array is not None:
-                raise OptionError(
-                    "is an array, but the events are in files: name one of their columns",
-                    option=name,
-                )
-        source = data.open_source(paths, request=matched())
+    elif specification is not None:
+        choice = choose(model, model_options, derivatives=derivatives)
+        source = data.open_specified(x, *_fed(choice, specification), columns, **arrays)
+    elif paths is not None:
+        source = data.open_source(paths, request=matched)
     else:
-        chosen = columns if data.column_names(x) is None else matched()
-        source = data.in_memory(x, chosen, **arrays)
+        source = data.in_memory(x, matched, **arrays)
     return cut_events(source, options, seed, progress)
+
+
+def _fed(choice: Choice, specification: Specification) -> tuple[Specification, list[data.FedInput]]:
+    """Returns the specification of the rows, and the inputs in their order."""
+    if specification.expand_transforms:
+        specification = raw_specification(specification)
+    features = len(choice.features)
+    return specification, [
+        data.FedInput(port.name, place < features, port.type == TensorProto.STRING)
+        for place, port in enumerate((*choice.features, *choice.context))
+    ]
+
+
+def rows_of(
+    model: LoadedModel, choice: Choice, options: ModelOptions, x: Mapping[str, Any]
+) -> npt.NDArray[np.float64]:
+    """Returns the rows (B, n) of events that are given as one array per input.
+
+    Raises DataError for what does not fit, and for texts that the function does not know.
+    """
+    source = open_data(model, options, x, DataOptions())
+    rows = np.concatenate([batch.x for batch in source.batches(2**16)])
+    first = rows.shape[1] - len(choice.data.texts)
+    own: Mapping[str, Sequence[str]] = getattr(source, "texts", {})
+    for k, (name, known) in enumerate(zip(choice.data.columns, choice.data.texts, strict=True)):
+        if known:
+            code = {text: number for number, text in enumerate(known)}
+            new = [text for text in own.get(name, ()) if text not in code]
+            if new:
+                raise DataError(
+                    f"{printable(name)} has the text '{printable(new[0], 40)}', which the data"
+                    " that the model was opened with do not have"
+                )
+            table = np.array([code[text] for text in own[name]], np.float64)
+            rows[:, first + k] = table[rows[:, first + k].astype(np.int64)]
+    return rows
 
 
 def column_request(options: DataOptions) -> data.ColumnRequest:

@@ -63,20 +63,30 @@ def inspect(problem: Problem, scale: str, reach: Floats | None) -> list[Notice]:
     ``reach`` (n,) the largest displacement of each feature by the engine, None where it moves none.
     """
     survey, names, missing = problem.survey, problem.feature_names, problem.missing
-    notices = [*problem.notices, *inspect_data(survey, names, missing, scale)]
+    padded = problem.slots.padded(survey.sample) if problem.slots else None
+    notices = [*problem.notices, *inspect_data(survey, names, missing, scale, padded)]
     if reach is not None:
-        notices += inspect_steps(survey, names, missing, reach)
+        notices += inspect_steps(survey, names, missing, reach, padded)
     return notices + inspect_responses(
         survey, problem.function, problem.response_names, problem.session
     )
 
 
 def inspect_data(
-    survey: Survey, names: Sequence[str], missing: float | None, scale: str
+    survey: Survey,
+    names: Sequence[str],
+    missing: float | None,
+    scale: str,
+    padded: npt.NDArray[np.bool_] | None = None,
 ) -> list[Notice]:
-    """Finds constant and empty features, sentinels, and weights of few events."""
+    """Finds constant and empty features, sentinels, and weights of few events.
+
+    ``padded`` are entries of the sample in padded slots, which are no data.
+    """
     notices = []
     present = ~is_missing(survey.sample, missing)
+    if padded is not None:
+        present &= ~padded
     vanish = ", so all of its coefficients are 0 per σ" if scale == "sigma" else ""
     for i, name in enumerate(names):
         if survey.missing[i] == survey.events:
@@ -160,16 +170,23 @@ def _is_minus_one(distinct: Floats, counts: npt.NDArray[np.int64]) -> bool:
 
 
 def inspect_steps(
-    survey: Survey, names: Sequence[str], missing: float | None, reach: Floats
+    survey: Survey,
+    names: Sequence[str],
+    missing: float | None,
+    reach: Floats,
+    padded: npt.NDArray[np.bool_] | None = None,
 ) -> list[Notice]:
     """Finds features whose largest displacements ``reach`` (n,) leave their range at many events.
 
-    Displacements beyond the range by up to 1 % of it are ignored.
+    Displacements beyond the range by up to 1 % of it are ignored, as are entries of the sample in
+    ``padded`` slots.
     """
     x, margin = survey.sample, MARGIN * (survey.max - survey.min)
     low, high = survey.min - margin, survey.max + margin
     with np.errstate(invalid="ignore"):
         leaves = ((x - reach < low) | (x + reach > high)) & ~is_missing(x, missing)
+    if padded is not None:
+        leaves &= ~padded
     share = leaves.sum(axis=0) / max(1, len(x))
     return [
         _notice(

@@ -4,39 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 
 from onnxtaylor.errors import ModelError, ProbeError, printable
 from onnxtaylor.graph import (
     Choice,
     GraphFunction,
+    InputData,
     LoadedModel,
     build_function,
     choose,
-    free_batch,
 )
 from onnxtaylor.graph.dependence import QUANTIZED, TREES
 from onnxtaylor.graph.function import select_responses
 from onnxtaylor.options import ModelOptions
-from onnxtaylor.problem.alone import one_at_a_time
+from onnxtaylor.problem.alone import batch_notice, one_at_a_time
 from onnxtaylor.problem.axes import objects_hint, require_events
+from onnxtaylor.problem.batching import lifted_function, with_batch, with_link, without_empty
+from onnxtaylor.problem.batchless import LIFTED
 from onnxtaylor.problem.deployed import compare_as_deployed, run_as_written
-from onnxtaylor.problem.probes import are_close, probe, require_finite, with_displaced
+from onnxtaylor.problem.jagged import find_jagged
+from onnxtaylor.problem.probes import probe, require_finite
 from onnxtaylor.problem.responses import name_responses
+from onnxtaylor.problem.slots import Slots, add_lengths, find_slots, settle_masks
 from onnxtaylor.results.classes import ResponseNode
 from onnxtaylor.results.taylor import Notice
-from onnxtaylor.runtime.promotion import open_session
 from onnxtaylor.runtime.session import Session
 
-__all__ = ["OpenModel", "open_model"]
+if TYPE_CHECKING:
+    from onnxtaylor.problem.buckets import Buckets
+
+__all__ = ["Evaluator", "OpenModel", "open_model"]
 
 PROBE_EVENTS = 8
 
 Floats = npt.NDArray[np.float64]
+
+
+class Evaluator(Protocol):
+    """A function that can be called on rows (B, n) of events, with its responses (B, C)."""
+
+    function: GraphFunction
+    provider: str
+
+    def __call__(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Returns the responses (B, C)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,15 +72,21 @@ class OpenModel:
     notices
         Remarks on the function: that others get another one from the file, or that it depends on
         the batch.
+    slots
+        Which slots of sets are filled.
+    buckets
+        Functions by size, where the data have sets of varying size without a mask.
     """
 
     model: LoadedModel
     choice: Choice
-    session: Session
+    session: Evaluator
     response_names: tuple[str, ...]
     nodes: tuple[ResponseNode, ...]
     batch: str
     notices: tuple[Notice, ...] = ()
+    slots: Slots = field(default_factory=Slots)
+    buckets: Buckets | None = None
 
     @property
     def function(self) -> GraphFunction:
@@ -77,6 +99,11 @@ class OpenModel:
         return self.session.provider
 
 
+def fields_of(opened: OpenModel) -> dict[str, Any]:
+    """Returns what an open model consists of, by name."""
+    return {f.name: getattr(opened, f.name) for f in fields(OpenModel)}
+
+
 def open_model(
     model: LoadedModel,
     options: ModelOptions,
@@ -85,6 +112,7 @@ def open_model(
     provider: str = "cpu",
     derivatives: bool = True,
     finite: bool = True,
+    data: InputData | None = None,
 ) -> OpenModel:
     """Resolves the options, frees the batch where that changes nothing, probes, names responses.
 
@@ -98,6 +126,8 @@ def open_model(
         Whether responses must have a slope; False where responses to finite steps are wanted.
     finite
         Whether responses must be finite at the first events.
+    data
+        What the data say about the inputs.
 
     Raises
     ------
@@ -106,59 +136,50 @@ def open_model(
     OptionError
         An option names what the model does not have.
     """
-    choice = choose(model, options, derivatives=derivatives)
-    function = build_function(model, choice, n_columns=x.shape[1])
-    if x.shape[1] != function.n_features:
-        raise ModelError(
-            f"{printable(model.path)}: the model takes {function.n_features} features, the data"
-            f" have {x.shape[1]}: choose them with feature_names=…, or leave columns out with"
-            " exclude=…"
-        )
-    _require_slope(model, function, derivatives=derivatives)
+    choice, function = _function_of(model, options, x, data, derivatives=derivatives)
     sample, whole = x[:PROBE_EVENTS], any(p.is_whole for p in choice.features)
+    original, as_chosen = model, choice
+    if options.no_batch or choice.holds_one_event:
+        model, choice, function = lifted_function(model, choice, function, x, provider)
     with _located(model):
         require_events(model, choice, function, sample, whole=whole)
         try:
-            session, batch, freed = _with_batch(function, sample, provider, whole=whole)
+            session, batch, freed = with_batch(function, sample, provider, whole=whole)
         except ProbeError as error:
             raise ProbeError(f"{error}{objects_hint(choice.features)}") from None
+        batch = batch if model is original else LIFTED
         responses = name_responses(model, choice, session, sample, options)
         notices: tuple[Notice, ...] = ()
         if alone := one_at_a_time(session, sample, whole=whole):
             freed = freed or bool(session.function.fixed_batch)
-            session, (batch, notices) = alone[0], _one_at_a_time_notice(alone[1])
+            session, (batch, notices) = alone[0], batch_notice(alone[1])
         probe(model, session, sample, whole=whole, hint=objects_hint(choice.features))
         everything = list(range(len(responses.nodes)))
         # without a choice all nodes are taken, even those of a first output that has no name
         chosen = responses.columns(choice, model) if options.output else everything
         session = run_as_written(session, x)
+        slots = settle_masks(model, as_chosen, session, find_slots(original, as_chosen), x)
+        if jagged := find_jagged(original, as_chosen):
+            slots = add_lengths(slots, jagged.lengths)
         notices += compare_as_deployed(session, x, responses.stored_names, chosen)
         if options.link != "identity":
-            session = _with_link(session, model, choice, sample, options.link, freed=freed)
+            session = with_link(session, model, choice, sample, options.link, freed=freed)
+        if any(0 in sizes for sizes in as_chosen.data.sizes.values()):
+            session = without_empty(session, sample)
         if finite:
             require_finite(model, session, sample, responses.stored_names)
         if chosen != everything:
             session = Session(select_responses(session.function, chosen), provider=provider)
     return OpenModel(
-        model=model,
-        choice=choice,
+        model=original,
+        choice=as_chosen,
         session=session,
         response_names=tuple(responses.nodes[c].name for c in chosen),
         nodes=responses.nodes,
         batch=batch,
         notices=notices,
+        slots=slots,
     )
-
-
-def _one_at_a_time_notice(node: onnx.NodeProto) -> tuple[str, tuple[Notice, ...]]:
-    """Returns a phrase and a notice: the graph is run one event at a time because of a node."""
-    which = f"node '{printable(node.name or node.output[0])}' ({node.op_type})"
-    text = (
-        f"{which} quantizes by the range of the whole batch, so that the response to an event"
-        " depends on the others beside it: the model is evaluated one event at a time, as if"
-        " deployed so"
-    )
-    return f"one event at a time: {which} depends on the batch", (Notice("batch", None, text),)
 
 
 def _require_slope(model: LoadedModel, function: GraphFunction, *, derivatives: bool) -> None:
@@ -195,50 +216,27 @@ def _located(model: LoadedModel) -> Iterator[None]:
         raise error.located(model.path) from None
 
 
-def _with_batch(
-    function: GraphFunction, sample: Floats, provider: str, *, whole: bool
-) -> tuple[Session, str, bool]:
-    """Opens a session with a free batch if that is the same function, else with the fixed one.
-
-    Returns the function, a phrase on how it takes its events, and whether its batch was made free.
-    """
-    original = open_session(function, sample, provider=provider)
-    few = with_displaced(sample, whole=whole)
-    origin = "fixed in the file"
-    if not function.fixed_batch:
-        try:
-            original(few)
-        except ProbeError:
-            raise
-        except ModelError:
-            # some files declare a free batch and insist on the one event that was traced
-            function = replace(function, fixed_batch=1)
-            single = open_session(function, sample, provider=provider)
-            try:
-                single(few)
-            except ModelError:
-                original(few)  # no better: the first complaint stands
-            original, origin = single, "free in the file, in truth fixed"
-        else:
-            return original, "free", False
-    reference = original(few)
-    try:
-        freed = open_session(free_batch(function), sample, provider=provider)
-        if all(are_close(freed(few[:k]), reference[:k], function.digits) for k in (len(few), 1)):
-            return freed, f"{origin}, made free and verified", True
-    except ModelError:
-        pass
-    batch = function.fixed_batch
-    return original, f"fixed to {batch}: evaluated {batch} at a time", False
-
-
-def _with_link(
-    session: Session, model: LoadedModel, choice: Choice, sample: Floats, link: str, *, freed: bool
-) -> Session:
-    """Opens a session of the link of the responses, with the batch that the probes have settled."""
-    known = session.function
-    linked = build_function(model, choice, n_columns=sample.shape[1], link=link)
-    if freed:
-        linked = free_batch(replace(linked, fixed_batch=linked.fixed_batch or 1))
-    linked = replace(linked, fixed_batch=known.fixed_batch, plain=known.plain)
-    return open_session(linked, sample, provider=session.provider)
+def _function_of(
+    model: LoadedModel,
+    options: ModelOptions,
+    x: Floats,
+    data: InputData | None,
+    *,
+    derivatives: bool,
+) -> tuple[Choice, GraphFunction]:
+    """Resolves the options; the function has the columns of events x (B, n), and a slope."""
+    choice = choose(model, options, derivatives=derivatives, data=data)
+    jagged = find_jagged(model, choice)
+    if jagged and jagged.sets:
+        raise ModelError(
+            "the data have sets of varying size without a mask: open both as a Problem"
+        ).located(model.path)
+    function = build_function(model, choice, n_columns=x.shape[1])
+    if x.shape[1] != function.n_features:
+        raise ModelError(
+            f"{printable(model.path)}: the model takes {function.n_features} features, the data"
+            f" have {x.shape[1]}: choose them with feature_names=…, or leave columns out with"
+            " exclude=…"
+        )
+    _require_slope(model, function, derivatives=derivatives)
+    return choice, function

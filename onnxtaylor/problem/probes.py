@@ -25,15 +25,18 @@ NUDGE = 2.0**-10  # of the stand-ins beside events of the data that may be alike
 
 
 def with_displaced(
-    sample: npt.NDArray[np.float64], *, whole: bool = False
+    sample: npt.NDArray[np.float64], *, whole: bool = False, context: int = 0
 ) -> npt.NDArray[np.float64]:
     """Returns the events and slightly displaced copies: with equal events no mixing would show.
 
     Features of ``whole`` numbers are permuted instead: they may be row numbers of a finite table.
+    The last columns, ``context``, stay as they are.
     """
     if whole:
         return np.concatenate((sample, sample[::-1]))
-    return np.concatenate((sample, sample * (1 + NUDGE) + NUDGE))
+    displaced = sample * (1 + NUDGE) + NUDGE
+    displaced[:, sample.shape[1] - context :] = sample[:, sample.shape[1] - context :]
+    return np.concatenate((sample, displaced))
 
 
 def are_close(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating], digits: int) -> bool:
@@ -60,7 +63,7 @@ def probe(
     Requires: no link, since it amplifies the round-off of a saturated response.
     """
     where, digits = printable(model.path), session.function.digits
-    few = with_displaced(sample, whole=whole)
+    few = with_displaced(sample, whole=whole, context=session.function.n_context)
     together = session(few)
     if not are_close(session(few), together, digits):
         raise ProbeError(

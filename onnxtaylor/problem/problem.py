@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 
 from onnxtaylor.data import ArraySource, EventSource, Survey, survey
-from onnxtaylor.graph import LoadedModel, build_function, choose, read_model
+from onnxtaylor.graph import InputData, LoadedModel, build_function, choose, read_model
 from onnxtaylor.options import DataOptions, ModelOptions
+from onnxtaylor.problem.buckets import open_by_size
 from onnxtaylor.problem.events import Events, FirstRows, feature_names_of, open_data
-from onnxtaylor.problem.opening import OpenModel, open_model
+from onnxtaylor.problem.fed_inputs import default_names, input_data, present_without_data
+from onnxtaylor.problem.jagged import Size, SizesSeen
+from onnxtaylor.problem.opening import OpenModel, fields_of
 from onnxtaylor.problem.rounding import require_held
+from onnxtaylor.problem.specified import settle_options
 from onnxtaylor.problem.standins import NO_DATA, NOT_FINITE, open_at_standins
+from onnxtaylor.problem.whole_numbers import require_whole
 from onnxtaylor.progress import Progress, report_progress
 from onnxtaylor.results.classes import agree_with_labels
 from onnxtaylor.results.taylor import FeatureSummary
@@ -51,6 +56,8 @@ class Problem(OpenModel):
         Whether the model has been opened for derivatives, or for responses to finite steps.
     stand_ins
         Remark on the stand-ins for events where there are no data; empty with data.
+    sizes_seen
+        Sizes of sets of all events.
 
     The other parameters are described at ``OpenModel``.
     """
@@ -62,6 +69,7 @@ class Problem(OpenModel):
     first_events: npt.NDArray[np.float64]
     derivatives: bool = True
     stand_ins: str = ""
+    sizes_seen: SizesSeen | None = None
 
     @classmethod
     def open(
@@ -104,7 +112,9 @@ class Problem(OpenModel):
             An option names what does not exist, or makes no sense.
         """
         loaded = model if isinstance(model, LoadedModel) else read_model(model)
-        of_model, of_data = model_options or ModelOptions(), data_options or DataOptions()
+        of_model, of_data = settle_options(
+            loaded, data, model_options or ModelOptions(), data_options or DataOptions()
+        )
         source = open_data(
             loaded, of_model, data, of_data, derivatives=derivatives, seed=seed, progress=progress
         )
@@ -134,28 +144,40 @@ class Problem(OpenModel):
 
         Raises as ``open`` does.
         """
-        watched = FirstRows(source, FIRST_EVENTS)
+        seen = SizesSeen(source)
+        watched = FirstRows(seen, FIRST_EVENTS)
         surveyed = survey(
             watched,
             missing=data_options.missing,
             progress=lambda done: report_progress(progress, "checking data", done, None),
         )
-        choice = choose(model, model_options, derivatives=derivatives)
+        inputs = input_data(model, source, no_batch=model_options.no_batch)
+        choice = choose(model, model_options, derivatives=derivatives, data=inputs)
         require_held(model, choice.features, source, surveyed)
+        require_whole(model, choice, source, surveyed)
         device = choose_provider(provider)
         report_progress(progress, "probing", 0, None)
-        opened = open_model(
-            model, model_options, watched.x, provider=device, derivatives=derivatives
+        opened = open_by_size(
+            model,
+            model_options,
+            watched.x,
+            provider=device,
+            derivatives=derivatives,
+            data=inputs,
+            seen=seen,
         )
+        if opened.slots:  # entries of padded slots are no data
+            surveyed = survey(source, missing=data_options.missing, padded=opened.slots.padded)
         agree_with_labels(opened.nodes, list(surveyed.classes))
         return cls(
-            **_fields_of(opened),
+            **fields_of(opened),
             model_options=model_options,
             data_options=data_options,
             source=source,
             survey=surveyed,
             first_events=watched.x,
             derivatives=derivatives,
+            sizes_seen=seen,
         )
 
     @classmethod
@@ -174,15 +196,17 @@ class Problem(OpenModel):
         """
         loaded = model if isinstance(model, LoadedModel) else read_model(model)
         chosen = model_options or ModelOptions()
-        choice = choose(loaded, chosen)
+        inputs = InputData(present=present_without_data(loaded))
+        choice = choose(loaded, chosen, data=inputs)
         n = choice.n_features or n_features
         if n is None:
             build_function(loaded, choice)  # raises the line that says which size is free
+        context = (choice.n_columns or 0) - (choice.n_features or choice.n_columns or 0)
         opened, x, finite = open_at_standins(
-            loaded, chosen, n or 1, provider=choose_provider(provider)
+            loaded, chosen, n or 1, context, provider=choose_provider(provider), data=inputs
         )
         return cls(
-            **_fields_of(opened),
+            **fields_of(opened),
             model_options=chosen,
             data_options=DataOptions(),
             source=(source := ArraySource(x)),
@@ -196,41 +220,77 @@ class Problem(OpenModel):
 
         The data are not read again. Raises as ``open`` does.
         """
-        choice = choose(model, self.model_options, derivatives=self.derivatives)
+        no_batch = self.model_options.no_batch
+        inputs = input_data(model, self.source, no_batch=no_batch)
+        choice = choose(model, self.model_options, derivatives=self.derivatives, data=inputs)
         require_held(model, choice.features, self.source, self.survey)
-        opened = open_model(
+        require_whole(model, choice, self.source, self.survey)
+        opened = open_by_size(
             model,
             self.model_options,
             self.first_events,
             provider=self.provider,
             derivatives=self.derivatives,
+            data=inputs,
+            seen=self.sizes_seen,
         )
         agree_with_labels(opened.nodes, list(self.survey.classes))
         own = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Problem(**{**own, **_fields_of(opened)})
+        return Problem(**{**own, **fields_of(opened)})
+
+    def of_size(self, size: Size) -> Problem:
+        """Returns the problem of the events of one size: its columns are those of filled slots.
+
+        Its data cannot be read, its first events are those of this size. Requires ``buckets``.
+        """
+        assert self.buckets is not None
+        columns, rows = self.buckets.columns(size), self.buckets.rows(size)
+        sample = self.survey.sample
+        events = self.buckets.jagged.sizes(sample) == np.array(size)
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        opened = self.buckets.opened(size)
+        names = np.array(self.column_names, dtype=object)[columns].tolist()
+        n = opened.function.n_varied
+        mine = sample[events.all(axis=1)][:, columns]
+        changed = {
+            "source": ArraySource(rows[:, :n], feature_names=names[:n]),
+            "survey": self.survey.of_columns(columns, mine if len(mine) else rows),
+            "first_events": rows,
+        }
+        return Problem(**{**own, **fields_of(opened), **changed})
 
     @property
     def features(self) -> tuple[FeatureSummary, ...]:
         """Name, moments and range of each feature, in the order of the model's input."""
         s = self.survey
-        columns = zip(self.feature_names, s.mean, s.std, s.min, s.max, s.missing, strict=True)
-        return tuple(
+        columns = zip(self.column_names, s.mean, s.std, s.min, s.max, s.missing, strict=True)
+        everything = tuple(
             FeatureSummary(name, float(a), float(b), float(c), float(d), int(e))
             for name, a, b, c, d, e in columns
         )
+        return everything[: self.function.n_varied]
 
     @property
     def feature_names(self) -> list[str]:
         """Names of the n features: those of the data, else of the model, else ``x0``, ``x1``, …"""
-        n = self.function.n_features
+        n = self.function.n_varied
         names = self.source.feature_names or feature_names_of(self.model, self.choice)
-        return list(names) if names and len(names) == n else [f"x{i}" for i in range(n)]
+        if not names or len(names) != n:
+            return default_names(self.choice, n)
+        return self.buckets.jagged.named(names) if self.buckets else list(names)
+
+    def filled(self, x: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Whether the features (B, n) of events x are in filled slots."""
+        return ~self.slots.padded(x)[:, : self.function.n_varied]
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the columns of the fed row: the features, then the context."""
+        known = self.choice.data.columns
+        context = [f"context[{k}]" for k in range(self.function.n_context)]
+        return [*self.feature_names, *(known if len(known) == len(context) else context)]
 
     @property
     def missing(self) -> float | None:
         """Value of missing entries in the data."""
         return self.data_options.missing
-
-
-def _fields_of(opened: OpenModel) -> dict[str, Any]:
-    return {f.name: getattr(opened, f.name) for f in fields(OpenModel)}

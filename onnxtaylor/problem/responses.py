@@ -79,7 +79,8 @@ def name_responses(
 ) -> Responses:
     """Names the response nodes of a session at events ``sample`` (B, n).
 
-    The user's names come first, then ZipMap labels, the model's metadata, and ``tensor[k]``.
+    The user's names come first, then ZipMap labels, those of the specification of inputs, the
+    model's metadata, and ``tensor[k]``.
     Raises OptionError for names that do not fit the nodes.
     """
     outputs, stored = session.function.outputs, _stored(model, choice, session, sample)
@@ -111,7 +112,9 @@ def _stored(
             widths.append(open_session(alone, sample)(sample[:1]).shape[1])
     if not sum(widths):
         raise ModelError(f"output {', '.join(map(printable, function.outputs))} is empty")
-    metadata = stored_names(model.proto, OUTPUT_KEYS)
+    metadata: Sequence[str] | None = stored_names(model.proto, OUTPUT_KEYS)
+    if choice.specification is not None:
+        metadata = choice.specification.outputs or metadata
     names: list[Sequence[str]] = []
     for output, labels, width in zip(function.outputs, function.labels, widths, strict=True):
         carried = labels or (metadata if len(widths) == 1 else None)

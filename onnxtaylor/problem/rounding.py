@@ -186,7 +186,7 @@ def _loss(formats: frozenset[str], *, gone: float, moved: float, lost: float) ->
 def _columns(model: LoadedModel, features: Sequence[Port], n_columns: int) -> list[_Columns]:
     """Lists the columns of each input; empty where they do not fit the data."""
     layout = lay_out(features, printable(model.path), n_columns)
-    if layout.n_features != n_columns:
+    if layout.n_features > n_columns:
         return []
     columns, end = [], 0
     for port, sizes in zip(features, layout.sizes, strict=True):

@@ -8,12 +8,14 @@ runs and its responses are finite. If there is none, responses need not be finit
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
+from onnx import TensorProto
 
 from onnxtaylor.errors import EvaluationError, NotFiniteError
-from onnxtaylor.graph import LoadedModel
+from onnxtaylor.graph import InputData, LoadedModel, input_ports
 from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.opening import OpenModel, open_model
 
@@ -44,18 +46,27 @@ def stand_ins(n: int) -> Iterator[Floats]:
 
 
 def open_at_standins(
-    model: LoadedModel, options: ModelOptions, n: int, *, provider: str = "cpu"
+    model: LoadedModel,
+    options: ModelOptions,
+    n: int,
+    context: int = 0,
+    *,
+    provider: str = "cpu",
+    data: InputData | None = None,
 ) -> tuple[OpenModel, Floats, bool]:
-    """Opens a model of n features at stand-ins for events.
+    """Opens a model of n features at stand-ins for events; columns of context are 1, or else 0.
 
     Returns the open model, the stand-ins (8, n), and whether its responses are finite there. Raises
     as ``open_model`` does.
     """
     first: EvaluationError | None = None
     unfit: Floats | None = None
-    for x in stand_ins(n):
+    texts = any(port.type == TensorProto.STRING for port in input_ports(model.proto.graph))
+    values = (0.0,) if texts or not context else (1.0, 0.0)  # of texts there is only one
+    held = [np.full((EVENTS, context), value) for value in values]
+    for x in (np.hstack(pair) for pair in product(stand_ins(n), held)):
         try:
-            return open_model(model, options, x, provider=provider), x, True
+            return open_model(model, options, x, provider=provider, data=data), x, True
         except NotFiniteError:
             unfit = x if unfit is None else unfit
         except EvaluationError as error:
@@ -63,4 +74,5 @@ def open_at_standins(
     if unfit is None:
         assert first is not None
         raise type(first)(f"{first} ({NO_DATA})")
-    return open_model(model, options, unfit, provider=provider, finite=False), unfit, False
+    opened = open_model(model, options, unfit, provider=provider, finite=False, data=data)
+    return opened, unfit, False

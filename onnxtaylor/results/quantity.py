@@ -18,6 +18,7 @@ __all__ = [
     "Quantity",
     "averaging_words",
     "curvature_of",
+    "noun_of",
     "quantity_of",
     "quantity_of_rows",
 ]
@@ -83,6 +84,11 @@ def quantity_of(name: str, options: Mapping[str, Any] | None = None) -> Quantity
         return DERIVATIVE
     steps = options.get("curvature_step") or {}
     return replace(AVERAGED, remark=averaging_words(steps.get("asked") or {}))
+
+
+def noun_of(options: Mapping[str, Any]) -> str:
+    """Returns the noun for what a result ranks, from its options: ``feature``, ``variable``, …"""
+    return str(options.get("by") or "feature")
 
 
 def curvature_of(quantity: Quantity, indices: MultiIndices) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.indices import MultiIndices, label
+from onnxtaylor.errors import OptionError
+from onnxtaylor.indices import RELATIONS, MultiIndices, label
 
-__all__ = ["CoefficientRows", "check_ranks"]
+__all__ = ["CoefficientRows", "check_ranks", "coefficient_columns", "symmetric_matrix"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -32,7 +33,7 @@ class CoefficientRows:
     axes
         Values of the columns that say where a coefficient belongs, outermost axis first.
     features
-        Names of the features.
+        Names of the features, or of what else the coefficients are by.
     constants
         Values of columns that are equal in all rows.
 
@@ -98,17 +99,17 @@ class CoefficientRows:
         constants: Mapping[str, object],
     ) -> None:
         coefficients = [
-            {**constants, "order": len(names), "label": label(names), "features": list(names)}
-            for names in self.indices.names(features)
+            {**constants, **coefficient_columns(self.indices, k, features)}
+            for k in range(len(self.indices))
         ]
         rows = iter(enumerate(self._rows))
         for values in product(*axes.values()):
             place = dict(zip(axes, values, strict=True))
             for coefficient, (k, row) in zip(coefficients, rows, strict=False):
                 for name, expected in (*place.items(), *coefficient.items()):
-                    if row[name] != expected:
+                    if row.get(name) != expected:
                         raise ValueError(
-                            f"coefficients[{k}].{name} must be {expected!r}, got {row[name]!r}"
+                            f"coefficients[{k}].{name} must be {expected!r}, got {row.get(name)!r}"
                         )
 
 
@@ -141,7 +142,7 @@ def _refuse(wrong: npt.NDArray[np.bool_], name: str, values: Integers, demand: s
 def _indices(block: Sequence[Mapping[str, Any]], features: Sequence[str]) -> MultiIndices:
     """The coefficients of the first rows, in the order of the convention."""
     places = {name: i for i, name in enumerate(features)}
-    alphas = []
+    alphas, relations = [], []
     for k, row in enumerate(block):
         for name in row["features"]:
             if name not in places:
@@ -150,4 +151,44 @@ def _indices(block: Sequence[Mapping[str, Any]], features: Sequence[str]) -> Mul
                     f" data, got {name!r}"
                 )
         alphas.append([places[name] for name in row["features"]])
-    return MultiIndices.of(len(features), alphas)
+        relations.append(RELATIONS.index(row.get("relation") or ""))
+    return MultiIndices.of(len(features), alphas, relations if any(relations) else None)
+
+
+def symmetric_matrix(indices: MultiIndices, scores: Floats, relation: str | None = None) -> Floats:
+    """Second-order scores as a matrix: (K,) → (n, n), NaN where there is no coefficient.
+
+    ``relation`` is one of ``RELATIONS``, where pairs are told apart. Raises OptionError where there
+    is no second order, and for a wrong or missing choice.
+    """
+    second = np.flatnonzero(indices.orders == 2)
+    if not len(second):
+        raise OptionError("the result has no second-order coefficients: analyze with order=2")
+    if indices.relation is not None:
+        if relation not in RELATIONS[1:]:
+            raise OptionError(
+                "tells which pairs are shown: choose relation="
+                + " or ".join(f'"{words}"' for words in RELATIONS[1:]),
+                option="relation",
+            )
+        second = second[indices.relation[second] == RELATIONS.index(relation)]
+    i, j = indices.table[second, 0], indices.table[second, 1]
+    values = np.full((indices.n_features,) * 2, np.nan)
+    values[i, j] = values[j, i] = scores[second]
+    return values
+
+
+def coefficient_columns(indices: MultiIndices, k: int, features: Sequence[str]) -> dict[str, Any]:
+    """Columns of a tidy row that say which coefficient it holds: that of place k.
+
+    ``relation`` is there where pairs of the same and of different objects are told apart.
+    """
+    names = [features[i] for i in indices.table[k] if i >= 0]
+    columns: dict[str, Any] = {
+        "order": len(names),
+        "label": label(names, indices.suffixes[k]),
+        "features": names,
+    }
+    if indices.relation is not None:
+        columns["relation"] = indices.relation_of(k) or None
+    return columns

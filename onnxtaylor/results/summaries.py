@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import nan
 from typing import Any
 
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.results.classes import ResponseNode
-from onnxtaylor.results.documents import check_unique, part
+from onnxtaylor.results.documents import check_unique, part, with_nulls
 
 __all__ = [
     "DataSummary",
@@ -17,6 +17,7 @@ __all__ = [
     "GroupSummary",
     "ModelSummary",
     "Notice",
+    "VariableSummary",
     "place_of",
     "units_apart",
 ]
@@ -42,6 +43,17 @@ class FeatureSummary:
 
 
 @dataclass(frozen=True)
+class VariableSummary:
+    """A variable, an input or another group of features, with the names of its features.
+
+    The coefficients of a result by variable, by input, or by groups are those of such groups.
+    """
+
+    name: str
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class GroupSummary:
     """The events of one group: ``all``, or one class."""
 
@@ -53,7 +65,10 @@ class GroupSummary:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """The events that were analyzed: n_eff = (Σw)² / Σw²."""
+    """The events that were analyzed: n_eff = (Σw)² / Σw².
+
+    ``variables`` are what the coefficients are by; empty where they are by feature.
+    """
 
     sources: tuple[str, ...]
     events: int
@@ -61,19 +76,58 @@ class DataSummary:
     n_eff: float
     groups: tuple[GroupSummary, ...]
     features: tuple[FeatureSummary, ...]
+    variables: tuple[VariableSummary, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of what the coefficients are by: features, or groups of them."""
+        return tuple(one.name for one in self.variables or self.features)
+
+    def features_of(self, number: int) -> tuple[FeatureSummary, ...]:
+        """Features that the name of this number stands for: one, or those of a variable."""
+        if not self.variables:
+            return (self.features[number],)
+        members = set(self.variables[number].features)
+        return tuple(feature for feature in self.features if feature.name in members)
 
     @classmethod
     def from_document(cls, row: Mapping[str, Any]) -> DataSummary:
         """Returns the summary of a JSON object, in which an undefined moment is null.
 
-        Raises ValueError for a name of a group or feature that occurs twice.
+        Raises ValueError for a name of a group, feature or variable that occurs twice, and for a
+        variable of features that are not there.
         """
         groups = tuple(part(GroupSummary, group) for group in row["groups"])
         features = tuple(_feature(feature) for feature in row["features"])
         check_unique([group.name for group in groups], "names in data.groups")
         check_unique([feature.name for feature in features], "names in data.features")
-        sources = tuple(row["sources"])
-        return part(cls, row, sources=sources, groups=groups, features=features)
+        variables = tuple(
+            VariableSummary(one["name"], tuple(one["features"])) for one in row.get("variables", ())
+        )
+        check_unique([one.name for one in variables], "names in data.variables")
+        known = {feature.name for feature in features}
+        for k, one in enumerate(variables):
+            unknown = [name for name in one.features if name not in known]
+            if unknown:
+                raise ValueError(
+                    f"data.variables[{k}].features must be among data.features, got {unknown[0]!r}"
+                )
+        return part(
+            cls,
+            row,
+            sources=tuple(row["sources"]),
+            groups=groups,
+            features=features,
+            variables=variables,
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """Returns the JSON object; variables only where the coefficients are by them."""
+        row = asdict(self)
+        row["features"] = [with_nulls(feature) for feature in row["features"]]
+        if not self.variables:
+            del row["variables"]
+        return row
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, join_names, printable
-from onnxtaylor.indices import MultiIndices, label
+from onnxtaylor.indices import MultiIndices
 from onnxtaylor.results.classes import (
     ResponseNode,
     agree_with_labels,
@@ -37,7 +37,8 @@ from onnxtaylor.results.classes import (
 )
 from onnxtaylor.results.documents import save_text
 from onnxtaylor.results.lazy import LazyModule
-from onnxtaylor.results.quantity import Quantity, quantity_of
+from onnxtaylor.results.quantity import Quantity, noun_of, quantity_of
+from onnxtaylor.results.rows import coefficient_columns, symmetric_matrix
 from onnxtaylor.results.summaries import (
     DataSummary,
     FeatureSummary,
@@ -46,7 +47,7 @@ from onnxtaylor.results.summaries import (
     Notice,
     place_of,
 )
-from onnxtaylor.results.taylor_document import COLUMNS, KIND, fields_of, result_text
+from onnxtaylor.results.taylor_document import KIND, columns_of, fields_of, result_text
 from onnxtaylor.results.tidy import arrow_table, data_frame
 from onnxtaylor.text.uncertainty import plus_minus
 
@@ -109,8 +110,8 @@ class TaylorResult:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Names of the features, in the order of the model's input."""
-        return tuple(f.name for f in self.data.features)
+        """Names of the features, in the order of the model's input; or of what else is ranked."""
+        return self.data.names
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -188,19 +189,19 @@ class TaylorResult:
         values[self.indices.table[first, 0]] = self.score[c, g, first]
         return values
 
-    def matrix(self, output: str | int | None = None, group: str | None = None) -> Floats:
+    def matrix(
+        self,
+        output: str | int | None = None,
+        group: str | None = None,
+        relation: str | None = None,
+    ) -> Floats:
         """Returns second-order scores ⟨t_ij⟩, shape (n, n), symmetric; NaN where not computed.
 
-        Raises OptionError for a result of order 1.
+        ``relation`` chooses pairs of the ``same object`` or of ``different objects``, where they
+        are told apart. Raises OptionError for a result of order 1, and without the choice there.
         """
         c, g = self.position(output, group)
-        second = np.flatnonzero(self.indices.orders == 2)
-        if not len(second):
-            raise OptionError("the result has no second-order coefficients: analyze with order=2")
-        i, j = self.indices.table[second, 0], self.indices.table[second, 1]
-        values = np.full((self.indices.n_features,) * 2, np.nan)
-        values[i, j] = values[j, i] = self.score[c, g, second]
-        return values
+        return symmetric_matrix(self.indices, self.score[c, g], relation)
 
     def top(
         self, count: int = 20, output: str | int | None = None, group: str | None = None
@@ -220,14 +221,11 @@ class TaylorResult:
                     yield self._row(c, g, k)
 
     def _row(self, c: int, g: int, k: int) -> dict[str, Any]:
-        names = [self.features[i] for i in self.indices.table[k] if i >= 0]
         return {
             "method": self.method,
             "output": self.outputs[c],
             "group": self.groups[g],
-            "order": len(names),
-            "label": label(names),
-            "features": names,
+            **coefficient_columns(self.indices, k, self.features),
             "score": float(self.score[c, g, k]),
             "sem": float(self.sem[c, g, k]),
             "numerical_error": (
@@ -242,7 +240,7 @@ class TaylorResult:
 
     def to_arrow(self) -> pyarrow.Table:
         """Returns the tidy table as a pyarrow Table."""
-        return arrow_table(self.rows(), COLUMNS)
+        return arrow_table(self.rows(), columns_of(self))
 
     def to_pandas(self) -> pandas.DataFrame:
         """Returns the tidy table as a pandas DataFrame. Raises ResultError without pandas."""
@@ -270,7 +268,7 @@ class TaylorResult:
         lines = [
             f"TaylorResult of {printable(self.model.path)}: {len(self.indices)}"
             f" {self.quantity.nouns} of"
-            f" {len(self.features)} features at {self.data.events} events",
+            f" {len(self.features)} {noun_of(self.options)}s at {self.data.events} events",
             f"responses {join_names(self.outputs)}; events of {join_names(self.groups)}; scale"
             f" {printable(self.options.get('scale'))}; engine {printable(self.model.engine)}; check"
             f" {check}; {len(self.warnings)} warnings{remark}",

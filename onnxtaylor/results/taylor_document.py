@@ -15,7 +15,7 @@ from onnxtaylor.results.summaries import DataSummary, ModelSummary, Notice
 if TYPE_CHECKING:
     from onnxtaylor.results.taylor import TaylorResult
 
-__all__ = ["COLUMNS", "KIND", "SCHEMA", "fields_of", "result_text"]
+__all__ = ["COLUMNS", "KIND", "SCHEMA", "columns_of", "fields_of", "result_text"]
 
 SCHEMA = "onnxtaylor.result/1"
 KIND = DocumentKind(SCHEMA, title="onnxtaylor result", name="result")
@@ -25,6 +25,14 @@ COLUMNS = (
 )
 
 
+def columns_of(result: TaylorResult) -> tuple[str, ...]:
+    """Names of the tidy columns; ``relation`` is one where pairs are told apart by it."""
+    if result.indices.relation is None:
+        return COLUMNS
+    place = COLUMNS.index("features") + 1
+    return (*COLUMNS[:place], "relation", *COLUMNS[place:])
+
+
 def result_text(result: TaylorResult) -> str:
     """Returns the JSON document of a result."""
     head: dict[str, Any] = {
@@ -32,10 +40,7 @@ def result_text(result: TaylorResult) -> str:
         "version": result.version,
         "method": result.method,
         "model": asdict(result.model),
-        "data": {
-            **asdict(result.data),
-            "features": [with_nulls(asdict(f)) for f in result.data.features],
-        },
+        "data": result.data.to_document(),
         "options": dict(result.options),
         "check": None if result.check is None else dict(result.check),
         "warnings": [asdict(notice) for notice in result.warnings],
@@ -51,7 +56,6 @@ def fields_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """
     model = ModelSummary.from_document(document["model"])
     data = DataSummary.from_document(document["data"])
-    features = [feature.name for feature in data.features]
     method = quantity_of(model.engine, document["options"]).method
     if document["method"] != method:
         raise ValueError(
@@ -59,7 +63,7 @@ def fields_of(document: Mapping[str, Any]) -> dict[str, Any]:
             f" got '{document['method']}'"
         )
     axes = {"output": model.output, "group": [group.name for group in data.groups]}
-    rows = CoefficientRows(document["coefficients"], axes, features, {"method": method})
+    rows = CoefficientRows(document["coefficients"], axes, data.names, {"method": method})
     fields: dict[str, Any] = {
         "model": model,
         "data": data,
@@ -77,7 +81,7 @@ def fields_of(document: Mapping[str, Any]) -> dict[str, Any]:
         "warnings": tuple(part(Notice, row) for row in document["warnings"]),
     }
     check_ranks(fields["score"], fields["rank"], fields["rank_low"], fields["rank_high"])
-    _check_lengths(document["options"], len(features))
+    _check_lengths(document["options"], len(data.features))
     return fields
 
 

@@ -19,7 +19,7 @@ __all__ = ["arrow_table", "data_frame", "write_table"]
 
 TYPES = {
     "features": "list",
-    **dict.fromkeys(("method", "output", "group", "label"), "string"),
+    **dict.fromkeys(("method", "output", "group", "label", "relation"), "string"),
     **dict.fromkeys(("order", "rank", "rank_low", "rank_high"), "int64"),
     **dict.fromkeys(("step", "score", "sem", "numerical_error", "signed_mean", "rms"), "float64"),
 }

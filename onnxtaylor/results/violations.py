@@ -16,7 +16,7 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator, ValidationError
 from jsonschema_rs import ValidationErrorKind as Kind
 
-from onnxtaylor.errors import printable
+from onnxtaylor.errors import name_hint, printable
 
 __all__ = ["published_schema", "violation"]
 
@@ -39,21 +39,40 @@ def published_schema(schema: str) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-def violation(document: Any, schema: str) -> str | None:
+def violation(document: Any, schema: str, *, by_hand: bool = False) -> str | None:
     """Returns where and how a document does not fit its published schema; None if it fits.
 
     Raises ValueError for a document nested too deeply to be validated.
 
+    Parameters
+    ----------
+    document
+        The document, of values that JSON knows.
+    schema
+        Name and version, such as ``onnxtaylor.result/1``.
+    by_hand
+        Whether people write such documents: a slip in a key is then told before what is missing,
+        with the nearest key that exists.
+
     >>> violation({"schema": 1}, "onnxtaylor.comparison/1")
     "the document has no 'version'"
+    >>> violation({"inputs": [{"name": "x", "rol": "mask"}]}, "onnxtaylor.inputs/1", by_hand=True)
+    "inputs[0] has a key that is not known: 'rol': did you mean 'role'?"
     """
     validator = _validator(schema)
     try:
-        error = next(iter(validator.iter_errors(document)), None)
+        errors = list(validator.iter_errors(document)) if by_hand else []
+        error = _first_slip(errors) or next(iter(validator.iter_errors(document)), None)
     except UnicodeEncodeError:
         # names of files may hold lone surrogates, which jsonschema_rs cannot take
         error = next(iter(validator.iter_errors(_encodable(document))), None)
-    return None if error is None else _message(error)
+    return None if error is None else _message(error, schema if by_hand else None)
+
+
+def _first_slip(errors: Sequence[ValidationError]) -> ValidationError | None:
+    """Returns the first violation by an unknown key, None if there is none."""
+    kind = Kind.AdditionalProperties
+    return next((error for error in errors if isinstance(error.kind, kind)), None)
 
 
 @cache
@@ -72,13 +91,27 @@ def _encodable(value: Any) -> Any:
     return value
 
 
-def _message(error: ValidationError) -> str:
-    """One line: the place, the allowed content, and the actual content."""
+def _message(error: ValidationError, hints_of: str | None = None) -> str:
+    """One line: the place, the allowed content, and the actual content.
+
+    ``hints_of``: the schema whose nearest key is named where a key is not known.
+    """
     if isinstance(error.kind, Kind.OneOfNotValid | Kind.AnyOf):
         meant = _meant_alternative(error.kind.context, len(error.instance_path))
         if meant is not None:
-            return _message(meant)
-    return f"{_place(error.instance_path)} {_demand(error.kind, error.instance) or error.message}"
+            return _message(meant, hints_of)
+    line = f"{_place(error.instance_path)} {_demand(error.kind, error.instance) or error.message}"
+    if hints_of and isinstance(error.kind, Kind.AdditionalProperties):
+        line += name_hint(error.kind.unexpected[0], _known_keys(error.schema_path, hints_of))
+    return line
+
+
+def _known_keys(path: Sequence[str | int], schema: str) -> list[str]:
+    """Returns the keys that the object may have whose additionalProperties are at this path."""
+    part: Any = published_schema(schema)
+    for step in path[:-1]:
+        part = part[step]
+    return list(part["properties"])
 
 
 def _demand(kind: Kind, value: Any) -> str | None:
@@ -138,7 +171,7 @@ def _place(path: Sequence[str | int]) -> str:
     for key in path:
         if isinstance(key, int):
             text += f"[{key}]"
-        elif key.isidentifier():
+        elif key.replace("-", "_").isidentifier():
             text += f".{key}"
         else:
             text += f"['{printable(key, 40)}']"

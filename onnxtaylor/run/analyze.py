@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from onnxtaylor.crosscheck import Sample, compare_engines
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.factory import make_engine
+from onnxtaylor.engine.padded import leave_out_padding
 from onnxtaylor.errors import DataError
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 from onnxtaylor.options.functions import read_keywords, with_options
@@ -29,7 +30,14 @@ from onnxtaylor.problem.unvarying import ResponseRanges, Unvarying, constant_not
 from onnxtaylor.progress import Progress, progress_callback, report_progress
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.run.accumulate import accumulate
-from onnxtaylor.run.prepare import check_classes, choose_replicates, find_notices, full_indices
+from onnxtaylor.run.prepare import (
+    check_classes,
+    choose_by,
+    choose_ranked,
+    choose_replicates,
+    find_notices,
+    full_indices,
+)
 from onnxtaylor.run.summarize import checkpoint_facts, make_result
 from onnxtaylor.statistics import Accumulator
 from onnxtaylor.statistics.checkpoint import Checkpoint
@@ -139,18 +147,26 @@ def analyze_problem(
     Raises as ``analyze`` does.
     """
     options = engine_options or EngineOptions()
-    statistics = statistics_options or StatisticsOptions()
+    statistics = choose_by(problem, statistics_options or StatisticsOptions(), options.order)
     if problem.stand_ins:
         raise DataError(f"an analysis needs data: {problem.stand_ins}")
     scale = scale_of(options, statistics)
     check_classes(problem, per_class=statistics.per_class)
 
     # the batch and its first displaced rows must fit in memory before anything is allocated
-    everything = full_indices(problem, options.order)
-    replicates = choose_replicates(statistics.bootstrap, problem, everything)
+    everything, ranked = full_indices(problem, options.order), choose_ranked(problem, statistics)
+    replicates = choose_replicates(statistics.bootstrap, problem, ranked.of(everything))
     statistics = replace(statistics, bootstrap=replicates)
-    chosen = make_engine(problem, options, everything, replicates=replicates, progress=progress)
-    engine = chosen.engine
+    chosen = make_engine(
+        problem,
+        options,
+        everything,
+        replicates=replicates,
+        sums=ranked.grouping is None,
+        progress=progress,
+    )
+    engine = leave_out_padding(chosen.engine, problem.slots)
+    engine = ranked.engine(engine, problem, scale, problem.filled)
     notices = find_notices(problem, engine, scale)
 
     # there is no other engine of finite steps to compare with
@@ -161,9 +177,10 @@ def analyze_problem(
 
     report_progress(progress, "ranking", 0, None)
     unvarying = ranges.unvarying()
-    notices += inspect_joints(sums.joints, sums.events, problem.feature_names)
+    notices += inspect_joints(sums.joints, sums.events, ranked.labels)
     notices += constant_notices(unvarying)
-    result = make_result(problem, chosen, sums, options, statistics, notices)
+    reduced = replace(chosen, engine=engine)
+    result = make_result(problem, reduced, sums, options, statistics, notices, ranked)
     if drawn is not None:
         compared = compare_engines(
             problem,

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-import onnx
-
-from onnxtaylor.compiler import DerivativeGraph
-from onnxtaylor.compiler.export import arrays_of, export, terms_of
-from onnxtaylor.compiler.joints import JOINT_EVENTS
+from onnxtaylor.compiler.own_inputs import OwnInputs
 from onnxtaylor.engine.exact.derive import derive
-from onnxtaylor.engine.exact.joints import JointLimits
 from onnxtaylor.engine.exact.limit_graph import make_two_sided_limits
 from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
-from onnxtaylor.errors import DataError, ModelError, OptionError
-from onnxtaylor.files.whole import write_whole
-from onnxtaylor.graph import choose, read_model
-from onnxtaylor.indices import MultiIndices
+from onnxtaylor.errors import ModelError, OptionError
+from onnxtaylor.graph import InputData, choose, read_model
 from onnxtaylor.options import EngineOptions, ModelOptions
 from onnxtaylor.options.functions import read_keywords, with_options
 from onnxtaylor.options.model import DerivativeOptions
 from onnxtaylor.problem import ModelSource, Problem
 from onnxtaylor.problem.calls import refuse_beside_problem
-from onnxtaylor.runtime.reason import reason
-from onnxtaylor.runtime.session import start
+from onnxtaylor.problem.fed_inputs import present_without_data
+from onnxtaylor.problem.whole_numbers import whole_rows_of
+from onnxtaylor.run.derivatives import Derivatives, DerivativeValues
+from onnxtaylor.run.derivatives_by_size import DerivativesBySize
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -35,116 +28,6 @@ if TYPE_CHECKING:
     from onnxtaylor.options.keywords import DifferentiateKeywords
 
 __all__ = ["DerivativeValues", "Derivatives", "differentiate", "differentiate_problem"]
-
-
-class _UpToSecond(NamedTuple):
-    value: npt.NDArray[Any]
-    jacobian: npt.NDArray[Any]
-    hessian: npt.NDArray[Any] | None
-
-
-class DerivativeValues(_UpToSecond):
-    """Responses and derivatives of B events.
-
-    A tuple of value (B, C), jacobian (B, C, n) and hessian (B, C, n, n), which is None for order 1.
-    From order 3 on ``third`` has the third derivatives (B, C, n, n, n).
-    """
-
-    third: npt.NDArray[Any] | None = None
-
-
-class Derivatives:
-    """A model's exact derivatives: call it on events x (B, n).
-
-    ``proto`` is an ordinary ONNX model with the outputs ``value``, ``jacobian``, ``hessian`` and
-    ``third``, up to the given order. ``note`` is one line on the data at which the model was
-    probed; ``warnings`` are remarks on the model, such as that onnxruntime's default options change
-    its response.
-
-    Where the pieces of an operator meet exactly at an event, or a slope on the way is not finite, a
-    call gives the limit of both sides, if they have one. The file gives the derivative of one piece
-    there, and takes 0 · ∞ for 0, so that a branch that is not taken does not show: of √x · √x at 0,
-    too. ``exact`` is the graph without such zeros.
-    """
-
-    def __init__(
-        self,
-        graph: DerivativeGraph,
-        exact: DerivativeGraph,
-        sides: Callable[[], TwoSidedLimits],
-        *,
-        provider: str = "cpu",
-        threads: int = 0,
-        note: str = "",
-        plain: bool = False,
-        warnings: tuple[str, ...] = (),
-    ) -> None:
-        self.proto = export(graph)
-        self.note, self.warnings = note, warnings
-        self._indices, self._limits = graph.indices, JointLimits(sides)
-        flagged = export(exact, flagged=True)
-        self._session = start(flagged, provider=provider, threads=threads, plain=plain)
-        self._names = [output.name for output in flagged.graph.output]
-        info = self.proto.graph.input[0]
-        self._feed = info.name
-        dims = info.type.tensor_type.shape.dim
-        self.n_features = int(dims[1].dim_value)
-        double = info.type.tensor_type.elem_type == onnx.TensorProto.DOUBLE
-        self._dtype = np.dtype(np.float64 if double else np.float32)
-
-    def __repr__(self) -> str:
-        """Returns the shapes of a call's argument and results."""
-        names = ", ".join(output.name for output in self.proto.graph.output)
-        n = self.n_features
-        return f"Derivatives of {n} features: called on x (events, {n}) it gives {names}"
-
-    def __call__(self, x: npt.ArrayLike) -> DerivativeValues:
-        """Evaluates ∂f_c/∂x_i, ∂²f_c/∂x_i∂x_j, … at x (B, n).
-
-        Raises DataError for another shape, and for numbers that the graph's format cannot hold.
-        """
-        given = np.asarray(x)
-        with np.errstate(over="ignore"):
-            rows = np.ascontiguousarray(given, dtype=self._dtype)
-        if rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise DataError(f"x has shape {rows.shape}: (events, {self.n_features}) is needed")
-        beyond = np.isinf(rows) & np.isfinite(given)
-        if beyond.any():
-            k, i = (int(v) for v in np.argwhere(beyond)[0])
-            most = np.finfo(np.float64 if self._dtype == np.float64 else np.float32).max
-            raise DataError(
-                f"x[{k}, {i}] is {given[k, i]:.6g}: the graph computes in {self._dtype}, which"
-                f" holds no more than {most:.6g}"
-            )
-        try:
-            answers = self._session.run(self._names, {self._feed: rows})
-        except Exception as error:
-            raise ModelError(f"the derivative graph fails: {reason(error)}") from None
-        odd = np.zeros(len(rows), np.bool_)
-        if self._names[-1] == JOINT_EVENTS:
-            odd = answers.pop()[:, 0] > 0
-        value, *arrays = answers
-        for array in arrays:
-            odd |= ~np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
-        self._settle(rows, arrays, odd)
-        values = DerivativeValues(value, *arrays[:2], *([None] * (2 - len(arrays))))
-        values.third = arrays[2] if len(arrays) > 2 else None
-        return values
-
-    def _settle(
-        self, rows: npt.NDArray[Any], arrays: list[npt.NDArray[Any]], odd: npt.NDArray[np.bool_]
-    ) -> None:
-        """Replaces the derivatives at the events ``odd`` by the limits from both sides."""
-        if not odd.any():
-            return
-        terms = terms_of([array[odd] for array in arrays], self._indices)
-        self._limits.take(rows[odd].astype(np.float64), terms, np.ones(len(terms), np.bool_))
-        for array, limit in zip(arrays, arrays_of(terms, self._indices), strict=True):
-            array[odd] = limit
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the derivative graph as an ONNX file, whole or not at all. Raises ResultError."""
-        write_whole(path, self.proto.SerializeToString())
 
 
 @with_options("differentiate")
@@ -179,7 +62,8 @@ def differentiate(
         refuse_beside_problem(None, options)
         return differentiate_problem(model, of_engine)
     loaded = read_model(model)
-    if not (choose(loaded, of_model).n_features or own.n_features):
+    inputs = InputData(present=present_without_data(loaded))
+    if not (choose(loaded, of_model, data=inputs).n_features or own.n_features):
         raise OptionError(
             "the model takes any number of features: give their number with n_features=…"
         )
@@ -194,14 +78,20 @@ def differentiate_problem(problem: Problem, options: EngineOptions) -> Derivativ
 
     Raises as ``differentiate`` does.
     """
+    if problem.buckets is not None:
+        return DerivativesBySize(
+            problem, lambda one: differentiate_problem(one, options), order=options.order
+        )
     function, x = problem.function, problem.first_events
     try:
-        indices = MultiIndices.full(function.n_features, options.order)
+        indices = function.indices(options.order)
         # what is observed at x are shapes; the branch that is not taken may have no finite slope
         graph = derive(function, indices, x, joints=True, strong=None)
         exact = graph
         if graph.strong:
             exact = derive(function, indices, x, joints=True)
+        features = function.of_features(indices)
+        graph, exact = (replace(one, indices=features) for one in (graph, exact))
     except ModelError as error:
         raise ModelError(f"no exact derivatives: {error}").located(problem.model.path) from None
 
@@ -210,6 +100,11 @@ def differentiate_problem(problem: Problem, options: EngineOptions) -> Derivativ
             function, indices, x, provider=problem.provider, threads=options.threads
         )
 
+    own = None
+    if not (
+        problem.model_options.no_batch or problem.choice.holds_one_event
+    ):  # there the graph has the batch that its inputs lack
+        own = OwnInputs(problem.choice.features, problem.choice.context, function.seed)
     return Derivatives(
         graph,
         exact,
@@ -219,4 +114,6 @@ def differentiate_problem(problem: Problem, options: EngineOptions) -> Derivativ
         note=problem.stand_ins,
         plain=function.plain,
         warnings=tuple(notice.message for notice in problem.notices),
+        own=own,
+        rows=partial(whole_rows_of, problem.model, problem.choice, problem.model_options),
     )

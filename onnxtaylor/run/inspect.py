@@ -6,17 +6,19 @@ from collections import Counter
 
 from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.engine.mixed import divide
-from onnxtaylor.errors import ModelError, OnnxTaylorError, printable
+from onnxtaylor.errors import ModelError, OnnxTaylorError, join_names, printable
 from onnxtaylor.graph import LoadedModel, input_ports, output_ports, read_model
 from onnxtaylor.graph.function import select_responses
 from onnxtaylor.indices import MultiIndices, count
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.problem import ModelSource, Problem
 from onnxtaylor.problem.events import Events, feature_names_of
+from onnxtaylor.problem.roles import list_roles
 from onnxtaylor.problem.standins import NOT_FINITE
 
 __all__ = ["inspect_model", "inspect_problem"]
 
+FEW = 6  # features of a specification that are named
 MOST_RESPONSES = 2**10  # that are looked at one by one
 PROBES = ("an event alone = in a batch", "twice the same", "finite")
 
@@ -84,17 +86,17 @@ def _file(model: LoadedModel) -> dict[str, object]:
 
 
 def _opened(problem: Problem) -> dict[str, object]:
-    n = problem.function.n_features
+    n = problem.function.n_varied
     names = problem.source.feature_names or feature_names_of(problem.model, problem.choice)
+    names = problem.feature_names if names else None
     features = [f"{n}: " + ", ".join(map(printable, names))] if names else [str(n)]
+    if names and problem.choice.specification is not None:  # the roles say which they are
+        features = [f"{n}: {join_names(list(names), FEW)}"]
     return {
         "features": features,
         "responses": ", ".join(map(printable, problem.response_names)),
         "other outputs": ", ".join(map(printable, problem.choice.others)) or "none",
-        "held inputs": ", ".join(
-            f"{printable(p.name)} = {v.tolist()}" for p, v in problem.choice.held
-        )
-        or "none",
+        "roles": [str(role) for role in list_roles(problem)],
         "precision": problem.function.precision,
         "batch": problem.batch,
         "engine": _engine(problem),
@@ -105,6 +107,8 @@ def _opened(problem: Problem) -> dict[str, object]:
 
 def _engine(problem: Problem) -> str | list[str]:
     """Lines on the engine that ``auto`` chooses, and why; two lines where it chooses both."""
+    if problem.buckets is not None:
+        problem = problem.of_size(problem.buckets.usual)
     function, names, x = problem.function, problem.response_names, problem.first_events
     # second order of one feature and one response: every rule is asked, and the graph stays small
     one = function if function.fixed_batch else select_responses(function, [0])

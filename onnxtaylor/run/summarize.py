@@ -13,7 +13,9 @@ from onnxtaylor.engine.factory import ChosenEngine
 from onnxtaylor.options import EngineOptions, StatisticsOptions
 from onnxtaylor.options.scale import scale_of
 from onnxtaylor.problem import Problem
+from onnxtaylor.problem.roles import list_roles
 from onnxtaylor.results.documents import json_number
+from onnxtaylor.results.summaries import VariableSummary
 from onnxtaylor.results.taylor import (
     DataSummary,
     FeatureSummary,
@@ -21,6 +23,7 @@ from onnxtaylor.results.taylor import (
     Notice,
     TaylorResult,
 )
+from onnxtaylor.run.prepare import Ranked
 from onnxtaylor.statistics import Accumulator, Statistics
 
 __all__ = ["checkpoint_facts", "make_result"]
@@ -36,7 +39,7 @@ def _with_kinks(
         return features
     return tuple(
         replace(feature, kinks=float(count / sums.events))
-        for feature, count in zip(features, sums.kinks, strict=True)
+        for feature, count in zip(features, sums.kinks[: len(features)], strict=True)
     )
 
 
@@ -54,6 +57,7 @@ def checkpoint_facts(
         "responses": problem.response_names,
         "fixed": [(p.name, v.tolist()) for p, v in problem.choice.held],
         "inputs": [p.name for p in problem.choice.features],
+        "specification": repr(problem.choice.specification),
         "origins": list(problem.source.origins),
         "features": list(problem.source.feature_names or ()),
         "data": [survey.events, survey.sum_weight, survey.sum_weight2, survey.classes],
@@ -64,6 +68,10 @@ def checkpoint_facts(
             "missing": problem.missing,
             "bootstrap": statistics.bootstrap,
             "seed": statistics.seed,
+            "by": statistics.by,
+            "reduce": statistics.reduce,
+            # reduced, coefficients are scaled before they are summed
+            "scale": statistics.scale if statistics.by not in (None, "feature") else None,
         },
     }
 
@@ -75,22 +83,32 @@ def make_result(
     options: EngineOptions,
     statistics: StatisticsOptions,
     notices: Sequence[Notice],
+    ranked: Ranked,
 ) -> TaylorResult:
     """Assembles the result of a finished analysis, in the requested scale.
 
-    ``statistics`` have the number of bootstrap replicates that were made. Raises DataError where
-    the weights of a group do not sum to a positive number.
+    ``chosen`` has the engine whose coefficients were summed, ``statistics`` the number of bootstrap
+    replicates that were made. Raises DataError where the weights of a group do not sum to a
+    positive number.
     """
     engine, scale = chosen.engine, scale_of(options, statistics)
     features = _with_kinks(problem.features, sums)
-    sigma = np.nan_to_num(np.array([feature.std for feature in features]))
-    numbers = sums.finalize(engine.indices.scale(sigma) if scale == "sigma" else None)
+    factors = None
+    if scale == "sigma" and ranked.grouping is None:  # reduced coefficients have been scaled
+        sigma = np.nan_to_num(np.array([feature.std for feature in features]))
+        factors = engine.indices.scale(sigma)
+    numbers = sums.finalize(factors)
     described = {**chosen.reasons, **engine.describe()}
+    indices = engine.indices
+    if ranked.grouping is None:
+        indices = problem.function.of_features(indices)
     return TaylorResult(
         model=_model_summary(problem, engine),
-        data=_data_summary(problem, numbers, features),
+        data=_data_summary(problem, numbers, features, ranked),
         options={
             "order": options.order,
+            "by": ranked.by,
+            "reduction": ranked.how,
             "link": problem.function.link,
             "scale": scale,
             "precision": options.precision,
@@ -103,13 +121,14 @@ def make_result(
                 p.name: [json_number(x) if isinstance(x, float) else x for x in v.ravel().tolist()]
                 for p, v in problem.choice.held
             },
+            "inputs": [role.to_dict() for role in list_roles(problem)],
             **described,
             "finite_step": described.get("finite_step"),
             "curvature": _CURVATURES[engine.quantity] if options.order > 1 else None,
             "curvature_reason": chosen.curvature.reason,
             "curvature_step": described.get("curvature_step"),
         },
-        indices=engine.indices,
+        indices=indices,
         score=numbers.score,
         sem=numbers.sem,
         signed_mean=numbers.signed_mean,
@@ -138,9 +157,13 @@ def _model_summary(problem: Problem, engine: Engine) -> ModelSummary:
 
 
 def _data_summary(
-    problem: Problem, numbers: Statistics, features: tuple[FeatureSummary, ...]
+    problem: Problem,
+    numbers: Statistics,
+    features: tuple[FeatureSummary, ...],
+    ranked: Ranked,
 ) -> DataSummary:
-    whole = numbers.groups[0]
+    whole, grouping = numbers.groups[0], ranked.grouping
+    members = [] if grouping is None else grouping.members(ranked.names)
     return DataSummary(
         sources=tuple(problem.source.origins),
         events=whole.events,
@@ -148,4 +171,5 @@ def _data_summary(
         n_eff=whole.n_eff,
         groups=numbers.groups,
         features=features,
+        variables=tuple(map(VariableSummary, ranked.labels, members)) if members else (),
     )

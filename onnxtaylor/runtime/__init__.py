@@ -6,5 +6,6 @@
 ``reason``      onnxruntime's messages in one line
 ``promotion``   a function rewritten in double precision, and verified
 ``sharing``     the events of a batch shared among threads
-``observe``     every tensor of a graph, at two and at three events
+``tensors``     every tensor of a graph
+``observe``     every tensor of a function, at two and at three events
 """

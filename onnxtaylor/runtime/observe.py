@@ -1,4 +1,4 @@
-"""Observes a graph: runs it with two and with three events, and keeps every tensor.
+"""Observes a function: runs it with two and with three events, and keeps every tensor.
 
 The compiler reads shapes from it, and what does not depend on the data. It does not use ONNX's
 shape inference, which gives up on the first shape that is computed. Sequences are left out.
@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 
 from onnxtaylor.compiler import Observation
-from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.runtime.provider import import_onnxruntime
-from onnxtaylor.runtime.reason import reason
+from onnxtaylor.runtime.tensors import run_all
 
 __all__ = ["observe"]
 
@@ -28,7 +25,7 @@ def observe(function: GraphFunction, x: npt.NDArray[np.float64] | None = None) -
         The function; its batch must be free.
     x
         Events (B, n). With fewer than three, or without any, normally distributed stand-ins are
-        used.
+        used for the features; their context is that of the events, or 0.
 
     Returns
     -------
@@ -40,30 +37,15 @@ def observe(function: GraphFunction, x: npt.NDArray[np.float64] | None = None) -
     ModelError
         onnxruntime cannot run one of the nodes.
     """
-    proto = onnx.ModelProto()
-    proto.CopyFrom(function.proto)
-    names = [name for node in proto.graph.node for name in node.output if name]
-    del proto.graph.output[:]
-    proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     if x is None or len(x) < 3:
-        x = np.random.default_rng(0).normal(size=(3, function.n_features))
-    onnxruntime = import_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    # as written: an optimized graph lacks some of the tensors
-    level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.graph_optimization_level = level
-    options.log_severity_level = 4
-    observed = []
-    try:
-        session = onnxruntime.InferenceSession(
-            proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        for events in (2, 3):
-            rows = np.ascontiguousarray(x[:events], dtype=function.dtype)
-            answers = dict(zip(names, session.run(None, {function.feed: rows}), strict=True))
-            # what is no array is a sequence
-            tensors = {k: v for k, v in answers.items() if isinstance(v, np.ndarray)}
-            observed.append({function.feed: rows, **tensors})
-    except Exception as error:
-        raise ModelError(f"onnxruntime cannot run all its nodes: {reason(error)}") from None
-    return Observation(*observed)
+        x = _stand_ins(function, x)
+    rows = [np.ascontiguousarray(x[:events], dtype=function.dtype) for events in (2, 3)]
+    return Observation(*run_all(function.proto, [{function.feed: row} for row in rows]))
+
+
+def _stand_ins(
+    function: GraphFunction, x: npt.NDArray[np.float64] | None
+) -> npt.NDArray[np.float64]:
+    rows = np.random.default_rng(0).normal(size=(3, function.n_features))
+    known = 0.0 if x is None or not len(x) else np.resize(x, rows.shape)
+    return np.where(function.is_varied, rows, known)

@@ -181,7 +181,7 @@ def _apart(original: GraphFunction | Session, double: Session, x: Floats) -> flo
     Events with a response that is not finite in the original are left out.
     """
     known = original.function if isinstance(original, Session) else original
-    rows = round_to_digits(x, known.digits)
+    rows = np.where(known.is_varied, round_to_digits(x, known.digits), x)
     found = _in_threads(double, rows).astype(np.float64)
     # the original comes second: a graph that cannot be promoted costs no session of it
     if not isinstance(original, Session):

@@ -1,6 +1,7 @@
-"""Text for display: untrusted names, long names, values with their uncertainties.
+"""Text for display and files: untrusted names, long names, values with their uncertainties.
 
 ``markup``        escapes untrusted text for Markdown and LaTeX
 ``abbreviation``  shortens long names, so that different names stay different
 ``uncertainty``   writes values with as many digits as their uncertainty allows
+``toml_text``     writes values as TOML
 """

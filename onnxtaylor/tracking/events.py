@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.data import ArraySource, EventSource, Survey, survey
+from onnxtaylor.data import Batch, EventSource, Survey, survey
+from onnxtaylor.data.rechunk import cut
+from onnxtaylor.data.source import DerivedSource
 from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.errors import DataError, ModelError, printable
+from onnxtaylor.indices import MultiIndices
 from onnxtaylor.problem import Problem
+from onnxtaylor.problem.slots import Slots
 from onnxtaylor.results.summaries import DataSummary, GroupSummary
 from onnxtaylor.statistics.finalize import ALL
 from onnxtaylor.statistics.moments import CoefficientMoments
@@ -58,6 +62,14 @@ class TrackedEvents:
             groups=tuple(summaries),
             features=problem.features,
         )
+
+    def without_padding(
+        self, parts: Iterable[tuple[slice, BatchCoefficients]], indices: MultiIndices, slots: Slots
+    ) -> Iterator[tuple[slice, BatchCoefficients]]:
+        """Sets coefficients by entries of padded slots to 0."""
+        for part, answer in parts:
+            padded = indices.having(slots.padded(self.x[part]))[:, None]
+            yield part, replace(answer, terms=np.where(padded, 0.0, answer.terms))
 
     def scores(
         self, parts: Iterable[tuple[slice, BatchCoefficients]], factor: Floats | None
@@ -112,9 +124,7 @@ def read_events(source: EventSource, missing: float | None) -> TrackedEvents:
     labels = None
     if batches[0].labels is not None:
         labels = np.concatenate([b.labels for b in batches if b.labels is not None])
-    kept = ArraySource(
-        rows, weights=weights, labels=labels, feature_names=source.feature_names, missing=missing
-    )
+    kept = _Kept(source, Batch(rows, weights, labels, np.arange(len(rows), dtype=np.int64)))
     surveyed = survey(kept, missing=missing)
     if ALL in surveyed.classes:
         raise DataError(f"a class is called '{printable(ALL)}', as is the group of all events")
@@ -123,6 +133,25 @@ def read_events(source: EventSource, missing: float | None) -> TrackedEvents:
         assert labels is not None
         classes[labels == name] = k
     return TrackedEvents(kept, tuple(source.origins), surveyed, rows, weights, classes)
+
+
+class _Kept(DerivedSource):
+    """Events of a source in memory, with its names, and what it tells of inputs and context."""
+
+    def __init__(self, source: EventSource, events: Batch) -> None:
+        super().__init__(source)
+        self._events = events
+
+    @property
+    def origins(self) -> Sequence[str]:
+        """``("array",)``."""
+        return ("array",)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Gives copies of the events, exactly ``size`` in a batch; the last may have fewer."""
+        for start in range(0, len(self._events), size):
+            part = cut(self._events, start, start + size)
+            yield replace(part, x=part.x.copy(), weights=part.weights.copy())
 
 
 def _group(name: str, weights: Floats) -> GroupSummary:

@@ -229,7 +229,7 @@ class ProgressResult:
             "version": self.version,
             "outputs": list(self.outputs),
             "data": {
-                **asdict(self.data),
+                **self.data.to_document(),
                 "features": [_feature_row(f) for f in self.data.features],
             },
             "options": dict(self.options),

@@ -154,6 +154,8 @@ class Tracker:
         if function is not None:
             where = "" if model is None else f"{printable(model.path)}: "
             parts = compared(parts, function, self._events.x, where)
+        if self.problem is not None and self.problem.slots:
+            parts = self._events.without_padding(parts, engine.indices, self.problem.slots)
         return self._events.scores(parts, self._factor(engine.indices))
 
     def constants(self, function: GraphFunction) -> dict[str, Array] | None:
@@ -179,6 +181,8 @@ class Tracker:
     def _why_not(self) -> str | None:
         if self._options.engine == "differences":
             return "differences were asked for"
+        if self.problem is not None and self.problem.buckets is not None:
+            return "sets of varying size need a graph for each size"
         if self._options.order > HIGHEST:
             return "third-order graphs are compiled for one set of weights"
         if self._options.curvature == "averaged" and self._options.order == HIGHEST:
@@ -194,7 +198,7 @@ class Tracker:
             return
         averaged = False
         if self.kinks:
-            indices = MultiIndices.full(problem.function.n_features, HIGHEST)
+            indices = problem.function.indices(HIGHEST)
             averaged = make_engine(problem, self._options, indices).engine.quantity == "averaged"
         self._options = replace(self._options, curvature="averaged" if averaged else "pointwise")
         if averaged:
@@ -235,7 +239,7 @@ class Tracker:
                     weights |= {ours for theirs, ours in places if theirs in before}
                 else:
                     note = "its graph has another structure than that of the step before"
-            indices = MultiIndices.full(normal.n_features, self._options.order)
+            indices = normal.indices(self._options.order)
             threads = self._options.threads
             engine = Reweighted(normal, indices, self._events.x, weights, threads=threads)
         except ModelError as error:
@@ -246,7 +250,8 @@ class Tracker:
         return "compiled", note
 
     def _analyzed(self, problem: Problem, why: str) -> Measured:
-        result = analyze_problem(problem, self._options, self._statistics).result
+        by_feature = replace(self._statistics, by="feature")
+        result = analyze_problem(problem, self._options, by_feature).result
         self._indices = result.indices
         if self._options.curvature == "auto" and self._options.order == HIGHEST:
             self._options = replace(self._options, curvature=result.options["curvature"])
@@ -258,7 +263,8 @@ class Tracker:
     def _factor(self, indices: MultiIndices) -> npt.NDArray[np.float64] | None:
         if self._statistics.scale != "sigma":
             return None
-        return indices.scale(np.nan_to_num(self._events.survey.std))
+        known = self._events if self.problem is None else self.problem
+        return indices.scale(np.nan_to_num(known.survey.std))  # of a problem: without padding
 
 
 class _RefusedError(Exception):

@@ -12,13 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.errors import OptionError, name_hint, printable
-from onnxtaylor.results.quantity import FINITE_STEP, quantity_of_rows
+from onnxtaylor.indices import label
+from onnxtaylor.results.quantity import FINITE_STEP, noun_of, quantity_of_rows
 from onnxtaylor.results.ranking import Column
 from onnxtaylor.text.markup import latex, markdown
 from onnxtaylor.text.uncertainty import number_formats, plus_minus
+
+if TYPE_CHECKING:
+    from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = [
     "FORMATS",
@@ -30,7 +34,9 @@ __all__ = [
     "format_table",
     "head",
     "listing",
+    "reduction_words",
     "side_by_side",
+    "suffix_of",
 ]
 
 NO_NAME = "(no name)"
@@ -108,12 +114,42 @@ def events_of(columns: Sequence[Column]) -> str:
 
 
 def coefficient(row: Mapping[str, Any]) -> str:
-    """``feature``, or ``feature, feature``.
+    """``feature``, or ``feature, feature``, with the relation where it tells pairs apart.
 
     >>> coefficient({"features": ["m_vis", ""]})
     'm_vis, (no name)'
     """
-    return ", ".join(name or NO_NAME for name in row["features"])
+    return label([name or NO_NAME for name in row["features"]], suffix_of(row))
+
+
+def suffix_of(row: Mapping[str, Any]) -> str:
+    """Relation of the features of a tidy row, where its label has it.
+
+    >>> row = {"features": ["pt", "eta"], "relation": "same object"}
+    >>> suffix_of({**row, "label": "pt, eta (same object)"}), suffix_of({**row, "label": "pt, eta"})
+    ('same object', '')
+    """
+    relation = row.get("relation") or ""
+    return relation if relation and row["label"].endswith(f"({relation})") else ""
+
+
+def reduction_words(result: TaylorResult) -> str:
+    """Phrase on what is ranked in place of features; empty for features.
+
+    Such as ``by variable: 5 variables, each the sum over its features at every event``.
+    """
+    variables = result.data.variables
+    if not variables:
+        return ""
+    by, how = noun_of(result.options), str(result.options.get("reduction"))
+    used = {name for one in variables for name in one.features}
+    left = len(result.data.features) - len(used)
+    over = {"leading": "the leading slot of its features"}.get(how, f"the {how} over its features")
+    return (
+        f"by {by}: {len(variables)} {by}{'s' * (len(variables) != 1)} of {len(used)} features, each"
+        f" {over} at every event"
+        + (f"; in no {by}: {left} feature{'s' * (left != 1)}" if left else "")
+    )
 
 
 def as_markdown(table: Table) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from onnxtaylor.audit import audit, read_policy
 from onnxtaylor.audit.suggestion import suggest
-from onnxtaylor.audit.toml_text import toml_text
+from onnxtaylor.text.toml_text import toml_text
 from tests.audit.conftest import events, write_events, write_net
 
 AGAINST_FILES = ("baseline-drift", "out-of-range", "reference-agreement", "mismodelled")

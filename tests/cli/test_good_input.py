@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import onnxtaylor as ot
-from onnxtaylor.cli.console import plus_minus, summary
+from onnxtaylor.cli.console import plus_minus
+from onnxtaylor.cli.summary import summary
 from tests.cli.conftest import write_model, write_table
 
 COLUMNS = ("--label", "Label", "--weight", "w")

@@ -90,7 +90,8 @@ def test_names_that_do_not_exist_are_refused_with_the_nearest():
 
 
 def test_an_input_cannot_be_held_and_be_features():
-    refused(OptionError, "either holds features or is held", net(), inputs=("x",), fix={"x": 0})
+    says = "is also held at a value: an input has one role"
+    refused(OptionError, says, net(), inputs=("x",), fix={"x": 0})
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ PACKAGE = Path(ot.__file__).parent
 # Every session that is opened, by the module that asks for it, and why it is there.
 PROBLEM = {
     # probes, response ranges, saturation, responses of an audit, original of the cross-check
-    "problem/opening.py": 1,
+    "problem/batching.py": 1,
     # the graph as it is written, node by node: do onnxruntime's optimizations keep the function?
     "problem/deployed.py": 1,
 }

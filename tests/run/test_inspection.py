@@ -36,7 +36,7 @@ def test_a_model_that_can_be_analyzed(report):
     assert found["opset"] == "ai.onnx 17"
     assert found["features"] == ["3: pt, eta, phi"]
     assert found["responses"] == "s, b"
-    assert found["held inputs"] == "none"
+    assert found["roles"] == ["x float32 [N, 3]: features pt, eta, phi"]
     assert found["batch"] == "free"
     assert found["precision"] == "float32"
     assert found["coefficients"] == "3 of first order, 9 up to second"
@@ -84,7 +84,7 @@ def test_held_inputs_and_other_outputs_are_listed(report):
     )
     assert 'fix={"k": VALUE}' in report(proto)["problem"]
     found = report(proto, fix={"k": 2})
-    assert found["held inputs"] == "k = 2"
+    assert found["roles"][1] == "k int64 []: fixed at 2"
     assert found["other outputs"] == "z"
     assert report(proto, fix={"k": 2}, outputs=("z",))["other outputs"] == "y"
 

@@ -49,7 +49,7 @@ BY_STEPS = {  # of those: features, responses, how many of them move
 }
 # What the first line about a model asks for, before anything is held or any data are named.
 ASKED = {
-    "silero_vad_op18": r"'sr' \(int64 \[\]\).*--fix sr=VALUE --fix state=VALUE",
+    "silero_vad_op18": r"'sr' \(int64 \[\]\).*--fix sr=VALUE",
     "atspm_funcnet_pair": r"size of input 'x' \[N, 15, T\] is free.*name a file",
 }
 

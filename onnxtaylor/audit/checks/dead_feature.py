@@ -49,13 +49,14 @@ class DeadFeature(CoefficientCheck):
         return CheckReport(number, "features", tuple(findings), summary)
 
     def _dead(self, evidence: Evidence, block: Block, i: int, k: int) -> Finding:
-        feature = evidence.result.data.features[i]
-        share, constant = float(block.share[k]), feature.min == feature.max
+        name = evidence.result.features[i]
+        constant = all(f.min == f.max for f in evidence.result.data.features_of(i))
+        share = float(block.share[k])
         why = " (it is constant in the data)" if constant else ""
         return self.finding(
-            Subject("feature", feature.name, output=block.output, group=block.group),
+            Subject("feature", name, output=block.output, group=block.group),
             evidence.data_file if constant else evidence.model_file,
-            f"feature {quote_name(feature.name)} is dead{why}: none of its coefficients"
+            f"feature {quote_name(name)} is dead{why}: none of its coefficients"
             f" {block.location_phrase} has more than {percent(share)} of ⟨t⟩ of its order",
             quantity="largest share of ⟨t⟩ of its order",
             measured=share,

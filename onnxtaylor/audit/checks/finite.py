@@ -20,7 +20,7 @@ from onnxtaylor.audit.phrases import interval, percent, quote_name
 from onnxtaylor.engine.factory import make_engine
 from onnxtaylor.errors import ModelError, OnnxTaylorError
 from onnxtaylor.graph import build_function, choose
-from onnxtaylor.problem.opening import open_model
+from onnxtaylor.problem.opening import Evaluator, open_model
 from onnxtaylor.run.prepare import full_indices
 from onnxtaylor.runtime.session import Session
 
@@ -110,9 +110,11 @@ def _responses(
 ) -> Iterator[tuple[tuple[str, ...], Flags, npt.NDArray[np.int64]]]:
     """Yields response names, whether each response is finite, (B, C), and event numbers, (B,)."""
     options = evidence.option_groups[0]
+    if getattr(evidence.source, "lengths", None):
+        return  # lists of varying length are no rows of this model: the failure is told as it is
     choice = choose(evidence.model, options, derivatives=evidence.derivatives)
     names: tuple[str, ...] = ()
-    session = None
+    session: Evaluator | None = None
     for batch in evidence.source.batches(BATCH):
         if session is None:
             function = build_function(

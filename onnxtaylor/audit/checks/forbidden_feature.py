@@ -92,7 +92,7 @@ class ForbiddenFeature(CoefficientCheck):
         subject = Subject("feature", name, output=block.output, group=block.group)
         if len(ks) == 1 and len(block.names[ks[0]]) > 1:
             pair = block.names[ks[0]]
-            subject = Subject("coefficient", ", ".join(pair), pair, block.output, block.group)
+            subject = Subject("coefficient", block.labels[ks[0]], pair, block.output, block.group)
         order = ORDERS[int(block.orders[ks[0]])]
         return self.finding(
             subject,

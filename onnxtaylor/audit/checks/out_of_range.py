@@ -48,7 +48,8 @@ class OutOfRange(FileCheck):
 
     def run(self, evidence: Evidence) -> CheckReport:
         """Compares all events, along every feature that the baseline has."""
-        ours, names = evidence.result.data, evidence.result.features
+        ours = evidence.result.data
+        names = [feature.name for feature in ours.features]
         known = _ranges(evidence.baselines)
         wanted = select_matching(self, "feature", self.features, names)
         shared = [i for i in wanted if names[i] in known and not np.isnan(known[names[i]].min)]

@@ -19,7 +19,6 @@ from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.phrases import percent, quote_name
 from onnxtaylor.comparison.match import Match, match
 from onnxtaylor.errors import printable
-from onnxtaylor.indices import label
 
 __all__ = ["ReferenceAgreement"]
 
@@ -112,6 +111,7 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
         """Yields findings on scores and their largest difference, group by group."""
         ours, theirs = evidence.result, evidence.reference.result
         names = shared.indices.names(shared.features)
+        labels = shared.indices.labels(shared.features)
         for g, group in enumerate(shared.groups):
             if not indices_matching(self.groups, [group]):
                 continue
@@ -126,7 +126,7 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
             findings = [
                 self._apart(
                     evidence,
-                    names[k],
+                    (labels[k], names[k]),
                     (shared.outputs[o][0], group),
                     a[k],
                     b[k],
@@ -139,17 +139,18 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
     def _apart(
         self,
         evidence: Evidence,
-        names: tuple[str, ...],
+        coefficient: tuple[str, tuple[str, ...]],
         of: tuple[str, str],
         ours: float,
         theirs: float,
         apart: tuple[float, int],
     ) -> Finding:
+        label, names = coefficient
         more = f"; {apart[1]} coefficients are beyond the limit" if apart[1] > 1 else ""
         return self.finding(
-            Subject("coefficient", label(names), names, *of),
+            Subject("coefficient", label, names, *of),
             evidence.model_file,
-            f"⟨t⟩ of {printable(label(names))} of response {quote_name(of[0])} is {ours:.4g}, but"
+            f"⟨t⟩ of {printable(label)} of response {quote_name(of[0])} is {ours:.4g}, but"
             f" {theirs:.4g} in the reference{more}",
             quantity=f"difference in units of the largest {ORDERS[len(names)]}-order ⟨t⟩",
             measured=apart[0],

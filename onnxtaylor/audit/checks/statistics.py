@@ -18,7 +18,6 @@ from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.phrases import quote_name
 from onnxtaylor.errors import printable
-from onnxtaylor.indices import label
 
 __all__ = ["EnoughStatistics"]
 
@@ -122,10 +121,11 @@ class EnoughStatistics(ResponseCheck):
             return None
         result = evidence.result
         names = result.indices.names(result.features)[k]
+        label = result.indices.labels(result.features)[k]
         return self.finding(
-            Subject("coefficient", label(names), names, result.outputs[c]),
+            Subject("coefficient", label, names, result.outputs[c]),
             evidence.data_file,
-            f"rank {result.rank[c, 0, k]} of {printable(label(names))} of response"
+            f"rank {result.rank[c, 0, k]} of {printable(label)} of response"
             f" {quote_name(result.outputs[c])} lies anywhere from {low} to {high}",
             quantity="width of the 68 % interval of the rank",
             measured=high - low,

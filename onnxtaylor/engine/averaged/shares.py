@@ -83,7 +83,9 @@ def share_of_kinks(
         return 0.0
     drawn, mean, apart, slope = drawn.part(fine), mean[fine], apart[fine], slope[fine]
     counts = np.maximum(np.bincount(drawn.place, minlength=moved), 1)[:, None, None]
-    squares = unit[steps.features][:, None, None] * unit  # makes second order comparable
+    own = unit[steps.features]
+    unit = unit[: mean.shape[2]]  # without context
+    squares = own[:, None, None] * unit  # makes second order comparable
     means = _sums(mean, drawn.place, moved) / counts * squares
     slopes = _sums(slope, drawn.place, moved) / counts * unit
     floor = np.maximum(SIZEABLE * means.max(axis=(0, 2)), LINEAR * slopes.max(axis=(0, 2)))
@@ -187,7 +189,8 @@ def _furthest(apart: Floats, place: Integers, most: int) -> Integers:
 
 def _measure(engine: Engine, steps: _Steps) -> tuple[Floats, Floats, Floats]:
     """Computes abs(m), abs(m − s) and abs(∂_j f) in the middle for steps, each (R, C, n)."""
-    number, n = steps.centres.shape
+    number, columns = steps.centres.shape
+    n = int((engine.indices.orders == 1).sum())  # features, without context
     table = _hessian_slots(engine)
     mean, apart, slope = np.empty((3, number, len(engine.exact_responses), n))
     size = max(1, NUMBERS // (3 * mean.shape[1] * len(engine.indices)))
@@ -197,7 +200,7 @@ def _measure(engine: Engine, steps: _Steps) -> tuple[Floats, Floats, Floats]:
         rows, points = np.arange(len(some.low)), np.repeat(some.centres[:, None], 3, axis=1)
         for k, at in enumerate((some.low, (some.low + some.high) / 2, some.high)):
             points[rows, k, some.feature] = at
-        terms = engine.coefficients(points.reshape(-1, n)).terms
+        terms = engine.coefficients(points.reshape(-1, columns)).terms
         terms = terms.reshape(len(rows), 3, mean.shape[1], -1)
         slots = table[some.feature][:, None, None]  # of t_ij of the stepped feature
         second = np.take_along_axis(terms, slots, axis=3)
@@ -213,7 +216,7 @@ def _measure(engine: Engine, steps: _Steps) -> tuple[Floats, Floats, Floats]:
 
 def _hessian_slots(engine: Engine) -> npt.NDArray[np.int64]:
     """Returns the places (n, n) of ∂²f/∂x_i∂x_j among the coefficients."""
-    table, n = engine.indices.table, engine.indices.n_features
+    table, n = engine.indices.table, int((engine.indices.orders == 1).sum())
     slots = np.zeros((n, n), np.int64)
     second = np.flatnonzero(table[:, 1] >= 0)
     i, j = table[second].T

@@ -103,7 +103,7 @@ class CurvatureSteps:
     def indices(self) -> MultiIndices:
         """All t_i, and the second order of the features that move; squares need three values."""
         n = len(self.moves.steps)
-        table = MultiIndices.full(n, 2).table
+        table = MultiIndices.full(len(self.moves.features), 2).table
         moved = np.all((table < 0) | np.isin(table, self.features), axis=1)
         flat = (table[:, 0] == table[:, 1]) & self.moves.two_valued[table[:, 0]]
         return MultiIndices(n, table[(table[:, 1] < 0) | (moved & ~flat)])
@@ -136,7 +136,10 @@ class CurvatureSteps:
     def describe(self) -> dict[str, object]:
         """Facts on the steps for ``options`` of a result: full widths h."""
         facts = self.moves.describe()
-        return {**facts, "steps": [2 * float(d) or None for d in self.moves.steps]}
+        return {
+            **facts,
+            "steps": [2 * float(self.moves.steps[i]) or None for i in self.moves.features],
+        }
 
     def places(self, x: Floats) -> Places:
         """Places the steps of the events x (E, n)."""
@@ -180,7 +183,7 @@ def plan_steps(problem: Problem, steps: FiniteSteps) -> CurvatureSteps:
     survey, missing = problem.survey, problem.missing
     moves = plan_moves(
         steps,
-        problem.feature_names,
+        problem.column_names,
         std=np.nan_to_num(survey.std),
         low=survey.min,
         high=survey.max,
@@ -188,6 +191,7 @@ def plan_steps(problem: Problem, steps: FiniteSteps) -> CurvatureSteps:
         one_hot=survey.one_hot,
         option="curvature_step",
         share=0.5,
+        context=problem.function.n_context,
     )
     if not (moves.steps > 0).any():
         reasons = join_names(sorted(set(moves.not_moved.values())))

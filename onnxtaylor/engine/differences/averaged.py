@@ -124,7 +124,7 @@ class AveragedDifferences:
     def _evaluate(
         self, x: Floats, first: BatchCoefficients, narrow: Floats, watch: Watcher | None = None
     ) -> BatchCoefficients:
-        n, shape = x.shape[1], (*first.responses.shape, len(self.indices))
+        n, shape = first.terms.shape[2], (*first.responses.shape, len(self.indices))
         terms, bounds = np.zeros(shape), np.zeros(shape)
         assert first.error_bounds is not None
         terms[..., :n], bounds[..., :n] = first.terms, first.error_bounds

@@ -123,7 +123,9 @@ class Differences:
         self._noise = (
             assumed_noise(self._outputs, function.digits)
             if pilot is None
-            else measure_noise(self._session, pilot, spread, digits=function.digits)
+            else measure_noise(
+                self._session, pilot, spread, digits=function.digits, varied=function.is_varied
+            )
         )
         if steps is None:
             steps = self._choose_steps(spread, pilot, progress)
@@ -169,7 +171,7 @@ class Differences:
             "accuracy": self._accuracy,
             "mixed": self._mixed,
             "points": self.points,
-            "steps": self.steps.tolist(),
+            "steps": self.steps[:, : self._session.function.n_varied].tolist(),
         }
 
     def coefficients(
@@ -211,7 +213,8 @@ class Differences:
 
     def _widen(self, steps: Floats) -> Floats:
         digits, reach = self._session.function.digits, self._stencil.formula.reach
-        return widen_to_grid(steps, self._largest, reach=reach, digits=digits)
+        wide = widen_to_grid(steps, self._largest, reach=reach, digits=digits)
+        return np.where(self._session.function.is_varied, wide, 0.0)
 
     def _choose_steps(
         self, spread: Floats, pilot: Floats | None, progress: Progress | None

@@ -69,7 +69,12 @@ def assumed_noise(outputs: int, digits: int) -> ResponseNoise:
 
 
 def measure_noise(
-    evaluate: Callable[[Floats], npt.NDArray[Any]], x: Floats, spread: Floats, *, digits: int
+    evaluate: Callable[[Floats], npt.NDArray[Any]],
+    x: Floats,
+    spread: Floats,
+    *,
+    digits: int,
+    varied: npt.NDArray[np.bool_] | None = None,
 ) -> ResponseNoise:
     """Measures the noise of every response by ECnoise.
 
@@ -83,12 +88,17 @@ def measure_noise(
         The spread of each feature, (n,), in its units.
     digits
         Binary digits of the model's format.
+    varied
+        The columns (n,) that may be moved, all by default.
     """
     centre_responses = np.asarray(evaluate(x), dtype=np.float64)
     noise = np.full(centre_responses.shape, FLAT)
     random = np.random.default_rng(0)
     for width in WIDTHS:
-        lines = np.asarray(evaluate(_lines(x, spread, width, digits, random)), dtype=np.float64)
+        points = _lines(x, spread, width, digits, random)
+        if varied is not None:
+            points = np.where(varied, points, np.repeat(x, POINTS, axis=0))
+        lines = np.asarray(evaluate(points), dtype=np.float64)
         lines = lines.reshape(len(x), POINTS, -1).transpose(0, 2, 1).reshape(-1, POINTS)
         measured = np.empty(noise.shape)
         computational_noise(np.ascontiguousarray(lines), measured.reshape(-1))

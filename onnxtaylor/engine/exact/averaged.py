@@ -29,7 +29,6 @@ from onnxtaylor.engine.exact.pipeline import Pipeline
 from onnxtaylor.engine.exact.softmax import gaps_before_softmax
 from onnxtaylor.engine.no_derivative import NoDerivative
 from onnxtaylor.graph import GraphFunction
-from onnxtaylor.indices import MultiIndices
 from onnxtaylor.progress import Progress
 from onnxtaylor.runtime.session import Session
 from onnxtaylor.runtime.sharing import Tally, share
@@ -117,7 +116,7 @@ class Averaged:
         x = np.ascontiguousarray(x, np.float64)
         here = self._first.coefficients(x)
         terms = np.empty((*here.responses.shape, len(self.indices)))
-        terms[..., : x.shape[1]] = here.terms
+        terms[..., : here.terms.shape[2]] = here.terms
         places, tally = self._steps.places(x), Tally(len(x), watch)
 
         def work_of(worker: _Worker) -> Callable[[slice], None]:
@@ -175,7 +174,7 @@ def make_averaged(
     def of_first_order(function: GraphFunction) -> Exact:
         return Exact(
             function,
-            MultiIndices.full(function.n_features, 1),
+            function.indices(1),
             x=x,
             threads=threads,
             provider=provider,
@@ -222,10 +221,11 @@ class _Worker:
         self._dtype = np.dtype(np.float64 if function.precision == "float64" else np.float32)
         self.events = max(1, pipeline.events // (2 * moved))  # that run takes at a time, at most
         self._rows = np.empty((self.events, 2 * moved, n), self._dtype)
-        self._gradients = np.empty((*self._rows.shape[:2], self._outputs, n), self._dtype)
+        varied = function.n_varied
+        self._gradients = np.empty((*self._rows.shape[:2], self._outputs, varied), self._dtype)
         self._slopes = self._gradients
         if sloped < self._outputs:
-            self._slopes = np.empty((*self._rows.shape[:2], sloped, n), self._dtype)
+            self._slopes = np.empty((*self._rows.shape[:2], sloped, varied), self._dtype)
         self._arguments = np.empty((*self._rows.shape[:2], sloped), self._dtype)
         self._value_rows = np.empty((self.events, 1 + 4 * moved, n), self._dtype)
         self._values = np.empty((*self._value_rows.shape[:2], self._outputs), self._dtype)
@@ -270,7 +270,7 @@ class _Worker:
             return
         for part in _parts(len(rows), self._pipeline.events):
             size = len(rows[part])
-            scratch = np.empty((size, self._outputs, rows.shape[1]), self._dtype)
+            scratch = np.empty((size, *self._gradients.shape[2:]), self._dtype)
             flagged = np.empty(size, np.bool_)
             self._pipeline.run(rows[part], responses[part], scratch, flagged, compare=False)
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from onnxtaylor.compiler import DerivativeGraph, compile_terms
+from onnxtaylor.compiler import DerivativeGraph, compile_joints, compile_terms
 from onnxtaylor.compiler.facts import GraphFacts, shapes_from
 from onnxtaylor.compiler.sums import is_reserved
 from onnxtaylor.compiler.third import third_order
@@ -29,7 +29,7 @@ from onnxtaylor.rules import RULES
 from onnxtaylor.rules.versions import operator_set
 from onnxtaylor.runtime.observe import observe
 
-__all__ = ["derive", "derive_normal", "normal_form"]
+__all__ = ["count_joints", "derive", "derive_normal", "normal_form"]
 
 Floats = npt.NDArray[np.float64]
 Observed = tuple[Mapping[str, npt.NDArray[Any]], Mapping[str, tuple[int, ...]]]
@@ -80,6 +80,19 @@ def derive(
     return third_order(normal, indices, compiled, joints=joints)
 
 
+def count_joints(function: GraphFunction, x: Floats | None = None) -> onnx.ModelProto:
+    """Makes the graph that counts the joints that each event lies on, see ``compile_joints``.
+
+    Parameters as in ``derive``. Raises ModelError.
+    """
+    normal = normal_form(function, x)
+    try:
+        return compile_joints(normal, observe(normal, x), operator_set(normal.proto))
+    except UNKNOWN_FORM as error:
+        message = f"{type(error).__name__} {printable(error)}".strip()
+        raise ModelError(f"the compiler fails: {message}") from error
+
+
 def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFunction:
     """Writes a function in the operators that have rules.
 
@@ -97,7 +110,9 @@ def normal_form(function: GraphFunction, x: Floats | None = None) -> GraphFuncti
     """
     if function.fixed_batch:
         raise ModelError(
-            f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free one"
+            function.fixed_because
+            or f"its batch is fixed to {function.fixed_batch}: the derivative graph needs a free"
+            " one"
         )
     wide = function.with_proto(without_half_precision(function.proto))
     plain = simplify(_settle(wide, x).proto, RULES)

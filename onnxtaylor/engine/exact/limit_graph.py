@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.compiler.sums import loose_pieces
-from onnxtaylor.engine.exact.derive import derive
+from onnxtaylor.engine.exact.derive import count_joints, derive
 from onnxtaylor.engine.exact.reader import CoefficientReader
 from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
 from onnxtaylor.errors import ModelError
@@ -22,6 +25,7 @@ __all__ = ["make_two_sided_limits"]
 Floats = npt.NDArray[np.float64]
 
 BYTES = 2**26  # of coefficients that the graph computes at a time
+ROWS = 2**9  # at which joints are counted at a time
 
 
 def make_two_sided_limits(
@@ -82,4 +86,27 @@ def make_two_sided_limits(
             reader.read(dict(zip(names, answers, strict=True)), terms[k : k + size])
         return terms
 
-    return TwoSidedLimits(indices, x, DIGITS[str(fine.dtype)], session, differentiate)
+    counts = start(count_joints(fine, x), provider=provider, threads=threads, plain=fine.plain)
+    return TwoSidedLimits(
+        indices,
+        x,
+        DIGITS[str(fine.dtype)],
+        session,
+        differentiate,
+        function.is_varied,
+        lambda points: _count(counts, feed, points.astype(fine.dtype)),
+    )
+
+
+def _count(counts: Any, feed: str, points: npt.NDArray[np.floating]) -> Floats:
+    """Counts the joints that points (R, n) lie on, (R,); none where no operator has one."""
+    if counts.get_outputs()[-1].name != JOINT_EVENTS:
+        return np.zeros(len(points))
+    parts = []
+    for k in range(0, len(points), ROWS):
+        try:
+            (part,) = counts.run([JOINT_EVENTS], {feed: points[k : k + ROWS]})
+        except Exception as error:
+            raise ModelError(f"the graph of joints fails: {reason(error)}") from None
+        parts.append(part[:, 0])
+    return np.concatenate(parts).astype(np.float64)

@@ -21,6 +21,10 @@ D is proportional to δ where T is smooth, so 2 D(δ) − D(2δ) vanishes. M cha
 for a T that vanishes but little for the largest of its order. The limit is (4 M(δ) − M(2δ)) / 3, to
 δ⁴, in both directions.
 
+**Lasting joints** are left alone: a ranking of padded slots finds equal numbers wherever the event
+is moved to. The pieces that meet there are the same function of the features, and so is their
+derivative. Such events lie on as many joints at all points beside x, and farther off.
+
 A response may also **jump**: a sentinel that a Where replaces is a point of its own
 (``onnxtaylor.engine.exact.jumps``). Then the features that make it jump alone are not moved, and
 coefficients by those features have no limit.
@@ -90,6 +94,10 @@ class TwoSidedLimits:
         Maps points (R, n) to responses (R, C).
     differentiate
         Maps points (R, n) to coefficients (R, C, K).
+    varied
+        The columns (n,) that may be moved, all by default.
+    count
+        Maps points (R, n) to the number of joints that they lie on, (R,), NaN where it is unknown.
     """
 
     def __init__(
@@ -99,7 +107,10 @@ class TwoSidedLimits:
         digits: int,
         respond: Evaluate,
         differentiate: Evaluate,
+        varied: Flags | None = None,
+        count: Evaluate | None = None,
     ) -> None:
+        self._varied, self._count = varied, count
         self._indices, self._unit, self._digits = indices, typical_size(x), digits
         self._differentiate, self._jumps = differentiate, Jumps(respond, digits)
         self._scale = typical_size(self._jumps.responses(x))
@@ -128,16 +139,29 @@ class TwoSidedLimits:
         """
         if self._digits < FEWEST_DIGITS:  # half precision cannot move an event and stay beside it
             return np.ones(terms.shape, np.bool_)
-        no_limit = np.empty(terms.shape, np.bool_)
+        no_limit = np.zeros(terms.shape, np.bool_)
+        events = np.flatnonzero(~self._lasts(x, terms))
         size = max(1, PART_BYTES // (8 * 4 * DIRECTIONS * max(1, terms[:1].size)))
-        for start in range(0, len(x), size):
-            part = slice(start, start + size)
-            no_limit[part] = self._replace(x[part], terms[part])
+        for start in range(0, len(events), size):
+            part = events[start : start + size]
+            limits = terms[part]
+            no_limit[part] = self._replace(x[part], limits)
+            terms[part] = limits
         return no_limit
 
+    def _lasts(self, x: Floats, terms: Floats) -> Flags:
+        """Whether finite coefficients are right as they are, (F,): events stay on their joints."""
+        if self._count is None:
+            return np.zeros(len(x), np.bool_)
+        lasts = np.asarray(np.isfinite(terms).all(axis=(1, 2)))
+        here, directions = self._count(x), self._directions(x)
+        for move in (*directions * self._tiny(x), directions[0] * WIDE * self._spread):
+            for side in (1, -1):
+                lasts &= self._count(x + side * move) == here  # so written, NaN is none
+        return lasts
+
     def _replace(self, x: Floats, terms: Floats) -> Flags:
-        directions = self._directions(x)
-        tiny = np.where(x == 0, TINY * self._unit, 2.0 ** (8 - self._digits) * np.abs(x))
+        directions, tiny = self._directions(x), self._tiny(x)
         jumps = self._jumps.find(x, directions * tiny)
         directions = np.where(jumps.any(axis=1), 0.0, directions)
         wide = WIDE * self._spread
@@ -155,6 +179,10 @@ class TwoSidedLimits:
         no_limit = self._with_higher_orders(~agree)
         np.copyto(terms, limit, where=~no_limit)
         return no_limit
+
+    def _tiny(self, x: Floats) -> Floats:
+        """Sizes of the smallest moves, (F, n)."""
+        return np.where(x == 0, TINY * self._unit, 2.0 ** (8 - self._digits) * np.abs(x))
 
     def _beside(self, x: Floats, moves: Floats, wide: Floats) -> tuple[Flags, Floats, Flags]:
         """Takes the limits next to x.
@@ -218,7 +246,8 @@ class TwoSidedLimits:
             mixed = (event[None, :, None] ^ self._salts[:, None, :]) * np.uint64(0x9E3779B97F4A7C15)
             mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
         stretch = 1.0 + (mixed >> np.uint64(12) & np.uint64(0xFFFFF)) / 2.0**20
-        return np.asarray(np.where(mixed >> np.uint64(63), stretch, -stretch))
+        signed = np.where(mixed >> np.uint64(63), stretch, -stretch)
+        return signed if self._varied is None else np.where(self._varied, signed, 0.0)
 
     def _tolerance(self, size: Floats, all_sizes: Floats | None = None) -> Floats:
         """Computes by how much coefficients of a size (F, C, K) may differ and still agree.

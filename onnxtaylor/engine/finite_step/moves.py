@@ -44,6 +44,8 @@ class Moves:
         Reason why a feature does not move, by its place.
     names, sizes
         Names of the features; sizes of the steps as the user gave them, by feature.
+    context
+        Number of the last columns, which are no features and never move.
     """
 
     steps: Floats
@@ -53,6 +55,12 @@ class Moves:
     not_moved: Mapping[int, str]
     names: Sequence[str] = ()
     sizes: Mapping[str, Step] = field(default_factory=dict)
+    context: int = 0
+
+    @property
+    def features(self) -> range:
+        """Places of the features."""
+        return range(len(self.steps) - self.context)
 
     @property
     def two_valued(self) -> Mask:
@@ -75,9 +83,11 @@ class Moves:
         """Facts on the steps for ``options`` of a result."""
         return {
             "asked": {name: step_text(step) for name, step in self.sizes.items()},
-            "steps": [float(d) or None for d in self.steps],
+            "steps": [float(self.steps[i]) or None for i in self.features],
             "whole": [self.names[i] for i in np.flatnonzero(self.whole).tolist()],
-            "not_moved": {self.names[i]: reason for i, reason in self.not_moved.items()},
+            "not_moved": {
+                self.names[i]: reason for i, reason in self.not_moved.items() if i in self.features
+            },
             "no_second": [self.names[i] for i in np.flatnonzero(self.two_valued).tolist()],
         }
 
@@ -93,27 +103,32 @@ def plan_moves(
     one_hot: Sequence[Sequence[int]],
     option: str = "finite_step",
     share: float = 1.0,
+    context: int = 0,
 ) -> Moves:
     """Plans which feature moves how far.
 
-    Arrays (n,) are the features' σ, range and kind in the data. ``option`` is the one that the
-    steps come from, of which the features move by a ``share``.
+    Arrays (n,) are the features' σ, range and kind in the data; the last columns, ``context``, do
+    not move. ``option`` is the one that the steps come from, of which the features move by a
+    ``share``.
 
     Raises OptionError for a step of a feature that does not exist.
     """
     sizes = read_steps(steps, option)
+    features = list(names[: len(names) - context])
     for name in sizes:
-        if name != OTHERS and name not in names:
+        if name != OTHERS and name not in features:
             raise OptionError(
                 f"names '{printable(name)}', and no feature is called so"
-                f"{name_hint(name, list(names))}",
+                f"{name_hint(name, features)}",
                 option=option,
             )
     groups = {i: group for group in one_hot for i in group}
     d, not_moved = np.zeros(len(names)), {}
     for i, name in enumerate(names):
         step = sizes.get(name, sizes.get(OTHERS))
-        if i in groups:
+        if i >= len(features):
+            not_moved[i] = "context"
+        elif i in groups:
             group = join_names([names[j] for j in groups[i]])
             not_moved[i] = f"one of a one-hot group ({group})"
         elif not low[i] < high[i]:
@@ -134,4 +149,5 @@ def plan_moves(
         not_moved=not_moved,
         names=tuple(names),
         sizes=sizes,
+        context=context,
     )

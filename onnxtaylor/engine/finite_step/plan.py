@@ -9,13 +9,13 @@ from onnx import helper
 
 from onnxtaylor.data.values import is_missing
 from onnxtaylor.engine.finite_step.engine import FiniteStep
-from onnxtaylor.engine.finite_step.moves import plan_moves
+from onnxtaylor.engine.finite_step.moves import Moves, plan_moves
 from onnxtaylor.errors import DataError, printable
 from onnxtaylor.graph.layout import lay_out
 from onnxtaylor.options.finite_step import FiniteSteps
 from onnxtaylor.problem import Problem
 
-__all__ = ["finite_step_engine"]
+__all__ = ["finite_step_engine", "plan_finite_steps"]
 
 
 def finite_step_engine(
@@ -27,16 +27,7 @@ def finite_step_engine(
     that make no sense.
     """
     _require_whole(problem)
-    survey, missing = problem.survey, problem.missing
-    moves = plan_moves(
-        steps,
-        problem.feature_names,
-        std=survey.std,
-        low=survey.min,
-        high=survey.max,
-        whole=survey.whole,
-        one_hot=survey.one_hot,
-    )
+    moves, missing = plan_finite_steps(problem, steps), problem.missing
     return FiniteStep(
         problem.function,
         moves,
@@ -48,11 +39,27 @@ def finite_step_engine(
     )
 
 
+def plan_finite_steps(problem: Problem, steps: FiniteSteps) -> Moves:
+    """Plans which feature moves how far. Raises OptionError for steps that make no sense."""
+    survey = problem.survey
+    return plan_moves(
+        steps,
+        problem.column_names,
+        std=survey.std,
+        low=survey.min,
+        high=survey.max,
+        whole=survey.whole,
+        one_hot=survey.one_hot,
+        context=problem.function.n_context,
+    )
+
+
 def _require_whole(problem: Problem) -> None:
     """Raises DataError where an input of whole numbers would get fractions or too large numbers."""
     ports, end, survey = problem.choice.features, 0, problem.survey
     missing, names = problem.missing, problem.feature_names
-    layout = lay_out(ports, printable(problem.model.path), survey.sample.shape[1])
+    columns = survey.sample.shape[1] - problem.function.n_context
+    layout = lay_out(ports, printable(problem.model.path), columns)
     for port, sizes in zip(ports, layout.sizes, strict=True):
         start, end = end, end + prod(sizes)
         if not port.is_whole:

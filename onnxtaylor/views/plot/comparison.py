@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from onnxtaylor.comparison import Comparison
 from onnxtaylor.errors import OptionError
 from onnxtaylor.views.plot.style import COLORS, axes, title
-from onnxtaylor.views.plot.text import LITERAL, axis_label, coefficient_labels, literals, quantity
+from onnxtaylor.views.plot.text import LITERAL, axis_label, labels_at, literals, quantity
 
 __all__ = ["plot_comparison"]
 
@@ -34,8 +34,7 @@ def plot_comparison(
     chosen = np.lexsort((-np.abs(change), ~moved))[:top]
     a, b = comparison.score_a[output, group, chosen], comparison.score_b[output, group, chosen]
     sem_a, sem_b = comparison.sem_a[output, group, chosen], comparison.sem_b[output, group, chosen]
-    features, table = comparison.shared.features, comparison.indices.table
-    labels = coefficient_labels(features, [table[k] for k in chosen])
+    labels = labels_at(comparison.shared.features, comparison.indices, chosen)
     place = np.arange(len(chosen))
     with axes(ax, 4.6 + 0.06 * max(map(len, labels)), 1.2 + ROW * max(len(chosen), 3)) as ax:
         colors = np.where(moved[chosen], COLORS[1], "0.55").tolist()

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from onnxtaylor.errors import OptionError, ResultError, name_hint, printable
 from onnxtaylor.files.whole import write_whole
+from onnxtaylor.indices import RELATIONS
 from onnxtaylor.options.declare import alternatives
 from onnxtaylor.results.ranking import class_groups
 from onnxtaylor.results.taylor import TaylorResult
@@ -208,7 +209,11 @@ def _figures(request: _Request, kinds: Sequence[str]) -> Iterator[tuple[str, Cal
         if "curve" in kinds:
             yield f"curve{of}{end}", partial(plot_curve, result, **where)
         if "matrix" in kinds:
-            yield f"matrix{of}{end}", partial(plot_matrix, result, **where, **top)
+            relations = [None] if result.indices.relation is None else RELATIONS[1:]
+            for relation in relations:
+                about = f"-{relation.replace(' ', '-')}" if relation else ""
+                draw = partial(plot_matrix, result, **where, **top, relation=relation)
+                yield f"matrix{about}{of}{end}", draw
     beside: dict[str, Any] = {"group": request.group, "per_class": request.per_class, **top}
     if "outputs" in kinds:
         yield f"outputs{end}", partial(plot_outputs, result, **beside)

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 
 from onnxtaylor.errors import OptionError
+from onnxtaylor.indices import RELATIONS
+from onnxtaylor.results.quantity import noun_of
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.views.plot.style import axes, label_step, title
 from onnxtaylor.views.plot.text import LITERAL, axis_label, literals, number, quantity, response
@@ -27,23 +29,28 @@ def plot_matrix(
     output: str | int | None = None,
     group: str | None = None,
     top: int | None = None,
+    relation: str | None = None,
 ) -> Axes:
     """⟨t_ij⟩ as an n × n matrix with ⟨t_ii⟩ on its diagonal, and ⟨t_i⟩ as a strip at its left.
 
     Matrix and strip share one colour scale, logarithmic where the scores need it. Coefficients
     that were not computed are grey. ``output`` and ``group`` are the first output and ``all`` by
     default. ``top`` shows so many features, those of the highest ranked coefficients, in the order
-    of the model's input. ``ax.images`` are the matrix and the strip.
+    of the model's input. ``relation`` chooses pairs of the ``same object`` (default) or of
+    ``different objects``, where they are told apart. ``ax.images`` are the matrix and the strip.
 
-    Raises OptionError for an output or group that the result does not have, ``top`` below 1, or a
-    result without second order.
+    Raises OptionError for an output, group or relation that the result does not have, ``top`` below
+    1, or a result without second order.
     """
     if top is not None and top < 1:
         raise OptionError(f"must be at least 1, got {top}", option="top")
     c, g = result.position(output, group)
     kept = _best_features(result, c, g)[:top]
     kept.sort()
-    matrix, vector = result.matrix(c, result.groups[g]), result.vector(c, result.groups[g])
+    if relation is None and result.indices.relation is not None:
+        relation = RELATIONS[1]
+    matrix = result.matrix(c, result.groups[g], relation)
+    vector = result.vector(c, result.groups[g])
     second = np.ma.masked_invalid(matrix[np.ix_(kept, kept)])
     first = np.ma.masked_invalid(vector[kept, np.newaxis])
     n = len(first)
@@ -79,11 +86,20 @@ def plot_matrix(
         bar.outline.set_visible(False)
         bar.set_label(axis_label(result, lines=True))
         what = f"{quantity(result)} of {response(result, result.outputs[c], 20)}"
-        if n < len(result.features):
-            what += f", {n} of {len(result.features)} features"
-        grey = "" if not second.mask.any() else " (grey: not computed)"
-        title(ax, what + grey, result.groups, g)
+        about = _about(result, n, relation, absent=bool(second.mask.any()))
+        title(ax, what + about, result.groups, g)
     return ax
+
+
+def _about(result: TaylorResult, n: int, relation: str | None, *, absent: bool) -> str:
+    """Words on the part of a result that is shown: n names, pairs of a relation, grey cells."""
+    told = result.indices.relation is not None
+    words = ""
+    if n < len(result.features):
+        words += f", {n} of {len(result.features)} {noun_of(result.options)}s"
+    if told:
+        words += f", pairs of {'the ' * (relation == RELATIONS[1])}{relation}"
+    return words + f" (grey: {'no such pair' if told else 'not computed'})" * absent
 
 
 def _best_features(result: TaylorResult, c: int, g: int) -> npt.NDArray[np.int64]:

@@ -20,7 +20,7 @@ from onnxtaylor.views.plot.style import (
     label_step,
     title,
 )
-from onnxtaylor.views.plot.text import LITERAL, axis_label, coefficient_labels, quantity, response
+from onnxtaylor.views.plot.text import LITERAL, axis_label, labels_at, quantity, response
 
 __all__ = ["plot_scores"]
 
@@ -58,7 +58,7 @@ def plot_scores(
     best = best[:top]
     score, sem = result.score[c, g, best], result.sem[c, g, best]
     kind, looks = kinds(result.indices)[best], kinds_of(result)
-    labels = coefficient_labels(result.features, [result.indices.table[k] for k in best])
+    labels = labels_at(result.features, result.indices, best)
     longest = max(len(text) for text in labels)
     height = 1.1 + ROW * max(len(best), 3)
     with axes(ax, 3.9 + 0.06 * longest, height) as ax:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from onnxtaylor.indices import MultiIndices
+from onnxtaylor.indices import RELATIONS, MultiIndices
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.views.plot.text import LITERAL, is_finite_step, literals
 
@@ -75,14 +75,22 @@ KINDS = (
     Kind(r"pair $t_{ij}$", COLORS[3], "//////", "s"),
     Kind(r"auto-correlation $t_{ii}$", COLORS[2], "......", "D"),
     Kind(r"third order $t_{ijk}$", COLORS[5], "xxxxxx", "^"),
+    Kind(r"different objects $t_{ij}$", COLORS[4], "||||||", "v"),
 )
 
 
+PAIR, AUTO, APART = 1, 2, 4  # places of some of them
+
+
 def kinds_of(result: TaylorResult) -> tuple[Kind, ...]:
-    """``KINDS``, with r in place of t for responses to finite steps."""
-    if not is_finite_step(result):
-        return KINDS
-    return tuple(replace(kind, name=kind.name.replace("$t_", "$r_")) for kind in KINDS)
+    """``KINDS`` in words of a result: r for responses to finite steps, groups of features."""
+    kinds = list(KINDS)
+    if result.indices.relation is not None:
+        kinds[PAIR] = replace(kinds[PAIR], name=r"pair $t_{ij}$ of the same object")
+        kinds[AUTO] = replace(kinds[AUTO], name=f"{kinds[AUTO].name}, same object")
+    if is_finite_step(result):
+        kinds = [replace(kind, name=kind.name.replace("$t_", "$r_")) for kind in kinds]
+    return tuple(kinds)
 
 
 def kinds(indices: MultiIndices) -> npt.NDArray[np.int64]:
@@ -90,7 +98,9 @@ def kinds(indices: MultiIndices) -> npt.NDArray[np.int64]:
     kind = np.where(indices.orders == 1, 0, np.where(indices.orders == 2, 1, 3))
     if indices.table.shape[1] >= 2:
         auto = (indices.orders == 2) & (indices.table[:, 0] == indices.table[:, 1])
-        kind[auto] = 2
+        kind[auto] = AUTO
+    if indices.relation is not None:
+        kind[indices.relation == RELATIONS.index("different objects")] = APART
     return kind.astype(np.int64)
 
 

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from onnxtaylor.errors import OptionError
+from onnxtaylor.indices import RELATIONS
 from onnxtaylor.results.ranking import Column, ranked_columns
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.views.plot.style import MAX_HEIGHT, Kind, axes, kinds_of
@@ -23,10 +24,11 @@ from onnxtaylor.views.plot.text import (
     quantity,
     response,
 )
-from onnxtaylor.views.tables import events_of
+from onnxtaylor.views.tables import events_of, suffix_of
 
 __all__ = ["plot_table"]
 
+DIFFERENT = RELATIONS[2]
 ROW = 0.148  # inches
 SIZE = 7.0  # points
 LETTER = 0.0078 * SIZE  # inches: a letter's mean width
@@ -68,7 +70,9 @@ def plot_table(
     numbers_of = {name: i for i, name in enumerate(result.features)}
     labels = [
         coefficient_labels(
-            result.features, [[numbers_of[name] for name in row["features"]] for row in column.rows]
+            result.features,
+            [[numbers_of[name] for name in row["features"]] for row in column.rows],
+            relations=[suffix_of(row) for row in column.rows],
         )
         for column in columns
     ]
@@ -127,6 +131,8 @@ def _column(
 
 def _kind(row: dict[str, Any]) -> int:
     """Number of a tidy row's kind in ``style.KINDS``."""
+    if row.get("relation") == DIFFERENT:
+        return 4
     if row["order"] == 2 and len(set(row["features"])) == 1:
         return 2
     return {1: 0, 2: 1}.get(row["order"], 3)

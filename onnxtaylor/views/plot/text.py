@@ -10,8 +10,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from onnxtaylor.errors import printable
-from onnxtaylor.indices import label
+from onnxtaylor.indices import MultiIndices, label
 from onnxtaylor.results.quantity import FINITE_STEP
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.text.abbreviation import distinguish, shorten_all
@@ -21,6 +24,7 @@ __all__ = [
     "axis_label",
     "coefficient_labels",
     "is_finite_step",
+    "labels_at",
     "literal",
     "literals",
     "number",
@@ -30,6 +34,8 @@ __all__ = [
 
 # Goes with every text that holds a name: LaTeX would run what the name says.
 LITERAL: dict[str, Any] = {"usetex": False}
+
+Integers = npt.NDArray[np.int64]
 
 NAME_LENGTH = 28
 NO_NAME = "(no name)"
@@ -52,18 +58,22 @@ def literals(names: Sequence[object], limit: int = NAME_LENGTH) -> list[str]:
 
 
 def coefficient_labels(
-    features: Sequence[str], alphas: Sequence[Sequence[int]], limit: int = NAME_LENGTH
+    features: Sequence[str],
+    alphas: Sequence[Sequence[int]],
+    limit: int = NAME_LENGTH,
+    relations: Sequence[str] = (),
 ) -> list[str]:
     """Labels of coefficients beside their bars, such as ``m_vis, p_T``.
 
     ``alphas`` (K, order) are positions of their features; an entry below 0 is no feature.
+    ``relations`` (K,) tell pairs of the same names apart.
     """
     whole, of_three = literals(features, limit), literals(features, min(limit, 20))
     found = []
-    for alpha in alphas:
+    for alpha, relation in zip(alphas, relations or [""] * len(alphas), strict=True):
         places = [int(i) for i in alpha if i >= 0]
         names = of_three if len(places) > 2 else whole
-        found.append(label([names[i] for i in places]))
+        found.append(label([names[i] for i in places], relation))
     return found
 
 
@@ -80,6 +90,13 @@ def number(value: float) -> str:
         digits = max(0, 1 - int(exponent))
         return f"{round(value, 1 - int(exponent)):.{digits}f}"
     return rf"${mantissa}\times10^{{{int(exponent)}}}$"
+
+
+def labels_at(features: Sequence[str], indices: MultiIndices, places: Integers) -> list[str]:
+    """Labels of the coefficients at these places of a list."""
+    words = indices.suffixes
+    alphas = [indices.table[k] for k in places]
+    return coefficient_labels(features, alphas, relations=[words[k] for k in places])
 
 
 def is_finite_step(result: TaylorResult) -> bool:
@@ -104,7 +121,8 @@ def axis_label(result: TaylorResult, symbol: str = "t", *, lines: bool = False) 
     r"""``⟨t⟩`` and its unit: per unit of the inputs, or per standard deviation of theirs.
 
     For responses to finite steps ``⟨r⟩``, per step. Where second order is averaged over steps, it
-    says so, unless the symbol is of first order; with ``lines`` on a line of its own.
+    says so, unless the symbol is of first order; by variable, which number of its features it is.
+    With ``lines`` what does not fit stands on a line of its own.
     """
     if is_finite_step(result):
         symbol = symbol.replace("t", result.quantity.symbol, 1)
@@ -114,5 +132,7 @@ def axis_label(result: TaylorResult, symbol: str = "t", *, lines: bool = False) 
     mean = rf"$\langle {symbol} \rangle$"
     remark = result.quantity.remark
     averaged = f"second order {literal(remark, 40)}" if remark and symbol != "t_i" else ""
-    facts = (",\n" if lines else ", ").join(fact for fact in (unit, averaged) if fact)
+    how = result.options.get("reduction")
+    reduced = f"{literal(how, 12)} by {literal(result.options.get('by'), 12)}" if how else ""
+    facts = (",\n" if lines else ", ").join(fact for fact in (unit, reduced, averaged) if fact)
     return f"{mean}  ({facts})" if facts else mean

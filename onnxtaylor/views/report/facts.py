@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.indices import RELATIONS
 from onnxtaylor.results.ranking import influential_count
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.text.uncertainty import plus_minus
@@ -29,16 +30,20 @@ __all__ = [
 ]
 
 TOP = 3
-KINDS = ("first order", "pairs", "auto-correlations", "third order")
+KINDS = ("first order", "pairs", "auto-correlations", "third order", "pairs of different objects")
 
 
 @dataclass(frozen=True)
 class Leader:
-    """One highly ranked coefficient: its features, ``0.2354 ± 0.0097`` and ``1`` or ``1–3``."""
+    """One highly ranked coefficient: its features, ``0.2354 ± 0.0097`` and ``1`` or ``1–3``.
+
+    ``relation`` tells pairs of the same names apart.
+    """
 
     features: tuple[str, ...]
     value: str
     interval: str | None
+    relation: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,7 @@ def _leader(result: TaylorResult, c: int, k: int) -> Leader:
         tuple(result.features[i] for i in result.indices.table[k] if i >= 0),
         plus_minus(float(result.score[c, 0, k]), float(result.sem[c, 0, k])),
         interval,
+        result.indices.suffixes[k],
     )
 
 
@@ -117,6 +123,8 @@ def _kinds(result: TaylorResult) -> npt.NDArray[np.int64]:
     kind = np.where(orders == 1, 0, np.where(orders == 2, 1, 3))
     if table.shape[1] >= 2:
         kind[(orders == 2) & (table[:, 0] == table[:, 1])] = 2
+    if result.indices.relation is not None:
+        kind[result.indices.relation == RELATIONS.index("different objects")] = 4
     return kind.astype(np.int64)
 
 

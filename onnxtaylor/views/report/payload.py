@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError
+from onnxtaylor.indices import RELATIONS
+from onnxtaylor.results.quantity import noun_of
 from onnxtaylor.results.ranking import class_groups, influential_count
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.text.abbreviation import shorten_all
@@ -35,6 +37,7 @@ def payload(result: TaylorResult) -> dict[str, Any]:
     return {
         "symbol": result.quantity.symbol,
         "units": units(result),
+        "noun": noun_of(result.options),
         "features": (features := display_names(result.features)),
         "short": {str(limit): shorten_all(features, limit) for limit in LENGTHS},
         "outputs": [response(result, c) for c in outputs],
@@ -42,6 +45,7 @@ def payload(result: TaylorResult) -> dict[str, Any]:
         "events": [g.events for g in result.data.groups],
         "own": own_groups(result),
         "alphas": [[int(i) for i in alpha if i >= 0] for alpha in table],
+        **_relations(result, kept),
         "total": len(result.indices),
         "cut": influential_count(len(result.indices), FRACTION),
         "fraction": FRACTION,
@@ -97,6 +101,18 @@ def units(result: TaylorResult) -> str:
     """Unit of ⟨t⟩, such as per σ²."""
     known = {"sigma": "per σ of each feature", "step": "per step"}
     return known.get(str(result.options.get("scale")), "per unit of the input")
+
+
+def _relations(result: TaylorResult, kept: Integers) -> dict[str, Any]:
+    """Place in ``RELATIONS`` of each coefficient, and whether its label says so."""
+    if result.indices.relation is None:
+        return {}
+    words = result.indices.suffixes
+    return {
+        "relations": list(RELATIONS),
+        "relation": result.indices.relation[kept].tolist(),
+        "told": [int(bool(words[k])) for k in kept],
+    }
 
 
 def _has_order(result: TaylorResult, order: int) -> bool:

@@ -8,13 +8,14 @@ from math import isfinite
 from typing import Any
 
 from onnxtaylor.results.taylor import TaylorResult
+from onnxtaylor.views.tables import reduction_words
 
 __all__ = ["features", "groups", "method_sentences", "provenance"]
 
 # told elsewhere on the page, or of no interest where they are empty
 TOLD = (
     *("finite_step", "piecewise_linear", "no_exact_engine", "no_float64"),
-    *("curvature", "curvature_reason", "curvature_step"),
+    *("curvature", "curvature_reason", "curvature_step", "by", "reduction"),
 )
 
 THIRD = 3  # order
@@ -56,6 +57,8 @@ def _responses(result: TaylorResult) -> Iterator[str]:
 def method_sentences(result: TaylorResult) -> Iterator[str]:
     """Sentences about the way the numbers were computed."""
     options = result.options
+    if words := reduction_words(result):
+        yield f"{words[0].upper()}{words[1:]}."
     if options.get("no_exact_engine"):
         yield f"No exact derivatives: {options['no_exact_engine']}."
     if options.get("no_float64"):

@@ -9,10 +9,27 @@ const report = (() => {
     {name: "pair", sub: "ij", color: "var(--pair)", symbol: "square"},
     {name: "auto-correlation", sub: "ii", color: "var(--auto)", symbol: "diamond"},
     {name: "third order", sub: "ijk", color: "var(--third)", symbol: "triangle"},
+    {name: "pair of different objects", sub: "ij", color: "var(--apart)", symbol: "cross"},
   ];
-  const kindOf = (alpha) =>
-    alpha.length === 1 ? 0 : alpha.length === 3 ? 3 : alpha[0] === alpha[1] ? 2 : 1;
-  const kinds = data.alphas.map(kindOf);
+  // of variables of a set: pairs of the same object, and of different ones, are told apart
+  const relations = data.relations ?? [""];
+  const relation = (k) => data.relation?.[k] ?? 0;
+  if (data.relations) {
+    KINDS[1].name = "pair of the same object";
+    KINDS[2].name = "auto-correlation, same object";
+  }
+  const kinds = data.alphas.map((alpha, k) =>
+    relation(k) === 2
+      ? 4
+      : alpha.length === 1
+        ? 0
+        : alpha.length === 3
+          ? 3
+          : alpha[0] === alpha[1]
+            ? 2
+            : 1,
+  );
+  const told = (k) => (data.told?.[k] ? ` (${relations[relation(k)]})` : "");
   const mean = `⟨${data.symbol}⟩`;
   const axis = `${mean} ${data.units}`;
   // a name keeps its direction of writing to itself: U+2068 … U+2069, as <bdi> does, U+200E for figures
@@ -20,9 +37,11 @@ const report = (() => {
   // the shortest names are short enough for any place; no two of a length are alike
   const lengths = Object.keys(data.short).map(Number).sort((a, b) => b - a);
   const short = (i, limit) => data.short[lengths.find((n) => n <= limit) ?? lengths.at(-1)][i];
-  const label = (alpha, limit) =>
-    alpha.map((i) => apart(limit ? short(i, limit) : data.features[i])).join(", ");
-  const plain = (alpha) => alpha.map((i) => data.features[i]).join(", ");
+  // of coefficient k, or of an alpha that has none
+  const join = (k, shown, alpha = data.alphas[k]) => alpha.map(shown).join(", ") + told(k);
+  const label = (k, limit, alpha) =>
+    join(k, (i) => apart(limit ? short(i, limit) : data.features[i]), alpha);
+  const plain = (k) => join(k, (i) => data.features[i]);
   const state = {output: 0, group: 0};
   const block = () => data.blocks[state.output][state.group];
   const groupWords = (g) => (g === 0 ? "all events" : `events of ${apart(data.groups[g])}`);
@@ -42,7 +61,7 @@ const report = (() => {
   const escape = DataTable.util.escapeHtml;
   // long names may break behind an underscore
   const bdi = (name) => `<bdi>${escape(name).replaceAll("_", "_<wbr>")}</bdi>`;
-  const names = (alpha) => alpha.map((i) => bdi(data.features[i])).join(", ");
+  const names = (k) => join(k, (i) => bdi(data.features[i]));
   function swatch(kind) {
     const size = 12;
     const svg = element("span", {class: "kind", title: KINDS[kind].name});
@@ -57,6 +76,7 @@ const report = (() => {
       square: d3.symbolSquare,
       diamond: d3.symbolDiamond,
       triangle: d3.symbolTriangle,
+      cross: d3.symbolCross,
     };
     draw
       .append("path")
@@ -95,6 +115,8 @@ const report = (() => {
     names,
     number,
     plain,
+    relation,
+    relations,
     short,
     state,
     swatch,

@@ -44,7 +44,7 @@
     const shown = list[+byId("view").value].of();
     if (sides) sides.destroy();
     const head = element("tr");
-    head.append(element("th", {scope: "col", class: "l"}, "feature"));
+    head.append(element("th", {scope: "col", class: "l"}, data.noun));
     for (const [name] of shown) head.append(element("th", {scope: "col", dir: "auto"}, name));
     const thead = element("thead");
     thead.append(head);

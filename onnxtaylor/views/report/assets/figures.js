@@ -43,7 +43,7 @@
       limit >= 8 && longest > (narrow ? width - 20 : width / 2);
       limit -= 2
     ) {
-      for (const d of best) d.text = label(data.alphas[d.k], limit);
+      for (const d of best) d.text = label(d.k, limit);
       longest = Math.ceil(d3.max(best, (d) => widthOf(d.text)) ?? 0);
     }
     const marginLeft = narrow ? 12 : 14 + longest;
@@ -63,7 +63,7 @@
       ariaLabel: `The ${best.length} highest ranked of ${chosen()}`,
       ariaDescription: best
         .slice(0, 5)
-        .map((d) => `${plain(data.alphas[d.k])} ${b.text[d.k]}`)
+        .map((d) => `${plain(d.k)} ${b.text[d.k]}`)
         .join("; "),
       x: {
         label: `${axis} →`,
@@ -103,7 +103,7 @@
       rank: b.rank[k],
       score: b.score[k],
       kind: kinds[k],
-      title: `${label(data.alphas[k], 40)}\n${mean} = ${b.text[k]}\nrank ${b.rank[k]}`,
+      title: `${label(k, 40)}\n${mean} = ${b.text[k]}\nrank ${b.rank[k]}`,
     }));
     const lost = order.length - visible.length;
     const many = points.length > 100;
@@ -156,7 +156,7 @@
           dy: 2,
           textAnchor: "start",
         }),
-        dots([1, 3], {r: many ? 2.2 : 4}),
+        dots([1, 3, 4], {r: many ? 2.2 : 4}),
         dots([0, 2], {r: 4, stroke: "var(--paper)", strokeWidth: 0.7}),
         Plot.tip(
           points,

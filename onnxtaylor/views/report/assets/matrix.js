@@ -1,9 +1,12 @@
 /* The matrix: a table whose cells have colours, and values for keys, pointers and readers. */
 "use strict";
 (() => {
-  const {axis, block, byId, data, element, interval, label, mean, number, short} = report;
-  const places = new Map(data.alphas.map((alpha, k) => [alpha.join(), k]));
-  const placeOf = (i, j) => places.get(j === null ? `${i}` : i <= j ? `${i},${j}` : `${j},${i}`);
+  const {axis, block, byId, data, element, interval, label, mean, number, relation, relations, short} =
+    report;
+  const places = new Map(data.alphas.map((alpha, k) => [`${alpha.join()}/${relation(k)}`, k]));
+  // pairs of the same object first, where they are told apart
+  let shown = data.relations ? 1 : 0;
+  const placeOf = ([i, j]) => places.get(j === undefined ? `${i}/0` : `${i},${j}/${shown}`);
   let cells = [];
   let here = [0, 0];
 
@@ -32,7 +35,6 @@
         const td = row.insertCell();
         td.setAttribute("role", "gridcell");
         td.tabIndex = r || c ? -1 : 0;
-        td.k = placeOf(i, j);
         td.alpha = j === null ? [i] : [Math.min(i, j), Math.max(i, j)];
         td.at = [r, c];
         if (c === 0) td.className = "strip";
@@ -51,7 +53,7 @@
       byId("readout").textContent = words(td);
     };
     const cell = (event) =>
-      event.target.k !== undefined || event.target.alpha ? event.target : null;
+      event.target.alpha ? event.target : null;
     body.addEventListener("pointerover", (event) => cell(event) && tell(cell(event)));
     body.addEventListener("focusin", (event) => {
       const td = cell(event);
@@ -75,12 +77,27 @@
       cells[next[0]][next[1]].focus();
     });
     byId("cells").append(grid);
+    if (data.relations) chooseRelation();
+  }
+
+  function chooseRelation() {
+    const host = byId("relation");
+    const select = element("select", {autocomplete: "off"});
+    relations.forEach((words, r) => {
+      if (r) select.append(element("option", {value: r}, words));
+    });
+    select.addEventListener("change", () => {
+      shown = +select.value;
+      paintMatrix();
+    });
+    host.append(select);
+    host.parentElement.hidden = false;
   }
 
   function words(td) {
     const b = block();
-    const name = label(td.alpha);
-    if (td.k === undefined) return `${name}: not computed, or not on this page`;
+    const name = label(td.k, 0, td.alpha);
+    if (td.k === undefined) return `${name}: ${shown ? "no such pair" : "not computed"}, or not on this page`;
     return (
       `${name}: ${mean} = ${b.text[td.k]}, signed mean ${b.mean[td.k].replace("-", "−")}, rank ${b.rank[td.k]}` +
       (b.low ? ` (68 %: ${interval(b, td.k)})` : "") +
@@ -111,6 +128,7 @@
   function paintMatrix() {
     if (!data.matrix) return;
     const b = block();
+    for (const td of cells.flat()) td.k = placeOf(td.alpha);
     const scale = colours();
     for (const td of cells.flat()) {
       const value = td.k === undefined ? null : b.score[td.k];

@@ -44,10 +44,10 @@
       className: "l",
       render: (k, type) =>
         type === "display"
-          ? swatch(kinds[k]).outerHTML + names(data.alphas[k])
+          ? swatch(kinds[k]).outerHTML + names(k)
           : type === "filter"
-            ? escape(plain(data.alphas[k]))
-            : plain(data.alphas[k]),
+            ? escape(plain(k))
+            : plain(k),
     },
     {
       title: `${mean} ± SEM`,

@@ -1,4 +1,4 @@
-"""Writes values as TOML, for suggested policies."""
+"""Writes values as TOML: suggested policies, specifications of inputs."""
 
 from __future__ import annotations
 
