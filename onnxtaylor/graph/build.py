@@ -82,8 +82,7 @@ def build_function(
     # after inputs of whole numbers most models compute in float32
     formats = [FLOATS.get(p.type, "float32") for p in choice.features]
     # whole numbers are fed as doubles, which hold them exactly
-    double = all(p.is_whole or FLOATS[p.type] == "float64" for p in choice.features)
-    feed = TensorProto.DOUBLE if double else TensorProto.FLOAT
+    feed = TensorProto.DOUBLE if choice.is_double else TensorProto.FLOAT
     features, responses = builder.unused("features"), builder.unused("responses")
     varied = _feed_inputs(builder, choice, layout, feed, features)
     _hold_inputs(builder, model, choice, layout, features)
@@ -99,7 +98,7 @@ def build_function(
         )
     else:
         joined = _join_outputs(builder, choice.outputs, axes, layout.batch, feed)
-        joined = apply_link(builder, joined, link, double)
+        joined = apply_link(builder, joined, link, choice.is_double)
     _finish(builder, joined, responses, feed, layout.batch)
     proto = unrounded(proto)
     dependence = find_dependence(proto, varied)

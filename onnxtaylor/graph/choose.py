@@ -16,6 +16,7 @@ from onnxtaylor.graph.held import Value
 from onnxtaylor.graph.layout import feature_count, with_sizes
 from onnxtaylor.graph.load import LoadedModel
 from onnxtaylor.graph.ports import (
+    FLOATS,
     Port,
     input_ports,
     output_ports,
@@ -88,6 +89,11 @@ class Choice:
     def holds_one_event(self) -> bool:
         """Whether an input has no batch axis, so that a call is one event."""
         return any(port.batch_axis is None for port in (*self.features, *self.context))
+
+    @property
+    def is_double(self) -> bool:
+        """Whether events are fed as doubles: all features are float64 or whole numbers."""
+        return all(p.is_whole or FLOATS[p.type] == "float64" for p in self.features)
 
     @property
     def n_features(self) -> int | None:

@@ -25,6 +25,7 @@ from onnxtaylor.problem.opening import OpenModel, fields_of
 from onnxtaylor.problem.rounding import require_held
 from onnxtaylor.problem.specified import settle_options
 from onnxtaylor.problem.standins import NO_DATA, NOT_FINITE, open_at_standins
+from onnxtaylor.problem.whole_numbers import require_whole
 from onnxtaylor.progress import Progress, report_progress
 from onnxtaylor.results.classes import agree_with_labels
 from onnxtaylor.results.taylor import FeatureSummary
@@ -153,6 +154,7 @@ class Problem(OpenModel):
         inputs = input_data(model, source, no_batch=model_options.no_batch)
         choice = choose(model, model_options, derivatives=derivatives, data=inputs)
         require_held(model, choice.features, source, surveyed)
+        require_whole(model, choice, source, surveyed)
         device = choose_provider(provider)
         report_progress(progress, "probing", 0, None)
         opened = open_by_size(
@@ -222,6 +224,7 @@ class Problem(OpenModel):
         inputs = input_data(model, self.source, no_batch=no_batch)
         choice = choose(model, self.model_options, derivatives=self.derivatives, data=inputs)
         require_held(model, choice.features, self.source, self.survey)
+        require_whole(model, choice, self.source, self.survey)
         opened = open_by_size(
             model,
             self.model_options,
