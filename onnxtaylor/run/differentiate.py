@@ -17,8 +17,8 @@ from onnxtaylor.options.functions import read_keywords, with_options
 from onnxtaylor.options.model import DerivativeOptions
 from onnxtaylor.problem import ModelSource, Problem
 from onnxtaylor.problem.calls import refuse_beside_problem
-from onnxtaylor.problem.events import rows_of
 from onnxtaylor.problem.fed_inputs import present_without_data
+from onnxtaylor.problem.whole_numbers import whole_rows_of
 from onnxtaylor.run.derivatives import Derivatives, DerivativeValues
 from onnxtaylor.run.derivatives_by_size import DerivativesBySize
 
@@ -115,5 +115,5 @@ def differentiate_problem(problem: Problem, options: EngineOptions) -> Derivativ
         plain=function.plain,
         warnings=tuple(notice.message for notice in problem.notices),
         own=own,
-        rows=partial(rows_of, problem.model, problem.choice, problem.model_options),
+        rows=partial(whole_rows_of, problem.model, problem.choice, problem.model_options),
     )

@@ -78,3 +78,26 @@ def test_numbers_outside_the_inputs_type_are_not_wrapped(kind, value):
     c[7] = value
     with pytest.raises(DataError, match=rf"'c' is {value} at event 7 .*holds u?int8, from"):
         scores(hashed(whole=kind), c)
+
+
+def test_derivatives_at_a_dictionary_refuse_them_too():
+    of = ot.differentiate(hashed(), context="c", order=1)
+    with pytest.raises(DataError, match=r"'c' is 1073741825 at event 0 .*beyond 16777216"):
+        of({"x": X, "c": BIG})
+    with pytest.raises(DataError, match=r"'c' is 0\.5 at event 0 .*fraction would be cut off"):
+        of({"x": X, "c": np.arange(60) + 0.5})
+    jacobian = of({"x": X, "c": np.arange(60)})[1]
+    expected = exact(np.arange(60))
+    np.testing.assert_allclose(np.abs(jacobian).mean(axis=0).ravel(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("value", [-1, -999, 2, 0.5])
+def test_truth_values_are_0_and_1(value):
+    c = np.arange(60) % 2.0
+    c[7] = value
+    flagged = hashed(whole=TensorProto.BOOL)
+    with pytest.raises(DataError, match=rf"'c' is {value} at event 7 .*takes truth values"):
+        scores(flagged, c)
+    c[7] = 1
+    got = scores(flagged, c).sort_values(ascending=False)
+    np.testing.assert_allclose(got, exact(c), rtol=1e-6)
