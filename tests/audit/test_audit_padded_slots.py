@@ -64,3 +64,21 @@ def test_the_kurtosis_is_that_of_filled_slots(folder):
         x = events["pf"].reshape(400, 6)[events["m"][:, i // 2] == 1, i].astype(float)
         expected = ((x - x.mean()) ** 4).mean() / x.var() ** 2
         assert found[i] == pytest.approx(expected, rel=1e-9)
+
+
+def test_responses_that_are_not_finite_fail_beside_context(folder):
+    nodes = [
+        op("Cast", ["c"], ["f"], to=FLOAT),
+        op("Sqrt", ["f"], ["r"]),
+        op("Mul", ["x", "r"], ["y"]),
+    ]
+    inputs = [port("x", ["N", 1]), port("c", ["N", 1], TensorProto.INT64)]
+    onnx.save(model(nodes, inputs, [port("y", ["N", 1])]), folder / "root.onnx")
+    count = np.arange(40) % 5
+    count[[3, 9]] = -1  # of which there is no root
+    np.savez(folder / "counts.npz", x=np.linspace(-1, 1, 40)[:, None], c=count)
+    (folder / "audit.toml").write_text('[[checks]]\nid = "finite"\n')
+    outcome = audit(folder / "root.onnx", folder / "counts.npz", folder / "audit.toml")
+    (looked,) = outcome.checks
+    assert looked.status == "fail"
+    assert any("2 of 40 events, first at event 3 " in f.message for f in looked.findings)
