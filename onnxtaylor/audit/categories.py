@@ -8,6 +8,9 @@ that are never on together, although independent ones would be (one category has
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,9 +26,16 @@ EXPECTED = 20.0  # fewest events at which independent neighbours would both be o
 
 
 def one_hot_features(
-    source: EventSource, result: TaylorResult, missing: float | None
+    source: EventSource,
+    result: TaylorResult,
+    missing: float | None,
+    filled: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]] | None = None,
 ) -> frozenset[str]:
-    """Finds the names of the features that belong to a one-hot group, scaled or not."""
+    """Finds the names of the features that belong to a one-hot group, scaled or not.
+
+    ``filled`` tells which features of events (B, n) are in filled slots; context, which the source
+    has behind the features, does not count.
+    """
     features = result.data.features
     low, high = (np.array([getattr(f, end) for f in features]) for end in ("min", "max"))
     two = low < high
@@ -36,9 +46,13 @@ def one_hot_features(
     both = np.zeros(len(features) - 1)
     events = 0
     for batch in source.batches(BATCH):
-        traits.update(batch, is_missing(batch.x, missing))
-        up: npt.NDArray[np.bool_] = batch.x == high
-        two &= (up | (batch.x == low)).all(axis=0)
+        x = batch.x[:, : len(features)]
+        absent = is_missing(x, missing)
+        if filled is not None:
+            absent |= ~filled(batch.x)
+        traits.update(replace(batch, x=x), absent)
+        up: npt.NDArray[np.bool_] = x == high
+        two &= (up | (x == low)).all(axis=0)
         on += up.sum(axis=0)
         both += (up[:, :-1] & up[:, 1:]).sum(axis=0)
         events += len(batch)

@@ -166,7 +166,9 @@ def add_rank_uncertainties(rows: Sequence[Row], evidence: Evidence) -> list[Row]
     kappa = dict(
         zip(
             (feature.name for feature in new.data.features),
-            kurtosis(evidence.source, new, evidence.options.get("missing")),
+            kurtosis(
+                evidence.source, new, evidence.options.get("missing"), evidence.problem.filled
+            ),
             strict=True,
         )
     )

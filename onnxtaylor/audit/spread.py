@@ -10,6 +10,8 @@ Source: M. G. Kendall, A. Stuart, The Advanced Theory of Statistics, vol. 1, ch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -24,7 +26,12 @@ BATCH = 2**16
 NORMAL = 3.0  # kurtosis of a normal distribution
 
 
-def kurtosis(source: EventSource, result: TaylorResult, missing: float | None) -> Floats:
+def kurtosis(
+    source: EventSource,
+    result: TaylorResult,
+    missing: float | None,
+    filled: Callable[[Floats], npt.NDArray[np.bool_]] | None = None,
+) -> Floats:
     """κ = ⟨(x − μ)⁴⟩ / σ⁴ of every feature, with the μ and σ of the result.
 
     Parameters
@@ -35,6 +42,9 @@ def kurtosis(source: EventSource, result: TaylorResult, missing: float | None) -
         The analysis of these events.
     missing
         Value of missing entries, which do not count.
+    filled
+        Tells which features of events (B, n) are in filled slots; the others do not count. The
+        source has context behind the features, which does not count, either.
 
     Returns
     -------
@@ -48,8 +58,11 @@ def kurtosis(source: EventSource, result: TaylorResult, missing: float | None) -
     sums, total = np.zeros(len(features)), np.zeros(len(features))
     with np.errstate(divide="ignore", invalid="ignore"):
         for batch in source.batches(BATCH):
-            z = (batch.x - mean) / std
-            there = ~is_missing(batch.x, missing) & np.isfinite(z)
+            x = batch.x[:, : len(features)]
+            z = (x - mean) / std
+            there = ~is_missing(x, missing) & np.isfinite(z)
+            if filled is not None:
+                there &= filled(batch.x)
             w = batch.weights[:, None] * there
             sums += (w * np.where(there, z, 0.0) ** 4).sum(axis=0)
             total += w.sum(axis=0)

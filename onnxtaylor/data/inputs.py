@@ -266,7 +266,9 @@ def _not_found(table: Table, absent: Sequence[InputRequest], free: Sequence[str]
     inputs = " and ".join(item.described for item in absent[:3])
     some = f" (+{len(absent) - 3} more)" if len(absent) > 3 else ""
     own = [name for name in free if _begins(name, absent[0].name)]
-    if own:
+    if absent[0].name in known:
+        hint = ": it has that name, but not in this shape"
+    elif own:
         hint = f": {len(own)} columns begin with its name ({join_names(own, 3)})"
     else:
         hint = name_hint(absent[0].name, known)

@@ -16,11 +16,19 @@ from onnx import TensorProto
 
 from onnxtaylor.errors import ModelError, OptionError, name_hint, printable
 from onnxtaylor.graph.context import require_context
-from onnxtaylor.graph.layout import batch_of, feature_count
+from onnxtaylor.graph.layout import batch_of, feature_count, sizes_after_batch
 from onnxtaylor.graph.load import LoadedModel
 from onnxtaylor.graph.ports import FLOATS, WHOLE, Port
+from onnxtaylor.graph.sets import flagged_axes
 
-__all__ = ["Request", "Roles", "choose_roles", "is_called_mask", "require_features"]
+__all__ = [
+    "Request",
+    "Roles",
+    "choose_roles",
+    "is_called_mask",
+    "looks_like_mask",
+    "require_features",
+]
 
 CONTEXT = frozenset({*WHOLE, TensorProto.BOOL, TensorProto.STRING})
 WORDS = {"context": "context", "mask": "a mask", "fix": "held"}
@@ -98,7 +106,9 @@ def choose_roles(
     if not request.by_steps or any(p.is_float for p in features):
         others = [p for p in free if p not in features and p.name in present]
         context += [
-            p for p in others if p.type in CONTEXT and p.shape != () and not is_called_mask(p)
+            p
+            for p in others
+            if p.type in CONTEXT and p.shape != () and not looks_like_mask(p, features)
         ]
     context.sort(key=ports.index)
     for p in context:
@@ -124,6 +134,14 @@ def is_called_mask(port: Port) -> bool:
     True
     """
     return "mask" in port.name.lower()
+
+
+def looks_like_mask(port: Port, features: Sequence[Port]) -> bool:
+    """Whether an input is called a mask, or holds a truth value for each slot of some features."""
+    if is_called_mask(port):
+        return True
+    sets = [p for p in features if len(sizes_after_batch(p)) > 1]
+    return port.type == TensorProto.BOOL and any(flagged_axes(port, p) for p in sets)
 
 
 def _check_names(model: LoadedModel, ports: Sequence[Port], request: Request) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from onnxtaylor.errors import ModelError, OptionError, printable
-from onnxtaylor.graph.choose_inputs import Request, Roles, is_called_mask, require_features
+from onnxtaylor.graph.choose_inputs import Request, Roles, looks_like_mask, require_features
 from onnxtaylor.graph.held import Value, can_hold, read_value
 from onnxtaylor.graph.layout import batch_of, can_lay_out
 from onnxtaylor.graph.load import LoadedModel
@@ -56,7 +56,7 @@ def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port])
     if len(fixes) > LONGEST:
         return f'{line}fix={{"NAME": VALUE}}, or take as features with input=["NAME"], each of them'
     line += fixes
-    masks = [p for p in missing if is_called_mask(p)]
+    masks = [p for p in missing if looks_like_mask(p, features)]
     if masks:
         return line + _mask_advice(masks, [p for p in missing if p not in masks], features)
     floats = [p for p in missing if p.is_float and p.shape != ()]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+import onnxtaylor as ot
 from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.engine.padded import leave_out_padding
 from onnxtaylor.errors import OptionError, ProbeError
@@ -107,3 +108,11 @@ def test_a_mask_of_no_features_is_refused():
     x, mask = events()
     with pytest.raises(OptionError, match="'m' names 'y', which holds no features"):
         open_model(read_model(deep_set()), ModelOptions(mask={"m": "y"}), rows_of(x, mask))
+
+
+def test_truth_values_of_the_shape_of_a_mask_are_asked_about():
+    x, mask = events()
+    with pytest.raises(OptionError, match=r"slots are filled, use mask=\{.m.: .x.\}"):
+        ot.analyze(deep_set(), {"x": x, "m": mask})
+    result = ot.analyze(deep_set(), {"x": x, "m": mask}, context="m", order=1, scale="unit")
+    assert [entry["role"] for entry in result.options["inputs"]] == ["features", "context"]

@@ -101,3 +101,8 @@ def test_truth_values_are_0_and_1(value):
     c[7] = 1
     got = scores(flagged, c).sort_values(ascending=False)
     np.testing.assert_allclose(got, exact(c), rtol=1e-6)
+
+
+def test_a_column_of_the_inputs_name_is_not_proposed_in_its_place():
+    with pytest.raises(DataError, match=r"'c' .*: it has that name, but not in this shape; name"):
+        scores(hashed(), np.arange(60), no_batch=True)

@@ -107,7 +107,9 @@ class BaselineDrift(FileCheck, CoefficientCheck):
             findings += self._missing_names(evidence, "output", new.outputs, old.outputs)
         kept = without_mirror_images(outputs, evidence.mirror_images)
         wanted = [row for row in comparison.rows() if self._wanted(row, kept)]
-        one_hot = one_hot_features(evidence.source, new, evidence.options.get("missing"))
+        one_hot = one_hot_features(
+            evidence.source, new, evidence.options.get("missing"), evidence.problem.filled
+        )
         rows = [row for row in wanted if sum(name in one_hot for name in row["features"]) < 2]
         n_one_hot = len(wanted) - len(rows)
         if len(evidence.baselines) > 1:

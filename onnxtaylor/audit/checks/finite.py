@@ -20,6 +20,7 @@ from onnxtaylor.audit.phrases import interval, percent, quote_name
 from onnxtaylor.engine.factory import make_engine
 from onnxtaylor.errors import ModelError, OnnxTaylorError
 from onnxtaylor.graph import build_function, choose
+from onnxtaylor.problem.fed_inputs import input_data
 from onnxtaylor.problem.opening import Evaluator, open_model
 from onnxtaylor.run.prepare import full_indices
 from onnxtaylor.runtime.session import Session
@@ -112,7 +113,8 @@ def _responses(
     options = evidence.option_groups[0]
     if getattr(evidence.source, "lengths", None):
         return  # lists of varying length are no rows of this model: the failure is told as it is
-    choice = choose(evidence.model, options, derivatives=evidence.derivatives)
+    inputs = input_data(evidence.model, evidence.source, no_batch=options.no_batch)
+    choice = choose(evidence.model, options, derivatives=evidence.derivatives, data=inputs)
     names: tuple[str, ...] = ()
     session: Evaluator | None = None
     for batch in evidence.source.batches(BATCH):
@@ -129,7 +131,11 @@ def _responses(
             # a good event, responses are called by their places
             if good.any():
                 opened = open_model(
-                    evidence.model, options, batch.x[good], derivatives=evidence.derivatives
+                    evidence.model,
+                    options,
+                    batch.x[good],
+                    derivatives=evidence.derivatives,
+                    data=inputs,
                 )
                 session, names = opened.session, opened.response_names
                 responses = session(batch.x)

@@ -67,7 +67,8 @@ class OutOfRange(FileCheck):
             unusable |= self._ends_at_missing(evidence, baseline, where, [names[i] for i in shared])
         for batch in evidence.source.batches(BATCH):
             x = batch.x[:, shared]
-            there = ~is_missing(x, missing)
+            # entries of padded slots are no data
+            there = ~is_missing(x, missing) & evidence.problem.filled(batch.x)[:, shared]
             present += there.sum(axis=0)
             outside += (there & ((x < low) | (x > high))).sum(axis=0)
         share = outside / np.maximum(present, 1)
