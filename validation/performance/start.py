@@ -49,7 +49,7 @@ STAGES = {
         "onnxtaylor.problem.problem:open_data",
         "onnxtaylor.problem.problem:survey",
     ),
-    "probes": ("onnxtaylor.problem.problem:open_model",),
+    "probes": ("onnxtaylor.problem.buckets:open_model",),
     "derivatives and their sessions": ("onnxtaylor.run.analyze:make_engine",),
     "events": ("onnxtaylor.run.analyze:accumulate",),
     "cross-check of the engines": ("onnxtaylor.run.analyze:compare_engines",),
