@@ -8,6 +8,7 @@
 ``check``          base class of checks; ``checks``: one small file each
 ``coefficients``   shares of ⟨t⟩, for checks; ``phrases``: words that findings share
 ``baselines``      whether baselines are comparable; ``drift``: changes since them
+``ranked``         whether both rank the same; ``curvature``: second order of the same kind
 ``retraining``     the spread between trainings; ``spread``: uncertainty of the features' σ
 ``mirrored``       p and 1 − p are reported once; ``categories``: one-hot features
 ``outcome``        ``AuditOutcome``; ``check_outcome``: of one check; ``finding``: one unmet demand

@@ -12,6 +12,7 @@ Files that are no commands:
 ``flags``       messages of the library with options as flags
 ``files``       files that commands read and write
 ``console``     tables on stdout, progress and messages on stderr
+``summary``     a result in a few lines
 ``interrupts``  Ctrl-C, delayed while it could do harm
 """
 

@@ -10,9 +10,11 @@
 ``pieces``      the places of coefficients in the results of these products
 ``singular``    whether a slope may be infinite
 ``joints``      the events that lie where pieces of an operator meet
+``kinks``       operators whose slope or value jumps
 ``assembly``    the model: original nodes, nodes of the derivative, constants
 ``third``       third order: the derivative graph, differentiated again
 ``export``      value, Jacobian and Hessian as outputs of one file
+``row_inputs``  the model's own inputs in place of a row
 ``sums``        a derivative graph whose outputs are sums over the batch
 """
 

@@ -9,5 +9,8 @@
 ``exact``          by the derivative graph
 ``differences``    by finite-difference stencils on the original graph
 ``mixed``          each response by one of these two
+``padded``         without coefficients by padded slots
+``reduced``        reduced to variables, inputs or named groups
+``wrapped``        what these two have of the engine inside
 ``finite_step``    responses to finite steps, for models without derivatives
 """

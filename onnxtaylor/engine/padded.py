@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.engine.base import BatchCoefficients, Engine, Quantity, Watcher
+from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
 from onnxtaylor.engine.no_derivative import NoDerivative
-from onnxtaylor.indices import MultiIndices
+from onnxtaylor.engine.wrapped import Wrapped
 from onnxtaylor.problem.slots import Slots
 
 __all__ = ["WithoutPadding", "leave_out_padding"]
@@ -22,7 +22,7 @@ def leave_out_padding(engine: Engine, slots: Slots) -> Engine:
     return WithoutPadding(engine, slots) if slots else engine
 
 
-class WithoutPadding:
+class WithoutPadding(Wrapped):
     """An engine whose coefficients by entries of padded slots are 0.
 
     Parameters
@@ -33,57 +33,9 @@ class WithoutPadding:
         Says which entries of an event are padded.
     """
 
-    sums_in_graph = False
-
     def __init__(self, engine: Engine, slots: Slots) -> None:
-        self._engine, self._slots = engine, slots
-
-    @property
-    def name(self) -> str:
-        """Name of the engine itself."""
-        return self._engine.name
-
-    @property
-    def quantity(self) -> Quantity:
-        """Quantity of the engine itself."""
-        return self._engine.quantity
-
-    @property
-    def precision(self) -> str:
-        """Floating-point format of the evaluation."""
-        return self._engine.precision
-
-    @property
-    def indices(self) -> MultiIndices:
-        """The K coefficients that are computed."""
-        return self._engine.indices
-
-    @property
-    def exact_responses(self) -> npt.NDArray[np.bool_]:
-        """Whether the coefficients of each response (C,) are exact derivatives."""
-        return self._engine.exact_responses
-
-    @property
-    def reach(self) -> Floats | None:
-        """Largest displacement (n,) of each feature, None where none is displaced."""
-        return self._engine.reach
-
-    @property
-    def points(self) -> int:
-        """Evaluations of the model per event."""
-        return self._engine.points
-
-    @property
-    def batch_events(self) -> int:
-        """Number of events that suits the engine best at a time."""
-        return self._engine.batch_events
-
-    def describe(self) -> dict[str, object]:
-        """Facts on the engine itself."""
-        return self._engine.describe()
-
-    def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> None:
-        """Returns None: the caller sums the coefficients itself."""
+        super().__init__(engine)
+        self._slots = slots
 
     def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
         """Computes t_α at the events x (B, n): 0, without error, by entries of padded slots."""

@@ -13,6 +13,8 @@ From the file to the function
 ``choose``          the inputs by their roles, and the outputs with responses
 ``choose_inputs``   roles of inputs: features, context, masks
 ``choose_values``   values of inputs that are held
+``specified``       roles, axes and values from a specification
+``transforms``      its transforms inside the graph
 ``layout``          columns of a row of features, for each input
 ``sets``            which axes of features a mask flags
 ``held``            inputs held at a value

@@ -12,7 +12,11 @@
 ``feature_names``   makes one of the names that scikit-learn keeps in ``feature_names_in_``
 ``draft``           guesses one from the model's inputs, for a user to complete
 ``match``           holds a specification against the model's inputs
+``expanded``        transforms that are part of the function
+``needed``          columns that are taken, and sizes of sets
 ``arrays``          columns of data → tensors of the model; ``jagged``: lists of different lengths
+``loading``         what the data have of each input; ``columns``, ``nested``: its forms
+``port``            an input of the model; ``json_node``: foreign JSON, value by value
 ==================  ===============================================================================
 
 Roles: ``features`` are fed event by event and differentiated; ``context`` is fed and not

@@ -3,6 +3,9 @@
 ``problem``     ``Problem``: function, session, source, survey, names, first events
 ``calls``       the first arguments of a public function: model and data, or a ``Problem``
 ``events``      the data, matched with the names that the model carries
+``fed_inputs``  which inputs data can feed, and what each takes
+``specified``   what a specification of inputs says of data and responses
+``roles``       the role of each input, for results and readers
 ``opening``     a model file becomes a function that can be called
 ``responses``   names of the response nodes, and which are chosen
 ``axes``        whether the first axes of several inputs count events
@@ -19,6 +22,7 @@
 ``standins``    stand-ins for events, where there are no data
 ``hygiene``     suspicious signs in data and responses
 ``rounding``    the effect of the inputs' number format on the data
+``whole_numbers``  whole numbers and truth values that would become other ones
 ``unvarying``   responses that are the same at every event
 """
 

@@ -13,7 +13,7 @@ import onnx
 from onnxtaylor.compiler import DerivativeGraph
 from onnxtaylor.compiler.export import arrays_of, export, terms_of
 from onnxtaylor.compiler.joints import JOINT_EVENTS
-from onnxtaylor.compiler.own_inputs import OwnInputs, restore_inputs
+from onnxtaylor.compiler.row_inputs import RowInputs, restore_inputs
 from onnxtaylor.engine.exact.joints import JointLimits
 from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
 from onnxtaylor.errors import DataError, ModelError
@@ -65,7 +65,7 @@ class Derivatives:
         note: str = "",
         plain: bool = False,
         warnings: tuple[str, ...] = (),
-        own: OwnInputs | None = None,
+        own: RowInputs | None = None,
         rows: Callable[[Mapping[str, Any]], npt.NDArray[np.float64]] | None = None,
     ) -> None:
         self._rows = rows

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from onnxtaylor.compiler.own_inputs import OwnInputs
+from onnxtaylor.compiler.row_inputs import RowInputs
 from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.engine.exact.limit_graph import make_two_sided_limits
 from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
@@ -104,7 +104,7 @@ def differentiate_problem(problem: Problem, options: EngineOptions) -> Derivativ
     if not (
         problem.model_options.no_batch or problem.choice.holds_one_event
     ):  # there the graph has the batch that its inputs lack
-        own = OwnInputs(problem.choice.features, problem.choice.context, function.seed)
+        own = RowInputs(problem.choice.features, problem.choice.context, function.seed)
     return Derivatives(
         graph,
         exact,

@@ -16,6 +16,8 @@ import numpy.typing as npt
 from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
 from onnxtaylor.engine.no_derivative import NoDerivative
 from onnxtaylor.engine.reduced.plan import Reduction
+from onnxtaylor.engine.wrapped import Wrapped
+from onnxtaylor.indices import MultiIndices
 
 __all__ = ["Filled", "Reduced"]
 
@@ -24,7 +26,7 @@ Number = TypeVar("Number", bound=np.generic)
 Filled = Callable[[Floats], npt.NDArray[np.bool_]]
 
 
-class Reduced:
+class Reduced(Wrapped):
     """The coefficients of ``engine``, reduced event by event.
 
     Parameters
@@ -36,36 +38,19 @@ class Reduced:
     filled
         Says which features (B, n) are filled at the events x (B, n); None: all are.
 
-    Attributes
-    ----------
-    indices
-        The coefficients, as multi-indices of groups.
-
     Kinks are those along features, as in the other engine; events without a derivative are those
     where one of the features has none. Bounds of errors are reduced as the coefficients are: a
     bound of a sum, a mean or a maximum, since abs(max a − max b) ≤ max abs(a − b).
     """
 
-    sums_in_graph = False
-
     def __init__(self, engine: Engine, reduction: Reduction, filled: Filled | None = None) -> None:
-        self._engine, self._reduction, self._filled = engine, reduction, filled
-        self.indices = reduction.indices
-        self.name, self.quantity, self.precision = engine.name, engine.quantity, engine.precision
-        self.exact_responses, self.points = engine.exact_responses, engine.points
-        self.reach = engine.reach
+        super().__init__(engine)
+        self._reduction, self._filled = reduction, filled
 
     @property
-    def batch_events(self) -> int:
-        """Number of events whose coefficients by feature are held at a time."""
-        return self._engine.batch_events
-
-    def describe(self) -> dict[str, object]:
-        """Returns facts on the engine."""
-        return self._engine.describe()
-
-    def sums(self, x: Floats, weights: Floats, groups: object, counts: object) -> None:
-        """Returns None: the caller sums the coefficients itself."""
+    def indices(self) -> MultiIndices:
+        """The coefficients, as multi-indices of groups."""
+        return self._reduction.indices
 
     def coefficients(self, x: Floats, watch: Watcher | None = None) -> BatchCoefficients:
         """Computes the reduced coefficients at the events x (B, n). Raises ModelError."""

@@ -12,11 +12,11 @@ from onnxtaylor.graph.ports import Port
 from onnxtaylor.graph.prune import prune, read_names
 from onnxtaylor.graph.rename import unused_stem
 
-__all__ = ["OwnInputs", "restore_inputs"]
+__all__ = ["RowInputs", "restore_inputs"]
 
 
 @dataclass(frozen=True)
-class OwnInputs:
+class RowInputs:
     """The inputs that the row of a function was cut into.
 
     Parameters
@@ -32,7 +32,7 @@ class OwnInputs:
     seed: str
 
 
-def restore_inputs(proto: onnx.ModelProto, own: OwnInputs) -> onnx.ModelProto:
+def restore_inputs(proto: onnx.ModelProto, own: RowInputs) -> onnx.ModelProto:
     """Returns a graph whose inputs are those of the model, named and shaped as in its file.
 
     The features are flattened and joined to the tensor that the derivatives are by; context is
