@@ -27,6 +27,15 @@ VARIABLE_OF = [GROUPS.index(name.partition("[")[0]) for name in NAMES]
 OBJECT_OF = [i // VARIABLES for i in range(SLOTS * VARIABLES)] + [-1, -1]
 
 
+def small_result():
+    """A small result by variable."""
+    x = np.random.default_rng(1).normal(size=(60, N))
+    return ot.analyze(
+        deep_sets(), x, feature_names=NAMES, by="variable", bootstrap=20, check=0,
+        curvature="pointwise",
+    )  # fmt: skip
+
+
 def weights():
     rng = np.random.default_rng(4)
     shapes = {

@@ -5,23 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import onnxtaylor as ot
 from onnxtaylor.errors import OptionError
 from onnxtaylor.views.plot.files import save_figures
 from onnxtaylor.views.plot.matrix import plot_matrix
 from onnxtaylor.views.plot.scores import plot_scores
 from onnxtaylor.views.plot.style import kinds, kinds_of
 from onnxtaylor.views.plot.table import plot_table
-from tests.run.test_by_variable import GROUPS, NAMES, N, deep_sets
+from tests.run.test_by_variable import GROUPS, small_result
 
 
 @pytest.fixture(scope="module")
 def result():
-    x = np.random.default_rng(1).normal(size=(60, N))
-    return ot.analyze(
-        deep_sets(), x, feature_names=NAMES, by="variable", bootstrap=20, check=0,
-        curvature="pointwise",
-    )  # fmt: skip
+    return small_result()
 
 
 def test_every_bar_has_the_look_of_its_kind(result):

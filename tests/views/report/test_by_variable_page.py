@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-import onnxtaylor as ot
 from onnxtaylor.text.uncertainty import plus_minus
-from tests.run.test_by_variable import GROUPS, NAMES, N, deep_sets
+from tests.run.test_by_variable import GROUPS, small_result
 from tests.views.report.pages import Page
 
 
 @pytest.fixture(scope="module")
 def result():
-    x = np.random.default_rng(1).normal(size=(60, N))
-    return ot.analyze(
-        deep_sets(), x, feature_names=NAMES, by="variable", bootstrap=20, check=0,
-        curvature="pointwise",
-    )  # fmt: skip
+    return small_result()
 
 
 def test_the_page_says_what_is_ranked(result):
