@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ import onnx
 
 from onnxtaylor.data import ArraySource, EventSource, Survey, survey
 from onnxtaylor.graph import InputData, LoadedModel, build_function, choose, read_model
+from onnxtaylor.graph.specified import read_inputs
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.problem.buckets import open_by_size
 from onnxtaylor.problem.events import Events, FirstRows, feature_names_of, open_data
@@ -196,6 +197,7 @@ class Problem(OpenModel):
         """
         loaded = model if isinstance(model, LoadedModel) else read_model(model)
         chosen = model_options or ModelOptions()
+        chosen = replace(chosen, inputs=read_inputs(loaded, chosen))  # a file is read once
         inputs = InputData(present=present_without_data(loaded))
         choice = choose(loaded, chosen, data=inputs)
         n = choice.n_features or n_features
