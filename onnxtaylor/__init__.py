@@ -12,7 +12,8 @@ The data's path through the package, top to bottom:
 ``indices``     the convention: order of the coefficients, 1/α!, labels
 ``slots``       names of features of a set, such as pf.pt[3], and groups of features
 ``text``        names and numbers for display: escaped, shortened, rounded
-``files``       recognizes the kind of a file; writes a file whole or not at all
+``supervision`` work in a process of its own, and a watch over it: crashes, memory, time
+``files``       recognizes the kind of a file; writes a file whole or not at all; locks a folder
 ``progress``    the progress callback of long work, and the bar that draws it
 ``options``     all options: declared once, with meaning, limits and choices
 ``inputs``      specification of a model's inputs: roles, axes, columns, transforms, padding
@@ -24,7 +25,7 @@ The data's path through the package, top to bottom:
 ``problem``     5 this model on these data, opened once: function, source, survey, probes
 ``engine``      6 coefficients of one batch: exact, differences, finite steps
 ``statistics``  7 stream → numbers: moments, bootstrap, ranks; merge and resume
-``run``         8 the verbs on one model: analyze, differentiate, inspect
+``run``         8 the verbs on one model: analyze, also in parts, plan, differentiate, inspect
 ``crosscheck``  the two engines against one another
 ``comparison``  two results, or two models on the same data
 ``tracking``    how ⟨t⟩ changes while a model learns: checkpoints, callbacks
@@ -32,6 +33,8 @@ The data's path through the package, top to bottom:
 ``audit``       pass or fail for a pipeline: policy, checks, formats
 ``results``     saved results: TaylorResult, its parts, documents; ranking and selection
 ``views``       results for the eye: figures, the report page, tables
+``integrations``  results in other programs, such as MLflow
+``guide``       the documentation, as Markdown that the tests run
 ``cli``         one thin file per command
 ==============  ===================================================================================
 
@@ -51,19 +54,24 @@ if TYPE_CHECKING:
     from onnxtaylor.gof import GoodnessOfFit, goodness_of_fit
     from onnxtaylor.indices import MultiIndices
     from onnxtaylor.problem import Problem
+    from onnxtaylor.results.cost import CostPlan
     from onnxtaylor.results.selection import Selection, select
     from onnxtaylor.results.taylor import TaylorResult
     from onnxtaylor.rules import register
     from onnxtaylor.run.analyze import analyze
-    from onnxtaylor.run.differentiate import Derivatives, differentiate
+    from onnxtaylor.run.differentiate import DerivativeProducts, Derivatives, differentiate
+    from onnxtaylor.run.inspect import inspect_model
+    from onnxtaylor.run.plan import plan
     from onnxtaylor.tracking import LearningProgress, ProgressResult
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AuditOutcome",
     "Comparison",
+    "CostPlan",
     "CrossCheck",
+    "DerivativeProducts",
     "Derivatives",
     "GoodnessOfFit",
     "LearningProgress",
@@ -81,6 +89,8 @@ __all__ = [
     "cross_check",
     "differentiate",
     "goodness_of_fit",
+    "inspect_model",
+    "plan",
     "register",
     "select",
 ]
@@ -90,7 +100,9 @@ _HOMES = {
     "OnnxTaylorError": "errors",
     "Problem": "problem",
     "TaylorResult": "results.taylor",
+    "CostPlan": "results.cost",
     "Selection": "results.selection",
+    "DerivativeProducts": "run.differentiate",
     "Derivatives": "run.differentiate",
     "CrossCheck": "crosscheck",
     "AuditOutcome": "audit",
@@ -102,9 +114,11 @@ _HOMES = {
     "compare_results": "comparison",
     "LearningProgress": "tracking",
     "ProgressResult": "tracking",
+    "plan": "run.plan",
     "cross_check": "crosscheck.cross_check",
     "differentiate": "run.differentiate",
     "goodness_of_fit": "gof",
+    "inspect_model": "run.inspect",
     "register": "rules",
     "select": "results.selection",
 }

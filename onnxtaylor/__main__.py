@@ -1,7 +1,5 @@
 """``python -m onnxtaylor``."""
 
-import sys
+from onnxtaylor.cli import command
 
-from onnxtaylor.cli import main
-
-sys.exit(main())
+command()

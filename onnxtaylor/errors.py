@@ -30,6 +30,7 @@ __all__ = [
     "ProbeError",
     "ResultError",
     "RuntimeMissingError",
+    "WorkerError",
     "join_names",
     "name_hint",
     "printable",
@@ -56,6 +57,8 @@ class OnnxTaylorError(Exception):
     option
         Name of the option at fault. The message goes on behind it: ``must be at least 0, got -1``.
 
+    Examples
+    --------
     >>> str(OptionError("must be at least 0, got -1", option="threads"))
     'threads must be at least 0, got -1'
     """
@@ -101,6 +104,10 @@ class NotFiniteError(ProbeError):
     """A response is NaN or infinite at an event."""
 
 
+class EndlessError(ProbeError):
+    """The model does not answer within the time limit: a loop in it does not end."""
+
+
 class EvaluationError(ModelError):
     """onnxruntime has loaded the model and fails to run it on these events."""
 
@@ -129,6 +136,10 @@ class OptionError(OnnxTaylorError, ValueError):
 
 class ResultError(OnnxTaylorError):
     """A saved result cannot be read or written, or lacks what was requested."""
+
+
+class WorkerError(OnnxTaylorError):
+    """The process that did the work crashed, or was ended at a limit."""
 
 
 class RuntimeMissingError(OnnxTaylorError, ImportError):

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement
 from math import factorial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -121,25 +122,31 @@ class MultiIndices:
         >>> MultiIndices.of(3, [(2, 0), (1,)]).tuples()
         [(1,), (0, 2)]
         """
-        sorted_alphas = [tuple(sorted(alpha)) for alpha in alphas]
-        kinds = [0] * len(sorted_alphas) if relations is None else list(relations)
-        pairs = set(zip(sorted_alphas, kinds, strict=True))
-        chosen = sorted(pairs, key=lambda pair: (len(pair[0]), *pair))
-        rows = [row for row, _ in chosen]
+        rows = [sorted(alpha) for alpha in alphas]
         if not rows:
             raise OptionError("the list of multi-indices is empty: ask for at least one")
         for row in rows:
             check_order(len(row))
             if row[0] < 0 or row[-1] >= n_features:
                 raise OptionError(
-                    f"multi-index {row} has a feature number outside 0…{n_features - 1}"
+                    f"multi-index {tuple(row)} has a feature number outside 0…{n_features - 1}"
                 )
-        order = max(len(row) for row in rows)
-        table = np.full((len(rows), order), -1, np.int32)
-        for k, row in enumerate(rows):
-            table[k, : len(row)] = row
-        told = None if relations is None else np.array([kind for _, kind in chosen], np.int8)
-        return cls(n_features, table, told)
+        order = max(map(len, rows))
+        table = np.array([row + [-1] * (order - len(row)) for row in rows], np.int32)
+        told = None if relations is None else np.array(relations, np.int8)
+        return cls(n_features, table, told).in_order()
+
+    def in_order(self) -> MultiIndices:
+        """Multi-indices of this list in the order of the convention, each once."""
+        # lexsort's last key counts most
+        columns = [self.table[:, k] for k in reversed(range(self.table.shape[1]))]
+        kinds = np.zeros(len(self), np.int8) if self.relation is None else self.relation
+        keys: list[npt.NDArray[Any]] = [kinds, *columns, self.orders]
+        place = np.lexsort(keys)
+        new = np.ones(len(self), np.bool_)
+        new[1:] = (np.diff(self.table[place], axis=0) != 0).any(axis=1)
+        new[1:] |= np.diff(kinds[place]) != 0
+        return self.part(place[new])
 
     def __len__(self) -> int:
         return len(self.table)
@@ -187,7 +194,8 @@ class MultiIndices:
 
     def tuples(self) -> list[tuple[int, ...]]:
         """Multi-indices as tuples of feature numbers."""
-        return [tuple(int(i) for i in row if i >= 0) for row in self.table]
+        rows, orders = self.table.tolist(), self.orders.tolist()
+        return [tuple(row[:order]) for row, order in zip(rows, orders, strict=True)]
 
     def names(self, features: Sequence[str]) -> list[tuple[str, ...]]:
         """Multi-indices as tuples of feature names."""
@@ -195,8 +203,15 @@ class MultiIndices:
 
     def labels(self, features: Sequence[str]) -> list[str]:
         """Names of the coefficients in tables and figures: see ``label``."""
-        words = self.suffixes
-        return [label(names, words[k]) for k, names in enumerate(self.names(features))]
+        return list(map(label, self.names(features), self.suffixes))
+
+    def names_at(self, k: int, features: Sequence[str]) -> tuple[str, ...]:
+        """Feature names of coefficient k."""
+        return tuple(features[i] for i in self.table[k].tolist() if i >= 0)
+
+    def label_at(self, k: int, features: Sequence[str]) -> str:
+        """Name of coefficient k in tables and figures: see ``label``."""
+        return label(self.names_at(k, features), self.suffixes[k])
 
     def keys(self, features: Sequence[str]) -> list[tuple[str, ...]]:
         """Keys of the coefficients, equal for equal ones of any list: names, sorted, and relation.
@@ -217,11 +232,18 @@ class MultiIndices:
         """Relation of each coefficient where another one has the same features; else empty."""
         if self.relation is None:
             return ("",) * len(self)
+        return tuple(RELATIONS[kind] for kind in self.told_apart.tolist())
+
+    @cached_property
+    def told_apart(self) -> npt.NDArray[np.int8]:
+        """Place in ``RELATIONS`` of coefficients whose label says their relation, else 0, (K,)."""
+        if self.relation is None:
+            return np.zeros(len(self), np.int8)
         twice = np.zeros(len(self), np.bool_)
         equal = (self.table[1:] == self.table[:-1]).all(axis=1)
         twice[1:] |= equal
         twice[:-1] |= equal
-        return tuple(self.relation_of(k) if both else "" for k, both in enumerate(twice))
+        return np.where(twice, self.relation, 0).astype(np.int8)
 
     def part(self, kept: npt.NDArray[np.int64]) -> MultiIndices:
         """Coefficients at these places, in this order."""

@@ -14,6 +14,8 @@ from importlib import import_module
 from time import monotonic
 from typing import Any
 
+from onnxtaylor.supervision.work import note_stage
+
 __all__ = [
     "Progress",
     "in_notebook",
@@ -26,7 +28,7 @@ __all__ = [
 Progress = Callable[[str, int, int | None], None]  # stage, events done, events in all
 
 EVERY = 0.2  # seconds between two updates in a notebook
-BAR = 14  # letters; so millions of evaluations fit a terminal of 80 letters
+BAR = 8  # letters; so millions of evaluations fit a terminal of 80 letters
 # units of the stages that do not count in the unit of the job
 UNITS = {"cross-check": "evaluations", "step sizes": "trials"}
 
@@ -43,6 +45,7 @@ def report_progress(progress: Progress | None, stage: str, done: int, total: int
     done, total
         Events, or other units, done and in all; None if the total is not known.
     """
+    note_stage(stage)
     if progress is not None:
         progress(stage, done, total)
 
@@ -128,10 +131,21 @@ def terminal_bar(unit: str) -> Iterator[Progress]:
             unit = f" {task.fields['unit']}"
             return super().render(task).append(unit) if counts else Text("")
 
+    class Rate(progress.ProgressColumn):
+        """Number done in a second; empty before it is known, and for what counts nothing."""
+
+        def render(self, task: progress.Task) -> Text:
+            rate = task.finished_speed or task.speed or 0.0
+            if not 1 <= rate < 1e12:
+                return Text("")
+            power = sum(rate >= limit for limit in (1e4, 1e6, 1e9))
+            return Text(f"{rate / 1000**power:.0f}{('', 'k', 'M', 'G')[power]}/s")
+
     bars = progress.Progress(
         progress.TextColumn("{task.description:>13}"),
         progress.BarColumn(bar_width=BAR),
         Count(),
+        Rate(),
         progress.TimeElapsedColumn(),
         Left(),
         console=Console(stderr=True),

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from onnxtaylor.engine.exact import engine as exact
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.results.taylor import (
     DataSummary,
@@ -51,7 +50,7 @@ def synthetic_result(
             1000,
             900.5,
             880.25,
-            tuple(GroupSummary(g, 1000, 900.5, 880.25) for g in groups),
+            _groups(groups),
             tuple(FeatureSummary(n, 0.5, 1.0, -3.0, 3.5, 0) for n in names),
         ),
         options={"order": order, "scale": "unit", "link": "identity", **options},
@@ -67,14 +66,14 @@ def synthetic_result(
     )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def untimed():
-    """The exact engine tries each batch size once: a fair measurement takes half a second in every
-    analysis, and no test waits for the speed that it brings.
-    """
-    before, exact.TRIAL_SECONDS = exact.TRIAL_SECONDS, 0.0
-    yield
-    exact.TRIAL_SECONDS = before
+def _groups(names: Sequence[str]) -> tuple[GroupSummary, ...]:
+    """All events, and classes that share them; the first one has what is left over."""
+    count = max(1, len(names) - 1)
+    classes = [1000 // count + (1000 % count) * (not k) for k in range(len(names) - 1)]
+    return tuple(
+        GroupSummary(name, events, 0.9005 * events, 0.88025 * events)
+        for name, events in zip(names, [1000, *classes], strict=True)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,19 +1,22 @@
-"""What README shows can be pasted: its command lines parse, and its pipelines are YAML."""
+"""What README and guide show can be pasted: command lines parse, and pipelines are YAML."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer.main
 
 from onnxtaylor.cli.app import app
+from onnxtaylor.guide import PAGES, page
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+TEXTS = [(ROOT / "README.md").read_text(encoding="utf-8"), *map(page, PAGES)]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = [block for text in TEXTS for block in FENCE.findall(text)]
 PIPELINES = [text for language, text in BLOCKS if language == "yaml"]
 ENDS = re.compile(r"\s(?:\|\|?|&&|;|>|>>)\s")  # of a command, in a line of a shell
 
@@ -43,7 +46,14 @@ def scripts(node: object, key: str = "") -> list[str]:
     return [node] if isinstance(node, str) and key in ("run", "script") else []
 
 
+def typed(text: str) -> str:
+    """What a reader types of a console: the lines behind the prompts."""
+    lines = text.splitlines()
+    return "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))
+
+
 SHELL = [words for language, text in BLOCKS if language == "sh" for words in commands(text)]
+SHELL += [words for kind, text in BLOCKS if kind == "console" for words in commands(typed(text))]
 
 
 @pytest.mark.parametrize("words", SHELL, ids=" ".join)
@@ -53,6 +63,7 @@ def test_the_command_lines_parse(words):
 
 def test_they_were_found():
     assert {words[0] for words in SHELL} >= {"inspect", "analyze", "check", "rank", "gof"}
+    assert len(PIPELINES) >= 5
 
 
 @pytest.mark.parametrize("words", [["analyse"], ["rank", "--tpo", "3"], ["audit", "m.onnx"]])
@@ -71,6 +82,25 @@ def test_the_examples_of_the_help_parse(name):
         parse(words)
 
 
+def used(document: dict) -> Iterator[tuple[dict, dict]]:
+    """The inputs given to the action or the component of this repository, and those known."""
+    import yaml
+
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    component = (ROOT / "templates" / "audit.yml").read_text(encoding="utf-8")
+    for job in (document.get("jobs") or {}).values():
+        for step in job["steps"]:
+            if "onnxtaylor@" in step.get("uses", ""):
+                yield step["with"], action["inputs"]
+    for one in document.get("include", ()):
+        yield one["inputs"], next(yaml.safe_load_all(component))["spec"]["inputs"]
+
+
+def required(declared: dict | None) -> bool:
+    """Whether an input has to be given."""
+    return bool((declared or {}).get("required", "default" not in (declared or {})))
+
+
 @pytest.mark.parametrize("text", PIPELINES, ids=lambda text: text.splitlines()[0])
 def test_the_pipelines_are_yaml_whose_commands_parse(text):
     yaml = pytest.importorskip("yaml", reason="needs PyYAML")
@@ -80,7 +110,12 @@ def test_the_pipelines_are_yaml_whose_commands_parse(text):
         known = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
         entry = next(one["entry"] for one in known if one["id"] == hook["id"])
         calls.append([*shlex.split(entry)[1:], *hook["args"]])
-    assert calls
+    # a component of GitLab or an action of GitHub runs what it is given
+    given = list(used(document))
+    for inputs, known in given:
+        assert set(inputs) <= set(known)
+        assert {name for name, one in known.items() if required(one)} <= set(inputs)
+    assert calls or given
     for words in calls:
         parse(words)
         kinds = [words[k + 1].partition(":")[0] for k, w in enumerate(words) if w == "--report"]

@@ -30,6 +30,7 @@ STUDIES = (
     "cms_style",
     "goodness_of_fit",
     "planted_noise",
+    "folds",
 )
 
 

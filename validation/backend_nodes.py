@@ -46,6 +46,8 @@ STEPS = (1e-2, 3e-3, 1e-3, 3e-4)
 NEAR, FAR = 1e-8, 1e-6  # of the largest coefficient of a response, first and second order
 SINGLE = 3e-6  # the same for operators in whose definition some numbers are in single precision
 ROUNDED = {
+    "GridSample": "the places in ONNX's reference",
+    "DFT": "the factor of the inverse in onnxruntime",
     "Resize": "the places in ONNX's reference",
     "CausalConvWithState": "the sigmoid in ONNX's reference",
 }

@@ -10,6 +10,8 @@ tests. In the order of the data's path:
 ``averaged``   events → rows of stepped events; gradients and responses there → mean curvature
 ``errors``     responses at these rows → bounds of the coefficients' errors, and kinks
 ``noise``      the round-off noise of a response
+``curvature``  weighted products of rows, summed into second derivatives
+``gaps``       second derivatives of a softmax from those of the gaps between its scores
 ``collect``    results of matrix products → coefficients in their order
 ``reduce``     coefficients of features → one number for each group of features
 ``moments``    weighted sums over events

@@ -17,9 +17,13 @@ Floats = npt.NDArray[np.float64]
 
 @inlined
 def spacing(magnitude: float, digits: int) -> float:
-    """Distance between floating-point numbers with ``digits`` bits of mantissa at a magnitude."""
+    """Distance between floating-point numbers with ``digits`` bits of mantissa at a magnitude.
+
+    It is never below the least number of double precision, 2⁻¹⁰⁷⁴, or of single precision, 2⁻¹⁴⁹.
+    """
     _, exponent = math.frexp(magnitude)
-    return math.ldexp(1.0, exponent - digits)
+    least = -1074 if digits == 53 else -149
+    return math.ldexp(1.0, max(exponent - digits, least))
 
 
 @kernel

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
+from threading import Lock, RLock
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import numba
 
-__all__ = ["Kernel", "inlined", "kernel"]
+__all__ = ["Kernel", "inlined", "kernel", "kernel_of_sums", "part_of_sums"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# what LLVM may do to a sum whose terms may be taken in any order
+ANY_ORDER = frozenset({"contract", "reassoc", "nsz"})
+
 # Numba's simplest threading layer ends the process when two threads enter it at once.
 _ENTERED = Lock()
+# The first call of a kernel fills Numba's tables of types, which are not safe from other threads.
+_FIRST = RLock()
+
+
+class _Entered(Generic[P, R]):
+    """A compiled function whose first call keeps those of other kernels out."""
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        self._function, self._entered = function, False
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Calls the function."""
+        if self._entered:
+            return self._function(*args, **kwargs)
+        with _FIRST:
+            answer = self._function(*args, **kwargs)
+            self._entered = True
+        return answer
 
 
 class Kernel(Generic[P, R]):
@@ -27,11 +48,11 @@ class Kernel(Generic[P, R]):
     of raising an exception, so that a kernel never stops half-way.
     """
 
-    def __init__(self, function: Callable[P, R]) -> None:
+    def __init__(self, function: Callable[P, R], fast: frozenset[str]) -> None:
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
-        self._parallel = _compiled(function, parallel=True)
-        self.alone = _compiled(_renamed(function, "_alone"), parallel=False)
+        self._parallel = _Entered(_compiled(function, parallel=True, fast=fast))
+        self.alone = _Entered(_compiled(_renamed(function, "_alone"), parallel=False, fast=fast))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Runs the parallel version."""
@@ -41,7 +62,21 @@ class Kernel(Generic[P, R]):
 
 def kernel(function: Callable[P, R]) -> Kernel[P, R]:
     """Compiles a function with parallel loops."""
-    return Kernel(function)
+    return Kernel(function, frozenset())
+
+
+def kernel_of_sums(function: Callable[P, R]) -> Kernel[P, R]:
+    """Compiles a function with parallel loops, whose sums may be taken in any order.
+
+    So a sum fills all lanes of a vector register. Infinities and NaN are kept.
+    """
+    return Kernel(function, ANY_ORDER)
+
+
+def part_of_sums(function: Callable[P, R]) -> Callable[P, R]:
+    """Compiles a function that a kernel of sums calls."""
+    compiled: Callable[P, R] = numba.njit(error_model="numpy", fastmath=set(ANY_ORDER))(function)
+    return compiled
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
@@ -50,11 +85,13 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     return compiled
 
 
-def _compiled(function: Callable[P, R], *, parallel: bool) -> Callable[P, R]:
+def _compiled(function: Callable[P, R], *, parallel: bool, fast: frozenset[str]) -> Callable[P, R]:
     """Compiles a function, with a cache on disk where there is a place for it."""
 
     def compile_it(cache: bool) -> Callable[P, R]:
-        decorate = numba.njit(parallel=parallel, nogil=True, error_model="numpy", cache=cache)
+        decorate = numba.njit(
+            parallel=parallel, nogil=True, error_model="numpy", cache=cache, fastmath=set(fast)
+        )
         compiled: Callable[P, R] = decorate(function)
         return compiled
 

@@ -17,7 +17,7 @@ BLOCK = 256  # quantities per block: their sums fit the first-level cache
 
 
 @kernel
-def moments(values: Floats, weights: Floats, events: Integers, out: Floats) -> None:
+def moments(values: Floats, weights: Floats, events: Integers, first: int, out: Floats) -> None:
     """Five weighted sums over events, the rows of ``out``:
 
         Σ w abs(t)    Σ w t    Σ w t²    m = Σ w² abs(t) / Σ w²    Σ w² (abs(t) − m)²
@@ -34,10 +34,12 @@ def moments(values: Floats, weights: Floats, events: Integers, out: Floats) -> N
         (B,) weights w.
     events
         (M,) numbers of the rows to sum over, M ≥ 1.
+    first
+        The first of the F columns that are summed: threads may share the D columns.
     out
-        (5, D) receives the sums.
+        (5, F) receives the sums.
     """
-    size = values.shape[1]
+    size = out.shape[1]
     sum_w2 = 0.0
     for e in events:
         sum_w2 += weights[e] * weights[e]
@@ -45,12 +47,13 @@ def moments(values: Floats, weights: Floats, events: Integers, out: Floats) -> N
         start = block * BLOCK
         stop = min(start + BLOCK, size)
         sums = np.zeros((5, stop - start))
-        about = np.abs(values[events[0], start:stop])
+        about = np.abs(values[events[0], first + start : first + stop])
         for e in events:
             w = weights[e]
             w2 = w * w
+            row = values[e, first + start : first + stop]
             for d in range(stop - start):
-                t = values[e, start + d]
+                t = row[d]
                 a = abs(t)
                 gap = a - about[d]
                 sums[0, d] += w * a

@@ -4,15 +4,18 @@
 ``policy``         the demands, read from TOML; ``schema``: the JSON Schema of a policy
 ``suggestion``     a policy written for a given model and data
 ``service``        ``audit``, the library call; the package itself is callable: ``ot.audit(…)``
+``beside``         files that a model is compared with: which are needed
 ``evidence``       the model, data, coefficients and files that checks compare
 ``check``          base class of checks; ``checks``: one small file each
 ``coefficients``   shares of ⟨t⟩, for checks; ``phrases``: words that findings share
-``baselines``      whether baselines are comparable; ``drift``: changes since them
+``baselines``      whether baselines are comparable; ``drift``: changes since them;
+                   ``compared``: what both have in common, column by column
 ``ranked``         whether both rank the same; ``curvature``: second order of the same kind
 ``retraining``     the spread between trainings; ``spread``: uncertainty of the features' σ
 ``mirrored``       p and 1 − p are reported once; ``categories``: one-hot features
 ``outcome``        ``AuditOutcome``; ``check_outcome``: of one check; ``finding``: one unmet demand
-``formats``        the outcome as text, JSON, Markdown, JUnit, SARIF, GitHub annotations and HTML
+``formats``        the outcome as text, JSON, Markdown, JUnit, SARIF, GitHub annotations, CycloneDX
+                   and HTML
 =================  ================================================================================
 """
 

@@ -100,4 +100,20 @@ class CheckOutcome:
         )
         if check.level not in LEVELS or check.status not in STATUSES:
             raise ValueError(f"check {check.name!r} has level {check.level!r}, {check.status!r}")
+        _require_sound(check)
         return check
+
+
+def _require_sound(check: CheckOutcome) -> None:
+    """Raises ValueError where status, findings and reason contradict one another."""
+    grave = [finding for finding in check.findings if finding.level != "note"]
+    faults = {
+        "findings": check.status == "pass" and bool(grave),
+        "findings without having run": not check.ran and bool(check.findings),
+        "a reason why it was not run": check.ran and check.reason is not None,
+        "no reason why it was not run": not check.ran and check.reason is None,
+        "findings of another check": any(one.check != check.id for one in check.findings),
+    }
+    for fault, found in faults.items():
+        if found:
+            raise ValueError(f"check {check.name!r} has the status {check.status!r}, but {fault}")

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from onnxtaylor.audit.check import CoefficientCheck, NotApplicableError
 from onnxtaylor.audit.phrases import quote_name
 from onnxtaylor.errors import OptionError, name_hint, printable
+from onnxtaylor.indices import MultiIndices
 from onnxtaylor.results.taylor import TaylorResult
 
 __all__ = [
@@ -43,14 +44,10 @@ class Block:
     ----------
     output, group
         Names of the response and of the group.
-    names
-        Names of the features of each coefficient, one to three.
-    labels
-        Name of each coefficient.
-    table
-        Indices of these features, (K, order); unused places hold −1.
-    orders
-        Order of each coefficient, (K,).
+    indices
+        The coefficients.
+    features
+        Names of the features.
     score, sem
         ⟨t⟩ and its standard error, (K,), in the units of the result.
     share, share_error
@@ -61,10 +58,8 @@ class Block:
 
     output: str
     group: str
-    names: Sequence[tuple[str, ...]]
-    labels: Sequence[str]
-    table: npt.NDArray[np.int32]
-    orders: Integers
+    indices: MultiIndices
+    features: tuple[str, ...]
     score: Floats
     sem: Floats
     share: Floats
@@ -75,11 +70,24 @@ class Block:
 
     def contains(self, feature: int) -> npt.NDArray[np.bool_]:
         """Flags the coefficients, (K,), that are derivatives along the feature of this index."""
-        return np.asarray((self.table == feature).any(axis=1))
+        return np.asarray((self.indices.table == feature).any(axis=1))
 
     def label(self, k: int) -> str:
         """Name of coefficient k, such as ``a, b``, fit for a line of prose."""
-        return printable(self.labels[k])
+        return printable(self.plain_label(k))
+
+    def plain_label(self, k: int) -> str:
+        """Name of coefficient k, as it is."""
+        return self.indices.label_at(k, self.features)
+
+    def names(self, k: int) -> tuple[str, ...]:
+        """Names of the features of coefficient k, one to three."""
+        return self.indices.names_at(k, self.features)
+
+    @property
+    def orders(self) -> Integers:
+        """Order of each coefficient, (K,)."""
+        return self.indices.orders
 
     @property
     def location_phrase(self) -> str:
@@ -98,11 +106,10 @@ def blocks(result: TaylorResult, check: CoefficientCheck) -> Iterator[Block]:
     """
     outputs = select_matching(check, "output", check.outputs, result.outputs)
     groups = select_matching(check, "group", check.groups, result.groups)
-    names = result.indices.names(result.features)
-    labels, orders = result.indices.labels(result.features), result.indices.orders
+    orders = result.indices.orders
     for c in outputs:
         for g in groups:
-            share, error = np.zeros(len(names)), np.zeros(len(names))
+            share, error = np.zeros(len(orders)), np.zeros(len(orders))
             for order in np.unique(orders):
                 mine = orders == order
                 total = result.score[c, g, mine].sum() or 1.0  # all vanish: so do the shares
@@ -111,10 +118,8 @@ def blocks(result: TaylorResult, check: CoefficientCheck) -> Iterator[Block]:
             yield Block(
                 result.outputs[c],
                 result.groups[g],
-                names,
-                labels,
-                result.indices.table,
-                orders,
+                result.indices,
+                result.features,
                 result.score[c, g],
                 result.sem[c, g],
                 share,

@@ -21,28 +21,25 @@ does not count: the events shift all of them alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import hypot
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.audit.compared import ComparedRows
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.retraining import Spread, estimate_spread
 from onnxtaylor.audit.spread import NORMAL, kurtosis, relative_uncertainties
-from onnxtaylor.comparison import compare_results, two_sided
-from onnxtaylor.errors import OnnxTaylorError, ResultError, printable
+from onnxtaylor.comparison import two_sided
 from onnxtaylor.results.taylor import DataSummary, TaylorResult
 
 __all__ = [
     "Changes",
-    "Row",
-    "add_baseline_values",
-    "add_rank_uncertainties",
     "have_same_events",
+    "largest_of_kind",
     "rank_changes",
+    "rank_uncertainties",
     "score_changes",
 ]
 
@@ -51,7 +48,7 @@ DAMPING = 0.02  # share of the largest score; the spread of smaller scores is ta
 NEAREST = 0.5  # places, the smallest uncertainty of a rank
 
 Floats = npt.NDArray[np.float64]
-Row = dict[str, Any]
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +72,7 @@ class Changes:
     spread: Spread | None = field(default=None)
 
 
-def score_changes(rows: Sequence[Row], same_events: bool = False) -> Changes:
+def score_changes(rows: ComparedRows, same_events: bool = False) -> Changes:
     """Compares ⟨t⟩ of R rows with one baseline, or with several.
 
     Parameters
@@ -85,122 +82,95 @@ def score_changes(rows: Sequence[Row], same_events: bool = False) -> Changes:
     same_events
         Whether all results are of the same events.
     """
-    old, new = _column(rows, "score_a"), _column(rows, "score_b")
-    sem_old, sem_new = _column(rows, "sem_a"), _column(rows, "sem_b")
-    if not rows or "scores" not in rows[0]:
-        change, sigma = _column(rows, "change"), _column(rows, "sigma")
+    new, sem_old, sem_new = rows["score_b"], rows["sem_a"], rows["sem_b"]
+    if rows.scores is None:
+        change, sigma = rows["change"], rows["sigma"]
         with np.errstate(divide="ignore", invalid="ignore"):
             z = np.where(change == 0, 0.0, change / sigma)
-        return Changes(old, sem_old, z, two_sided(change, sigma))
-    scores = np.array([row["scores"] for row in rows]).T
-    mean = scores.mean(axis=0)
-    largest = np.zeros(len(rows))
-    keys = [(row["output"], row["group"], row["order"]) for row in rows]
-    for key in set(keys):
-        same = [k for k, other in enumerate(keys) if other == key]
-        largest[same] = mean[same].max()
-    share = mean / np.maximum(largest, 1e-300)
-    orders = np.array([row["order"] for row in rows])
-    columns = [(orders == order).astype(float) for order in np.unique(orders)]
-    spread = estimate_spread(np.sqrt(scores), np.stack([*columns, np.log(share + DAMPING)], axis=1))
+        return Changes(rows["score_a"], sem_old, z, two_sided(change, sigma))
+    mean = rows.scores.mean(axis=0)
+    share = mean / np.maximum(largest_of_kind(rows, mean), 1e-300)
+    columns = [(rows.orders == order).astype(float) for order in np.unique(rows.orders)]
+    trend = np.stack([*columns, np.log(share + DAMPING)], axis=1)
+    spread = estimate_spread(np.sqrt(rows.scores), trend)
     sem = np.hypot(_error_of_root(mean, sem_old), _error_of_root(new, sem_new))
     z, p = spread.significance(np.sqrt(new), sem * (not same_events))
-    return Changes(mean, scores.std(axis=0, ddof=1), z, p, spread)
+    return Changes(mean, rows.scores.std(axis=0, ddof=1), z, p, spread)
 
 
-def rank_changes(rows: Sequence[Row]) -> Changes:
-    """Compares the ranks of R rows of ``add_rank_uncertainties`` with one or several baselines.
+def largest_of_kind(rows: ComparedRows, values: Floats) -> Floats:
+    """Returns, for each of R rows, the largest value of its response, group and order; at least 0.
 
-    With one baseline, every row must have rank intervals on both sides.
+    ``values`` are (R,).
     """
-    new = _column(rows, "rank_b")
-    events = np.hypot(_column(rows, "places_a"), _column(rows, "places_b"))
-    if not rows or "ranks" not in rows[0]:
-        old = _column(rows, "rank_a")
+    kinds = rows.kinds
+    largest = np.zeros(kinds.max(initial=-1) + 1)
+    np.maximum.at(largest, kinds, values)
+    return np.asarray(largest[kinds])
+
+
+def rank_changes(rows: ComparedRows, places: tuple[Floats, Floats]) -> Changes:
+    """Compares the ranks of R rows with one or several baselines.
+
+    ``places`` are from ``rank_uncertainties``. With one baseline, every row must have rank
+    intervals on both sides.
+    """
+    new, events = rows["rank_b"], np.hypot(*places)
+    if rows.ranks is None:
+        old = rows["rank_a"]
         z = (new - old) / np.where(events > 0, events, 1.0)
-        return Changes(old, _column(rows, "places_a"), z, two_sided(new - old, events))
-    ranks = np.array([row["ranks"] for row in rows], np.float64).T
-    spread = estimate_spread(
-        ranks, np.stack([np.ones(len(rows)), np.log(ranks.mean(axis=0))], axis=1)
-    )
+        return Changes(old, places[0], z, two_sided(new - old, events))
+    trend = np.stack([np.ones(len(rows)), np.log(rows.ranks.mean(axis=0))], axis=1)
+    spread = estimate_spread(rows.ranks, trend)
     z, p = spread.significance(new, np.maximum(events, hypot(NEAREST, NEAREST)))
-    return Changes(spread.mean, ranks.std(axis=0, ddof=1), z, p, spread)
+    return Changes(spread.mean, rows.ranks.std(axis=0, ddof=1), z, p, spread)
 
 
-def add_baseline_values(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
-    """Adds ``scores`` and ``ranks`` of all baselines to the rows, in the units of the first one.
+def rank_uncertainties(rows: ComparedRows, evidence: Evidence) -> tuple[Floats, Floats]:
+    """Computes the statistical errors of the ranks in the baseline and in the audit, in places.
 
-    Raises
-    ------
-    ResultError
-        Where a baseline lacks one of the coefficients.
+    Both are (R,).
     """
-    first, *others = evidence.baselines
-    values = []
-    for path, other in zip(evidence.baseline_paths[1:], others, strict=True):
-        try:
-            theirs = {_key(row): row for row in compare_results(first, other).rows()}
-        except OnnxTaylorError as error:
-            raise ResultError(f"baseline {printable(path)}: {error}") from None
-        for row in rows:
-            if _key(row) not in theirs:
-                raise ResultError(
-                    f"baseline {printable(path)} has no coefficient of {printable(row['label'])},"
-                    f" response '{printable(row['output'])}', group '{printable(row['group'])}',"
-                    f" which {printable(evidence.baseline_paths[0])} has: make all baselines alike"
-                )
-        values.append(theirs)
-    return [
-        {
-            **row,
-            "scores": [row["score_a"], *(theirs[_key(row)]["score_b"] for theirs in values)],
-            "ranks": [row["rank_a"], *(theirs[_key(row)]["rank_b"] for theirs in values)],
-        }
-        for row in rows
-    ]
-
-
-def add_rank_uncertainties(rows: Sequence[Row], evidence: Evidence) -> list[Row]:
-    """Adds the statistical errors of the ranks on both sides, in places, to the rows."""
     new, old = evidence.result, evidence.baseline
-    kappa = dict(
-        zip(
-            (feature.name for feature in new.data.features),
-            kurtosis(
-                evidence.source, new, evidence.options.get("missing"), evidence.problem.filled
-            ),
-            strict=True,
-        )
-    )
-    relative = {}
-    for side, result in ((OLD, old), (NEW, new)):
+    missing = evidence.options.get("missing")
+    found = kurtosis(evidence.source, new, missing, evidence.problem.filled).tolist()
+    kappa = dict(zip((feature.name for feature in new.data.features), found, strict=True))
+    shared = rows.comparison.shared
+    errors = []
+    for side, result, common in ((OLD, old, shared.a), (NEW, new, shared.b)):
         kappas = np.array([kappa.get(feature.name, NORMAL) for feature in result.data.features])
-        keys = result.indices.keys(result.features)
-        relative[side] = dict(zip(keys, relative_uncertainties(result, kappas), strict=True))
-    completed = []
-    for row in rows:
-        more: Row = {}
-        for side, result in ((OLD, old), (NEW, new)):
-            share = float(relative[side][_alpha(row)])
-            more[f"places_{side}"] = _places(row, side, result, share)
-        completed.append({**row, **more})
-    return completed
+        relative = relative_uncertainties(result, kappas)
+        errors.append(_places(rows, side, result, common, relative))
+    return errors[0], errors[1]
 
 
-def _places(row: Row, side: str, result: TaylorResult, share: float) -> float:
-    """Standard error of a rank, in places; 0 where there is no interval."""
-    if row[f"rank_low_{side}"] is None:
-        return 0.0
-    output = row["output"] if side == OLD else row["output_b"]
-    c, g = result.position(output, row["group"])
-    scores: Floats = result.score[c, g]
+def _places(
+    rows: ComparedRows,
+    side: str,
+    result: TaylorResult,
+    common: tuple[Integers, Integers, Integers],
+    relative: Floats,
+) -> Floats:
+    """Standard errors of the ranks, in places, (R,); 0 where there is no interval.
+
+    ``common`` are the places in the result of what both results have, ``relative`` (K,) the
+    relative uncertainties of its scores.
+    """
+    if f"rank_low_{side}" not in rows.columns:
+        return np.zeros(len(rows))
+    c, g, k = (whole[part] for whole, part in zip(common, rows.at, strict=True))
     # the score in the result's own units, in which it was ranked; the row has the baseline's units
-    own = scores[result.rank[c, g] == row[f"rank_{side}"]][0]
-    near = np.abs(scores - own) <= share * own
-    return max(
-        hypot((row[f"rank_high_{side}"] - row[f"rank_low_{side}"]) / 2, (int(near.sum()) - 1) / 2),
-        NEAREST,
-    )
+    own, share = result.score[c, g, k], relative[k]
+    near = np.empty(len(rows))
+    block = c * len(result.groups) + g
+    for number in np.unique(block):
+        mine = block == number
+        scores = np.sort(result.score[divmod(int(number), len(result.groups))])
+        apart = share[mine] * own[mine]
+        end = np.searchsorted(scores, own[mine] + apart, side="right")
+        near[mine] = end - np.searchsorted(scores, own[mine] - apart, side="left")
+    width = rows[f"rank_high_{side}"] - rows[f"rank_low_{side}"]
+    return np.maximum(np.hypot(width / 2, (near - 1) / 2), NEAREST)
 
 
 def have_same_events(evidence: Evidence) -> bool:
@@ -221,16 +191,3 @@ def _moments(data: DataSummary) -> list[str]:
 def _error_of_root(score: Floats, sem: Floats) -> Floats:
     """Standard error of √score, finite where the score is 0."""
     return np.asarray(sem / np.maximum(np.sqrt(score) + np.sqrt(score + sem), 1e-300))
-
-
-def _column(rows: Sequence[Row], name: str) -> Floats:
-    return np.array([row[name] for row in rows], np.float64)
-
-
-def _key(row: Row) -> tuple[str, ...]:
-    return row["output"], row["group"], *_alpha(row)
-
-
-def _alpha(row: Row) -> tuple[str, ...]:
-    """Key of the coefficient of a row, as of ``MultiIndices.keys``."""
-    return row.get("relation") or "", *sorted(row["features"])

@@ -5,7 +5,6 @@ A second model, the reference, is another ``Evidence`` over the same events.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,6 +22,8 @@ from onnxtaylor.audit.ranked import with_ranking_of
 from onnxtaylor.crosscheck import Sample
 from onnxtaylor.data import EventSource
 from onnxtaylor.errors import OnnxTaylorError
+from onnxtaylor.files.hashes import sha256_of
+from onnxtaylor.files.names import tables_of
 from onnxtaylor.gof.result import GoodnessOfFit
 from onnxtaylor.graph import LoadedModel, read_model, stored_names
 from onnxtaylor.graph.external import external_tensors
@@ -36,7 +37,7 @@ from onnxtaylor.progress import Progress
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.run.analyze import Analysis, analyze_problem
 
-__all__ = ["Evidence", "sha256_of"]
+__all__ = ["Evidence"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,12 +49,12 @@ EVALUATED = 4096  # events at which responses are looked at
 class Evidence:
     """Files and options of one audit, and all numbers computed from them.
 
-    ``options`` are the keywords of ``analyze``. Events that are no ``files`` are ``x``, in memory;
-    ``opened`` is the problem where it was opened before.
+    ``options`` are the keywords of ``analyze``. ``files`` are names of data; other events, and
+    files by class, are ``x``; ``opened`` is the problem where it was opened before.
     """
 
     path: Path
-    files: tuple[Path, ...]
+    files: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     baseline_paths: tuple[Path, ...] = ()
     reference_path: Path | None = None
@@ -71,12 +72,12 @@ class Evidence:
     @property
     def data_file(self) -> Location:
         """Place that findings about the data point to: the first file."""
-        return Location("data", str(self.files[0]) if self.files else IN_MEMORY)
+        return Location("data", self.files[0] if self.files else IN_MEMORY)
 
     @property
     def events(self) -> Any:
-        """Events of the analysis: the files, or those in memory."""
-        return list(self.files) if self.files else self.x
+        """Events of the analysis: the files, with their classes, or those in memory."""
+        return list(self.files) if self.x is None else self.x
 
     def open(self) -> None:
         """Reads all files but the data. Raises OnnxTaylorError for what cannot be read."""
@@ -94,8 +95,8 @@ class Evidence:
     def model_hashes(self) -> tuple[tuple[Location, str | None], ...]:
         """The model's file, the files of its external weights if it has some, and their SHA-256."""
         own = (self.model_file, self.model.sha256)
-        proto = onnx.load(self.path, load_external_data=False)
-        entries = (e for tensor in external_tensors(proto) for e in tensor.external_data)
+        tensors = external_tensors(onnx.load(self.path, load_external_data=False))
+        entries = (e for tensor in tensors for e in tensor.external_data)
         beside = sorted({entry.value for entry in entries if entry.key == "location"})
         paths = [self.path.parent / name for name in beside]
         return (own, *((Location(self.role, str(path)), sha256_of(path)) for path in paths))
@@ -105,7 +106,8 @@ class Evidence:
         """The data's files and their SHA-256, which is None for data that are no file."""
         if not self.files:
             return ((self.data_file, None),)
-        return tuple((Location("data", str(path)), sha256_of(path)) for path in self.files)
+        places = (one.place for one in tables_of(self.files))
+        return tuple((Location("data", place), sha256_of(Path(place))) for place in places)
 
     @cached_property
     def option_groups(self) -> tuple[ModelOptions, DataOptions, EngineOptions, StatisticsOptions]:
@@ -287,14 +289,3 @@ class Evidence:
             gof_path=None,
             role="reference",
         )
-
-
-def sha256_of(path: Path) -> str | None:
-    """Returns the SHA-256 of a regular file; None for anything else, and for an unreadable file."""
-    try:
-        if not path.is_file():
-            return None
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return None

@@ -211,6 +211,11 @@ class AuditOutcome:
                 f"exit_status must be {outcome.exit_status} by its checks, got"
                 f" {document['exit_status']}"
             )
+        word = "PASS" if outcome.passed else "FAIL"
+        if not document["verdict"].startswith(word):
+            raise ValueError(
+                f"verdict must be {word} by its checks, got {document['verdict'][:40]!r}"
+            )
         return outcome
 
 

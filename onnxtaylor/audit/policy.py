@@ -32,9 +32,11 @@ from onnxtaylor.audit.check import Check, key_of
 from onnxtaylor.audit.checks import BUILT_IN, find_check
 from onnxtaylor.audit.schema import check_schema, policy_schema
 from onnxtaylor.errors import OptionError, name_hint, printable
+from onnxtaylor.files.bounded import read_text
 
 __all__ = ["POLICY_FILE", "Policy", "default_policy", "find_policy", "read_policy"]
 
+LARGEST = 2**24  # bytes of a policy
 POLICY_FILE, PROJECT_FILE, TABLE = "audit.toml", "pyproject.toml", "onnxtaylor"
 
 
@@ -141,7 +143,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     """Reads a TOML file."""
     where = printable(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path, LARGEST))
     except FileNotFoundError:
         raise OptionError(
             f"{where}: no such file: `suggest` in onnxtaylor.audit.suggestion writes a policy"
@@ -151,7 +153,7 @@ def _parsed(path: Path) -> dict[str, Any]:
             f"{where}: cannot be read: {printable(error.strerror or error)}"
         ) from None
     except (ValueError, RecursionError) as error:  # no UTF-8, no TOML
-        raise OptionError(f"{where}: is not TOML: {printable(error, 200)}") from None
+        raise OptionError(f"{where}: is not a valid TOML file: {printable(error, 200)}") from None
 
 
 def _tool(document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -24,8 +24,8 @@ FILE = {"type": "string", "minLength": 1}
 VALUES = [{"type": "number"}, {"type": "string"}, {"type": "boolean"}]
 STEP = [{"type": "string"}, {"type": "number", "exclusiveMinimum": 0}]
 
-# options of ``analyze`` that a policy does not set: how it runs, not what it computes
-LEFT_OUT = ("accuracy", "mixed", "batch_size", "per_class", "resume")
+# options of ``analyze`` that a policy does not set: events, and how it runs, not what it computes
+LEFT_OUT = ("files_by_class", "fold", "accuracy", "mixed", "batch_size", "per_class", "resume")
 
 # options whose type in TOML does not follow from that of the field
 FORMS: dict[str, dict[str, Any]] = {

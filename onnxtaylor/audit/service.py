@@ -9,14 +9,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onnxtaylor.audit.beside import (
+    BESIDE,
+    files_of,
+    hashed_files,
+    lacking_files,
+    open_evidence,
+    paths_of,
+    require_files,
+)
 from onnxtaylor.audit.check import Check, CheckReport, FileCheck, NotApplicableError
 from onnxtaylor.audit.check_outcome import CheckOutcome
-from onnxtaylor.audit.checks import BUILT_IN
-from onnxtaylor.audit.evidence import Evidence, sha256_of
+from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.mirrored import merge_mirrored
 from onnxtaylor.audit.outcome import AuditOutcome, File
 from onnxtaylor.audit.policy import Policy, find_policy, read_policy
-from onnxtaylor.data import file_names
+from onnxtaylor.data import are_class_files, file_names
 from onnxtaylor.errors import (
     DisagreementError,
     ModelError,
@@ -25,11 +33,15 @@ from onnxtaylor.errors import (
     printable,
 )
 from onnxtaylor.files.whole import time_of_writing
+from onnxtaylor.options import DataOptions
+from onnxtaylor.options.declare import take_fields
 from onnxtaylor.options.functions import with_options
+from onnxtaylor.options.process import ProcessOptions, require_isolated
 from onnxtaylor.problem import Problem
 from onnxtaylor.problem.calls import refuse_beside_problem
-from onnxtaylor.problem.events import Events, Paths
+from onnxtaylor.problem.events import Events, Paths, events_of
 from onnxtaylor.progress import Progress, progress_callback, report_progress
+from onnxtaylor.run.isolation import isolate
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -39,8 +51,12 @@ if TYPE_CHECKING:
 __all__ = ["audit", "gather"]
 
 # keys of a policy's table, and what ``analyze`` calls them
-RENAMED = {"features": "feature_names", "label": "labels", "weight": "weights"}
-BESIDE = ("baseline", "reference", "gof")
+RENAMED = {
+    "features": "feature_names",
+    "friend": "friends",
+    "label": "labels",
+    "weight": "weights",
+}
 AGREEMENT = ("primal-agreement", "derivative-agreement")
 # checks that find out why there are no coefficients
 TELLING = ("primal-agreement", "finite")
@@ -57,6 +73,10 @@ def audit(
     gof: str | os.PathLike[str] | None = None,
     strict: bool = False,
     progress: Progress | bool | None = None,
+    isolated: bool = False,
+    timeout: float | None = None,
+    opening_time: float | None = None,
+    opening_memory: str | None = None,
     **options: Unpack[AuditKeywords],
 ) -> AuditOutcome:
     """Checks whether a model passes a policy on a data set.
@@ -79,37 +99,63 @@ def audit(
         Whether warnings count as errors.
     progress
         Called with (stage, events done, events in all); True draws a bar, also in notebooks.
+    isolated
+        Whether all is done in another process, for a model that is not trusted: if it crashes or
+        exceeds a limit, WorkerError is raised here. It is no sandbox.
+    timeout, opening_time, opening_memory
+        Limits of that process, see ``onnxtaylor.options.process``.
     **options
         Options of ``analyze``, in place of those of the policy.
 
-    Raises OnnxTaylorError for a wrong call and for input that cannot be read or analyzed. What is
-    raised otherwise is a fault of this program, or of a check that another one brought.
-
-    >>> outcome = audit("model.onnx", "events.parquet")    # doctest: +SKIP
-    >>> outcome.passed, outcome.verdict                    # doctest: +SKIP
+    Raises
+    ------
+    OnnxTaylorError
+        For a wrong call and for input that cannot be read or analyzed. What is raised otherwise is
+        a fault of this program, or of a check that another one brought.
     """
+    limits = ProcessOptions(
+        timeout=timeout, opening_time=opening_time, opening_memory=opening_memory
+    )
+    given: dict[str, Any] = {"baseline": baseline, "reference": reference, "gof": gof}
+    if isolated:
+        given |= {"strict": strict, **options}
+        with progress_callback(progress) as report:
+            outcome: AuditOutcome = isolate(
+                f"{__name__}:audit", *(model, x, policy), limits=limits, progress=report, **given
+            )
+        return outcome
+    require_isolated(limits)
+    with progress_callback(progress) as report:
+        return _audit(model, x, policy, given, options, strict=strict, progress=report)
+
+
+def _audit(
+    model: str | os.PathLike[str] | Problem,
+    x: Events | None,
+    policy: str | os.PathLike[str] | Policy | None,
+    given: Mapping[str, Paths | None],
+    options: Mapping[str, Any],
+    *,
+    strict: bool,
+    progress: Progress | None,
+) -> AuditOutcome:
+    """Audits in this process; ``given`` are the files that the model is compared with."""
     timestamp = f"{time_of_writing():%Y-%m-%dT%H:%M:%SZ}"
     if not isinstance(policy, Policy):
         policy = find_policy() if policy is None else read_policy(policy)
-    given: dict[str, Paths | None] = {"baseline": baseline, "reference": reference, "gof": gof}
-    beside = {name: _paths(given[name] or getattr(policy, name)) for name in BESIDE}
-    _complete(policy, beside, given)
-    with progress_callback(progress) as report:
-        evidence = gather(model, x, policy, beside, report, options)
-        evidence.open()
-        checks = [c if _lacking(c, evidence) else c.with_level_for(evidence) for c in policy.checks]
-        for check in checks:
-            if not _lacking(check, evidence):
-                check.validate_files(evidence)
-        outcomes: dict[str, CheckOutcome] = {}
-        # why a model has no coefficients one check can say, and no other
-        disagree = isinstance(evidence.failure, DisagreementError)
-        first = "primal-agreement" if disagree else "finite"
-        for check in sorted(checks, key=lambda check: check.id != first):
-            report_progress(report, check.name, 0, None)
-            outcomes[check.name] = _outcome(check, evidence, policy, outcomes)
-        result = None if evidence.failure is not None else evidence.result
-        _require_reported(evidence, policy, outcomes)
+    beside = {name: paths_of(given[name] or getattr(policy, name)) for name in BESIDE}
+    require_files(policy, beside, given)
+    evidence = gather(model, x, policy, beside, progress, options)
+    checks = open_evidence(policy, evidence)
+    outcomes: dict[str, CheckOutcome] = {}
+    # why a model has no coefficients one check can say, and no other
+    disagree = isinstance(evidence.failure, DisagreementError)
+    first = "primal-agreement" if disagree else "finite"
+    for check in sorted(checks, key=lambda check: check.id != first):
+        report_progress(progress, check.name, 0, None)
+        outcomes[check.name] = _outcome(check, evidence, policy, outcomes)
+    result = None if evidence.failure is not None else evidence.result
+    _require_reported(evidence, policy, outcomes)
     return AuditOutcome(
         model=File(str(evidence.path), evidence.model.sha256),
         data=tuple(File(where.path, digest) for where, digest in evidence.data_hashes),
@@ -121,11 +167,7 @@ def audit(
         version=version("onnxtaylor"),
         result=result,
         warnings=() if result is None else result.warnings,
-        baseline=tuple(File(str(at), sha256_of(at)) for at in beside["baseline"]),
-        **{
-            name: File(str(at), sha256_of(at)) if (at := _only(beside[name])) else None
-            for name in ("reference", "gof")
-        },
+        **hashed_files(beside),
     )
 
 
@@ -145,24 +187,28 @@ def gather(
     opened = model if isinstance(model, Problem) else None
     if opened is not None:
         refuse_beside_problem(x, kept)
-        model, x = opened.model.path, _files_of(opened) or opened.source
         kept |= {**vars(opened.model_options), **vars(opened.data_options)}
+        kept.pop("fold")
+        by_class = opened.data_options.files_by_class is not None
+        model, x = opened.model.path, None if by_class else files_of(opened) or opened.source
     if not isinstance(model, str | os.PathLike) or (opened and not Path(model).is_file()):
         raise OptionError(
             "an audit reports which file has passed, by its hash: save the model, and name the file"
         )
+    if kept.get("files_by_class") is not None:
+        x = events_of(x, take_fields(DataOptions, kept))
     files = file_names(x)
     if files is None and (x is None or (isinstance(x, list | tuple) and not x)):
         raise OptionError("there are no data: name at least one file")
     return Evidence(
         path=Path(model),
-        files=tuple(Path(file) for file in files or ()),
-        x=None if files else x,
+        files=tuple(os.fspath(file) for file in files or ()),
+        x=None if files and not are_class_files(x) else x,
         opened=opened,
         options=kept,
         baseline_paths=beside.get("baseline", ()),
-        reference_path=_only(beside.get("reference", ())),
-        gof_path=_only(beside.get("gof", ())),
+        reference_path=next(iter(beside.get("reference", ())), None),
+        gof_path=next(iter(beside.get("gof", ())), None),
         progress=progress,
     )
 
@@ -181,59 +227,12 @@ def _require_reported(
         )
 
 
-def _files_of(problem: Problem) -> list[str]:
-    """Lists the files of a problem's events; empty for events in memory."""
-    origins = list(problem.source.origins)
-    return origins if all(Path(origin).is_file() for origin in origins) else []
-
-
-def _paths(paths: Paths | None) -> tuple[Path, ...]:
-    if paths is None:
-        return ()
-    return (Path(paths),) if isinstance(paths, str | os.PathLike) else tuple(map(Path, paths))
-
-
-def _only(paths: tuple[Path, ...]) -> Path | None:
-    return paths[0] if paths else None
-
-
-def _complete(
-    policy: Policy, beside: Mapping[str, tuple[Path, ...]], given: Mapping[str, Paths | None]
-) -> None:
-    """Raises OptionError where a listed check lacks its file, or a file has no check."""
-    for check in policy.checks if policy.listed else ():
-        for name in check.needs:
-            if not beside[name] and not _only_when_given(check):
-                raise OptionError(
-                    f"{policy.origin}: check '{printable(check.name)}' needs a {name}: name it with"
-                    f' {name}=…, or by {name} = "…" in the policy'
-                )
-    for name in BESIDE:
-        if given[name] and not any(name in check.needs for check in policy.checks):
-            users = [id for id, check in BUILT_IN.items() if name in check.needs]
-            files = ", ".join(map(printable, beside[name]))
-            raise OptionError(
-                f"names {files}, and no check of {policy.origin} uses it: add one that does"
-                f" ({', '.join(users)}), or leave it out",
-                option=name,
-            )
-
-
-def _only_when_given(check: Check) -> bool:
-    return isinstance(check, FileCheck) and check.when_given
-
-
-def _lacking(check: Check, evidence: Evidence) -> list[str]:
-    """Lists the files that a check needs and that are not there."""
-    return [name for name in check.needs if getattr(evidence, f"{name}_path") is None]
-
-
 def _outcome(
     check: Check, evidence: Evidence, policy: Policy, before: Mapping[str, CheckOutcome]
 ) -> CheckOutcome:
     """Runs one check."""
     looked, reason, hidden = CheckReport(0, ""), None, False
-    lacking = _lacking(check, evidence)
+    lacking = lacking_files(check, evidence)
     try:
         if lacking:
             raise NotApplicableError(f"no {lacking[0]} was given: name it with {lacking[0]}=…")
@@ -256,7 +255,7 @@ def _outcome(
         raise
     status = "fail" if looked.findings else "pass"
     if reason is not None:
-        excused = hidden or (lacking and _only_when_given(check))
+        excused = hidden or (lacking and isinstance(check, FileCheck) and check.when_given)
         status = "error" if policy.listed and not excused else "skipped"
     return CheckOutcome(
         id=check.id,

@@ -81,7 +81,10 @@ def relative_uncertainties(result: TaylorResult, kappa: Floats) -> Floats:
         place = {feature.name: i for i, feature in enumerate(result.data.features)}
         groups = [[place[name] for name in one.features] for one in result.data.variables]
         kappa = np.array([kappa[members].max() for members in groups])
-    table, n = result.indices.table, len(kappa)
-    multiplicity = (table[:, :, None] == np.arange(n)).sum(axis=1)  # (K, n)
-    variance = (multiplicity**2 * (kappa - 1) / (4 * max(result.data.n_eff, 1.0))).sum(axis=1)
-    return np.asarray(np.sqrt(variance))
+    table = result.indices.table
+    own = np.append(kappa - 1, 0.0)[table]  # index −1, which fills up the table, reads the 0
+    # Σ_i m_i² v_i is the sum of v over all pairs of derivatives by the same feature
+    terms = np.zeros(len(table))
+    for column in table.T:
+        terms += np.where(table == column[:, None], own, 0.0).sum(axis=1)
+    return np.asarray(np.sqrt(terms / (4 * max(result.data.n_eff, 1.0))))

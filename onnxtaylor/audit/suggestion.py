@@ -89,7 +89,7 @@ def suggest(
 def _head(evidence: Evidence, unnamed: Mapping[str, str]) -> str:
     """Writes the keys before the first table."""
     data = evidence.result.data
-    files = ", ".join(printable(unnamed.get(str(path), path)) for path in evidence.files)
+    files = ", ".join(printable(unnamed.get(name, name)) for name in evidence.files)
     return "\n".join(
         [
             "# A policy for an onnxtaylor audit, suggested for",
@@ -114,7 +114,7 @@ def _analysis(options: Mapping[str, Any], result: TaylorResult) -> str:
     lines = ["# how coefficients are computed; options of the call go before these", "[analysis]"]
     names = {value: key for key, value in RENAMED.items()}
     for key, value in options.items():
-        if value is None or key in ("threads", "provider"):
+        if value is None or key in ("files_by_class", "threads", "provider"):
             continue
         if key == "finite_step" and set(value) == {"*"}:
             value = value["*"]

@@ -11,31 +11,62 @@ Files that are no commands:
 ``forms``       textual forms of options, such as NAME=VALUE
 ``flags``       messages of the library with options as flags
 ``files``       files that commands read and write
+``read_files``  files that options and models name, for none to be overwritten
 ``console``     tables on stdout, progress and messages on stderr
 ``summary``     a result in a few lines
-``interrupts``  Ctrl-C, delayed while it could do harm
+``terminal_page``  a page of the guide, as a terminal shows it
+``supervisor``  a thin parent of the process that does the work: how that ended, in one line
+``limited``     limits of that process, as options
+``environment``  environment variables that libraries cannot read
+``interrupts``  Ctrl-C and SIGTERM, delayed while they could do harm
+``without_blas``  Numba without an import that no kernel needs
 """
 
 from __future__ import annotations
 
 import gc
 import sys
+from typing import NoReturn
 
-__all__ = ["main"]
+__all__ = ["command", "main"]
+
+
+def command() -> NoReturn:
+    """Runs the command line of this process in a worker, and ends with its exit status."""
+    try:
+        from onnxtaylor.cli.supervisor import open_standard_files, supervise
+
+        open_standard_files()
+        status = supervise()
+        sys.exit(main() if status is None else status)
+    except KeyboardInterrupt:  # before the work has begun, or after it
+        print("error: interrupted", file=sys.stderr)
+        sys.exit(2)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command line; returns the exit status. Never shows a traceback of a user's error."""
+    from onnxtaylor.supervision.work import is_watched, set_limits, why_interrupted
+
     try:
         # imported in here, so that Ctrl-C while they load is answered, too
         from onnxtaylor.cli.interrupts import outside_imports
 
         with outside_imports():
-            from onnxtaylor.cli.app import run
+            if is_watched():
+                from onnxtaylor.runtime.available import available_bytes
 
+                set_limits(free=available_bytes())
+            from onnxtaylor.cli.app import run
+            from onnxtaylor.cli.without_blas import leave_out_blas
+
+            if arguments is None:
+                leave_out_blas()
             return run(arguments)
     except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
+        from onnxtaylor.cli.flags import as_flags
+
+        print(f"error: {as_flags(why_interrupted())}", file=sys.stderr)
         return 2
     finally:
         if arguments is None:

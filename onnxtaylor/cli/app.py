@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from onnxtaylor import __version__
 from onnxtaylor.cli import console
@@ -19,19 +20,26 @@ from onnxtaylor.cli.check import check
 from onnxtaylor.cli.compare import compare
 from onnxtaylor.cli.demo import demo
 from onnxtaylor.cli.differentiate import differentiate
-from onnxtaylor.cli.flags import error_text
+from onnxtaylor.cli.environment import check_environment
+from onnxtaylor.cli.flags import as_flags, error_text
 from onnxtaylor.cli.gof import gof
+from onnxtaylor.cli.guide import guide
 from onnxtaylor.cli.inputs import inputs
 from onnxtaylor.cli.inspect import inspect
+from onnxtaylor.cli.limited import limited
+from onnxtaylor.cli.merge import merge
 from onnxtaylor.cli.operators import operators
 from onnxtaylor.cli.plot import plot
 from onnxtaylor.cli.rank import rank
 from onnxtaylor.cli.report import report
 from onnxtaylor.cli.schema import schema
 from onnxtaylor.cli.select import select
+from onnxtaylor.cli.survey import survey
 from onnxtaylor.cli.track import track
 from onnxtaylor.errors import OnnxTaylorError, OnnxTaylorWarning, printable
 from onnxtaylor.options.declare import alternatives
+from onnxtaylor.supervision.work import why_interrupted
+from onnxtaylor.text.plain import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,22 +52,60 @@ INTERRUPTED = 130  # what typer returns after Ctrl-C
 # click's ClickException, whether typer imports click or has a copy of it inside
 CallError: type[Exception] = typer.BadParameter.__mro__[2]
 
+
+class Command(TyperCommand):
+    """A command whose help shows ``--help`` as it does other switches: without a type."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Returns the option, which typer makes."""
+        return _untyped(super().get_help_option(ctx))
+
+
+class Group(TyperGroup):
+    """Likewise all commands together."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Returns the option, which typer makes."""
+        return _untyped(super().get_help_option(ctx))
+
+
+def _untyped(switch: Any) -> Any:
+    if switch is not None:
+        switch.metavar = ""
+    return switch
+
+
 app = typer.Typer(
+    cls=Group,
     name="onnxtaylor",
     help="Which inputs, and which pairs of inputs, is a network's response made of?\n\n"
     "Taylor coefficients of an ONNX model at every event of a data set, and their\n"
-    "mean absolute values ⟨t⟩ with uncertainties.\n\n"
+    "mean absolute values ⟨t⟩ with uncertainties. `onnxtaylor guide` explains it all.\n\n"
     "Example: onnxtaylor analyze model.onnx events.csv --label class -o result.json",
     epilog="Exit status: 0 fine, 1 findings: the engines differ, or `check`, `compare` or `audit`\n"
     "was not passed, 2 the input or the call is wrong (one line says what), 3 a fault of\n"
     "onnxtaylor. Data go to stdout, messages and progress to stderr.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
+LIMITED = (
+    analyze,
+    survey,
+    merge,
+    check,
+    audit,
+    compare,
+    track,
+    gof,
+    inspect,
+    inputs,
+    differentiate,
+)
 for command in (
     analyze,
+    survey,
+    merge,
     check,
     audit,
     compare,
@@ -75,8 +121,10 @@ for command in (
     operators,
     schema,
     demo,
+    guide,
 ):
-    app.command()(command)
+    whole = limited(command, opens=command is not merge) if command in LIMITED else command
+    app.command(cls=Command)(whole)
 
 
 def _version(asked: bool) -> None:
@@ -95,7 +143,7 @@ def _common(
         ),
     ] = False,
 ) -> None:
-    pass
+    check_environment()
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -123,15 +171,16 @@ def _status(words: list[str]) -> int:
     """Runs a command line; returns the exit status, after one line about an error."""
     try:
         # a letter that the terminal cannot show is no reason to fail
-        if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(errors="backslashreplace")
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors=PLAIN)
         outcome = app(args=words, prog_name="onnxtaylor", standalone_mode=False)
     except CallError as error:
         return _complain(_call_error(error))
     except OnnxTaylorError as error:
         return _complain(error_text(error))
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("interrupted")
+        return _complain(as_flags(why_interrupted()))
     except (BrokenPipeError, SystemExit):
         return FINE  # typer exits, and wraps stdout, where the reader of a pipe has gone
     except MemoryError:
@@ -144,7 +193,7 @@ def _status(words: list[str]) -> int:
         print("error: this is a fault of onnxtaylor: please report it", file=sys.stderr)
         return INTERNAL
     if outcome == INTERRUPTED:
-        return _complain("interrupted")
+        return _complain(as_flags(why_interrupted()))
     return outcome if isinstance(outcome, int) else FINE
 
 
@@ -200,7 +249,7 @@ def _one_line_warnings() -> Iterator[None]:
             if issubclass(category, OnnxTaylorWarning):
                 text = " ".join(str(message).split())
                 console.note(f"warning: {console.library_text(text, limit=2000)}")
-            else:
+            elif sys.warnoptions:  # of libraries, with places in their code: who asks for it
                 as_usual(message, category, filename, lineno, file, line)
 
         warnings.showwarning = show

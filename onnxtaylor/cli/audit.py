@@ -68,12 +68,12 @@ Out = Annotated[
     ModelOptions,
     EngineOptions,
     StatisticsOptions,
-    without=("accuracy", "mixed", "batch_size", "per_class", "resume"),
+    without=("fold", "accuracy", "mixed", "batch_size", "per_class", "resume"),
     defaults=False,
 )
 def audit(
     model: Model,
-    data: Data,
+    data: Data = None,
     policy: PolicyFile = None,
     report: Report = None,
     init: Init = False,
@@ -94,6 +94,7 @@ def audit(
     onnxtaylor audit model.onnx events.csv --baseline result.json \\
       --report junit:audit.xml --report html:audit.html
     """
+    data = data or []
     if init:
         own = {"policy": policy, "report": report, "json": json}
         _init(model, data, out, quiet, {**own, **options})
@@ -105,7 +106,12 @@ def audit(
     beside += [options[name] for name in ("reference", "gof") if name in options]
     targets = {"-o": out}
     targets |= {f"--report {kind}:": path for kind, path in reports if path is not None}
-    files.writable(targets, inputs=[model, *data, *beside])
+    files.writable(
+        targets,
+        inputs=[model, *files.event_files(data, options), *beside],
+        results=["-o"],
+        options={**demanded.analysis, **options},
+    )
     with files.data_files(data) as paths, console.progress_bar(quiet) as progress:
         # numba, onnx and pyarrow are imported here, so that --help need not wait for them
         from onnxtaylor.audit import audit as run
@@ -114,19 +120,19 @@ def audit(
         outcome = _with_stdin_named(outcome, paths, data)
     _write_reports(outcome, reports, quiet)
     if outcome.result is not None:
-        if out is not None:
-            outcome.result.save(out)
+        saved = () if out is None else outcome.result.save(out)
         if not quiet and any(path is None for _, path in reports):  # else the text has them
             console.warn(outcome.result.warnings, saved=out is not None)
     if out is not None and not quiet:
-        saved = outcome.result is not None
-        console.note(f"saved {printable(out)}" if saved else "nothing saved: no coefficients")
+        if outcome.result is None:
+            console.note("nothing saved: no coefficients")
+        console.note_saved(saved)
     if outcome.exit_status:
         raise typer.Exit(outcome.exit_status)
 
 
 def _init(
-    model: Path, data: list[Path], out: Path | None, quiet: bool, options: dict[str, Any]
+    model: Path, data: list[str], out: Path | None, quiet: bool, options: dict[str, Any]
 ) -> None:
     """Writes a commented policy. Raises OptionError for options that do not apply here."""
     if out is None:
@@ -136,7 +142,7 @@ def _init(
     for name in ("policy", "report", "baseline", "reference", "gof", "strict", "json"):
         if options.pop(name, None):
             raise OptionError("does not apply with --init: leave it out", option=name)
-    files.writable({"-o": out}, inputs=[model, *data])
+    files.writable({"-o": out}, [model, *files.event_files(data, options)], options=options)
     with files.data_files(data) as paths, console.progress_bar(quiet) as progress:
         from onnxtaylor.audit.suggestion import suggest
 
@@ -159,9 +165,9 @@ def _policy(path: Path | None) -> Policy:
     return find_policy() if path is None else read_policy(path)
 
 
-def _require_events(data: Sequence[Path], baseline: Sequence[Path]) -> None:
+def _require_events(data: Sequence[str], baseline: Sequence[Path]) -> None:
     """Raises OptionError for a second baseline without its own option: it would be read as data."""
-    stray = [path for path in data if path.suffix.lower() == ".json"]
+    stray = [name for name in data if name.lower().endswith(".json")]
     if baseline and stray:
         raise OptionError(
             f"{printable(stray[0])}: no file of events: for several baselines write --baseline"
@@ -219,7 +225,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _with_stdin_named(
-    outcome: AuditOutcome, paths: Sequence[Path], data: Sequence[Path]
+    outcome: AuditOutcome, paths: Sequence[str], data: Sequence[str]
 ) -> AuditOutcome:
     """Returns the outcome without the name of the file that stdin was spooled to."""
     spooled = files.spooled(paths, data)

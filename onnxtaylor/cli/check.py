@@ -13,6 +13,8 @@ from onnxtaylor.cli.options import Data, Json, Model, Quiet, file_option
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from onnxtaylor.crosscheck import CrossCheck
@@ -28,10 +30,11 @@ SHOWN = 20  # coefficients that differ
     EngineOptions,
     StatisticsOptions,
     only=(
-        *("feature_names", "labels", "weights", "exclude", "missing"),
+        *("files_by_class", "feature_names", "labels", "weights", "exclude", "missing", "where"),
+        *("tree", "friends"),
         *("input", "context", "mask", "fix", "inputs", "no_batch"),
         *("output", "output_names", "link"),
-        *("order", "precision", "threads", "provider", "seed"),
+        *("order", "precision", "threads", "provider", "check_method", "seed"),
     ),
     texts={
         "labels": "Column of class labels: not a feature, and not used",
@@ -42,7 +45,7 @@ SHOWN = 20  # coefficients that differ
 )
 def check(
     model: Model,
-    data: Data,
+    data: Data = None,
     events: Annotated[
         int, typer.Option(metavar="N", help="Events that are compared, drawn at random.", min=1)
     ] = 64,
@@ -64,15 +67,22 @@ def check(
 
     onnxtaylor check model.onnx events.csv.gz --weight w --label class --plot check.png
     """
-    files.writable({"--plot": plot}, inputs=[model, *data])
+    data = data or []
+    named = files.event_files(data, options)
+    files.writable({"--plot": plot}, inputs=[model, *named], options=options)
     if plot is not None:
         files.figure_format("--plot", plot)
-    # neither is a feature, and neither is used
-    unused = [options.pop(name) for name in ("labels", "weights") if name in options]
-    exclude = (*options.pop("exclude", ()), *unused)
     with files.data_files(data) as paths, console.progress_bar(quiet) as progress:
         # numba, onnx and pyarrow are imported here, so that --help need not wait for them
         from onnxtaylor.crosscheck.cross_check import cross_check
+        from onnxtaylor.data import list_columns
+
+        # neither is a feature, and neither is used
+        unused = [options.pop(name) for name in ("labels", "weights") if name in options]
+        if any("," in name for name in unused):  # a product of weights
+            known = list_columns([*paths, *files.event_files((), options)])
+            unused = [part for name in unused for part in _factors(name, known)]
+        exclude = (*options.pop("exclude", ()), *unused)
 
         result = cross_check(model, paths, events, exclude=exclude, progress=progress, **options)
     if json:
@@ -94,6 +104,11 @@ def check(
         raise typer.Exit(1)
 
 
+def _factors(weight: str, columns: Sequence[str]) -> list[str]:
+    """Lists the columns that a weight is a product of."""
+    return [weight] if weight in columns else [name.strip() for name in weight.split(",")]
+
+
 def _print(result: CrossCheck, top: int) -> None:
     """Prints the compared objects, their numbers by verdict, the worst events, and the verdict."""
     from onnxtaylor.errors import printable
@@ -105,10 +120,12 @@ def _print(result: CrossCheck, top: int) -> None:
     ):
         exact, differences = result.exact, result.differences
         responses = console.counted(len(result.outputs), "response")
+        count = 0 if result.layout is None else result.layout.count
+        along = f" along {count} random directions at each" if count else ""
         console.show(
             f"{printable(result.model)}: {result.events} of {result.total} events,"
             f" seed {result.seed};"
-            f" {len(result.indices)} coefficients of {responses}\n"
+            f" {len(result.compared_names)} coefficients{along} of {responses}\n"
             f"exact in {exact['precision']} against differences in {differences['precision']},"
             f" {differences['points']} evaluations per event"
         )
@@ -164,11 +181,11 @@ def _worst(rows: list[dict[str, object]]) -> Table:
 
     table = Table(
         box=box.SIMPLE_HEAD,
-        title="largest deviations in units of the budget",
+        title="largest differences of the engines, in units of the allowed numerical error",
         title_justify="left",
         title_style="bold",
     )
-    for name in ("event", "deviation / budget", "exact", "differences"):
+    for name in ("event", "difference / allowed", "exact", "differences"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("coefficient", overflow="fold")
     table.add_column("response", overflow="fold")

@@ -26,7 +26,7 @@ SIDE = "A result of `onnxtaylor analyze -o` (.json), or an ONNX file."
 
 
 Data = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Argument(
         metavar="DATA",
         help="Events, where A and B are models; formats as for `onnxtaylor analyze`.",
@@ -62,8 +62,8 @@ OutputB = Annotated[
     EngineOptions,
     StatisticsOptions,
     without=(
-        *("engine", "accuracy", "mixed", "batch_size"),
-        *("bootstrap", "seed", "check", "per_class", "resume"),
+        *("fold", "engine", "accuracy", "mixed", "batch_size"),
+        *("bootstrap", "seed", "check", "check_method", "per_class", "resume"),
     ),
     texts={"order": "Order of the Taylor coefficients: 1, or 2 with all pairs"},
 )
@@ -102,10 +102,11 @@ def compare(
     onnxtaylor compare torch.onnx keras.onnx events.parquet --weight w
     """
     paths = data or []
-    of_results = _are_results(a, b, paths)
+    named = files.event_files(data, options)
+    of_results = _are_results(a, b, named)
     if of_results:
         _refuse_options_of_models(ctx)
-    files.writable({"-o": out, "--plot": plot}, inputs=[a, b, *paths])
+    files.writable({"-o": out, "--plot": plot}, inputs=[a, b, *named], options=options)
     if plot is not None:
         files.figure_format("--plot", plot)
     limits: dict[str, Any] = {"significance": significance, "least": least}
@@ -148,7 +149,7 @@ def _save(comparison: Comparison, out: Path | None, plot: Path | None) -> None:
         save_axes(lambda: plot_comparison(comparison), plot)
 
 
-def _are_results(a: Path, b: Path, data: list[Path]) -> bool:
+def _are_results(a: Path, b: Path, data: list[str]) -> bool:
     """Whether A and B are two saved results, else two models. Raises OptionError for a mixture."""
     results = [path == Path("-") or path.suffix.lower() == ".json" for path in (a, b)]
     if any(results) and not all(results):
@@ -187,11 +188,12 @@ def _print(comparison: Comparison, top: int) -> None:
     if comparison.responses:
         console.show(_responses(comparison))
     total, moved = comparison.change.size, int(comparison.moved.sum())
-    rows = comparison.rows(moved=True) or [row for row in comparison.rows() if row["change"]]
     title = "coefficients that moved" if moved else "most significant changes, none of which counts"
-    if rows:
-        shown = rows[: top if moved else min(top, UNMOVED)]
-        console.show(_changes(shown, title, len(rows), several=len(comparison.shared.groups) > 1))
+    number = moved or int((comparison.change != 0).sum())
+    # what did not change at all comes last
+    shown = comparison.rows(moved=moved > 0, count=min(number, top if moved else min(top, UNMOVED)))
+    if shown:
+        console.show(_changes(shown, title, number, several=len(comparison.shared.groups) > 1))
     how = "event by event" if comparison.paired else "as independent results"
     verdict = "MOVED" if moved else "unchanged"
     console.show(

@@ -7,10 +7,12 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.cli.flags import as_flags
 from onnxtaylor.errors import printable
+from onnxtaylor.results.check_place import largest_difference, place_in
 from onnxtaylor.results.quantity import FINITE_STEP, quantity_of_rows
 from onnxtaylor.text.uncertainty import plus_minus
 
@@ -42,11 +44,24 @@ NARROWEST = 16  # of a column of names, in letters; numbers are never cut
 THIRD = 3  # order
 FREE = 10_000  # letters: a terminal without an edge
 SHOWN_WARNINGS = 5  # of a kind; the others are counted
+EXTRAPOLATED = (
+    "their widths are partly extrapolated: a smaller --curvature-step (--finite-step), or do not"
+    " read them"
+)
+SHOWN_FEATURES = 3  # whose steps leave the data's range, in one line
 
 
 def note(message: str) -> None:
     """Prints one line on stderr."""
     print(message, file=sys.stderr)
+
+
+def note_saved(result: Sequence[Path], *others: Path | None) -> None:
+    """Prints the files that were saved: those of a result, and others."""
+    for path in (*result[:1], *filter(None, others)):
+        note(f"saved {printable(path)}")
+    for path in result[1:]:
+        note(f"saved {printable(path)}: the coefficients of {printable(result[0])}, keep it beside")
 
 
 def library_text(text: object, limit: int = 400) -> str:
@@ -57,18 +72,35 @@ def library_text(text: object, limit: int = 400) -> str:
 def warn(notices: Iterable[Notice], saved: bool = True) -> None:
     """Prints each warning of a result on stderr; of many of one kind only the first ones.
 
+    Of several features whose steps leave the data's range, one line says so.
+
     ``saved``: whether the others can be read in a file.
     """
     kinds: dict[str, list[str]] = {}
+    notices = list(notices)
+    left = [str(notice.feature) for notice in notices if notice.code == "range"]
     for notice in notices:
         kinds.setdefault(notice.code, []).append(notice.message)
     for code, messages in kinds.items():
+        if code == "range":
+            first = messages[0] if len(left) == 1 else _leave_range(left)
+            note(f"warning: {library_text(first)}; {EXTRAPOLATED}")
+            continue
         for message in messages[:SHOWN_WARNINGS]:
             note(f"warning: {library_text(message)}")
         if len(messages) > SHOWN_WARNINGS:
             more = counted(len(messages) - SHOWN_WARNINGS, "more warning")
             where = "all are in the saved result" if saved else "a saved result has all"
             note(f"warning: {more} of this kind ({printable(code)}): {where}")
+
+
+def _leave_range(features: Sequence[str]) -> str:
+    """Says of several features that their steps leave the data's range."""
+    named = ", ".join(f"'{printable(name)}'" for name in features[:SHOWN_FEATURES])
+    more = len(features) - SHOWN_FEATURES
+    return f"{len(features)} features are moved out of the data's range at many events: {named}" + (
+        f" +{more} more" if more > 0 else ""
+    )
 
 
 def document(text: str) -> None:
@@ -196,17 +228,17 @@ def check_line(check: Mapping[str, Any]) -> str:
         return f"check: {words.get(str(verdict), verdict)}: {library_text(reason)}"
     if not isinstance(counts, dict) or not isinstance(worst, list) or verdict not in counts:
         return "check: none that this version can read"
-    total, at = sum(counts.values()), counted(len(check.get("events", ())), "event")
+    total, place = sum(counts.values()), place_in(check)
     ratio = worst[0].get("ratio") if worst else None
-    far = "" if ratio is None else f"; largest deviation {ratio:.2g} of its budget"
+    far = "" if ratio is None else f"; {largest_difference(ratio)}"
     responses = check.get("responses") or {}
     lines = {
-        "agrees": f"agrees: {counts['agrees']} of {total} coefficients at {at}{far}",
-        "differs": f"DIFFERS: {counts['differs']} of {total} coefficients at {at}{far}",
+        "agrees": f"agrees: {counts['agrees']} of {total} coefficients {place}{far}",
+        "differs": f"DIFFERS: {counts['differs']} of {total} coefficients {place}{far}",
     }
     if verdict == "differs" and not responses.get("agree", True):
         lines["differs"] += "; the responses of derivative graph and model differ"
-    blind = f"{verdict}, so not passed: {counts[verdict]} of {total} coefficients at {at}"
+    blind = f"{verdict}, so not passed: {counts[verdict]} of {total} coefficients {place}"
     notes = check.get("notes") or ()
     return f"check: {printable(lines.get(str(verdict), blind), limit=400)}" + "".join(
         f" ({library_text(note)})" for note in notes

@@ -19,22 +19,35 @@ import typer
 
 from onnxtaylor.cli.flags import flags_in_help
 from onnxtaylor.cli.forms import Form, form_of
-from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
+from onnxtaylor.options import (
+    DataOptions,
+    EngineOptions,
+    ModelOptions,
+    PairOptions,
+    StatisticsOptions,
+)
 from onnxtaylor.options.declare import declaration, flag_name, take_fields
+from onnxtaylor.options.division import ClusterOptions, ShardOptions
 from onnxtaylor.options.gof import GofDataOptions, GofOptions
+from onnxtaylor.options.process import ProcessOptions
 from onnxtaylor.options.selection import JoinOptions
 
 __all__ = ["COLUMNS", "MODEL", "NAMES", "RUN", "takes"]
 
 COLUMNS, MODEL, RUN, TESTS, GOF = "Data", "Model", "Run", "Tests", "Goodness of fit"
+LIMITS = "Limits"
 PANELS: dict[type[Any], str] = {  # of the help; other options stand among the command's own
     ModelOptions: MODEL,
     DataOptions: COLUMNS,
     EngineOptions: RUN,
+    PairOptions: RUN,
+    ShardOptions: RUN,
+    ClusterOptions: RUN,
     StatisticsOptions: RUN,
     GofDataOptions: COLUMNS,
     GofOptions: TESTS,
     JoinOptions: GOF,
+    ProcessOptions: LIMITS,
 }
 NAMES = ("output_names", "classes")  # of responses: what a saved result can be given anew
 LAST = ("json", "quiet")  # of the options of a command

@@ -12,7 +12,10 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onnxtaylor.cli.read_files import external_weights, files_of_options
 from onnxtaylor.errors import OnnxTaylorError, OptionError, ResultError, printable
+from onnxtaylor.files.names import tables_of
+from onnxtaylor.supervision.work import removed_after
 
 if TYPE_CHECKING:
     from onnxtaylor.results.taylor import TaylorResult
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STDIN",
     "data_files",
+    "event_files",
     "figure_format",
     "load_result",
     "sources_named",
@@ -30,13 +34,22 @@ __all__ = [
 STDIN = "<stdin>"
 
 
-def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) -> None:
+def writable(
+    targets: Mapping[str, Path | None],
+    inputs: Sequence[str | Path] = (),
+    results: Collection[str] = (),
+    options: Mapping[str, Any] | None = None,
+) -> None:
     """Makes sure, before the work, that files can be written at its end. Raises OptionError.
 
     ``targets`` are the files by their option, which may end in a colon: ``--report html:``. None
-    of them may be one of the ``inputs``, or the target of another option.
+    of them may be one of the ``inputs``, a file that ``options`` name or in which a model of the
+    inputs keeps its weights, or the target of another option; nor the coefficients of a saved
+    result, which lie beside it. ``results`` are the options whose file is a result.
     """
-    taken = {os.path.realpath(path): "is read by this call" for path in inputs}
+    named = [*inputs, *files_of_options(options or {})]
+    read = [one.place for one in tables_of(named) if not one.remote]
+    taken = {os.path.realpath(path): "is read by this call" for path in read}
     for option, path in targets.items():
         if path is None:
             continue
@@ -58,9 +71,33 @@ def writable(targets: Mapping[str, Path | None], inputs: Sequence[Path] = ()) ->
             reason = printable(error.strerror or error)
             raise OptionError(f"{where}: no file can be created in {folder}: {reason}") from None
         place = os.path.realpath(path)
+        if place in external_weights(inputs, path):
+            raise OptionError(f"{where}: has weights of the model: name another file")
         if place in taken:
             raise OptionError(f"{where}: {taken[place]}: name another file")
         taken[place] = f"is the file of {option.rstrip(':')}, too"
+        _spare_coefficients(where, path, taken, saves=option in results)
+
+
+def _spare_coefficients(where: str, path: Path, taken: dict[str, str], *, saves: bool) -> None:
+    """Raises OptionError where the coefficients of a saved result would be lost."""
+    from onnxtaylor.results.coefficient_file import ENDING, companion
+
+    if path.name.endswith(ENDING) and path.exists():
+        raise OptionError(f"{where}: holds the coefficients of a saved result: name another file")
+    beside = companion(path)
+    if not saves or not beside.exists():
+        return
+    if os.path.realpath(beside) in taken:
+        raise OptionError(
+            f"{where}: a large result has its coefficients in {printable(beside)}, which"
+            f" {taken[os.path.realpath(beside)]}: name another file"
+        )
+    if not path.exists():
+        raise OptionError(
+            f"{where}: {printable(beside)} exists already, and may belong to a result of another"
+            " name: name another file, or delete it"
+        )
 
 
 def figure_format(option: str, path: Path) -> None:
@@ -73,25 +110,31 @@ def figure_format(option: str, path: Path) -> None:
         )
 
 
+def event_files(data: Sequence[str] | None, options: Mapping[str, Any]) -> list[str]:
+    """Lists the files of the events that a call names: DATA, and those by class."""
+    by_class = options.get("files_by_class") or {}
+    return [*(data or ()), *(name for files in by_class.values() for name in files)]
+
+
 @contextmanager
-def data_files(data: Sequence[Path]) -> Iterator[list[Path]]:
+def data_files(data: Sequence[str]) -> Iterator[list[str]]:
     """Yields the files of the DATA arguments; ``-`` is spooled to a temporary file.
 
     Messages name that ``<stdin>``. Raises OptionError where ``-`` is given twice.
     """
-    if Path("-") not in data:
+    if "-" not in data:
         yield list(data)
         return
-    if data.count(Path("-")) > 1:
+    if data.count("-") > 1:
         raise OptionError("DATA -: stdin can be read only once")
     if sys.stdin is None:
         raise OptionError("DATA -: stdin is closed")
-    with tempfile.TemporaryDirectory(prefix="onnxtaylor-") as folder:
+    with tempfile.TemporaryDirectory(prefix="onnxtaylor-") as folder, removed_after(folder):
         spool = Path(folder) / "stdin.csv"
         with spool.open("wb") as stream:
             shutil.copyfileobj(sys.stdin.buffer, stream)
         try:
-            yield [spool if path == Path("-") else path for path in data]
+            yield [str(spool) if name == "-" else name for name in data]
         except OnnxTaylorError as error:
             raise _with_stdin_named(error, printable(spool)) from error
 
@@ -104,9 +147,9 @@ def _with_stdin_named(error: OnnxTaylorError, spool: str) -> OnnxTaylorError:
     return renamed
 
 
-def spooled(files: Sequence[Path], data: Sequence[Path]) -> frozenset[str]:
+def spooled(files: Sequence[str], data: Sequence[str]) -> frozenset[str]:
     """Returns those files of ``data_files`` that stdin was spooled to."""
-    return frozenset(str(f) for f, given in zip(files, data, strict=True) if f != given)
+    return frozenset(f for f, given in zip(files, data, strict=True) if f != given)
 
 
 def sources_named(sources: Sequence[str], spooled: Collection[str]) -> tuple[str, ...]:
@@ -131,8 +174,14 @@ def _read_result(path: Path) -> TaylorResult:
         return TaylorResult.load(path)
     if sys.stdin is None:
         raise ResultError(f"{STDIN}: closed")
+    from onnxtaylor.files.bounded import read_stream
+    from onnxtaylor.results.documents import LARGEST
+
     try:
-        text = sys.stdin.buffer.read().decode("utf-8")
+        text = read_stream(sys.stdin.buffer, LARGEST).decode("utf-8")
+    except OSError as error:
+        reason = printable(error.strerror or error)
+        raise ResultError(f"{STDIN}: cannot be read: {reason}") from None
     except UnicodeDecodeError:
         raise ResultError(f"{STDIN}: cannot be read as a result: it is not UTF-8 text") from None
     return TaylorResult.from_json(text, STDIN)

@@ -15,8 +15,10 @@ from onnxtaylor.errors import OnnxTaylorError
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 from onnxtaylor.options.audit import AuditOptions
 from onnxtaylor.options.declare import flag_name
+from onnxtaylor.options.division import ClusterOptions, ShardOptions
 from onnxtaylor.options.gof import GofDataOptions, GofOptions
 from onnxtaylor.options.model import DerivativeOptions
+from onnxtaylor.options.process import ProcessOptions
 from onnxtaylor.options.selection import JoinOptions, SelectionOptions
 
 __all__ = ["as_flags", "as_words", "error_text", "flag_of", "flags_in_help"]
@@ -28,11 +30,14 @@ KINDS = (
     DataOptions,
     EngineOptions,
     StatisticsOptions,
+    ShardOptions,
+    ClusterOptions,
     GofDataOptions,
     GofOptions,
     AuditOptions,
     SelectionOptions,
     JoinOptions,
+    ProcessOptions,
 )
 JOINED = ("classes", "feature_names", "output_names")  # their flags take a,b,c
 FLAGS = {f.name: f"--{flag_name(f)}" for kind in KINDS for f in fields(kind)}
@@ -78,7 +83,9 @@ def as_words(options: Mapping[str, Any]) -> list[str]:
         if value is True:
             words.append(flag_of(name))
             continue
-        if isinstance(value, Mapping):
+        if name == "files_by_class":
+            texts = [f"{label}={file}" for label, files in value.items() for file in files]
+        elif isinstance(value, Mapping):
             texts = [f"{key}={_listed(part)}" for key, part in value.items()]
         elif isinstance(value, list | tuple) and name not in JOINED:
             texts = [str(part) for part in value]

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from onnxtaylor.cli.read_files import NamesOfFile
 from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.files.bounded import read_text
 
 __all__ = ["FORMS", "Form", "form_of", "parse_held", "parse_names"]
+
+LARGEST = 2**26  # bytes of a file of names
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,14 @@ def parse_names(option: str, text: str) -> list[str]:
     """Reads ``a,b,c``, or ``@FILE`` with one name a line, taken as it is. Raises OptionError."""
     if text.startswith("@"):
         try:
-            content = Path(text[1:]).read_text(encoding="utf-8-sig")
+            content = read_text(text[1:], LARGEST, "utf-8-sig")
         except UnicodeDecodeError:
             raise OptionError(f"{printable(text)}: is not UTF-8 text", option=option) from None
         except OSError as error:
             reason = printable(error.strerror or error)
             raise OptionError(f"{printable(text)}: {reason}", option=option) from None
-        names = [line for line in content.split("\n") if line.strip()]
+        lines = [line for line in content.split("\n") if line.strip()]
+        names: list[str] = NamesOfFile(lines, text[1:])
     else:
         names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
@@ -55,6 +60,19 @@ def parse_held(option: str, pairs: Sequence[str]) -> dict[str, list[str]]:
             raise OptionError(f"is given twice for input '{printable(name)}'", option=option)
         held[name] = value.split(",")
     return held
+
+
+def _parse_classes(option: str, texts: Sequence[str]) -> dict[str, list[str]]:
+    """Reads ``CLASS=FILE`` texts as the files of each class, in the order of the call."""
+    files: dict[str, list[str]] = {}
+    for text in texts:
+        label, equals, file = text.partition("=")
+        if not equals or not label or not file:
+            raise OptionError(f"must be CLASS=FILE, got '{printable(text)}'", option=option)
+        if file == "-":
+            raise OptionError("-: is no file here: only DATA is read from stdin", option=option)
+        files.setdefault(label, []).append(file)
+    return files
 
 
 def _parse_steps(option: str, texts: Sequence[str]) -> dict[str, str]:
@@ -102,6 +120,7 @@ def _parse_file(option: str, path: Path | list[Path]) -> Path | list[Path]:
 LIST = "a,b,c, or @FILE with one name a line"
 REPEATED = Form(list[str], words="May be repeated")
 FORMS = {
+    "files_by_class": Form(list[str], _parse_classes, "May be repeated, also for one class"),
     "feature_names": Form(str, parse_names, f"Write {LIST}; names with commas need a file"),
     "features": Form(str, parse_names, f"Write {LIST}"),
     "output_names": Form(str, parse_names, f"Write {LIST}"),
@@ -123,6 +142,7 @@ FORMS = {
         " repeated",
     ),
     "resume": Form(Path),
+    "survey": Form(Path, _parse_file),
     "baseline": Form(list[Path], _parse_file, "May be repeated"),
     "reference": Form(Path, _parse_file),
     "gof": Form(Path, _parse_file),

@@ -10,6 +10,7 @@ import typer
 from onnxtaylor.cli import console, files
 from onnxtaylor.cli.declared import COLUMNS, takes
 from onnxtaylor.cli.options import Json, Quiet, file_option
+from onnxtaylor.cli.read_files import combine_files
 from onnxtaylor.errors import OptionError
 from onnxtaylor.options.gof import GofDataOptions, GofOptions
 
@@ -27,7 +28,7 @@ COMBINE = "CMS combine"
 
 
 Data = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Argument(
         metavar="OBSERVED EXPECTED...",
         help="One file of observed events and those of the expected ones; formats as for"
@@ -45,7 +46,7 @@ Draw = Annotated[
     ),
 ]
 MoreObserved = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Option(
         "--observed",
         metavar="FILE",
@@ -106,7 +107,8 @@ def gof(
     """
     observed, expected = [*(data or [])[:1], *(more_observed or [])], (data or [])[1:]
     _require_samples(data or [], more_observed or [], combine, key, options)
-    files.writable({"-o": out, "--plot": plot}, inputs=[*observed, *expected])
+    read = [*observed, *expected, *combine_files(combine or [])]
+    files.writable({"-o": out, "--plot": plot}, inputs=read, options=options)
     if plot is not None:
         files.figure_format("--plot", plot)
     elif draw is not None:
@@ -137,8 +139,8 @@ def gof(
 
 
 def _require_samples(
-    data: list[Path],
-    more_observed: list[Path],
+    data: list[str],
+    more_observed: list[str],
     combine: list[str] | None,
     key: str | None,
     options: dict[str, Any],
@@ -187,7 +189,7 @@ def _print(fit: GoodnessOfFit, top: int) -> None:
         if p:
             bad = sum(value < THRESHOLD for value in p)
             total, chance = console.counted(len(p), what), THRESHOLD * len(p)
-            console.show(f"p < {THRESHOLD:g}: {bad} of {total}; chance makes {chance:.3g} of them")
+            console.show(f"p < {THRESHOLD:g}: {bad} of {total}; {chance:.3g} expected by chance")
 
 
 def _features(fit: GoodnessOfFit) -> Table:

@@ -16,7 +16,7 @@ __all__ = ["inputs"]
 def inputs(
     model: Model,
     data: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
             metavar="DATA",
             help="Events, of whose columns a guess takes names.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as encoder
 import shlex
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,11 +19,11 @@ from onnxtaylor.options.declare import take_fields
 __all__ = ["inspect"]
 
 
-@takes(DataOptions, ModelOptions, without=("events", "sample"))
+@takes(DataOptions, ModelOptions, without=("fold", "events", "sample"))
 def inspect(
     model: Model,
     data: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
             metavar="DATA",
             help="Events at which the model is probed; - reads CSV from stdin.",
@@ -36,7 +35,8 @@ def inspect(
 ) -> None:
     """Shows inputs, outputs and features of a model, and which engine would analyze it.
 
-    Without data the model is probed at random numbers.
+    With data, a short measurement says what an analysis of each order would cost. Without data the
+    model is probed at random numbers.
 
     Example:
 
@@ -50,12 +50,13 @@ def inspect(
             paths or None,
             take_fields(ModelOptions, options),
             take_fields(DataOptions, options),
+            cost=True,
         )
     if report["problem"]:
         report["problem"] = as_flags(str(report["problem"]))
     else:
-        named = data or [Path("DATA")]
-        words = ["onnxtaylor", "analyze", str(model), *map(str, named), *as_words(options)]
+        named = data or ([] if "files_by_class" in options else ["DATA"])
+        words = ["onnxtaylor", "analyze", str(model), *named, *as_words(options)]
         report["command"] = shlex.join(words)
     if json:
         console.document(encoder.dumps(report, indent=1, ensure_ascii=False) + "\n")

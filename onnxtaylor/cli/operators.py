@@ -22,13 +22,14 @@ MEANING = {
 def operators(json: Json = False) -> None:
     """Lists the operators that the exact engine has rules for, with the versions that they cover.
 
-    A version is known by the operator set that brought it. Operators with an official ONNX
-    function body and no rule (such as GroupNormalization) are written out and need none.
+    A version is known by the operator set that brought it. Operators that are written out in
+    others need no rule: those listed last, and those with an official ONNX function body.
 
     Example:
 
     onnxtaylor operators
     """
+    from onnxtaylor.graph.normalize import WRITTEN_OUT
     from onnxtaylor.rules import RULES
     from onnxtaylor.rules.versions import EXCLUDED, versions
 
@@ -50,6 +51,12 @@ def operators(json: Json = False) -> None:
             table.add_row(f"{kind} ({len(some)})", meaning)
         for name in some:
             table.add_row(f"  {name}", " ".join(map(str, versions(name))))
+    others = sorted(WRITTEN_OUT - RULES.keys(), key=str.lower)
+    table.add_row(
+        f"written out ({len(others)})", "by operators of this table, where sizes are known"
+    )
+    for name in others:
+        table.add_row(f"  {name}", "")
     for (name, version), reason in EXCLUDED.items():
         table.add_row(f"not {name} of {version}", reason)
     console.show(table)

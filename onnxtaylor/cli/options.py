@@ -25,6 +25,10 @@ __all__ = [
 ]
 
 
+# of click, whether typer imports that or has a copy of it inside
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
 def file_option(text: str, *flags: str) -> Any:
     """Returns an option for the file that something is saved in, None by default."""
     return typer.Option(*flags, metavar="FILE", help=text, show_default=False)
@@ -38,17 +42,27 @@ def no_stdin(parameter: typer.CallbackParam, path: Path | None) -> Path | None:
     return path
 
 
+def some_data(ctx: typer.Context, data: list[Path] | None) -> list[Path]:
+    """Makes sure that there are events. Raises the usual error about a missing argument."""
+    # arguments come after the options of the call: the files by class are known
+    if not data and not ctx.params.get("files_by_class") and not ctx.resilient_parsing:
+        raise UsageError("Missing argument 'DATA'.", ctx)
+    return data or []
+
+
 Model = Annotated[
     Path,
     typer.Argument(metavar="MODEL", help="The ONNX file.", show_default=False, callback=no_stdin),
 ]
 Data = Annotated[
-    list[Path],
+    list[str] | None,  # no paths: those would make one slash of the two of an address
     typer.Argument(
         metavar="DATA",
-        help="Events: .csv .tsv .txt (also .gz), .parquet, .arrow, .npy, .npz; - reads CSV from"
-        " stdin.",
+        help="Events: .root, .h5, .parquet, .csv .tsv .txt (also .gz, .bz2, .zst), .arrow, .npy,"
+        " .npz; FILE:TREE, a folder, a pattern in quotes, an address (s3://…); - reads CSV from"
+        " stdin. None with --class.",
         show_default=False,
+        callback=some_data,
     ),
 ]
 Result = Annotated[

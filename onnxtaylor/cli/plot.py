@@ -93,7 +93,7 @@ def plot(
         top=top,
         per_class=per_class,
     ):
-        print(console.printable(path, limit=4096))
+        console.note_saved((), path)
     if len(loaded.outputs) > 1 and not what and not output:
         console.note(
             f"{len(loaded.outputs)} responses side by side; scores, curve and matrix of one:"

@@ -83,7 +83,7 @@ def rank(
 
     onnxtaylor rank result.json --top 50 --per-class --format latex -o top.tex
     """
-    files.writable({"-o": out, "--csv": csv}, inputs=[result])
+    files.writable({"-o": out, "--csv": csv}, inputs=[result], options=options)
     names = {name: options.pop(name) for name in NAMES if name in options}
     table = TableOptions(**options)
     _require_agreement(table, output=output, json=json)

@@ -39,10 +39,10 @@ def report(
 
     onnxtaylor report result.json -o report.html
     """
-    files.writable({"-o": out}, inputs=[result])
+    files.writable({"-o": out}, inputs=[result], options=names)
     from onnxtaylor.files.whole import write_whole
     from onnxtaylor.views.report import html
 
     loaded = files.load_result(result, **names)
     write_whole(out, html(loaded, title=title).encode(errors="backslashreplace"))
-    print(console.printable(out, limit=4096))
+    console.note_saved((), out)

@@ -18,7 +18,7 @@ THIRD = 3  # order
 
 def summary(result: TaylorResult) -> str:
     """Returns a summary of the analysis in a few lines."""
-    from onnxtaylor.views.tables import reduction_words
+    from onnxtaylor.views.tables import folds_words, pairs_words, reduction_words
 
     model, data, options = result.model, result.data, dict(result.options)
     units = {"sigma": "σ of each feature", "step": "step"}.get(
@@ -35,13 +35,16 @@ def summary(result: TaylorResult) -> str:
     because = f"\nno exact derivatives: {library_text(why)}" if why else ""
     narrow = options.get("no_float64")
     because += f"\nnot in float64: {library_text(narrow)}" if narrow else ""
-    quantity = result.quantity
+    quantity, where = result.quantity, options.get("where")
     return (
         f"{printable(model.path)}: {data.events} events,"
         f" Σw = {data.sum_weight:.6g}, N_eff = {data.n_eff:.6g}\n"
-        f"{len(result.indices)} {quantity.nouns} of {counted(len(result.outputs), 'response')};"
+        + (f"only events at which {printable(where, 200)}\n" if where else "")
+        + f"{len(result.indices)} {quantity.nouns} of {counted(len(result.outputs), 'response')};"
         f" {quantity.mean}{link} per {units}\n"
         + (f"{grouped}\n" if grouped else "")
+        + (f"{chosen}\n" if (chosen := pairs_words(result)) else "")
+        + (f"{folds}\n" if (folds := folds_words(result)) else "")
         + (f"{steps(result)}\n" if quantity == FINITE_STEP else "")
         + f"{engine} in {precision} on {provider}{points}{because}{kinks}{within_reach(result)}"
         + (f"\n{check_line(result.check)}" if result.check is not None else "")
@@ -67,7 +70,7 @@ def curvature(result: TaylorResult) -> str:
         return f"\nsecond and third order are pointwise: they do not see the kinks of {names}"
     if because:
         return f"\nsecond order is pointwise{because}"
-    return f"\nsecond order does not see the kinks of {names}"
+    return f"\nsecond order is pointwise: it leaves out what bends at the kinks of {names}"
 
 
 def within_reach(result: TaylorResult) -> str:

@@ -16,6 +16,7 @@ from onnxtaylor.cli.options import Csv, Json, Quiet, Top, file_option
 from onnxtaylor.errors import OnnxTaylorError, printable
 from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
 from onnxtaylor.results.summaries import units_apart
+from onnxtaylor.supervision.work import why_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -40,7 +41,7 @@ Models = Annotated[
     ),
 ]
 Data = Annotated[
-    list[Path],
+    list[str],
     typer.Option(
         metavar="DATA",
         help="Events, as for `onnxtaylor analyze`; - reads CSV from stdin. May be repeated.",
@@ -83,9 +84,9 @@ Sample = Annotated[
     EngineOptions,
     StatisticsOptions,
     without=(
-        *("events", "sample", "by", "reduce"),
+        *("files_by_class", "fold", "events", "sample", "by", "reduce"),
         *("finite_step", "precision", "accuracy", "mixed", "batch_size", "provider"),
-        *("bootstrap", "check", "per_class", "resume"),
+        *("bootstrap", "check", "check_method", "per_class", "resume"),
     ),
     texts={"seed": "Random seed of the sample of events"},
 )
@@ -111,7 +112,8 @@ def track(
 
     onnxtaylor track step-*.onnx --data events.parquet --label label -o progress.json
     """
-    files.writable({"-o": out, "--csv": csv, "--plot": plot}, inputs=[*models, *data])
+    targets = {"-o": out, "--csv": csv, "--plot": plot}
+    files.writable(targets, inputs=[*models, *data], options=options)
     if plot is not None:
         files.figure_format("--plot", plot)
     with files.data_files(data) as paths, console.progress_bar(quiet, "steps") as progress:
@@ -190,9 +192,9 @@ def _record(
             if isinstance(error, OnnxTaylorError):
                 raise
             way = "(-o FILE keeps steps)" if out is None else "before the first step was done"
-            raise OnnxTaylorError(f"interrupted: nothing was saved {way}") from None
+            raise OnnxTaylorError(f"{why_interrupted()}: nothing was saved {way}") from None
         _with_stdin_named(recorded.result(), spooled).save(out)
-        reason = error_text(error) if isinstance(error, OnnxTaylorError) else "interrupted"
+        reason = error_text(error) if isinstance(error, OnnxTaylorError) else why_interrupted()
         raise OnnxTaylorError(
             f"{reason}: the {console.counted(kept, 'step')} before it of {len(models)} are saved in"
             f" {printable(out)}"
@@ -219,7 +221,11 @@ def _summary(result: ProgressResult, numbered_by: str) -> str:
     kinds = dict(result.options.get("piecewise_linear") or {})
     listing = ", ".join(f"{printable(kind)} ×{count}" for kind, count in kinds.items())
     unseen = kinds and result.options.get("order") != 1
-    kinks = f"\nsecond order does not see the kinks of {listing}" if unseen else ""
+    kinks = (
+        f"\nsecond order is pointwise: it leaves out what bends at the kinks of {listing}"
+        if unseen
+        else ""
+    )
     if result.remark:
         kinks = f"\nsecond order is {printable(result.remark, 80)}"
     engines = ", ".join(sorted({f"{printable(s.engine)} in {s.precision}" for s in result.steps}))

@@ -72,8 +72,8 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
     if alone:
         notes.append(f"groups that only one of them has: {join_names(alone)}")
     features = {name: i for i, name in enumerate(a.features)}
-    in_b = {one.name: one.features for one in b.data.variables}
-    changed = [v.name for v in a.data.variables if in_b.get(v.name, v.features) != v.features]
+    theirs = {one.name: one.features for one in b.data.variables}
+    changed = [v.name for v in a.data.variables if theirs.get(v.name, v.features) != v.features]
     if changed:
         notes.append(f"made of other features in A than in B: {join_names(changed)}")
     unmatched = [name for name in b.features if name not in features]
@@ -81,19 +81,17 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
     if unmatched:
         notes.append(f"features that only one of them has: {join_names(unmatched)}")
     # whatever the order of the features in the model: t_ij is t_ji
-    places = {key: k for k, key in enumerate(b.indices.keys(b.features))}
-    rows = [(k, places[key]) for k, key in enumerate(a.indices.keys(a.features)) if key in places]
-    if not rows:
+    in_a, in_b = _common(a, b)
+    if not len(in_a):
         raise ResultError(
             f"the results cannot be compared: no coefficient is in both; A has features"
             f" {join_names(a.features)}, B has {join_names(b.features)}"
         )
-    if len(rows) < max(len(a.indices), len(b.indices)):
+    if len(in_a) < max(len(a.indices), len(b.indices)):
         notes.append(
-            f"{len(rows)} coefficients are in both, of {len(a.indices)} in A and"
+            f"{len(in_a)} coefficients are in both, of {len(a.indices)} in A and"
             f" {len(b.indices)} in B"
         )
-    in_a, in_b = np.array(rows, np.int64).T
     if a.quantity.remark and (a.indices.orders[in_a] == 2).any():
         notes.append(f"second order is {a.quantity.remark} in both")
     return Match(
@@ -105,6 +103,40 @@ def match(a: TaylorResult, b: TaylorResult) -> Match:
         b=(_array([j for _, j in outputs]), _array([b.groups.index(g) for g in groups]), in_b),
         notes=tuple(notes),
     )
+
+
+def _common(a: TaylorResult, b: TaylorResult) -> tuple[Places, Places]:
+    """Places in A and in B of the coefficients that both have, in the order of A."""
+    if a.features == b.features and _same(a.indices, b.indices):
+        everywhere = np.arange(len(a.indices))
+        return everywhere, everywhere
+    numbers = {name: i for i, name in enumerate(dict.fromkeys((*a.features, *b.features)))}
+    width = max(one.indices.table.shape[1] for one in (a, b))
+    columns = np.concatenate([_numbered(one, numbers, width) for one in (a, b)])
+    keys = columns[:, 0]
+    for column in columns.T[1:]:  # numbered anew each time, so that no product exceeds 64 bits
+        keys = np.unique(keys * (len(numbers) + 3) + column, return_inverse=True)[1]
+    keys_a, keys_b = np.split(keys, [len(a.indices)])
+    _, in_a, in_b = np.intersect1d(keys_a, keys_b, assume_unique=True, return_indices=True)
+    order = np.argsort(in_a, kind="stable")
+    return in_a[order].astype(np.int64), in_b[order].astype(np.int64)
+
+
+def _same(a: MultiIndices, b: MultiIndices) -> bool:
+    told, theirs = (
+        np.zeros(len(one), np.int8) if one.relation is None else one.relation for one in (a, b)
+    )
+    return np.array_equal(a.table, b.table) and np.array_equal(told, theirs)
+
+
+def _numbered(result: TaylorResult, numbers: Mapping[str, int], width: int) -> Places:
+    """Numbers of the features of each coefficient, sorted, and its relation: (K, width + 1)."""
+    indices, none = result.indices, len(numbers)
+    own = np.array([*(numbers[name] for name in result.features), none])
+    found = np.full((len(indices), width + 1), none, np.int64)
+    found[:, : indices.table.shape[1]] = np.sort(own[indices.table], axis=1)  # index -1: the last
+    found[:, -1] = 0 if indices.relation is None else indices.relation
+    return found
 
 
 def _steps(result: TaylorResult) -> Any:

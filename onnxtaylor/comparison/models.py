@@ -62,7 +62,10 @@ def compare_models(
         Options of ``analyze`` except ``check``: nothing is cross-checked. ``output_names`` and
         ``classes`` apply to both models.
 
-    Raises as ``analyze`` and ``compare_results`` do.
+    Raises
+    ------
+    OnnxTaylorError
+        As ``analyze`` and ``compare_results`` do.
     """
     of_model, of_data, of_engine, of_statistics = read_keywords(
         "compare_models", options, ModelOptions, DataOptions, EngineOptions, StatisticsOptions

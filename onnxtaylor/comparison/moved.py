@@ -20,28 +20,29 @@ Source of the correction: Holm, Scand. J. Statist. 6 (1979) 65.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.comparison.document import comparison_head, comparison_text
 from onnxtaylor.comparison.match import Match, match
 from onnxtaylor.comparison.paired import ResponseDifference
 from onnxtaylor.comparison.units import common_units, error_of_units
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.results.rows import coefficient_columns
+from onnxtaylor.results.rows import coefficient_lists
 from onnxtaylor.results.taylor import TaylorResult
 
-__all__ = ["SCHEMA", "Comparison", "compare_results", "holm", "two_sided"]
+__all__ = ["Comparison", "compare_results", "holm", "two_sided"]
 
-SCHEMA = "onnxtaylor.comparison/1"
 SIGNIFICANCE, LEAST = 0.01, 0.01
 
 Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 
 
 def holm(p: npt.ArrayLike) -> Floats:
@@ -142,63 +143,85 @@ class Comparison:
                 total += np.nan_to_num(result.numerical_error[np.ix_(*places)]) * unit
         return total
 
-    def rows(self, *, moved: bool = False) -> list[dict[str, Any]]:
-        """Returns tidy rows, the most significant first; with ``moved`` only those that moved."""
-        flags = self.moved
-        chosen = np.argwhere(flags if moved else np.ones(self.change.shape, bool))
-        z = np.abs(self.change) / np.where(self.sigma > 0, self.sigma, np.inf)
-        size = np.abs(self.change)
-        order = np.lexsort((-size[tuple(chosen.T)], -z[tuple(chosen.T)], self.p[tuple(chosen.T)]))
-        places = (tuple(map(int, chosen[k])) for k in order)
-        return [self._row(*place, moved=bool(flags[place])) for place in places]
+    def rows(self, *, moved: bool = False, count: int | None = None) -> list[dict[str, Any]]:
+        """Returns tidy rows, the most significant first; with ``moved`` only those that moved.
 
-    def _row(self, c: int, g: int, k: int, *, moved: bool) -> dict[str, Any]:
-        change, sigma = float(self.change[c, g, k]), float(self.sigma[c, g, k])
-        sides: dict[str, Any] = {}
-        for side, result, places in (("a", self.a, self.shared.a), ("b", self.b, self.shared.b)):
-            at = tuple(int(p[i]) for p, i in zip(places, (c, g, k), strict=True))
-            unit = 1.0 if side == "a" else float(self.unit[k])
-            sides[f"score_{side}"] = float(result.score[at]) * unit
-            sides[f"sem_{side}"] = float(result.sem[at]) * unit
-            sides[f"rank_{side}"] = int(result.rank[at])
-            for end in ("low", "high"):
-                ranks = getattr(result, f"rank_{end}")
-                sides[f"rank_{end}_{side}"] = None if ranks is None else int(ranks[at])
+        ``count`` is the number of rows at most.
+        """
+        places = self.by_significance(np.flatnonzero(self.moved) if moved else None)[:count]
+        columns = self._columns(places)
+        rows = zip(*columns.values(), strict=True)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def by_significance(self, chosen: Places | None = None) -> Places:
+        """Returns places in the ravelled arrays, of all or of these, most significant first."""
+        places = np.arange(self.change.size) if chosen is None else chosen
+        size, sigma = (a.ravel()[places] for a in (np.abs(self.change), self.sigma))
+        z = size / np.where(sigma > 0, sigma, np.inf)
+        return places[np.lexsort((-size, -z, self.p.ravel()[places]))]
+
+    def _columns(self, places: Places) -> dict[str, list[Any]]:
+        """Columns of the rows at these places of the ravelled arrays."""
+        c, g, k = np.unravel_index(places, self.change.shape)
+        outputs = self.shared.outputs
+        columns: dict[str, list[Any]] = {
+            "output": [outputs[i][0] for i in c.tolist()],
+            "output_b": [outputs[i][1] for i in c.tolist()],
+            "group": [self.shared.groups[i] for i in g.tolist()],
+            **coefficient_lists(self.indices, self.shared.features, k),
+        }
+        for name, values in self.numbers(c, g, k).items():
+            columns[name] = [None] * len(places) if values is None else values.tolist()
+        columns["z"] = [None if isnan(z) else z for z in columns["z"]]
+        return columns
+
+    def numbers(self, c: Places, g: Places, k: Places) -> dict[str, npt.NDArray[Any] | None]:
+        """Returns the columns of numbers of the rows at these outputs, groups and coefficients.
+
+        z is NaN without an uncertainty; columns of intervals are None without a bootstrap.
+        """
+        numbers = self.sides(c, g, k)
+        low_a, high_a, low_b, high_b = (
+            numbers[f"rank_{end}_{side}"] for side in "ab" for end in ("low", "high")
+        )
+        apart = None
+        if low_a is not None and low_b is not None:
+            apart = (low_a > high_b) | (low_b > high_a)
+        change, sigma = self.change[c, g, k], self.sigma[c, g, k]
         return {
-            "output": self.shared.outputs[c][0],
-            "output_b": self.shared.outputs[c][1],
-            "group": self.shared.groups[g],
-            **coefficient_columns(self.indices, k, self.shared.features),
-            **sides,
+            **numbers,
             "change": change,
             "sigma": sigma,
-            "z": change / sigma if sigma > 0 else None,
-            "p": float(self.p[c, g, k]),
-            "moved": moved,
-            "ranks_apart": _apart(sides),
+            "z": np.divide(change, sigma, out=np.full(len(c), np.nan), where=sigma > 0),
+            "p": self.p[c, g, k],
+            "moved": self.moved[c, g, k],
+            "ranks_apart": apart,
         }
+
+    def sides(self, c: Places, g: Places, k: Places) -> dict[str, npt.NDArray[Any] | None]:
+        """Returns score, SEM and rank of both sides at these outputs, groups and coefficients.
+
+        All are (R,), with names such as ``score_a``; None for intervals without a bootstrap.
+        """
+        sides: dict[str, npt.NDArray[Any] | None] = {}
+        for side, result, places in (("a", self.a, self.shared.a), ("b", self.b, self.shared.b)):
+            at = places[0][c], places[1][g], places[2][k]
+            unit = 1.0 if side == "a" else self.unit[k]
+            sides[f"score_{side}"] = result.score[at] * unit
+            sides[f"sem_{side}"] = result.sem[at] * unit
+            sides[f"rank_{side}"] = result.rank[at]
+            for end in ("low", "high"):
+                ranks = getattr(result, f"rank_{end}")
+                sides[f"rank_{end}_{side}"] = None if ranks is None else ranks[at]
+        return sides
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the document that ``to_json`` writes."""
-        return {
-            "schema": SCHEMA,
-            "version": self.b.version,
-            "passed": self.passed,
-            "paired": self.paired,
-            "significance": self.significance,
-            "least": self.least,
-            "notes": list(self.shared.notes),
-            **{
-                side: {"model": asdict(result.model), "events": result.data.events}
-                for side, result in (("a", self.a), ("b", self.b))
-            },
-            "responses": [asdict(r) for r in self.responses],
-            "coefficients": self.rows(),
-        }
+        return {**comparison_head(self), "coefficients": self.rows()}
 
     def to_json(self) -> str:
         """Returns one JSON document of the schema ``onnxtaylor.comparison/1``."""
-        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return comparison_text(self)
 
 
 def compare_results(
@@ -269,12 +292,3 @@ def two_sided(change: npt.ArrayLike, sigma: npt.ArrayLike) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.abs(change) / np.asarray(sigma, np.float64)
     return np.asarray(erfc(np.where(np.isnan(z), 0.0, z) / np.sqrt(2.0)))
-
-
-def _apart(sides: dict[str, Any]) -> bool | None:
-    """Whether the two rank intervals are disjoint; None where there are no intervals."""
-    if sides["rank_low_a"] is None or sides["rank_low_b"] is None:
-        return None
-    return bool(
-        sides["rank_low_a"] > sides["rank_high_b"] or sides["rank_low_b"] > sides["rank_high_a"]
-    )

@@ -5,8 +5,13 @@
 ``facts``       shapes, values, formats of the graph's tensors
 ``order``       the order of the events along an axis
 ``fitted``      rules for nodes of another number format or order of events
+``directions``  vectors that are fed in place of the features
+``seeded``      products with fed vectors: J v, Jᵀ u, Σ_c u_c H_c v
+``product_file``, ``vectors``  these in a file: the model's inputs, and vectors for each of them
 ``sweeps``      forward: tangents; reverse: adjoints; first and second order
+``packed``      features that share a tangent, such as those of the slots of a set
 ``curvature``   Σ_k Jᵀ (ā_k · D²φ_k) J as a few matrix products
+``gaps``        the curvature of a softmax of C responses from C − 1 of them
 ``pieces``      the places of coefficients in the results of these products
 ``singular``    whether a slope may be infinite
 ``joints``      the events that lie where pieces of an operator meet
@@ -20,7 +25,7 @@
 
 from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph, compile_joints, compile_terms
 from onnxtaylor.compiler.facts import Observation
-from onnxtaylor.compiler.path import MissingRuleError, missing_rules
+from onnxtaylor.compiler.path import MissingRuleError, missing_rules, require_rules
 
 __all__ = [
     "TERMS",
@@ -30,4 +35,5 @@ __all__ = [
     "compile_joints",
     "compile_terms",
     "missing_rules",
+    "require_rules",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import onnx
 from onnx import helper
 
+from onnxtaylor.compiler.directions import ADJOINTS, DIRECTIONS
 from onnxtaylor.compiler.facts import GraphFacts
 from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.errors import ModelError, printable
@@ -67,7 +68,8 @@ def _sort_nodes(nodes: Sequence[onnx.NodeProto], facts: GraphFacts) -> list[onnx
     Nodes that are in order already stay there: nodes of the original come first.
     """
     computed = {name for node in nodes for name in node.output}
-    available = {facts.function.feed, "", *facts.e.constants} - (computed - {""})
+    fed = {facts.function.feed, DIRECTIONS, ADJOINTS}
+    available = {*fed, "", *facts.e.constants} - (computed - {""})
     waiting, ordered = list(nodes), []
     while waiting:
         later = []

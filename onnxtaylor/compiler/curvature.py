@@ -11,9 +11,10 @@ Before the first nonlinearity the rows are the same for all events. Then the pro
 constants, and the sum over d is a single matrix product with the weights of all events. (The
 products are written as nodes nevertheless, since the model's weights may be inputs.)
 
-Elsewhere it is a product of (C·b, D) by (D, m) for every event and every block of b features, with
-the m features from there on, so that little below the diagonal is computed. Rows of small nodes are
-stacked along d and share a product.
+Elsewhere the kernel ``add_curvature`` may take rows and weights as they are, so that nothing of the
+size of C·n·D is written. In a graph alone it is a product of (C·b, D) by (D, m) for every event and
+every block of b features, with the m features from there on, so that little below the diagonal is
+computed. Rows of small nodes are stacked along d and share a product.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from math import prod
 
 import numpy as np
 import numpy.typing as npt
+from onnx import helper
 
-from onnxtaylor.compiler.pieces import Cover, Piece, runs
+from onnxtaylor.compiler.pieces import Cover, Piece, RowProducts, runs
 from onnxtaylor.rules.bundle import Bundle, batch_axis
 from onnxtaylor.rules.rule import Context
 
@@ -36,6 +38,7 @@ Integers = npt.NDArray[np.int64]
 PAIR_LIMIT = 2**21  # numbers in a constant matrix of products of rows: it should fit a cache
 LANES = 16  # numbers of a vector register in float32: a product's columns come in such groups
 BLOCKS = 8  # more blocks would save little
+KERNEL_FEATURES = 128  # beyond, products of large blocks are faster than the kernel
 
 
 def blocks(features: int) -> list[tuple[int, int]]:
@@ -53,7 +56,10 @@ def blocks(features: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class _Stack:
-    """Names of rows (N, n, D) and weights (N, C, D) of one or several nodes."""
+    """Names of rows (N, n, D) and weights (N, C, D) of one or several nodes.
+
+    For the kernel they are (n, N, D) and (C, N, D).
+    """
 
     rows: str
     weights: str
@@ -73,12 +79,30 @@ class HessianBuilder:
         (K, 2) numbers i, j of tangents.
     slots
         (K,) positions of the pairs among the coefficients.
+    kernel
+        Whether a kernel sums products of rows that vary from event to event: see ``products``.
+
+    Attributes
+    ----------
+    products
+        What is left to the kernel, once ``finish`` has been called.
+    width
+        Number of elements of the rows that were added.
     """
 
     def __init__(
-        self, c: Context, features: int, responses: int, pairs: Integers, slots: Integers
+        self,
+        c: Context,
+        features: int,
+        responses: int,
+        pairs: Integers,
+        slots: Integers,
+        *,
+        kernel: bool = False,
     ) -> None:
-        self._c = c
+        self._c, self._kernel = c, kernel and features <= KERNEL_FEATURES
+        self.products: list[RowProducts] = []
+        self.width = 0
         self._n, self._responses, self._pairs, self._slots = features, responses, pairs, slots
         self._dense: list[str] = []  # (N or 1, C, K)
         self._stacks: list[_Stack] = []
@@ -88,6 +112,7 @@ class HessianBuilder:
     def add_diagonal(self, rows: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd r_d r_dᵀ."""
         e, width = self._c.e, prod(abs(d) for d in rows.shape)
+        self.width += width
         matrix = "" if rows.varies else self._by_event(rows)
         if matrix in e.constants and width * len(self._pairs) <= PAIR_LIMIT:
             whole = e.op("Squeeze", matrix, e.constant([0]))  # (n, D)
@@ -97,7 +122,10 @@ class HessianBuilder:
             self._dense.append(part)
             self._dense_varies |= weights.varies
             return
-        row, weight = (self._by_event(self._c.repeat_events(b)) for b in (rows, weights))
+        if self._kernel:
+            row, weight = self._by_row(rows), self._by_row(weights)
+        else:
+            row, weight = (self._by_event(self._c.repeat_events(b)) for b in (rows, weights))
         for k, other in enumerate(self._stacks):
             if other.rows == row:  # the weights of equal rows add up, which saves a product
                 self._stacks[k] = _Stack(row, e.op("Add", other.weights, weight), width)
@@ -107,6 +135,7 @@ class HessianBuilder:
     def add_product(self, left: Bundle, right: Bundle, weights: Bundle) -> None:
         """H_c += Σ_d w_cd (l_d r_dᵀ + r_d l_dᵀ)."""
         e = self._c.e
+        self.width += prod(abs(d) for d in left.shape)
         weighted = self._weighted(self._by_event(left), self._by_event(weights), self._n)
         turned = e.op("Transpose", self._by_event(right), perm=[0, 2, 1])
         self._halves.append(e.op("MatMul", weighted, turned))
@@ -115,6 +144,7 @@ class HessianBuilder:
     def add_weighted(self, left: Bundle, right: Bundle) -> None:
         """H_c,ij += Σ_d (l_id u_cjd + l_jd u_cid) with u = ``right``, C·n rows, response major."""
         e = self._c.e
+        self.width += prod(abs(d) for d in left.shape)
         turned = e.op("Transpose", self._by_event(left), perm=[0, 2, 1])
         self._halves.append(e.op("MatMul", self._by_event(right), turned))
         self._halves_vary |= left.varies or right.varies
@@ -126,7 +156,15 @@ class HessianBuilder:
         if self._dense:
             table = runs(slots, np.arange(len(slots)))
             covers.append((Piece(self._sum(self._dense), len(slots), table, self._dense_varies),))
-        if self._stacks:
+        if self._kernel:
+            table = np.full((self._n, self._n), -1)
+            table[tuple(self._pairs.T)] = slots
+            each = 2 * self._responses * len(self._pairs)
+            self.products = [
+                RowProducts(self._output(s.rows), self._output(s.weights), table, each * s.width)
+                for s in self._stacks
+            ]
+        elif self._stacks:
             covers.append(self._symmetric(self._stacked()))
         if self._halves:
             name, size = self._sum(self._halves), self._n * self._n
@@ -196,6 +234,29 @@ class HessianBuilder:
         for name in names[1:]:
             total = self._c.e.op("Add", total, name)
         return total
+
+    def _by_row(self, bundle: Bundle) -> str:
+        """Reshapes a bundle (L, *shape) to (L, N, D), or to (L, 1, D) if it does not vary."""
+        e, axis = self._c.e, batch_axis(bundle.shape)
+        assert axis is not None
+        front = prod(abs(d) for d in bundle.shape[:axis])
+        back = prod(abs(d) for d in bundle.shape[axis:])
+        events, name = -1 if bundle.varies else 1, bundle.name
+        if bundle.shape == (-1, back):
+            return name
+        if front > 1:
+            split = e.op("Reshape", name, e.constant([bundle.lead, front, events, back]))
+            name = e.op("Transpose", split, perm=[0, 2, 1, 3])
+        return e.op("Reshape", name, e.constant([bundle.lead, events, front * back]))
+
+    def _output(self, name: str) -> str:
+        """A tensor as an output; one that may be a constant, or an output already, gets a name."""
+        e = self._c.e
+        if name not in e.constants and any(name in node.output for node in e.nodes):
+            return name
+        node = helper.make_node("Identity", [name], [f"{name}/output"], name=f"{name}/output")
+        self._c.e.nodes.append(node)
+        return f"{name}/output"
 
     def _by_event(self, bundle: Bundle) -> str:
         """Reshapes a bundle (L, *shape) to (N, L, D), or to (1, L, D) if it does not vary."""

@@ -10,12 +10,15 @@ import onnx
 from onnx import helper
 
 from onnxtaylor.compiler.assembly import assemble
+from onnxtaylor.compiler.directions import DIRECTIONS, Directions
 from onnxtaylor.compiler.facts import GraphFacts, Observation
+from onnxtaylor.compiler.gaps import SoftmaxGaps
 from onnxtaylor.compiler.joints import joint_events
 from onnxtaylor.compiler.path import require_rules
-from onnxtaylor.compiler.pieces import Cover, Piece, gather_pieces
+from onnxtaylor.compiler.pieces import Cover, Piece, RowProducts, gather_pieces
 from onnxtaylor.compiler.singular import has_singular_slopes
 from onnxtaylor.compiler.sweeps import Sweeps
+from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
 
@@ -43,6 +46,11 @@ class DerivativeGraph:
     pieces
         In a loose graph, the tensors that are outputs instead of ``TERMS``: they hold ∂f_c/∂x_i and
         ∂²f_c/∂x_i∂x_j, without 1/α!, in the order in which the matrix products leave them.
+    products
+        In a loose graph, what a kernel adds to the second derivatives of ``pieces``; the tensors
+        that it reads are outputs too.
+    gaps
+        In a loose graph, that second derivatives are those of gaps between the scores of a softmax.
     joints
         Whether the model has the output ``JOINT_EVENTS`` (N, 1), greater than 0 for events at which
         an operator lies exactly where two of its pieces meet.
@@ -59,6 +67,8 @@ class DerivativeGraph:
     indices: MultiIndices
     kinks: Mapping[str, int] = field(default_factory=dict)
     pieces: Cover = ()
+    products: tuple[RowProducts, ...] = ()
+    gaps: SoftmaxGaps | None = None
     joints: bool = False
     strong: bool = False
     weights: tuple[str, ...] = ()
@@ -73,9 +83,11 @@ def compile_terms(
     *,
     keep: Sequence[str] = (),
     loose: bool = False,
+    kernel: bool = False,
     weights: Collection[str] = (),
     joints: bool = False,
     strong: bool | None = False,
+    directions: Directions | None = None,
 ) -> DerivativeGraph:
     """The graph of t_α(x) = (1/α!) ∂^|α|f/∂x^α for all α of ``indices``, up to second order.
 
@@ -94,12 +106,16 @@ def compile_terms(
     loose
         Whether the coefficients stay where the matrix products leave them, see ``pieces`` of
         ``DerivativeGraph``.
+    kernel
+        Whether a loose graph leaves products of rows to a kernel, see ``products`` there.
     weights
         Initializers that become inputs.
     joints
         Whether the graph marks the events that lie on a joint.
     strong
         Whether products have strong zeros, 0 · ∞ = 0. None: only if a slope may not be finite.
+    directions
+        Vectors that are fed: the multi-indices are of these, not of the features.
 
     Raises
     ------
@@ -112,18 +128,32 @@ def compile_terms(
     facts = GraphFacts(function, seen, opset, weights, strong=bool(strong))
     if strong is None and has_singular_slopes(facts):
         facts, strong = GraphFacts(function, seen, opset, weights, strong=True), True
-    sweeps = Sweeps(facts, indices)
+    sweeps = Sweeps(facts, indices, directions)
     flagged = joints and joint_events(facts)
-    orders = [sweeps.first_order(), sweeps.second_order()]
+    orders = [sweeps.first_order(), sweeps.second_order(kernel=kernel and loose)]
     pieces: Cover = ()
     outputs: dict[str, int | None] = {TERMS: len(indices)}
     if loose:
         pieces = tuple(sweeps.per_event(p) for covers in orders for cover in covers for p in cover)
         outputs = dict.fromkeys(p.name for p in pieces)
+        outputs |= dict.fromkeys(name for p in sweeps.products for name in (p.rows, p.weights))
     else:
         _write_terms(facts, sweeps, indices, orders)
     proto = assemble(facts, outputs, keep, flagged=flagged)
-    graph = DerivativeGraph(proto, indices, sweeps.kinks, pieces, flagged, bool(strong))
+    if directions is not None:
+        if DIRECTIONS in facts.e.constants.frozen:
+            raise ModelError("a rule needs to know the features that are differentiated")
+        proto.graph.input.append(directions.port(facts.e.dtype, function.n_varied))
+    graph = DerivativeGraph(
+        proto,
+        indices,
+        sweeps.kinks,
+        pieces,
+        sweeps.products,
+        sweeps.gaps,
+        flagged,
+        bool(strong),
+    )
     return _record_weights(facts, graph)
 
 
@@ -159,5 +189,6 @@ def _write_terms(
 
 def _record_weights(facts: GraphFacts, graph: DerivativeGraph) -> DerivativeGraph:
     """Records which weights became inputs and which are frozen."""
-    fed = tuple(i.name for i in graph.proto.graph.input if i.name != facts.function.feed)
+    taken = (facts.function.feed, DIRECTIONS)
+    fed = tuple(i.name for i in graph.proto.graph.input if i.name not in taken)
     return replace(graph, weights=fed, frozen=frozenset(facts.e.constants.frozen))

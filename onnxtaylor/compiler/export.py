@@ -54,8 +54,11 @@ def export(graph: DerivativeGraph, *, flagged: bool = False) -> onnx.ModelProto:
 
     value, jacobian, *higher = OUTPUTS
     nodes.append(helper.make_node("Identity", [response.name], [value]))
-    first = constant("first", np.arange(n))
-    nodes.append(helper.make_node("Gather", [TERMS, first], [jacobian], axis=2))
+    if indices.order == 1:  # a copy of all terms would take as long as a product
+        nodes.append(helper.make_node("Identity", [TERMS], [jacobian]))
+    else:
+        first = constant("first", np.arange(n))
+        nodes.append(helper.make_node("Gather", [TERMS, first], [jacobian], axis=2))
     shapes: dict[str, list[str | int | None]] = {
         value: ["N", outputs],
         jacobian: ["N", outputs, n],

@@ -57,6 +57,11 @@ class FittedRule:
         """The kind of the rule."""
         return self.rule.kind
 
+    @property
+    def plain(self) -> bool:
+        """Whether the node computes in the graph's format."""
+        return not self.mixed and self.own == self.facts.function.dtype
+
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
         """ẏ = φ′(x) ẋ, by the rule."""
         self._require_one_format(node)

@@ -3,7 +3,10 @@
 Matrix products yield coefficients in another order than ``MultiIndices`` has, and second
 derivatives in several summands. A piece is one such tensor with the runs by which it is read: a run
 (slot, place, step, length) adds the numbers at place, place + step, … to the coefficients slot,
-slot + 1, …. Pieces that together have every coefficient once form a cover; covers are added.
+slot + 1, …. Pieces that together have a coefficient at most once form a cover; covers are added.
+The first one has all of them.
+
+Rows and weights whose products have not been summed yet are ``RowProducts``.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import numpy.typing as npt
 
 from onnxtaylor.rules.emit import Emitter
 
-__all__ = ["Cover", "Piece", "gather_pieces", "runs"]
+__all__ = ["Cover", "Piece", "RowProducts", "gather_pieces", "runs"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -35,12 +38,36 @@ class Piece:
     varies: bool = True
 
     @property
-    def slots(self) -> set[int]:
-        """The coefficients to which the piece contributes."""
-        return {slot + k for slot, _, _, length in self.runs.tolist() for k in range(length)}
+    def slots(self) -> Integers:
+        """The coefficients to which the piece contributes, run by run."""
+        first, lengths = self.runs[:, 0], self.runs[:, 3]
+        ends = np.cumsum(lengths)
+        return np.arange(int(lengths.sum())) + np.repeat(first - ends + lengths, lengths)
 
 
 Cover = tuple[Piece, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RowProducts:
+    """Second derivatives Σ_d w_cd r_id r_jd, left to the kernel ``add_curvature``.
+
+    Attributes
+    ----------
+    rows
+        Name of the tensor r, (n, N, D), or (n, 1, D) where it is the same for all events.
+    weights
+        Name of the tensor w, (C, N, D) or (C, 1, D).
+    slots
+        The coefficient of each pair i ≤ j, (n, n); −1 where it is none.
+    flops
+        Operations of an event: 2·C·D for each pair.
+    """
+
+    rows: str
+    weights: str
+    slots: Integers
+    flops: int
 
 
 def runs(slots: Integers, places: Integers, step: int = 1) -> Integers:
@@ -69,7 +96,7 @@ def gather_pieces(e: Emitter, covers: Sequence[Cover], slots: Integers, response
 
 def _gather_cover(e: Emitter, cover: Cover, slots: Integers, responses: int) -> str:
     """Joins the pieces of a cover and gathers the coefficients in their order."""
-    place_of = dict.fromkeys(slots.tolist(), 0)
+    place_of = dict.fromkeys(slots.tolist(), -1)
     names, start = [], 0
     for piece in cover:
         for slot, place, step, length in piece.runs.tolist():
@@ -79,6 +106,9 @@ def _gather_cover(e: Emitter, cover: Cover, slots: Integers, responses: int) -> 
         start += piece.size
     name = e.op("Concat", *names, axis=2) if len(names) > 1 else names[0]
     places = list(place_of.values())
-    return (
-        name if places == list(range(start)) else e.op("Gather", name, e.constant(places), axis=2)
-    )
+    if places == list(range(start)):
+        return name
+    if -1 in places:  # a zero behind the last number, for coefficients that the cover has not
+        name = e.op("Pad", name, e.constant([0, 0, 0, 0, 0, 1]))
+        places = [start if place < 0 else place for place in places]
+    return e.op("Gather", name, e.constant(places), axis=2)

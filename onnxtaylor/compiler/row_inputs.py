@@ -36,7 +36,7 @@ def restore_inputs(proto: onnx.ModelProto, own: RowInputs) -> onnx.ModelProto:
     """Returns a graph whose inputs are those of the model, named and shaped as in its file.
 
     The features are flattened and joined to the tensor that the derivatives are by; context is
-    read as it is.
+    read as it is. Inputs of the graph behind its row remain the last ones.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
@@ -47,6 +47,7 @@ def restore_inputs(proto: onnx.ModelProto, own: RowInputs) -> onnx.ModelProto:
     kept = [node for node in graph.node if not replaced.intersection(node.output)]
     for node in kept:  # what else reads the row counts its events
         node.input[:] = [own.seed if name == row else name for name in node.input]
+    others = [onnx.ValueInfoProto.FromString(i.SerializeToString()) for i in graph.input[1:]]
     needed = {name for node in kept for name in read_names(node)}
     outer: list[onnx.NodeProto] = []
     taken = {name for node in kept for name in node.output}
@@ -69,6 +70,7 @@ def restore_inputs(proto: onnx.ModelProto, own: RowInputs) -> onnx.ModelProto:
         if port in own.features or port.name in needed or port.name not in taken:
             info = helper.make_tensor_value_info(port.name, port.type, list(port.shape or ()))
             graph.input.append(info)
+    graph.input.extend(others)
     inputs = [onnx.ValueInfoProto.FromString(i.SerializeToString()) for i in graph.input]
     prune(graph, [info.name for info in graph.output])
     del graph.input[:]
@@ -86,9 +88,10 @@ def _flattened(
         order = [port.batch_axis, *(k for k in axes if k != port.batch_axis)]
         nodes.append(helper.make_node("Transpose", [name], [f"{stem}/{name}/turned"], perm=order))
         name = f"{stem}/{port.name}/turned"
-    if len(port.shape or ()) != 2:
-        shape = f"{stem}/{port.name}/shape"
-        graph.initializer.append(numpy_helper.from_array(np.array([0, -1], np.int64), shape))
+    alone = port.batch_axis is None  # one event, without an axis of events
+    if len(port.shape or ()) != 2 or alone:
+        shape, target = f"{stem}/{port.name}/shape", np.array([1 if alone else 0, -1], np.int64)
+        graph.initializer.append(numpy_helper.from_array(target, shape))
         flat = f"{stem}/{port.name}/flat"
         nodes.append(helper.make_node("Reshape", [name, shape], [flat]))
         name = flat

@@ -23,6 +23,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from onnxtaylor.compiler.derivative import TERMS, DerivativeGraph
+from onnxtaylor.compiler.directions import ADJOINTS, DIRECTIONS
 from onnxtaylor.compiler.joints import JOINT_EVENTS
 from onnxtaylor.compiler.pieces import Cover, Piece, gather_pieces, runs
 from onnxtaylor.rules.emit import Emitter
@@ -47,7 +48,9 @@ MOMENTS, REPLICATES = "onnxtaylor/moments", "onnxtaylor/replicates"
 
 DOUBLE = TensorProto.DOUBLE
 
-RESERVED = frozenset({TERMS, WEIGHTS, GROUPS, FIRST, COUNTS, MOMENTS, REPLICATES, JOINT_EVENTS})
+RESERVED = frozenset(
+    {TERMS, DIRECTIONS, ADJOINTS, WEIGHTS, GROUPS, FIRST, COUNTS, MOMENTS, REPLICATES, JOINT_EVENTS}
+)
 
 
 def is_reserved(name: str) -> bool:
@@ -60,7 +63,7 @@ def loose_pieces(graph: DerivativeGraph) -> tuple[Cover, npt.NDArray[np.float64]
 
     The factors are 1/α! for a loose graph, whose tensors hold derivatives, and 1 otherwise.
     """
-    if graph.pieces:
+    if graph.pieces or graph.products:
         return graph.pieces, graph.indices.inverse_factorials
     slots = np.arange(len(graph.indices))
     return (Piece(TERMS, len(slots), runs(slots, slots)),), np.ones(len(slots))
@@ -143,13 +146,13 @@ def _terms(e: Emitter, graph: DerivativeGraph, response: onnx.ValueInfoProto, ou
 def _covers(pieces: Sequence[Piece]) -> list[Cover]:
     """Splits a sequence of pieces into covers: in each, a coefficient occurs at most once."""
     covers: list[list[Piece]] = []
-    seen: set[int] = set()
+    seen = np.zeros(1 + max((int(p.slots.max(initial=0)) for p in pieces), default=0), np.bool_)
     for piece in pieces:
-        if not covers or not seen.isdisjoint(piece.slots):
+        if not covers or seen[piece.slots].any():
             covers.append([])
-            seen = set()
+            seen[:] = False
         covers[-1].append(piece)
-        seen |= piece.slots
+        seen[piece.slots] = True
     return [tuple(cover) for cover in covers]
 
 

@@ -72,10 +72,11 @@ def third_order(
         A rule cannot differentiate a node.
     """
     plan, stem = _plan(indices), unused_stem(function.proto.graph, "third")
-    lower, low = function, f"{stem}/low"
+    lower, low, kinks = function, f"{stem}/low", None
     if plan.low:
         graph = compiled(function, MultiIndices.of(indices.n_features, plan.low))
         lower = function.with_proto(_without_terms(graph.proto, low))
+        kinks = graph.kinks  # those of the model: its derivatives have slopes that jump, too
     keep = [low] if plan.low else []
     rows = MultiIndices.of(indices.n_features, [(i,) for i in plan.rows])
     once = compiled(lower, rows, *keep)
@@ -87,7 +88,8 @@ def third_order(
         raise MissingRuleError(f"third order: in the Jacobian's graph, {error}") from None
     proto = _collected(twice.proto, once.proto.graph.output[0], plan, stem)
     strong = once.strong or twice.strong
-    return DerivativeGraph(proto, indices, once.kinks, joints=twice.joints, strong=strong)
+    kinks = once.kinks if kinks is None else kinks
+    return DerivativeGraph(proto, indices, kinks, joints=twice.joints, strong=strong)
 
 
 @dataclass(frozen=True)

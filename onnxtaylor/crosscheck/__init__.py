@@ -2,7 +2,16 @@
 
 ===================  ===============================================================================
 ``sample``           a seeded sample of the events, taken as they pass
-``answers``          both engines at these events
+``costs``            what a check costs, by the work of its graphs and by the clock
+``plan``             how much is compared within a given time
+``second_engine``    the exact engine and the differences; one is that of the analysis
+``answers``          both engines at these events, all coefficients
+``directions``       random directions, and what coefficients say along them
+``remarks``          what was left out, and what second order is
+``originals``        the original model at events, in double precision
+``lines``            the original model as a function along directions
+``planes``           averaged second order in the plane of two directions
+``along``            both engines along the directions
 ``budget``           how far apart sound engines may be
 ``silent``           responses whose coefficients all vanish: nothing to compare
 ``second_look``      events at which the engines seem to differ, with other steps
@@ -10,7 +19,7 @@
 ``judge``            verdicts at events, of coefficients, of the whole
 ``comparisons``      all comparisons of a check, and of the responses
 ``result``           ``CrossCheck``: frozen, shown as text, JSON and figure
-``compare_engines``  both engines of a problem at a sample, within a given time
+``compare_engines``  both engines of a problem at a sample of its events
 ``cross_check``      the library call
 ===================  ===============================================================================
 """

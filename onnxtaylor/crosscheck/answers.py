@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.crosscheck.budget import measure_round_off
+from onnxtaylor.crosscheck.budget import Scales, measure_round_off
 from onnxtaylor.crosscheck.second_look import confirmed_ratio
 from onnxtaylor.crosscheck.verdicts import near_kinks
 from onnxtaylor.engine.base import BatchCoefficients, BatchSums, Engine, Quantity, Watcher
@@ -20,7 +20,7 @@ from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.progress import Progress, report_progress
 
-__all__ = ["Answers", "digits_of", "evaluate_both", "joints_of"]
+__all__ = ["Answers", "copied", "digits_of", "evaluate_both", "joints_of", "lengths_of"]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -43,6 +43,8 @@ class Answers:
     again
         Least deviation / budget (E, C, K) over the default and other steps of the differences;
         other steps count only where they are conclusive.
+    share
+        Share of Σ abs(t) that is round-off of the exact engine, (C, K).
     """
 
     exact: BatchCoefficients
@@ -52,12 +54,25 @@ class Answers:
     precision: str
     averaged: bool
     again: Callable[[Floats, Flags], Floats]
+    share: Floats
 
     @property
     def budget(self) -> Floats:
         """Largest distance (E, C, K) between the coefficients of two sound engines."""
         assert self.differences.error_bounds is not None
         return np.asarray(self.differences.error_bounds + self.terms)
+
+    def without(self, where: Flags) -> Answers:
+        """Returns the answers with nothing to be said about coefficients ``where`` (E, K) is true.
+
+        Their budget is infinite.
+        """
+        if not where.any():
+            return self
+        bounds = self.differences.error_bounds
+        assert bounds is not None
+        bounds = np.where(where[:, None], np.inf, bounds)
+        return replace(self, differences=replace(self.differences, error_bounds=bounds))
 
     def of_responses(self, columns: list[int]) -> Answers:
         """Returns the answers of these responses alone."""
@@ -89,6 +104,7 @@ class Answers:
             terms=self.terms[:, columns],
             responses=self.responses[:, columns],
             again=again,
+            share=self.share[columns],
         )
 
 
@@ -111,7 +127,7 @@ def evaluate_both(
     total = len(x) * differences.points
     report_progress(progress, "cross-check", 0, total)
     ours = narrow.coefficients(x)
-    theirs = _copied(
+    theirs = copied(
         differences.coefficients(
             x, lambda share: report_progress(progress, "cross-check", round(share * total), total)
         )
@@ -122,19 +138,26 @@ def evaluate_both(
     averaged = differences.quantity == "averaged"
     joints = joints_of(ours, shape)
     nearby = near_kinks(theirs.kinks, differences.indices, shape, joints, averaged=averaged)
-    terms, responses = measure_round_off(
-        narrow,
+    indices = differences.indices
+    displaced = np.isin(np.arange(x.shape[1]), indices.table)
+    scales = Scales(
+        indices.orders,
+        indices.scale(spread),
+        spread,
+        np.where(displaced, lengths_of(differences, spread), 0.0),
+        digits_of(narrow.precision),
+    )
+    terms, responses, share = measure_round_off(
+        narrow.coefficients,
         x,
         ours,
         comparable=~nearby,
-        spread=spread,
-        length=_lengths(differences, spread),
-        digits=digits_of(narrow.precision),
+        scales=scales,
         seed=seed,
         progress=progress,
     )
     again = partial(confirmed_ratio, differences, x, ours.terms, terms)
-    return Answers(ours, theirs, terms, responses, exact.precision, averaged, again)
+    return Answers(ours, theirs, terms, responses, exact.precision, averaged, again, share)
 
 
 def digits_of(precision: str) -> int:
@@ -147,7 +170,7 @@ def joints_of(answer: BatchCoefficients, shape: tuple[int, ...]) -> Flags | None
     return None if answer.no_derivative is None else answer.no_derivative.among(shape[0], shape[2])
 
 
-def _lengths(differences: AnyDifferences, spread: Floats) -> Floats:
+def lengths_of(differences: AnyDifferences, spread: Floats) -> Floats:
     """Lengths (n,) over which the function changes in each feature, by the steps that suited it.
 
     A step of second order is c times that: see ``engine.differences.steps``. Sentinels such as
@@ -191,7 +214,7 @@ class _UpTo:
         return self._engine.describe()
 
 
-def _copied(answer: BatchCoefficients) -> BatchCoefficients:
+def copied(answer: BatchCoefficients) -> BatchCoefficients:
     """Copies an answer of the differences, safe from the engine's next batch."""
     assert answer.error_bounds is not None
     assert answer.kinks is not None

@@ -1,35 +1,71 @@
-"""The two engines of a problem at a sample of its events."""
+"""The two engines of a problem at a sample of events: all coefficients, or random directions."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.crosscheck.along import Along, evaluate_along
 from onnxtaylor.crosscheck.answers import Answers, digits_of, evaluate_both
+from onnxtaylor.crosscheck.costs import measure_costs, plan_by_work
 from onnxtaylor.crosscheck.judge import judge
+from onnxtaylor.crosscheck.originals import Originals
+from onnxtaylor.crosscheck.plan import FEWEST, Plan, Shape, Spent
+from onnxtaylor.crosscheck.remarks import (
+    averaging_remark,
+    left_out,
+    nearest_event,
+    rounding_remark,
+)
 from onnxtaylor.crosscheck.result import CrossCheck, disagreed, failed, not_run
 from onnxtaylor.crosscheck.sample import Sample
+from onnxtaylor.crosscheck.second_engine import Engines, NotComparableError, find_engines
 from onnxtaylor.crosscheck.silent import silence_reason, silent_responses
-from onnxtaylor.engine.base import Engine
-from onnxtaylor.engine.factory import AnyDifferences, ChosenEngine, make_engine
+from onnxtaylor.crosscheck.verdicts import DIFFERS, KINK, OFTEN, VERDICTS
+from onnxtaylor.engine.differences.usual import far_limit, usual_survey
+from onnxtaylor.engine.factory import ChosenEngine
 from onnxtaylor.errors import DisagreementError, OnnxTaylorError, join_names
+from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options import EngineOptions
 from onnxtaylor.problem import Problem
 from onnxtaylor.progress import Progress
-from onnxtaylor.results.quantity import averaging_words
 from onnxtaylor.runtime.promotion import round_to_digits
 
 __all__ = ["compare_engines"]
 
 Floats = npt.NDArray[np.float64]
 
-FEWEST = 8  # events that are compared where evaluations are limited, or none
-MOST = 2**22  # evaluations of the model that a limited check may cost with as few
 NUMBERS = 2**22  # comparisons that are held: 32 MiB an array
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """Answers of both engines, and what they are answers of.
+
+    Parameters
+    ----------
+    answers
+        Responses and coefficients of both engines at events.
+    indices
+        The K' coefficients that are compared: by features, or along directions.
+    units
+        Spread of each feature, or 1 for each direction.
+    precision, points
+        Format of the differences, and their evaluations per event.
+    along
+        What was compared along directions; None where all coefficients were.
+    """
+
+    answers: Answers
+    indices: MultiIndices
+    units: Floats
+    precision: str
+    points: int
+    along: Along | None = None
 
 
 def compare_engines(
@@ -38,7 +74,9 @@ def compare_engines(
     sample: Sample,
     *,
     chosen: ChosenEngine | None = None,
-    evaluations: int | None = None,
+    indices: MultiIndices | None = None,
+    method: str = "auto",
+    spent: Spent | None = None,
     progress: Progress | None = None,
 ) -> CrossCheck:
     """Compares the coefficients of both engines at the events of a sample.
@@ -51,9 +89,12 @@ def compare_engines(
         Events of the data, which have passed.
     chosen
         Engine of the analysis, which is checked without changing it.
-    evaluations
-        Evaluations of the model that the check may take: only as many events are compared as these
-        suffice for, eight at least.
+    indices
+        The coefficients that are compared, those of ``chosen``; by default all up to second order.
+    method
+        ``all`` coefficients, random ``directions``, or ``auto`` for all where these take little.
+    spent
+        Time of the analysis, of which the check takes a tenth: see ``onnxtaylor.crosscheck.plan``.
     progress
         Called with the evaluations done.
 
@@ -73,122 +114,158 @@ def compare_engines(
         "seed": sample.seed,
         "warnings": tuple(notice.message for notice in problem.notices),
     }
-    names, spread = problem.response_names, problem.survey.spread
-    indices = problem.function.indices(min(options.order, 2))
-    size = len(names) * len(indices)  # averaged over steps they may be fewer
-    x = sample.x[: max(FEWEST, NUMBERS // size)]
-    function = problem.function
-    x = np.where(function.is_varied, round_to_digits(x, function.digits), x)
-    held = len(x)
-    alone = chosen is None  # no result beside it says what second order is
+    indices = indices or problem.function.indices(min(options.order, 2))
+    varied, digits = problem.function.is_varied, problem.function.digits
+    x = np.where(varied, round_to_digits(sample.x, digits), sample.x)
     try:
-        exact, differences = _engines(problem, options, indices, x, chosen, progress)
-        if evaluations is not None:
-            x = _affordable(x, differences, evaluations)
-        answers = evaluate_both(exact, differences, x, spread, seed=sample.seed, progress=progress)
-    except _NotComparableError as error:
+        engines = find_engines(problem, options, indices, x, chosen, progress)
+        usual = usual_survey(problem.survey, digits)
+        originals = Originals(replace(problem, survey=usual))
+        plan = _plan(engines, indices, x, method, spent)
+        if plan.layout is None:
+            found = _compare_all(engines, indices, x, plan, sample.seed, progress)
+        else:
+            found = _compare_along(engines, originals, x, plan, sample.seed, progress)
+    except NotComparableError as error:
         return not_run(str(error), **facts)
     except DisagreementError as error:
-        event = _nearest(sample, error.row, spread)
+        event = nearest_event(sample, error.row, problem.survey.spread)
         return disagreed(str(error), error.deviation, event, **facts)
     except OnnxTaylorError as error:
         return failed(f"an engine fails: {error}", **facts)
-    indices = differences.indices
-    notes = _left_out(len(answers.exact.terms), sample, held, options.order)
-    if answers.averaged and alone:
-        steps = differences.describe()["curvature_step"]
-        assert isinstance(steps, dict)
-        notes += (f"second order is {averaging_words(steps['asked'])}: kinks are part of it",)
-    served = exact.exact_responses
+    # beside a result that says it, no word on what second order is
+    notes = left_out(len(found.answers.exact.terms), sample, options.order)
+    notes += averaging_remark(engines) if chosen is None else ()
+    return _judged(engines, found, sample, facts, notes)
+
+
+def _plan(
+    engines: Engines, indices: MultiIndices, x: Floats, method: str, spent: Spent | None
+) -> Plan:
+    """Plans what is compared. Raises NotComparableError where the check would take too long."""
+    problem, exact, order = engines.problem, engines.exact, indices.order
+    number = len(indices) * len(problem.response_names)
+    shape = Shape(problem.function.n_varied, number, order, engines.averaged and order > 1)
+    analyzed = engines.differences or exact
+    if analyzed is not exact:  # all coefficients of the analysis are at stake
+        method = "differences"
+    measured = measure_costs(problem, exact, x, spent, timed=analyzed is exact)
+    plan, _ = plan_by_work(problem, exact, analyzed, shape, measured, asked=len(x), method=method)
+    if plan.too_long is not None:
+        raise NotComparableError(
+            f"even the smallest check would take about {plan.too_long:.0f} s, too long behind an"
+            " analysis: run `onnxtaylor check`"
+        )
+    return plan
+
+
+def _compare_all(
+    engines: Engines,
+    indices: MultiIndices,
+    x: Floats,
+    plan: Plan,
+    seed: int,
+    progress: Progress | None,
+) -> _Compared:
+    """Compares all coefficients at events x (E, n), as many as the plan has and as are held."""
+    survey = engines.problem.survey
+    spread = usual_survey(survey, DIGITS["float64"]).spread
+    size = len(engines.problem.response_names) * len(indices)  # averaged they may be fewer
+    x = x[: min(plan.events, max(FEWEST, NUMBERS // size))]
+    pilots = x[: plan.pilots]
+    differences = engines.make_differences(indices, pilots, progress)
+    answers = evaluate_both(engines.exact, differences, x, spread, seed=seed, progress=progress)
+    far = np.abs(x) > far_limit(survey, digits_of(differences.precision))
+    return _Compared(
+        answers.without(differences.indices.having(far)),
+        differences.indices,
+        spread,
+        differences.precision,
+        differences.points,
+    )
+
+
+def _compare_along(
+    engines: Engines,
+    originals: Originals,
+    x: Floats,
+    plan: Plan,
+    seed: int,
+    progress: Progress | None,
+) -> _Compared:
+    """Compares coefficients along random directions at events x (E, n), as many as planned."""
+    assert plan.layout is not None
+    along = evaluate_along(
+        originals,
+        engines.exact,
+        x[: plan.events],
+        plan.layout,
+        steps=engines.steps,
+        measured=plan.measured,
+        threads=engines.options.threads,
+        seed=seed,
+        progress=progress,
+    )
+    ones = np.ones(plan.layout.count + 1)
+    answers = along.answers
+    limit = far_limit(engines.problem.survey, digits_of(along.precision))
+    # every direction has all features
+    far = np.any(np.abs(x[: len(answers.terms)]) > limit, axis=1, keepdims=True)
+    answers = answers.without(np.broadcast_to(far, answers.terms[:, 0].shape))
+    return _Compared(answers, plan.layout.indices, ones, along.precision, along.points, along)
+
+
+def _judged(
+    engines: Engines,
+    found: _Compared,
+    sample: Sample,
+    facts: dict[str, Any],
+    notes: tuple[str, ...],
+) -> CrossCheck:
+    """Judges what was compared, where there are exact derivatives."""
+    problem, exact, answers = engines.problem, engines.exact, found.answers
+    names, served = problem.response_names, exact.exact_responses
+    kept = np.flatnonzero(served)
     if not served.all():
-        facts["outputs"] = tuple(name for name, own in zip(names, served, strict=True) if own)
-        others = [name for name, own in zip(names, served, strict=True) if not own]
+        facts["outputs"] = tuple(names[c] for c in kept)
+        others = [names[c] for c in np.flatnonzero(~served)]
         notes += (f"no exact derivatives, so not checked: {join_names(others)}",)
-        answers = answers.of_responses(np.flatnonzero(served).tolist())
-    fields, further = _verdicts(problem, answers, sample, indices, facts["outputs"])
+        answers = answers.of_responses(kept.tolist())
+    fields, further = _verdicts(problem, answers, sample, found, facts["outputs"])
+    indices = found.indices
+    if found.along is not None:
+        indices = _up_to_second(exact.indices)
+        on_joints = found.along.on_joints[kept][:, : len(indices)]
+        events = len(answers.exact.terms)
+        often = on_joints >= max(2, OFTEN * events)
+        fields["on_joints"] = np.where(often, on_joints, 0)
+        if often.any() and fields["verdict"] != VERDICTS[DIFFERS]:
+            fields["verdict"], fields["reason"] = VERDICTS[KINK], None
     return CrossCheck(
         **fields,
         **facts,
         indices=problem.function.of_features(indices),
+        layout=None if found.along is None else found.along.layout,
         exact={"precision": exact.precision},
-        differences={"precision": differences.precision, "points": differences.points},
+        differences={"precision": found.precision, "points": found.points},
         notes=(*notes, *further),
     )
 
 
-class _NotComparableError(Exception):
-    """Raised where the coefficients cannot be compared with a second engine; says why."""
-
-
-def _engines(
-    problem: Problem,
-    options: EngineOptions,
-    indices: MultiIndices,
-    x: Floats,
-    chosen: ChosenEngine | None,
-    progress: Progress | None,
-) -> tuple[Engine, AnyDifferences]:
-    """Returns the exact and the differences engine; one of them is the engine of the analysis.
-
-    Raises _NotComparableError where there is no exact one, ModelError where one cannot be chosen.
-    """
-    at_hand = None if chosen is None else chosen.differences
-    if chosen is None or at_hand is not None:
-        if chosen is not None and chosen.no_exact_engine:  # it has been tried
-            raise _NotComparableError(f"no exact derivatives: {chosen.no_exact_engine}")
-        wanted = replace(_same_curvature(options, chosen), engine="auto")
-        chosen = make_engine(problem, wanted, indices, x=x, progress=progress)
-        if chosen.differences is not None:
-            raise _NotComparableError(f"no exact derivatives: {chosen.no_exact_engine}")
-    if at_hand is None:
-        # whatever the exact engine is asked to compute in, differences do best in double precision
-        precision = "auto" if options.precision == "float32" else options.precision
-        options = _same_curvature(options, chosen)
-        wanted = replace(options, engine="differences", precision=precision)
-        at_hand = make_engine(problem, wanted, indices, x=x, progress=progress).differences
-        assert at_hand is not None
-    return chosen.engine, at_hand
-
-
-def _same_curvature(options: EngineOptions, chosen: ChosenEngine | None) -> EngineOptions:
-    """Returns the options that make second order of the kind that an engine has."""
-    if chosen is None or options.order > 2:
-        return options
-    curvature = "averaged" if chosen.curvature.averaged else "pointwise"
-    return replace(options, curvature=curvature)
-
-
-def _affordable(x: Floats, differences: AnyDifferences, evaluations: int) -> Floats:
-    """Returns the first events, as many as the evaluations suffice for, but at least eight.
-
-    Raises _NotComparableError where even these would take too long.
-    """
-    if min(len(x), FEWEST) * differences.points > MOST:
-        raise _NotComparableError(
-            f"the differences take {differences.points} evaluations of the model at every"
-            " event, too many for an analysis: run `onnxtaylor check`, which takes long"
-        )
-    return x[: max(FEWEST, evaluations // differences.points)]
-
-
-def _nearest(sample: Sample, row: npt.NDArray[np.floating] | None, spread: Floats) -> int:
-    """Returns the number of the event nearest to a row, from which the row was displaced."""
-    if row is None:
-        return int(sample.numbers[0])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        apart = np.abs(sample.x - row) / np.where(spread > 0, spread, 1.0)
-    return int(sample.numbers[np.nan_to_num(apart).sum(axis=1).argmin()])
+def _up_to_second(indices: MultiIndices) -> MultiIndices:
+    """Returns the coefficients that are compared: the first ones, without third order."""
+    return indices.part(np.flatnonzero(indices.orders <= 2))
 
 
 def _verdicts(
     problem: Problem,
     answers: Answers,
     sample: Sample,
-    indices: MultiIndices,
+    found: _Compared,
     outputs: tuple[str, ...],
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Judges the answers: fields of the CrossCheck, and notes on what could not be compared."""
-    spread, notes = problem.survey.spread, []
+    notes, indices, spread = [], found.indices, found.units
     quiet = silent_responses(
         answers.exact.terms,
         answers.differences.terms,
@@ -200,24 +277,11 @@ def _verdicts(
     fields, elsewhere = judge(answers, sample.numbers, indices, spread, quiet)
     if elsewhere.any():
         table = indices.table[elsewhere.any(axis=0)]
-        by = join_names([problem.feature_names[i] for i in np.unique(table[table >= 0])])
+        own = problem.feature_names if found.along is None else found.along.layout.names
+        by = join_names([own[i] for i in np.unique(table[table >= 0])])
         notes.append(f"⟨t⟩ by {by} is made at events next to a kink, where nothing can be compared")
     if quiet.any():
         why = silence_reason([outputs[c] for c in np.flatnonzero(quiet)])
         fields["reason"] = why if fields["verdict"] != "agrees" else None
         notes.append(why)
-    return fields, tuple(notes)
-
-
-def _left_out(events: int, sample: Sample, held: int, order: int) -> tuple[str, ...]:
-    """Lists notes on events and orders that were left out."""
-    notes = []
-    wanted = min(sample.asked, sample.total)
-    if events < wanted:
-        why = "to keep the check short" if events < held else "so that all fits in memory"
-        notes.append(f"{events} of {wanted} events, {why}")
-    elif wanted < sample.asked:
-        notes.append(f"all {wanted} events: there are no more")
-    if order > 2:
-        notes.append("third order is not checked: it is beyond finite differences")
-    return tuple(notes)
+    return fields, (*notes, *rounding_remark(answers, indices.orders, indices.scale(spread)))

@@ -34,6 +34,9 @@ def cross_check(
 ) -> CrossCheck:
     """Every Taylor coefficient by both engines, at ``events`` events drawn by ``seed``.
 
+    Where that would take more than a minute, coefficients along random directions, which have all
+    of them: see ``onnxtaylor.crosscheck.directions``.
+
     abs(t_exact − t_differences) ≤ error estimate of the differences + round-off of the exact engine
 
     at all events but a few: see ``onnxtaylor.crosscheck.verdicts`` for the criterion. The exact
@@ -77,7 +80,12 @@ def cross_check(
         model, x, options, of_model, of_data, provider=of_engine.provider, progress=progress
     )
     return cross_check_problem(
-        problem, of_engine, events=events, seed=of_statistics.seed, progress=progress
+        problem,
+        of_engine,
+        events=events,
+        method=of_statistics.check_method,
+        seed=of_statistics.seed,
+        progress=progress,
     )
 
 
@@ -86,6 +94,7 @@ def cross_check_problem(
     options: EngineOptions | None = None,
     *,
     events: int = 64,
+    method: str = "auto",
     seed: int = 0,
     progress: Progress | None = None,
 ) -> CrossCheck:
@@ -97,4 +106,6 @@ def cross_check_problem(
     sample = Sample(problem.survey.events, events, seed)
     for _ in sample.watch(problem.source.batches(2**16)):
         pass  # the sample keeps the events that it has drawn
-    return compare_engines(problem, options or EngineOptions(), sample, progress=progress)
+    return compare_engines(
+        problem, options or EngineOptions(), sample, method=method, progress=progress
+    )

@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.crosscheck.comparisons import Comparisons, Responses
+from onnxtaylor.crosscheck.directions import Layout
 from onnxtaylor.crosscheck.verdicts import AGREES, DIFFERS, UNDECIDED, VERDICTS
 from onnxtaylor.errors import printable
 from onnxtaylor.indices import MultiIndices, label
+from onnxtaylor.results.check_place import largest_difference, place_of
 from onnxtaylor.results.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -53,14 +55,17 @@ class CrossCheck:
     model, outputs, features
         Names of the model, its responses and features.
     indices
-        The multi-indices of the coefficients.
+        The multi-indices of the coefficients by features.
+    layout
+        The random directions at each event, where coefficients were compared along these; None
+        where all coefficients were compared.
     asked, total, seed
         Requested number of events, number in the data, and seed of the sample.
     exact, differences
         Facts on the two engines, such as their precision.
     codes
-        Verdicts on the coefficients as places in ``VERDICTS``, (C, K); None, like ``comparisons``
-        and ``responses``, where nothing was compared.
+        Verdicts on the coefficients as places in ``VERDICTS``, (C, K), or along the directions,
+        (C, K'); None, like ``comparisons`` and ``responses``, where nothing was compared.
     comparisons
         The comparisons at events.
     responses
@@ -80,6 +85,7 @@ class CrossCheck:
     outputs: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     indices: MultiIndices | None = None
+    layout: Layout | None = None
     asked: int = 0
     total: int = 0
     seed: int = 0
@@ -100,11 +106,11 @@ class CrossCheck:
         counts = {name: pair[0] for name, pair in self.counts().items()}
         worst = self.worst(1)
         ratio = worst[0]["ratio"] if worst else None
-        far = "" if ratio is None else f"; largest deviation {ratio:.2g} of its budget"
+        far = "" if ratio is None else f"; {largest_difference(ratio)}"
         listing = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         return (
-            f"CrossCheck{of}: {self.verdict}: {sum(counts.values())} coefficients at"
-            f" {self.events} of {self.total} events: {listing}{far}"
+            f"CrossCheck{of}: {self.verdict}: {sum(counts.values())} coefficients"
+            f" {place_of(self.directions, self.events, self.total)}: {listing}{far}"
         )
 
     @property
@@ -116,6 +122,18 @@ class CrossCheck:
     def events(self) -> int:
         """Number of events that were compared."""
         return 0 if self.comparisons is None else len(self.comparisons.numbers)
+
+    @property
+    def directions(self) -> int | None:
+        """Number of random directions at all events; None where all coefficients were compared."""
+        return None if self.layout is None else self.layout.count * self.events
+
+    @property
+    def compared_names(self) -> list[tuple[str, ...]]:
+        """Names of the features, or of the directions, of each coefficient that was compared."""
+        if self.layout is not None:
+            return self.layout.indices.names(self.layout.names)
+        return [] if self.indices is None else self.indices.names(self.features)
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Counts coefficients, and comparisons at events, by verdict."""
@@ -140,7 +158,7 @@ class CrossCheck:
             return []
         conclusive = np.where((c.codes == AGREES) | (c.codes == DIFFERS), c.ratio, -1.0)
         flat = conclusive.reshape(len(conclusive), -1)
-        places, names = flat.argmax(axis=1), self.indices.names(self.features)
+        places, names = flat.argmax(axis=1), self.compared_names
         rows = []
         for e in np.argsort(-flat.max(axis=1), kind="stable")[:count]:
             place = np.unravel_index(places[e], conclusive.shape[1:])
@@ -170,7 +188,7 @@ class CrossCheck:
             return []
         beyond = (c.codes == DIFFERS).sum(axis=0)
         conclusive = beyond + (c.codes == AGREES).sum(axis=0)
-        names = self.indices.names(self.features)
+        names = self.compared_names
         places = np.argwhere(self.codes == DIFFERS)
         order = np.argsort(-beyond[tuple(places.T)], kind="stable")
         return [
@@ -210,6 +228,7 @@ class CrossCheck:
             "asked": self.asked,
             "seed": self.seed,
             "events": [] if c is None else c.numbers.tolist(),
+            "directions": self.directions,
             "coefficients": {name: pair[0] for name, pair in counts.items()},
             "comparisons": {name: pair[1] for name, pair in counts.items()},
             "worst": self.worst(),

@@ -9,14 +9,24 @@ factors of 4 to 64.
 
 from __future__ import annotations
 
+from typing import Protocol, TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.engine.factory import AnyDifferences
+from onnxtaylor.engine.base import BatchCoefficients
 
 __all__ = ["confirmed_ratio"]
 
-Floats = npt.NDArray[np.float64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+class Stepped(Protocol):
+    """Differences whose steps can be changed."""
+
+    def with_other_steps(self, x: Floats, factor: float) -> BatchCoefficients:
+        """Computes coefficients at events x (E, n) by steps ``factor`` times as wide."""
+
 
 SUSPECT = 4.0  # deviation / budget
 FACTORS = (0.5, 2.0)
@@ -24,7 +34,7 @@ MOST = 16  # events with the largest ratios that are computed again
 
 
 def confirmed_ratio(
-    differences: AnyDifferences,
+    differences: Stepped,
     x: Floats,
     exact: Floats,
     allowance: Floats,

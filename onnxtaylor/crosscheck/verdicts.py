@@ -233,7 +233,8 @@ def judge_coefficients(
         for level, events_needed in SURE:
             differs |= ((sure > level) & matters).sum(axis=0) >= events_needed
     several = (conclusive & (ratio > LEVELS[1][0])).sum(axis=0) >= 2
-    differs |= several & (excess > WRONG * scale * events)
+    with np.errstate(invalid="ignore"):
+        differs |= several & (excess > WRONG * scale * events)
     found = np.full(events.shape, AGREES, dtype=np.int8)
     by_kinks = (codes == KINK).sum(axis=0) > (codes == UNDECIDED).sum(axis=0)
     found[too_few] = UNDECIDED

@@ -18,6 +18,8 @@ from onnxtaylor.errors import DataError, printable
 
 __all__ = ["ArraySource", "class_column", "is_frame", "plain_array", "weight_column"]
 
+PIECE = 4096  # events of a part that are read at a time
+
 
 class ArraySource:
     """Events in memory: an ``EventSource``.
@@ -115,10 +117,15 @@ class ArraySource:
         Raises DataError for NaN and Inf, OptionError for a size below 1.
         """
         check_size(size)
-        return (self._batch(start, size) for start in range(0, len(self._x), size))
+        return (self._batch(start, start + size) for start in range(0, len(self._x), size))
 
-    def _batch(self, start: int, size: int) -> Batch:
-        part = slice(start, start + size)
+    def between(self, start: int, stop: int) -> Iterator[Batch]:
+        """Reads the events numbered ``start`` to ``stop`` − 1, some at a time."""
+        cuts = range(start, stop, PIECE)
+        return (self._batch(first, min(first + PIECE, stop)) for first in cuts)
+
+    def _batch(self, start: int, stop: int) -> Batch:
+        part = slice(start, stop)
         with np.errstate(over="ignore"):  # a long double that float64 cannot hold becomes Inf
             x: Floats = np.array(self._x[part], np.float64, order="C")
         check_features(x, self._missing, lambda k, i: self._entry(start + k, i))

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as types
 
+from onnxtaylor.data.beside import array_values, check_exact, refused_values
 from onnxtaylor.data.columns import Places, quoted
 from onnxtaylor.data.context import (
     EXACT,
@@ -21,6 +22,7 @@ from onnxtaylor.data.context import (
     refuse_numbers,
     refuse_text,
 )
+from onnxtaylor.data.evaluation import Values
 from onnxtaylor.data.formats import Piece
 from onnxtaylor.data.values import (
     Floats,
@@ -94,7 +96,17 @@ def arrow_piece(
         )
         for place in places.context
     )
-    return Piece(x, weights, labels, context, wholes or {})
+    beside = tuple(
+        _beside(
+            f"{file}: column {quoted(names[place])}",
+            _decoded(column(place)),
+            row,
+            text=place in places.beside_texts,
+            typed=text_of is not text_label,
+        )
+        for place in places.beside
+    )
+    return Piece(x, weights, labels, context, wholes or {}, beside)
 
 
 def _context(what: str, array: Array, row: int, *, text: bool, typed: bool) -> Floats | Coded:
@@ -122,6 +134,29 @@ def _context(what: str, array: Array, row: int, *, text: bool, typed: bool) -> F
         if large.any():
             k = int(large.argmax())
             refuse_inexact(where(k), array[k].as_py())
+    return numbers
+
+
+def _beside(what: str, array: Array, row: int, *, text: bool, typed: bool) -> Values:
+    """A column that is read beside the rows; ``typed`` if its type tells whole numbers."""
+    kind = array.type
+    if text:
+        if types.is_integer(kind):
+            array = array.cast(pa.string())
+        if not is_text(array.type):
+            raise refused_values(what, f"values of type {printable(kind, 40)}", text=True)
+        coded = array.dictionary_encode()
+        codes: npt.NDArray[np.int64] = _numpy(coded.indices.cast(pa.int64()), null=-1)
+        return Coded(codes, tuple(coded.dictionary.to_pylist()))
+    plain = types.is_integer(kind) or types.is_boolean(kind)
+    if plain and not array.null_count:
+        return array_values(what, array.to_numpy(zero_copy_only=False), text=False)
+    numbers = None if is_text(kind) else numeric(array)
+    if numbers is None:
+        shown = "text" if is_text(kind) else f"values of type {printable(kind, 40)}"
+        raise refused_values(what, shown, text=False)
+    if types.is_integer(kind) or not typed:
+        check_exact(numbers, lambda k: f"{what} in row {row + k + 1}")
     return numbers
 
 

@@ -1,15 +1,16 @@
 """Choice of columns: features, label and weight of a table.
 
 Features that are named are taken in the order named. Without names, every column that is neither
-label nor weight nor excluded is a feature, and their number must be the model's number of inputs.
+label nor weight nor excluded is a feature, and their number must be that of the model's inputs.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from onnxtaylor.data.request import ColumnRequest, ContextColumn, InputRequest
+from onnxtaylor.data.request import Beside, ColumnRequest, ContextColumn, InputRequest
 from onnxtaylor.errors import DataError, join_names, name_hint, printable
 
 __all__ = [
@@ -48,7 +49,7 @@ class Columns:
 
     ``features`` and ``context`` are single columns. ``blocks`` are the parts of a row in order,
     features before context; without blocks a row is all features, then all context. ``renamed``
-    are other names for the features.
+    are other names for the features, ``beside`` what is read beside the row.
     """
 
     features: tuple[str, ...]
@@ -58,6 +59,7 @@ class Columns:
     context: tuple[ContextColumn, ...] = ()
     blocks: tuple[Block, ...] = ()
     renamed: tuple[str, ...] | None = None
+    beside: Beside = field(default_factory=Beside)
 
     @property
     def wholes(self) -> tuple[InputRequest, ...]:
@@ -71,7 +73,8 @@ class Places:
 
     ``texts`` are the positions of context columns that hold texts, ``wholes`` the names of arrays
     or columns of lists that are read as a whole, and ``cells`` the number of their entries per
-    event.
+    event. ``beside`` are the positions of columns that are read beside the row, ``beside_texts``
+    those of them that hold texts.
     """
 
     features: tuple[int, ...]
@@ -81,12 +84,14 @@ class Places:
     texts: frozenset[int] = frozenset()
     wholes: tuple[str, ...] = ()
     cells: int = 0
+    beside: tuple[int, ...] = ()
+    beside_texts: frozenset[int] = frozenset()
 
     @property
     def used(self) -> tuple[int, ...]:
-        """All positions that have to be read."""
+        """All positions that have to be read, each once."""
         others = (place for place in (self.weight, self.label) if place is not None)
-        return (*self.features, *self.context, *others)
+        return tuple(dict.fromkeys((*self.features, *self.context, *others, *self.beside)))
 
     @property
     def width(self) -> int:
@@ -136,17 +141,22 @@ def choose_columns(
             " labels=… or weights=…"
         ).located(file)
     roles = {request.label: "the label", request.weight: "the weight"}
+    roles |= dict.fromkeys(request.beside.factors, "a factor of the weight")
     roles |= dict.fromkeys(request.exclude, "excluded")
     roles.pop(None, None)
     _check_context(file, names, roles, request)
+    roles = {**dict.fromkeys(request.beside.texts, "compared with a text"), **roles}
     roles |= {column.name: "context" for column in request.context}
-    chosen = Columns((), request.label, request.weight, context=request.context)
+    chosen = Columns(
+        (), request.label, request.weight, context=request.context, beside=request.beside
+    )
     if request.features is not None:
         return replace(chosen, features=_named_features(file, names, roles, request))
     offered = request.offered
     if offered and _is_usable(offered, names, roles, request.n_features):
         return replace(chosen, features=tuple(offered))
     left = tuple(name for name in candidates if name not in roles and name not in request.held)
+    left = request.beside.leave(left, request.n_features)
     if request.n_features is not None and len(left) != request.n_features:
         raise DataError(_wrong_count(file, left, request.n_features, hint))
     if not left:
@@ -156,14 +166,25 @@ def choose_columns(
 
 def locate_columns(file: str, names: Sequence[str], columns: Columns) -> Places:
     """Finds the positions of the used columns. Raises DataError for a missing or repeated name."""
-    context = tuple(_position(file, names, column.name) for column in columns.context)
+    counts = Counter(names)
+    place_of = {name: place for place, name in enumerate(names)}
+
+    def position(name: str) -> int:
+        if counts[name] != 1:
+            raise _missing_or_repeated(file, names, name)
+        return place_of[name]
+
+    context = tuple(position(column.name) for column in columns.context)
+    beside = {name: position(name) for name in columns.beside.names}
     return Places(
-        tuple(_position(file, names, name) for name in columns.features),
-        None if columns.label is None else _position(file, names, columns.label),
-        None if columns.weight is None else _position(file, names, columns.weight),
+        tuple(map(position, columns.features)),
+        None if columns.label is None else position(columns.label),
+        None if columns.weight is None else position(columns.weight),
         context,
         frozenset(k for k, column in zip(context, columns.context, strict=True) if column.text),
         tuple(dict.fromkeys(key for whole in columns.wholes for key in whole.keys)),
+        beside=tuple(beside.values()),
+        beside_texts=frozenset(beside[name] for name in columns.beside.texts),
     )
 
 
@@ -233,19 +254,23 @@ def _is_usable(
 
 def _check_exists(file: str, names: Sequence[str], name: str) -> None:
     if name not in names:
-        raise DataError(f"{file} has no column {quoted(name)}{name_hint(name, names)}")
+        raise _missing(file, names, name)
 
 
-def _position(file: str, names: Sequence[str], name: str) -> int:
-    _check_exists(file, names, name)
+def _missing(file: str, names: Sequence[str], name: str) -> DataError:
+    return DataError(f"{file} has no column {quoted(name)}{name_hint(name, names)}")
+
+
+def _missing_or_repeated(file: str, names: Sequence[str], name: str) -> DataError:
+    """The error for a name that not exactly one column has."""
     places = [place for place, other in enumerate(names) if other == name]
-    if len(places) > 1:
-        raise DataError(
-            f"{len(places)} columns are named {quoted(name)} (columns "
-            + ", ".join(str(place + 1) for place in places[:4])
-            + f"): rename them, or leave them out with {advise_exclusion(name)}"
-        ).located(file)
-    return places[0]
+    if not places:
+        return _missing(file, names, name)
+    return DataError(
+        f"{len(places)} columns are named {quoted(name)} (columns "
+        + ", ".join(str(place + 1) for place in places[:4])
+        + f"): rename them, or leave them out with {advise_exclusion(name)}"
+    ).located(file)
 
 
 def _with_elements(requested: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
@@ -259,14 +284,13 @@ def _with_elements(requested: Sequence[str], names: Sequence[str]) -> tuple[str,
 
 def _wrong_count(file: str, left: Sequence[str], n_features: int, hint: str) -> str:
     if len(left) > n_features:
-        advice = "name the features with feature_names=…, or leave columns out with exclude=…"
+        advice = 'name the features with feature_names=…, or leave columns out: exclude=["NAME"]'
     else:
-        advice = hint or (
-            "is this the right file, or is a feature given as label or weight, or excluded?"
-        )
+        advice = hint or "is this the right file, or is a feature label, weight or excluded?"
+    shown = join_names(left, limit=30) or "none"
     return (
         f"{file} has {_counted(len(left), 'column')} left for features, but the model has"
-        f" {_counted(n_features, 'input')}: {advice}; columns left: {join_names(left) or 'none'}"
+        f" {_counted(n_features, 'input')}: {advice}; columns left: {shown}"
     )
 
 

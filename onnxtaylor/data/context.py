@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.data.columns import quoted
-from onnxtaylor.data.values import Floats, kind_name
+from onnxtaylor.data.values import Floats, kind_name, require_letters
 from onnxtaylor.errors import DataError
 
 __all__ = [
@@ -79,6 +79,7 @@ def coded_texts(what: str, values: npt.NDArray[Any], where: Where) -> Coded:
         values = np.char.decode(values, "utf-8", "replace")
     elif values.dtype.kind not in "Uiu":
         refuse_numbers(what, kind_name(values.dtype))
+    require_letters(values, where)
     distinct, first, codes = np.unique(values, return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty(len(order), np.int64)

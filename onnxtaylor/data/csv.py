@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.csv
 
 from onnxtaylor.data.arrow import arrow_piece
+from onnxtaylor.data.beside import refused_values
 from onnxtaylor.data.columns import Places, advise_exclusion, quoted
 from onnxtaylor.data.formats import Piece, one_line, reading
 from onnxtaylor.data.header import THOUSANDS, open_bytes, read_head
+from onnxtaylor.data.remote import FilePath
 from onnxtaylor.data.values import not_numbers, text_label
 from onnxtaylor.errors import DataError, printable
 
@@ -36,7 +37,7 @@ class CsvTable:
     Raises DataError if its first lines are no table of text.
     """
 
-    def __init__(self, path: Path, file: str) -> None:
+    def __init__(self, path: FilePath, file: str) -> None:
         self.path, self.file = path, file
         with reading(file):
             self.head = read_head(path, file)
@@ -45,6 +46,7 @@ class CsvTable:
         self.wholes: Mapping[str, tuple[int, ...] | None] = {}
         self.block: str | None = None
         self.positional = not self.head.has_names
+        self.rows: int | None = None  # only reading tells where quoted cells end
         spaced = self.head.delimiter == " "  # then blank lines are removed from the stream
         self._skipped = self.head.comments + (0 if spaced else self.head.blank)
 
@@ -108,7 +110,7 @@ class CsvTable:
         )
 
     def _type(self, place: int, places: Places) -> pa.DataType:
-        if place == places.label or place in places.texts:
+        if place == places.label or place in places.texts or place in places.beside_texts:
             return pa.string()
         first = self.head.first or ()
         if place < len(first) and first[place].lower() in ("true", "false"):
@@ -128,6 +130,9 @@ class CsvTable:
                     f"{what} holds {quoted(cell[3])}, but the model takes numbers there: correct"
                     " the cell, or write numbers in this column"
                 )
+            if place in places.beside and place not in (*places.features, places.weight):
+                what = f"column {quoted(self.names[place])}"
+                return refused_values(what, f"{quoted(cell[3])} in row {line}", text=False)
             return self._bad_number(place, line, cell[3], places)
         if cell := BAD_TEXT.search(message):
             return DataError(

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Protocol
+
+import numpy.typing as npt
 
 from onnxtaylor.data.columns import Places
 from onnxtaylor.data.context import Coded
 from onnxtaylor.data.values import Floats, Strings
 from onnxtaylor.errors import DataError, OnnxTaylorError, printable
 
-__all__ = ["Piece", "Table", "one_line", "reading", "rows_per_piece"]
+__all__ = ["Piece", "Table", "one_line", "reading", "require", "rows_per_piece"]
 
 CELLS = 1 << 18  # numbers in a piece: 2 MiB, whatever the number of columns
 
@@ -33,6 +36,9 @@ class Piece:
         Single columns of context, shape (B,): numbers, which may still be NaN, or texts.
     wholes
         What is read as a whole, by its name: an array (B, …) of NumPy, or an Arrow array of lists.
+    beside
+        Columns that are read beside the rows, shape (B,): whole or other numbers, truth values, or
+        texts.
     """
 
     x: Floats
@@ -40,6 +46,7 @@ class Piece:
     labels: Strings | None
     context: tuple[Floats | Coded, ...] = ()
     wholes: Mapping[str, Any] = field(default_factory=dict)
+    beside: tuple[npt.NDArray[Any] | Coded, ...] = ()
 
 
 class Table(Protocol):
@@ -66,6 +73,10 @@ class Table(Protocol):
         """Whether the file has no names, so that its columns are called "0", "1", …."""
 
     @property
+    def rows(self) -> int | None:
+        """Number of rows, where the file tells it without a look at its cells; else None."""
+
+    @property
     def wholes(self) -> Mapping[str, tuple[int, ...] | None]:
         """Arrays and columns of lists that an input can take as a whole, by name.
 
@@ -81,6 +92,16 @@ class Table(Protocol):
 
         Raises DataError, naming the file, the column and the row at fault.
         """
+
+
+def require(library: str, extra: str, file: str) -> Any:
+    """Imports an optional library. Raises DataError that says how to install it for a file."""
+    try:
+        return import_module(library)
+    except ImportError:
+        raise DataError(f"reading it needs {library}: pip install onnxtaylor[{extra}]").located(
+            file
+        ) from None
 
 
 def rows_per_piece(columns: int) -> int:

@@ -18,8 +18,17 @@ from onnxtaylor.data.arrow import arrow_piece
 from onnxtaylor.data.columns import Places, choose_columns, locate_columns, quoted
 from onnxtaylor.data.inputs import choose_inputs
 from onnxtaylor.data.memory import FRAME, ArrowFrame, MappingTable, WithArrays, is_arrow, is_jagged
+from onnxtaylor.data.partitions import Partitions, as_partitions
+from onnxtaylor.data.records import (
+    arrow_table,
+    dense_array,
+    flat_columns,
+    is_awkward,
+    is_records,
+)
 from onnxtaylor.data.request import ColumnRequest, Requested, requested
 from onnxtaylor.data.rows import element_names
+from onnxtaylor.data.selection import ChosenEvents
 from onnxtaylor.data.source import EventSource
 from onnxtaylor.data.table import FileSource
 from onnxtaylor.errors import DataError, OptionError, join_names
@@ -33,6 +42,10 @@ def column_names(x: Any) -> tuple[str, ...] | None:
     """Returns the names of a data frame's columns or a dictionary's arrays; None for an array."""
     if isinstance(x, Mapping):
         return tuple(map(str, x))
+    if isinstance(x := as_partitions(x), Partitions):
+        return None if x.counted else tuple(x.tables[0].names)
+    if is_awkward(x):
+        return tuple(name for name, _ in flat_columns(x)) if is_records(x) else None
     if is_arrow(x):
         return tuple(map(str, x.column_names))
     return tuple(map(str, x.columns)) if is_frame(x) else None
@@ -47,8 +60,9 @@ def in_memory(
     ----------
     x
         An array (N, n); a dictionary with one array (N, …) for each input of the model, which may
-        be jagged, and arrays (N,); or a data frame of pandas, polars or pyarrow. An array may have
-        context behind the features: (N, n + m).
+        be jagged, and arrays (N,); a data frame of pandas, polars or pyarrow; an array of awkward
+        with fields, which are columns; or a collection of Dask of frames, records or arrays (N, n).
+        An array may have context behind the features: (N, n + m).
     request
         Choice of the columns, or a function that makes it from their names (none for an array).
         Features that are no columns are new names for the columns that are left.
@@ -64,6 +78,10 @@ def in_memory(
     """
     if isinstance(x, Mapping):
         return _of_mapping(x, request, weights, labels)
+    if isinstance(x := as_partitions(x), Partitions):
+        return _of_partitions(x, request, weights, labels)
+    if is_records(x):
+        x = arrow_table(x)
     if column_names(x) is not None:
         return _of_frame(x, request, weights, labels)
     request = requested(request, ())
@@ -71,16 +89,28 @@ def in_memory(
     features = [item for item in request.inputs if not item.held_back]
     if len(request.inputs) == len(features) == 1 and not request.context:
         axes = len(features[0].shape)
-        if is_jagged(x) or (axes > 1 and np.ndim(x) == 1 + axes):
+        if (
+            is_jagged(x)
+            or (is_awkward(x) and dense_array(x) is None)
+            or (axes > 1 and np.ndim(x) == 1 + axes)
+        ):
             return _of_mapping({features[0].name: x}, request, weights, labels)
     arrays = {"weights": weights, "labels": labels, "missing": request.missing}
     names = _context_columns(request)
     if not names:
-        return ArraySource(x, feature_names=request.features, **arrays)
+        return _chosen(ArraySource(x, feature_names=request.features, **arrays), request)
     x = plain_array(x, "x")
     n = _count_features(x, request, names)
     held = {name: x[:, n + k] for k, name in enumerate(names)}
-    return ArraySource(x[:, :n], feature_names=request.features, context=held, **arrays)
+    source = ArraySource(x[:, :n], feature_names=request.features, context=held, **arrays)
+    return _chosen(source, request)
+
+
+def _chosen(source: EventSource, request: ColumnRequest) -> EventSource:
+    """Returns the events that a request selects, of a source with all columns in its rows."""
+    if request.beside.where is None and request.beside.fold is None:
+        return source
+    return ChosenEvents(source, request.beside, request.offered)
 
 
 def _context_columns(request: ColumnRequest) -> list[str]:
@@ -129,6 +159,16 @@ def _of_mapping(x: Mapping[str, Any], request: Requested, weights: Any, labels: 
     return WithArrays(source, table.count(source.places), weights, labels)
 
 
+def _of_partitions(x: Partitions, request: Requested, weights: Any, labels: Any) -> EventSource:
+    for name, values in (("weights", weights), ("labels", labels)):
+        if values is not None:
+            raise OptionError(
+                "is an array, but the events are a collection of Dask: name one of its columns",
+                option=name,
+            )
+    return FileSource(x.tables, request, origins=("array",), rename=True)
+
+
 def _of_frame(x: Any, request: Requested, weights: Any, labels: Any) -> EventSource:
     names = column_names(x) or ()
     request = requested(request, names)
@@ -136,10 +176,11 @@ def _of_frame(x: Any, request: Requested, weights: Any, labels: Any) -> EventSou
     renamed = features is not None and not set(features) & set(names)
     if renamed:
         request = _without_new_names(request, names)
-    if request.inputs or request.context:
+    if request.inputs or request.context or request.beside.names:
         table = ArrowFrame(x)
         columns = choose_inputs(table, request)
-        if columns.wholes or columns.context or any("[" in n for n in columns.features):
+        several = columns.wholes or columns.context or columns.beside.names
+        if several or any("[" in n for n in columns.features):
             if renamed:
                 request = replace(request, features=features)
             source = FileSource([table], request, origins=("array",), rename=renamed)
@@ -162,7 +203,7 @@ def _of_frame(x: Any, request: Requested, weights: Any, labels: Any) -> EventSou
 
 def _without_new_names(request: ColumnRequest, names: Sequence[str]) -> ColumnRequest:
     """The request without new names of features, if their number equals the remaining columns'."""
-    used = {request.label, request.weight, *request.exclude}
+    used = {request.label, request.weight, *request.exclude, *request.beside.factors}
     used |= {column.name for column in request.context}
     used |= {item.name for item in request.inputs if item.held_back}
     left = [name for name in names if name not in used]

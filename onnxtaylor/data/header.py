@@ -26,6 +26,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from onnxtaylor.data.remote import FilePath
 from onnxtaylor.errors import DataError, OnnxTaylorWarning, join_names
 
 __all__ = ["THOUSANDS", "Head", "open_bytes", "read_head"]
@@ -75,13 +76,14 @@ class Head:
     decimal: str = "."
 
 
-def open_bytes(path: Path) -> Any:
+def open_bytes(path: FilePath) -> Any:
     """Opens a file as a stream of bytes, decompressed if the ending of its name says so."""
     compression: Any = COMPRESSIONS.get(path.suffix.lower())  # None: not compressed
-    return pa.input_stream(str(path), compression=compression)
+    source: Any = str(path) if isinstance(path, Path) else path.open()
+    return pa.input_stream(source, compression=compression)
 
 
-def read_head(path: Path, file: str) -> Head:
+def read_head(path: FilePath, file: str) -> Head:
     """Finds delimiter and names in the first lines of a file.
 
     ``file`` is its name for messages. Raises DataError if this is no table of text.

@@ -39,7 +39,7 @@ def choose_inputs(table: Table, request: ColumnRequest) -> Columns:
     """
     if not request.inputs:
         return choose_columns(table.file, table.names, table.candidates, request, table.hint)
-    taken = {request.label, request.weight, *request.exclude}
+    taken = {request.label, request.weight, *request.exclude, *request.beside.factors}
     taken |= {column.name for column in request.context}
     free = [name for name in table.names if name not in taken]
     found = {item.name: _found(table, free, item, request) for item in request.inputs}
@@ -236,7 +236,8 @@ def _counted(
 ) -> Columns:
     """Columns of a table without names: features first, then context, by their number alone."""
     names = list(table.candidates)
-    left = [name for name in names if name not in {request.label, request.weight, *request.exclude}]
+    taken = {request.label, request.weight, *request.exclude, *request.beside.factors}
+    left = [name for name in names if name not in taken]
     columns: list[ContextColumn] = []
     if context:
         width = sum(item.width or 0 for item in context)

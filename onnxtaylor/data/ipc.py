@@ -15,6 +15,8 @@ from onnxtaylor.data.lists import Elements
 
 __all__ = ["IpcTable"]
 
+MAGIC = b"ARROW1"  # of the file format; a stream has none
+
 
 class IpcTable:
     """An ``.arrow``, ``.feather`` or ``.ipc`` file, in the file or the stream format: a ``Table``.
@@ -33,6 +35,19 @@ class IpcTable:
             self._elements = Elements(reader.schema, lambda place: _first(reader, place))
         self.names = self.candidates = self._elements.names
         self.hint, self.wholes = self._elements.hint, self._elements.wholes
+
+    @property
+    def rows(self) -> int | None:
+        """Number of rows of a file of the file format, by its record batches; None for a stream."""
+        with reading(self.file), pa.memory_map(str(self.path)) as source:
+            if source.read(len(MAGIC)) != MAGIC:
+                return None
+            from pyarrow.dataset import IpcFileFormat
+            from pyarrow.fs import LocalFileSystem
+
+            # the batches' headers alone: nothing is decompressed
+            fragment = IpcFileFormat().make_fragment(str(self.path), LocalFileSystem())
+            return int(fragment.count_rows())
 
     def pieces(self, places: Places) -> Iterator[Piece]:
         """Reads the used columns. Raises DataError, naming the column and the row."""
@@ -56,9 +71,9 @@ class IpcTable:
 
 
 def _reader(source: Any) -> Any:
-    magic = source.read(6)
+    magic = source.read(len(MAGIC))
     source.seek(0)
-    if magic == b"ARROW1":
+    if magic == MAGIC:
         return pa.ipc.open_file(source)
     return pa.ipc.open_stream(source)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -34,9 +34,18 @@ class KeyedTable:
         Name for messages.
     shapes
         Shape of each array; None for lists of varying length.
+    apart
+        Keys of 2-D arrays that are no block of features.
     """
 
-    def __init__(self, file: str, shapes: Mapping[str, tuple[int, ...] | None]) -> None:
+    saving = "under the name x, with numpy.savez"  # way of saving the block, for advice
+
+    def __init__(
+        self,
+        file: str,
+        shapes: Mapping[str, tuple[int, ...] | None],
+        apart: Collection[str] = (),
+    ) -> None:
         self.file = file
         dense = {key: shape for key, shape in shapes.items() if shape is not None}
         self.wholes: Mapping[str, tuple[int, ...] | None] = {
@@ -44,14 +53,18 @@ class KeyedTable:
             for key, shape in shapes.items()
             if shape is None or len(shape) > 1
         }
-        self.block = _block(dense)
+        self.block = _block({key: shape for key, shape in dense.items() if key not in apart})
         self.positional = self.block is not None and "feature_names" not in dense
-        tables = [f"{quoted(key)} {list(s)}" for key, s in dense.items() if len(s) == 2]
+        tables = [
+            f"{quoted(key)} {list(s)}"
+            for key, s in dense.items()
+            if len(s) == 2 and key not in apart
+        ]
         self.hint = ""
         if self.block is None and len(tables) > 1:
             self.hint = (
                 f"it holds {len(tables)} two-dimensional arrays ({join_names(tables)}): save the"
-                " one to analyze under the name x, with numpy.savez"
+                f" one to analyze {self.saving}"
             )
         self._keys = tuple(key for key, shape in dense.items() if len(shape) == 1)
         if self.block is not None:
@@ -65,6 +78,9 @@ class KeyedTable:
         self.names: Sequence[str] = (*block_names, *self._keys)
         self.candidates: Sequence[str] = block_names or self._keys
         self._width = len(block_names)
+        tall = [*self._keys, *(key for key, shape in dense.items() if len(shape) > 1)]
+        counts = {dense[key][0] for key in tall}
+        self.rows: int | None = counts.pop() if len(counts) == 1 else None
 
     @abstractmethod
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
@@ -72,13 +88,20 @@ class KeyedTable:
 
     def pieces(self, places: Places) -> Iterator[Piece]:
         """Reads the used arrays, in pieces. Raises DataError if their lengths differ."""
+        return self._pieces(places, 0)
+
+    def pieces_behind(self, places: Places, row: int) -> tuple[int, Iterator[Piece]]:
+        """Returns a number of rows that are left out, at most ``row``, and pieces of the others."""
+        return row, self._pieces(places, row)
+
+    def _pieces(self, places: Places, first: int) -> Iterator[Piece]:
         with reading(self.file):
             # dict.fromkeys: each array once, in order
             keys = dict.fromkeys([*map(self.key, places.used), *places.wholes])
             loaded = self.load(list(keys))
             events = self.events(loaded)
             rows = rows_per_piece(places.width)
-            for start in range(0, events, rows):
+            for start in range(first, events, rows):
                 part = slice(start, start + rows)
 
                 def column(place: int, part: slice = part) -> Array:

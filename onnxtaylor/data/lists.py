@@ -15,7 +15,7 @@ import pyarrow.types as types
 from onnxtaylor.data.columns import Places, quoted
 from onnxtaylor.errors import DataError, printable
 
-__all__ = ["Elements"]
+__all__ = ["Elements", "is_variable_list"]
 
 MOST = 2**14  # elements of a list; longer ones are no features
 
@@ -104,19 +104,24 @@ class Elements:
         return values
 
 
+def is_variable_list(kind: Any) -> bool:
+    """Tests whether an Arrow type is lists of numbers, and does not tell how long they are."""
+    return (types.is_list(kind) or types.is_large_list(kind)) and _is_number(kind.value_type)
+
+
 def _is_list(kind: Any) -> bool:
     return types.is_fixed_size_list(kind) or types.is_list(kind) or types.is_large_list(kind)
 
 
+def _is_number(kind: Any) -> bool:
+    return types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind)
+
+
 def _length(kind: Any, place: int, first_list: Callable[[int], Any]) -> int | None:
     """Number of elements of a column of lists; None for another column."""
-    fixed = types.is_fixed_size_list(kind)
-    if not _is_list(kind):
+    if not _is_list(kind) or not _is_number(kind.value_type):
         return None
-    inner = kind.value_type
-    if not (types.is_floating(inner) or types.is_integer(inner) or types.is_boolean(inner)):
-        return None
-    length = int(kind.list_size) if fixed else len(first_list(place) or ())
+    length = len(first_list(place) or ()) if is_variable_list(kind) else int(kind.list_size)
     return length if 0 < length <= MOST else None
 
 

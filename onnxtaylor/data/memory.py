@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from onnxtaylor.data.columns import Places, quoted
 from onnxtaylor.data.formats import Piece, rows_per_piece
 from onnxtaylor.data.keyed import KeyedTable
 from onnxtaylor.data.lists import Elements
+from onnxtaylor.data.records import arrow_column, arrow_table, dense_array, is_awkward, is_records
 from onnxtaylor.data.source import Batch, DerivedSource, EventSource
 from onnxtaylor.data.values import check_weights
 from onnxtaylor.errors import DataError, printable
@@ -57,7 +60,7 @@ class MappingTable(KeyedTable):
 
 
 class ArrowFrame:
-    """A data frame of pandas, polars or pyarrow: a ``Table``.
+    """A data frame of pandas, polars or pyarrow, or records of awkward: a ``Table``.
 
     Its columns become Arrow arrays when they are used; columns of lists can be read as a whole.
     """
@@ -65,11 +68,14 @@ class ArrowFrame:
     positional = False
     block: str | None = None
 
-    def __init__(self, frame: Any) -> None:
-        self.file = FRAME
+    def __init__(self, frame: Any, file: str = FRAME) -> None:
+        self.file = file
+        if is_records(frame):
+            frame = arrow_table(frame)
         if not is_arrow(frame) and not hasattr(frame, "iloc"):
             frame = frame.to_arrow()  # of polars
         self._frame = frame
+        self.rows: int | None = len(frame)
         self._known: dict[int, Array] = {}
         if is_arrow(frame):
             schema = frame.schema
@@ -139,11 +145,14 @@ class WithArrays(DerivedSource):
             weights, labels = batch.weights, batch.labels
             if self._weights is not None:
                 weights = np.array(self._weights[batch.numbers], np.float64)
-                first = int(batch.numbers[0])
-                check_weights(weights, lambda k, first=first: f"weights[{first + k}]")  # type: ignore[misc]
+                check_weights(weights, partial(_numbered, batch.numbers))
             if self._labels is not None:
                 labels = self._labels[batch.numbers]
-            yield Batch(batch.x, weights, labels, batch.numbers)
+            yield replace(batch, weights=weights, labels=labels)
+
+
+def _numbered(numbers: npt.NDArray[np.int64], k: int) -> str:
+    return f"weights[{numbers[k]}]"
 
 
 def is_arrow(x: Any) -> bool:
@@ -164,13 +173,9 @@ def is_jagged(values: Any) -> bool:
 def _as_array(key: str, values: Any) -> npt.NDArray[Any] | Array:
     """An array of NumPy, or of Arrow for lists of varying length."""
     what = f"array {quoted(key)}"
-    if type(values).__module__.partition(".")[0] == "awkward":
-        import awkward  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
-        try:
-            return np.asarray(awkward.to_numpy(values, allow_missing=False))
-        except ValueError:  # jagged
-            return awkward.to_arrow(values, extensionarray=False)
+    if is_awkward(values):
+        dense = dense_array(values)
+        return arrow_column(values) if dense is None else dense
     if not _holds_lists(values):
         return plain_array(values, what)
     try:

@@ -9,8 +9,10 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.data.beside import array_values
 from onnxtaylor.data.columns import Places, quoted
 from onnxtaylor.data.context import Coded, coded_texts, context_numbers
+from onnxtaylor.data.evaluation import Values
 from onnxtaylor.data.formats import Piece, reading, rows_per_piece
 from onnxtaylor.data.numbers import as_classes, as_floats, is_number
 from onnxtaylor.data.values import Floats, kind_name
@@ -52,6 +54,7 @@ class NpyTable:
                 " 1-D array of records"
             )
         self.names: Sequence[str] = names
+        self.rows: int | None = len(array)
         self.candidates = self.names
         self.hint = ""
         self.wholes: Mapping[str, tuple[int, ...] | None] = {}
@@ -59,10 +62,17 @@ class NpyTable:
 
     def pieces(self, places: Places) -> Iterator[Piece]:
         """Reads the used columns, a slice of the file at a time. Raises DataError for text."""
+        return self._pieces(places, 0)
+
+    def pieces_behind(self, places: Places, row: int) -> tuple[int, Iterator[Piece]]:
+        """Returns a number of rows that are left out, at most ``row``, and pieces of the others."""
+        return row, self._pieces(places, row)
+
+    def _pieces(self, places: Places, first: int) -> Iterator[Piece]:
         with reading(self.file):
             array = self._open()
             rows = rows_per_piece(len(self.names))
-            for start in range(0, len(array), rows):
+            for start in range(first, len(array), rows):
                 part = array[start : start + rows]
 
                 def column(place: int, part: Array = part) -> Array:
@@ -126,7 +136,10 @@ def array_piece(
     context = tuple(
         _context(file, names[at], column(at), row, text=at in places.texts) for at in places.context
     )
-    return Piece(x, weights, labels, context, wholes or {})
+    beside = tuple(
+        _beside(file, names[at], column(at), text=at in places.beside_texts) for at in places.beside
+    )
+    return Piece(x, weights, labels, context, wholes or {}, beside)
 
 
 def _context(file: str, name: str, values: Array, row: int, *, text: bool) -> Floats | Coded:
@@ -137,6 +150,11 @@ def _context(file: str, name: str, values: Array, row: int, *, text: bool) -> Fl
         return f"{what} in row {row + k + 1}"
 
     return coded_texts(what, values, where) if text else context_numbers(what, values, where)
+
+
+def _beside(file: str, name: str, values: Array, *, text: bool) -> Values:
+    """A column that is read beside the rows."""
+    return array_values(f"{file}: column {quoted(name)}", values, text=text)
 
 
 def read_header(stream: IO[bytes]) -> Header:

@@ -16,9 +16,11 @@ from onnxtaylor.data.columns import quoted
 from onnxtaylor.data.formats import reading
 from onnxtaylor.data.keyed import KeyedTable
 from onnxtaylor.data.npy import HEADER, OBJECTS, read_header
-from onnxtaylor.errors import DataError
+from onnxtaylor.errors import DataError, join_names
 
 __all__ = ["NpzTable"]
+
+LARGE, RATIO = 2**30, 100  # bytes of arrays, and how much smaller their file may be beyond that
 
 Array = npt.NDArray[Any]
 Header = tuple[tuple[int, ...], np.dtype[Any]]
@@ -39,15 +41,28 @@ class NpzTable(KeyedTable):
             with zipfile.ZipFile(path) as archive:
                 headers = _headers(archive, file)
             self.dtypes = {key: dtype for key, (_, dtype) in headers.items()}
-            super().__init__(file, {key: shape for key, (shape, _) in headers.items()})
+            self._sizes = {key: shape for key, (shape, _) in headers.items()}
+            super().__init__(file, self._sizes)
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Array]:
         """Loads these arrays. Raises DataError for Python objects."""
         for key in keys:
             if self.dtypes[key].hasobject:
                 raise DataError(f"array {quoted(key)} holds {OBJECTS}").located(self.file)
+        self._require_no_bomb(keys)
         with closing(np.load(self.path, allow_pickle=False, max_header_size=HEADER)) as archive:
             return {key: archive[key] for key in keys}
+
+    def _require_no_bomb(self, keys: Sequence[str]) -> None:
+        """Raises DataError for arrays that are far larger than the file: all are held in memory."""
+        sizes = {key: prod(self._sizes[key]) * self.dtypes[key].itemsize for key in keys}
+        packed = self.path.stat().st_size
+        if (total := sum(sizes.values())) > max(LARGE, RATIO * packed):
+            raise DataError(
+                f"the arrays {join_names(list(sizes))} have {total / 2**30:.3g} GiB, {RATIO} times"
+                f" the size of the file and more, and must fit into memory: save them as .npy or"
+                " .parquet"
+            ).located(self.file)
 
 
 def _headers(archive: zipfile.ZipFile, file: str) -> dict[str, Header]:

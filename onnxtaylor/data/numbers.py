@@ -9,7 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.data.columns import quoted
-from onnxtaylor.data.values import Floats, Strings, decode_labels, kind_name, not_numbers
+from onnxtaylor.data.values import (
+    Floats,
+    Strings,
+    decode_labels,
+    kind_name,
+    not_numbers,
+    require_letters,
+)
 from onnxtaylor.errors import DataError, printable
 
 __all__ = ["as_classes", "as_floats", "is_number"]
@@ -28,6 +35,7 @@ def as_floats(file: str, name: str, values: npt.NDArray[Any], *, weight: bool = 
     if not is_number(values.dtype):
         example = ""
         if values.dtype.kind in "US" and len(values):
+            require_letters(values[:1], lambda k: f"{file}: column {quoted(name)} in row {k + 1}")
             text = values[0].decode(errors="replace") if values.dtype.kind == "S" else values[0]
             example = f"{quoted(text)} in row 1"
         kind = kind_name(values.dtype)
@@ -46,6 +54,7 @@ def as_classes(what: str, values: npt.NDArray[Any], where: Callable[[int], str])
         return _classes_of_objects(what, values, where)
     if values.dtype.subdtype is not None or values.dtype.kind not in "biufUS":
         raise _not_classes(what, kind_name(values.dtype))
+    require_letters(values, where)
     distinct, codes = np.unique(values, return_inverse=True)
     return decode_labels(codes.reshape(-1), distinct.tolist(), where)
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from onnxtaylor.data.arrow import arrow_piece
 from onnxtaylor.data.columns import Places
 from onnxtaylor.data.formats import Piece, reading, rows_per_piece
 from onnxtaylor.data.lists import Elements
+from onnxtaylor.data.remote import FilePath
 
 __all__ = ["ParquetTable"]
 
@@ -27,21 +29,38 @@ class ParquetTable:
     positional = False
     block: str | None = None
 
-    def __init__(self, path: Path, file: str) -> None:
+    def __init__(self, path: FilePath, file: str) -> None:
         self.path, self.file = path, file
         with reading(file), self._open() as parquet:
             schema = parquet.schema_arrow
             self._columns: Sequence[str] = schema.names
+            self.rows: int | None = parquet.metadata.num_rows
             self._elements = Elements(schema, lambda place: self._first(parquet, place))
         self.names = self.candidates = self._elements.names
         self.hint, self.wholes = self._elements.hint, self._elements.wholes
 
     def pieces(self, places: Places) -> Iterator[Piece]:
         """Reads the used columns alone. Raises DataError, naming the column and the row."""
-        row = 0
+        return self._pieces(places, 0, 0)
+
+    def pieces_behind(self, places: Places, row: int) -> tuple[int, Iterator[Piece]]:
+        """Returns a number of rows that are left out, at most ``row``, and pieces of the others.
+
+        They are those of the row groups that end before.
+        """
+        with reading(self.file), self._open() as parquet:
+            groups = range(parquet.metadata.num_row_groups)
+            ends = np.cumsum([parquet.metadata.row_group(k).num_rows for k in groups], dtype=int)
+        first = int(np.searchsorted(ends, row, side="right"))
+        left_out = int(ends[first - 1]) if first else 0
+        return left_out, self._pieces(places, left_out, first)
+
+    def _pieces(self, places: Places, row: int, group: int) -> Iterator[Piece]:
+        """Reads the row groups from ``group`` on, before which there are ``row`` rows."""
         with reading(self.file), self._open() as parquet:
             batches = parquet.iter_batches(
                 rows_per_piece(places.width),
+                row_groups=list(range(group, parquet.metadata.num_row_groups)) if group else None,
                 columns=[self._columns[k] for k in self._elements.origins(places)],
                 use_threads=False,
             )
@@ -68,5 +87,6 @@ class ParquetTable:
         return None
 
     def _open(self) -> pq.ParquetFile:
+        source = self.path if isinstance(self.path, Path) else self.path.open()
         # pre_buffer would hold the used columns of a whole row group in memory
-        return pq.ParquetFile(self.path, pre_buffer=False, buffer_size=BUFFER)
+        return pq.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER)

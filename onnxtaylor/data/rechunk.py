@@ -42,18 +42,18 @@ def rechunk(pieces: Iterable[Batch], size: int) -> Iterator[Batch]:
 
 def cut(batch: Batch, start: int, stop: int) -> Batch:
     """Returns the events from ``start`` to before ``stop`` of a batch, as views."""
-    part = slice(start, stop)
-    labels = None if batch.labels is None else batch.labels[part]
-    return Batch(batch.x[part], batch.weights[part], labels, batch.numbers[part])
+    return batch.at(slice(start, stop))
 
 
 def _join(parts: list[Batch]) -> Batch:
     if len(parts) == 1:
         return parts[0]
     labels = [part.labels for part in parts if part.labels is not None]
+    folds = [part.folds for part in parts if part.folds is not None]
     return Batch(
         np.concatenate([part.x for part in parts]),
         np.concatenate([part.weights for part in parts]),
         np.concatenate(labels) if labels else None,
         np.concatenate([part.numbers for part in parts]),
+        np.concatenate(folds) if folds else None,
     )

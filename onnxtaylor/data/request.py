@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import TypeAlias
 
 from onnxtaylor.errors import printable
+from onnxtaylor.text.expression import Expression
 
-__all__ = ["ColumnRequest", "ContextColumn", "InputRequest", "Requested", "requested"]
+__all__ = [
+    "Beside",
+    "ColumnRequest",
+    "ContextColumn",
+    "InputRequest",
+    "Requested",
+    "TreeRequest",
+    "requested",
+]
+
+
+@dataclass(frozen=True)
+class TreeRequest:
+    """Choice of trees in files of ROOT, and of groups in files of HDF5.
+
+    Parameters
+    ----------
+    tree
+        Tree or group of the files whose names name none; None for their only one.
+    friends
+        Names of trees with further columns of the same events: ``FILE:TREE``, as many as there are
+        files of data, or ``:TREE`` in each of them.
+    """
+
+    tree: str | None = None
+    friends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,6 +130,42 @@ class InputRequest:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Columns that are read of each event beside its row, and what they are for.
+
+    Parameters
+    ----------
+    factors
+        Columns that the weight is multiplied by.
+    where
+        Holds at the events that are taken; None: all are.
+    fold
+        Number of the fold of an event; None: there are no folds.
+    """
+
+    factors: tuple[str, ...] = ()
+    where: Expression | None = None
+    fold: Expression | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, each once."""
+        own = [one.names for one in (self.where, self.fold) if one is not None]
+        return tuple(dict.fromkeys((*self.factors, *(name for names in own for name in names))))
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """Columns among them that hold texts."""
+        own = [one.texts for one in (self.where, self.fold) if one is not None]
+        return frozenset().union(*own)
+
+    def leave(self, names: tuple[str, ...], count: int | None) -> tuple[str, ...]:
+        """Leaves out these columns where the others are as many as there are features."""
+        others = tuple(name for name in names if name not in self.names)
+        return others if len(others) == count else names
+
+
+@dataclass(frozen=True)
 class ColumnRequest:
     """Choice of columns, before the table is known.
 
@@ -131,6 +193,8 @@ class ColumnRequest:
         Inputs of the model, in the order of the row, which are looked for by name: as arrays, as
         columns of lists, or as columns whose names begin with the input's. Without inputs all
         features are columns.
+    beside
+        Columns that are read beside the row: of a weight that is a product, a selection, folds.
     """
 
     n_features: int | None
@@ -143,6 +207,7 @@ class ColumnRequest:
     missing: float | None = None
     context: tuple[ContextColumn, ...] = ()
     inputs: tuple[InputRequest, ...] = ()
+    beside: Beside = field(default_factory=Beside)
 
 
 # the choice of inputs may depend on which columns exist
@@ -150,5 +215,13 @@ Requested: TypeAlias = ColumnRequest | Callable[[Sequence[str]], ColumnRequest]
 
 
 def requested(request: Requested, names: Sequence[str]) -> ColumnRequest:
-    """Returns the request for a table with columns, arrays or lists of these names."""
-    return request if isinstance(request, ColumnRequest) else request(names)
+    """Returns the request for a table with columns, arrays or lists of these names.
+
+    A weight such as ``a,b`` that is no column is the product of the columns a and b.
+    """
+    asked = request if isinstance(request, ColumnRequest) else request(names)
+    if asked.weight is None or asked.weight in names or "," not in asked.weight:
+        return asked
+    first, *others = (name.strip() for name in asked.weight.split(","))
+    factors = (*others, *asked.beside.factors)
+    return replace(asked, weight=first, beside=replace(asked.beside, factors=factors))

@@ -1,17 +1,22 @@
-"""A part of the events: the first N, or a random sample. Events keep their numbers."""
+"""A part of the events: the first N, a random sample, or a selection. Events keep their numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.data.context import Coded
+from onnxtaylor.data.evaluation import Values, is_true, none_holds, whole_values
 from onnxtaylor.data.rechunk import check_size, cut, rechunk
+from onnxtaylor.data.request import Beside
 from onnxtaylor.data.source import Batch, DerivedSource, EventSource
-from onnxtaylor.errors import OptionError
+from onnxtaylor.errors import DataError, OptionError, name_hint, printable
 
-__all__ = ["FirstEvents", "SampledEvents", "first_events", "sample_events"]
+__all__ = ["ChosenEvents", "FirstEvents", "SampledEvents", "first_events", "sample_events"]
 
 BLOCK = 1 << 20  # event numbers drawn at a time: part of what a seed means
 LIMIT = 10**9  # NumPy's hypergeometric draws go no further
@@ -109,13 +114,15 @@ class SampledEvents(_Part):
         """The sampled events of each batch of the source."""
         drawn = sample_numbers(self._total, self._count, self._seed)
         pending, left = next(drawn), self._count
+        done = 0  # events so far: of a selection their numbers have gaps
         for batch in self._source.batches(size):
-            last = batch.numbers[-1]
+            first, done = done, done + len(batch)
+            last = done - 1
             while pending[-1] < last and (block := next(drawn, None)) is not None:
                 pending = np.concatenate([pending, block])
             stop = int(np.searchsorted(pending, last, side="right"))
             if stop:
-                yield _at_places(batch, np.searchsorted(batch.numbers, pending[:stop]))
+                yield batch.at(pending[:stop] - first)
                 pending, left = pending[stop:], left - stop
             if not left:
                 return
@@ -141,6 +148,67 @@ def sample_numbers(total: int, count: int, seed: int) -> Iterator[npt.NDArray[np
             return
 
 
-def _at_places(batch: Batch, places: npt.NDArray[np.int64]) -> Batch:
-    labels = None if batch.labels is None else batch.labels[places]
-    return Batch(batch.x[places], batch.weights[places], labels, batch.numbers[places])
+class ChosenEvents(DerivedSource):
+    """Source of the events at which a selection holds, with the numbers of their folds.
+
+    Parameters
+    ----------
+    source
+        The data, whose rows have all columns that the expressions name.
+    beside
+        Selection and folds.
+    names
+        Names of the features, where the source has none.
+    """
+
+    def __init__(
+        self, source: EventSource, beside: Beside, names: Sequence[str] | None = None
+    ) -> None:
+        super().__init__(source)
+        self._beside = beside
+        known = [*(self.feature_names or names or ()), *self.context_names]
+        place_of = {name: place for place, name in reversed(list(enumerate(known)))}
+        for name in beside.names:
+            if name not in place_of:
+                hint = name_hint(name, known) or ": name its columns with feature_names=…"
+                raise DataError(f"x has no column '{printable(name, 60)}'{hint}")
+        self._places = {name: place_of[name] for name in beside.names}
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Reads the chosen events, exactly ``size`` in a batch; the last batch may have fewer.
+
+        Raises DataError where there are events and none is chosen.
+        """
+        check_size(size)
+        return rechunk(self._choose(size), size)
+
+    def _choose(self, size: int) -> Iterator[Batch]:
+        where, fold, total, empty = self._beside.where, self._beside.fold, 0, True
+        for batch in self._source.batches(size):
+            total += len(batch)
+            if where is not None:
+                batch = batch.at(is_true(where, self._columns(batch), len(batch), "where"))
+            if fold is not None:
+                named = partial(_event, batch.numbers)
+                columns = self._columns(batch)
+                folds = whole_values(fold, columns, len(batch), "fold", named)
+                batch = replace(batch, folds=folds)
+            if len(batch):
+                yield batch
+                empty = False
+        if total and empty and where is not None:
+            raise none_holds(where, total)
+
+    def _columns(self, batch: Batch) -> dict[str, Values]:
+        columns: dict[str, Values] = {}
+        for name, place in self._places.items():
+            values = batch.x[:, place]
+            if name in self.texts:
+                columns[name] = Coded(values.astype(np.int64), tuple(self.texts[name]))
+            else:
+                columns[name] = values
+        return columns
+
+
+def _event(numbers: npt.NDArray[np.int64], k: int) -> str:
+    return f"event {numbers[k]} (counted from 0)"

@@ -27,15 +27,24 @@ class Batch:
     numbers
         Numbers of the events in the whole data set, shape (B,), counted from 0 in the order of the
         files. They key the bootstrap, so that any cut of the data gives the same replicates.
+    folds
+        Numbers of the folds of the events, shape (B,); None if there are none.
     """
 
     x: npt.NDArray[np.float64]
     weights: npt.NDArray[np.float64]
     labels: npt.NDArray[np.str_] | None
     numbers: npt.NDArray[np.int64]
+    folds: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def at(self, places: slice | npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Batch:
+        """Returns the events at some places; those of a slice as views."""
+        labels = None if self.labels is None else self.labels[places]
+        folds = None if self.folds is None else self.folds[places]
+        return Batch(self.x[places], self.weights[places], labels, self.numbers[places], folds)
 
 
 class EventSource(Protocol):
@@ -120,6 +129,11 @@ class DerivedSource:
     def taken(self) -> Mapping[str, Sequence[str]]:
         """Columns of the data by input, as in the source that is read."""
         return getattr(self._source, "taken", {})
+
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """Files that were left out, and why, as in the source that is read."""
+        return getattr(self._source, "skipped", {})
 
     @property
     def origins(self) -> Sequence[str]:

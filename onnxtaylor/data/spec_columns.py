@@ -12,7 +12,7 @@ import numpy as np
 from onnxtaylor.data.columns import Columns, Places, locate_columns
 from onnxtaylor.data.context import Coded
 from onnxtaylor.data.formats import Piece, Table
-from onnxtaylor.data.request import ContextColumn, InputRequest
+from onnxtaylor.data.request import Beside, ContextColumn, InputRequest
 from onnxtaylor.data.rows import element_names
 from onnxtaylor.errors import DataError
 from onnxtaylor.inputs import InputSpecification, Specification
@@ -41,13 +41,21 @@ class SpecifiedColumns:
     wholes: tuple[str, ...]
 
     def places(
-        self, table: Table, label: str | None = None, weight: str | None = None, *, cells: int
+        self,
+        table: Table,
+        label: str | None = None,
+        weight: str | None = None,
+        *,
+        beside: Beside | None = None,
+        cells: int,
     ) -> Places:
         """Finds the columns in a table. Raises DataError for a missing or repeated name."""
         for name in self.wholes:
             if name not in table.wholes:
                 raise DataError(f"has no array or lists '{name}'").located(table.file)
-        columns = Columns(self.features, label, weight, context=self.context)
+        columns = Columns(
+            self.features, label, weight, context=self.context, beside=beside or Beside()
+        )
         places = locate_columns(table.file, table.names, columns)
         return replace(places, wholes=self.wholes, cells=cells)
 

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.data.beside import NO_EVENTS, selected_batches, selected_tables
 from onnxtaylor.data.columns import Places, quoted
 from onnxtaylor.data.context import TextCodes, check_context, coded_texts, context_numbers
 from onnxtaylor.data.formats import Piece, Table
 from onnxtaylor.data.rechunk import check_size, rechunk
+from onnxtaylor.data.request import Beside
 from onnxtaylor.data.rows import length_name
 from onnxtaylor.data.source import Batch
 from onnxtaylor.data.spec_columns import find_columns, tensor_names, with_positions
-from onnxtaylor.data.values import Floats, check_features, check_weights
+from onnxtaylor.data.values import Floats, check_features
 from onnxtaylor.errors import DataError, OptionError
 from onnxtaylor.inputs import Specification, Tensors, tensors
 from onnxtaylor.inputs.needed import SetSizes, measure_sets, slot_sizes
@@ -31,7 +33,6 @@ from onnxtaylor.inputs.needed import SetSizes, measure_sets, slot_sizes
 __all__ = ["FedInput", "SpecifiedSource"]
 
 ASSUMED = 256  # cells of an event of unknown size: so many bound the memory of a piece
-NO_EVENTS = "there are no events (no row of values)"
 
 
 class FedInput(NamedTuple):
@@ -57,6 +58,8 @@ class SpecifiedSource:
         Columns of class labels and of event weights.
     missing
         Value of missing entries.
+    beside
+        Columns that are read beside the rows.
     origins
         Origins of the data; default: the names of the files.
 
@@ -85,17 +88,20 @@ class SpecifiedSource:
         label: str | None = None,
         weight: str | None = None,
         missing: float | None = None,
+        beside: Beside | None = None,
         origins: Sequence[str] | None = None,
     ) -> None:
         first = tables[0]
+        self._weight, self._beside = weight, beside or Beside()
         if first.positional and not set(first.wholes) & {one.name for one in fed}:
-            specification = with_positions(first, specification, (label, weight))
+            others = (label, weight, *self._beside.factors)
+            specification = with_positions(first, specification, others)
         self._specification, self._fed, self._missing = specification, tuple(fed), missing
-        self._weight = weight
         texts = {one.name for one in fed if one.text}
         self._columns = find_columns(first, specification, texts)
         self.taken: Mapping[str, tuple[str, ...]] = self._columns.taken
-        measured = self._measure(tables)
+        parts = [(t, self._places(t, label, ASSUMED)) for t in tables]
+        measured = self._measure(selected_tables(tables, self._beside))
         longest = {name: size.longest for name, size in measured.items()}
         self._slots = slot_sizes(specification, longest)
         self._told = frozenset(name for name, size in measured.items() if size.told)
@@ -103,13 +109,12 @@ class SpecifiedSource:
         self.fillings: Mapping[str, str] = {}
         self._name_lengths(first.file, measured)
         self._origins = tuple(t.file for t in tables) if origins is None else tuple(origins)
-        parts = [(t, self._columns.places(t, label, weight, cells=ASSUMED)) for t in tables]
         made = self._first(parts)
         self.sizes: Mapping[str, tuple[int, ...]] = {
             one.name: made.values[one.name].shape[1:] for one in fed
         }
         cells = sum(prod(self.sizes[one.name]) for one in fed if not one.text)
-        self._parts = [(t, self._columns.places(t, label, weight, cells=cells)) for t in tables]
+        self._parts = [(t, replace(places, cells=cells)) for t, places in parts]
         names = {one.name: self._names(one) for one in fed}
         self._names_of = names
         self.feature_names: Sequence[str] = [
@@ -134,8 +139,8 @@ class SpecifiedSource:
 
     @property
     def count(self) -> int:
-        """Number of the events, from one pass over them."""
-        return sum(len(piece) for piece in self._pieces())
+        """Number of all events, selected or not, from one pass over them."""
+        return sum(len(piece.x) for table, places in self._parts for piece in table.pieces(places))
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Reads the events, exactly ``size`` in a batch; the last batch may have fewer.
@@ -143,7 +148,21 @@ class SpecifiedSource:
         Raises DataError, naming the file, column and row at fault; OptionError for a size below 1.
         """
         check_size(size)
-        return rechunk(self._pieces(), size)
+        batches = selected_batches(self._parts, self._rows, self._beside, self._weight)
+        return rechunk(batches, size)
+
+    def between(self, start: int, stop: int) -> Iterator[Batch]:
+        """Reads pieces with all events numbered ``start`` to ``stop`` − 1, and with others.
+
+        Raises as ``batches`` does.
+        """
+        beside, weight = self._beside, self._weight
+        return selected_batches(self._parts, self._rows, beside, weight, start=start, stop=stop)
+
+    def _places(self, table: Table, label: str | None, cells: int) -> Places:
+        """Finds all columns in a table. Raises DataError for a missing or repeated name."""
+        beside = self._beside
+        return self._columns.places(table, label, self._weight, beside=beside, cells=cells)
 
     def _measure(self, tables: Sequence[Table]) -> dict[str, SetSizes]:
         """Measures the sets of all tables in one pass over their columns."""
@@ -222,22 +241,6 @@ class SpecifiedSource:
                 return names
         return tensor_names(one, shape)
 
-    def _pieces(self) -> Iterator[Batch]:
-        number = 0
-        for table, places in self._parts:
-            row = 0
-            for piece in table.pieces(places):
-                x = self._rows(piece, table.file, row)
-                weights = np.ones(len(x)) if piece.weights is None else piece.weights
-                start = f"{table.file}: column {quoted(self._weight or '')} in row "
-                check_weights(weights, partial(_numbered, start, row + 1))
-                numbers = np.arange(number + row, number + row + len(x), dtype=np.int64)
-                yield Batch(x, weights, piece.labels, numbers)
-                row += len(x)
-            number += row
-        if not number:
-            raise DataError(NO_EVENTS).located(", ".join(self.origins))
-
     def _rows(self, piece: Piece, file: str, row: int) -> Floats:
         """Makes the rows (B, n + m) of a piece, checked."""
         made = self._tensors(piece, file, row)
@@ -270,10 +273,6 @@ class SpecifiedSource:
         for i, name in enumerate(self._names_of[fed.name]):
             codes[:, i] = self._codes.code(name, coded_texts(what, flat[:, i], where))
         return codes
-
-
-def _numbered(start: str, first: int, k: int) -> str:
-    return f"{start}{first + k}"
 
 
 @contextmanager

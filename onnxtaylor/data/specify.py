@@ -10,10 +10,12 @@ import numpy as np
 from onnxtaylor.data.formats import Table
 from onnxtaylor.data.frames import column_names
 from onnxtaylor.data.memory import ArrowFrame, MappingTable, WithArrays
-from onnxtaylor.data.request import ColumnRequest
+from onnxtaylor.data.open_tables import open_tables
+from onnxtaylor.data.partitions import Partitions
+from onnxtaylor.data.request import ColumnRequest, TreeRequest, requested
 from onnxtaylor.data.source import EventSource
 from onnxtaylor.data.specified import FedInput, SpecifiedSource
-from onnxtaylor.data.table import file_names, open_tables
+from onnxtaylor.data.table import file_names
 from onnxtaylor.errors import DataError, OptionError, join_names, printable
 from onnxtaylor.inputs import Specification
 
@@ -28,6 +30,7 @@ def open_specified(
     *,
     weights: Any = None,
     labels: Any = None,
+    trees: TreeRequest | None = None,
 ) -> EventSource:
     """Opens the events that a specification describes.
 
@@ -44,6 +47,8 @@ def open_specified(
         Columns of label and weight, and the value of missing entries.
     weights, labels
         Arrays (N,), if they are no columns.
+    trees
+        Choice of trees in files of ROOT and HDF5.
 
     Raises
     ------
@@ -54,7 +59,8 @@ def open_specified(
     """
     _refuse_choice(specification, request)
     paths = file_names(x)
-    tables = _in_memory(x, fed) if paths is None else open_tables(paths)
+    tables = _in_memory(x, fed) if paths is None else open_tables(paths, trees)
+    request = requested(request, tables[0].names)
     source = SpecifiedSource(
         tables,
         specification,
@@ -62,6 +68,7 @@ def open_specified(
         label=request.label,
         weight=request.weight,
         missing=request.missing,
+        beside=request.beside,
         origins=None if paths is not None else ("array",),
     )
     for name in request.exclude:
@@ -125,6 +132,8 @@ def _in_memory(x: Any, fed: Sequence[FedInput]) -> list[Table]:
             if name in {one.name for one in fed}:
                 raise fault
         return [table]
+    if isinstance(x, Partitions):
+        return list(x.tables)
     if column_names(x) is not None:
         return [ArrowFrame(x)]
     if len(fed) == 1:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.data.block_sums import BlockSums, ClassSums, block_arrays, blocks_of
 from onnxtaylor.data.columns import quoted
 from onnxtaylor.data.source import Batch, EventSource
 from onnxtaylor.data.spread import FeatureSums
@@ -21,17 +23,11 @@ from onnxtaylor.data.traits import FeatureTraits
 from onnxtaylor.data.values import Floats, is_missing
 from onnxtaylor.errors import DataError
 
-__all__ = ["ClassSums", "Survey", "SurveyAccumulator", "survey"]
+__all__ = ["BLOCK", "ClassSums", "Survey", "SurveyAccumulator", "survey"]
 
+BLOCK = 65536  # events that are added at a time
+LEAST, MOST = 1e-280, 1e280  # of Σw²: its products with coefficients must be numbers, too
 CLASSES = 100  # with more classes the column is hardly a class label
-
-
-class ClassSums(NamedTuple):
-    """Sums over the events of one class: their number, Σw and Σw²."""
-
-    events: int
-    sum_weight: float
-    sum_weight2: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +57,10 @@ class Survey:
         Groups of columns of 0 and 1 that sum to 1 at every event, as positions.
     sample
         Some of the events, shape (S, n).
+    stop
+        Number of the last event, plus 1: that of all events, unless some are left out.
+    negative
+        Whether any weight is negative.
     """
 
     events: int
@@ -77,6 +77,8 @@ class Survey:
     whole: npt.NDArray[np.bool_]
     one_hot: tuple[tuple[int, ...], ...]
     sample: Floats
+    stop: int = 0
+    negative: bool = False
 
     def of_columns(self, columns: npt.NDArray[np.int64], sample: Floats) -> Survey:
         """Returns the survey of some of the columns, with a sample (S, ·) of these alone."""
@@ -97,7 +99,7 @@ def survey(
     missing: float | None = None,
     padded: Callable[[Floats], npt.NDArray[np.bool_]] | None = None,
     progress: Callable[[int], None] | None = None,
-    batch: int = 65536,
+    batch: int = BLOCK,
 ) -> Survey:
     """Reads all events once, and summarizes them.
 
@@ -133,72 +135,80 @@ def survey(
 class SurveyAccumulator:
     """Survey of a stream: update it with batches, merge it with another, finalize it.
 
-    ``missing`` is the value that stands for a missing entry, ``padded`` finds entries in padded
-    slots.
+    Parameters
+    ----------
+    missing
+        Value that stands for a missing entry.
+    padded
+        Finds entries in padded slots.
+    apart
+        Whether the sums of each batch are kept apart. Such a survey of a part of the data can be
+        put to others without another round-off than the survey of the whole has.
     """
 
     def __init__(
         self,
         missing: float | None = None,
         padded: Callable[[Floats], npt.NDArray[np.bool_]] | None = None,
+        *,
+        apart: bool = False,
     ) -> None:
-        self.missing_value, self._padded = missing, padded
+        self.missing_value, self._padded, self._apart = missing, padded, apart
         self.events = 0
-        self.classes: dict[str, ClassSums] = {}
-        self._total = ClassSums(0, 0.0, 0.0)
-        self._negative = False
-        self._sums: FeatureSums | None = None
+        self._classes: set[str] = set()
+        self._blocks: list[BlockSums] = []
         self._traits: FeatureTraits | None = None
 
     def update(self, batch: Batch) -> None:
         """Adds a batch. Raises DataError for the 101st class."""
         if not len(batch):
             return
-        self.events += len(batch)
-        self._total = _added(self._total, _class_sums(batch.weights))
-        self._negative |= bool((batch.weights < 0).any())
-        if batch.labels is not None:
-            for name in np.unique(batch.labels):
-                self._add_class(str(name), _class_sums(batch.weights[batch.labels == name]))
         absent = is_missing(batch.x, self.missing_value)
         if self._padded is not None:
             absent |= self._padded(batch.x)
-        sums = FeatureSums.of(batch, absent)
-        self._sums = sums if self._sums is None else self._sums.merge(sums)
+        self._add(BlockSums.of(batch, absent))
         if self._traits is None:
             self._traits = FeatureTraits(batch.x.shape[1])
         self._traits.update(batch, absent)
 
     def merge(self, other: SurveyAccumulator) -> None:
         """Adds the events of another. Raises DataError for the 101st class."""
-        self.events += other.events
-        self._total = _added(self._total, other._total)
-        self._negative |= other._negative
-        for name, sums in other.classes.items():
-            self._add_class(name, sums)
-        if self._sums is None or other._sums is None:
-            self._sums = self._sums or other._sums
-        else:
-            self._sums = self._sums.merge(other._sums)
+        for block in other._blocks:
+            self._add(block)
         if other._traits is not None:
             if self._traits is None:
                 self._traits = FeatureTraits(len(other._traits.whole))
             self._traits.merge(other._traits)
 
+    def _add(self, block: BlockSums) -> None:
+        self.events += block.total.events
+        self._classes |= block.classes.keys()
+        if len(self._classes) > CLASSES:
+            some = ", ".join(quoted(label) for label in sorted(self._classes)[:3])
+            raise DataError(
+                f"the label has more than {CLASSES} distinct values ({some}, …): is it really a"
+                " class label? Choose another with labels=…"
+            )
+        if self._apart or not self._blocks:
+            self._blocks.append(block)
+        else:
+            self._blocks = [self._blocks[0].merge(block)]
+
     def finalize(self, names: Sequence[str] | None = None) -> Survey:
         """Returns the survey of all events so far. Raises DataError as ``survey`` does."""
-        if self._sums is None or self._traits is None:
+        if not self._blocks or self._traits is None:
             raise DataError("the data have no events: is this the right file or array?")
-        _check_sum("", self._total.sum_weight)
-        for name, sums in self.classes.items():
-            _check_sum(f"class {quoted(name)}: ", sums.sum_weight)
-        f = self._sums
-        mean, std, spread = f.location(), f.deviation(negative=self._negative), f.spread()
+        sums = reduce(BlockSums.merge, self._blocks)
+        _check_sum("", sums.total)
+        for name, own in sums.classes.items():
+            _check_sum(f"class {quoted(name)}: ", own)
+        f = sums.features
+        mean, std, spread = f.location(), f.deviation(negative=sums.negative), f.spread()
         _check_finite(f, mean + std + spread, names)
         return Survey(
             events=self.events,
-            sum_weight=self._total.sum_weight,
-            sum_weight2=self._total.sum_weight2,
+            sum_weight=sums.total.sum_weight,
+            sum_weight2=sums.total.sum_weight2,
             mean=mean,
             std=std,
             min=np.where(f.count > 0, f.low, np.nan),
@@ -206,38 +216,49 @@ class SurveyAccumulator:
             missing=self.events - f.count,
             spread=spread,
             largest=f.largest,
-            classes={name: self.classes[name] for name in _sorted(self.classes)},
+            classes={name: sums.classes[name] for name in _sorted(sums.classes)},
             whole=self._traits.whole,
             one_hot=self._traits.one_hot(),
             sample=self._traits.sample,
+            stop=sums.stop,
+            negative=sums.negative,
         )
 
-    def _add_class(self, name: str, sums: ClassSums) -> None:
-        self.classes[name] = _added(self.classes.get(name, ClassSums(0, 0.0, 0.0)), sums)
-        if len(self.classes) > CLASSES:
-            some = ", ".join(quoted(label) for label in list(self.classes)[:3])
-            raise DataError(
-                f"the label has more than {CLASSES} distinct values ({some}, …): is it really a"
-                " class label? Choose another with labels=…"
-            )
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Returns all sums as named arrays, to be saved; empty without events."""
+        if not self._blocks or self._traits is None:
+            return {}
+        return block_arrays(self._blocks) | self._traits.state()
+
+    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Adds the events whose ``state`` is given. Raises KeyError where an array is missing."""
+        if not arrays:
+            return
+        for block in blocks_of(arrays):
+            self._add(block)
+        traits = FeatureTraits.of_state(arrays)
+        if self._traits is None:
+            self._traits = traits
+        else:
+            self._traits.merge(traits)
 
 
-def _class_sums(weights: Floats) -> ClassSums:
-    return ClassSums(len(weights), float(weights.sum()), float(np.square(weights).sum()))
+def _check_sum(what: str, sums: ClassSums) -> None:
+    """Raises DataError unless Σw is positive, and Σw and Σw² are numbers of double precision.
 
-
-def _added(a: ClassSums, b: ClassSums) -> ClassSums:
-    return ClassSums(
-        a.events + b.events, a.sum_weight + b.sum_weight, a.sum_weight2 + b.sum_weight2
-    )
-
-
-def _check_sum(what: str, total: float) -> None:
-    """Raises DataError unless a sum of weights is positive and finite; ``what`` names the class."""
+    ``what`` names the class.
+    """
+    total, squares = sums.sum_weight, sums.sum_weight2
     if not 0 < total < np.inf:
         raise DataError(
             f"{what}the weights sum to {total:.6g}, but ⟨t⟩ is a weighted mean and needs a positive"
             " sum: check the weights, or use more events"
+        )
+    if not LEAST < squares < MOST:
+        size = "small" if squares <= LEAST else "large"
+        raise DataError(
+            f"{what}the weights are too {size} (they sum to {total:.3g}): their squares are no"
+            " numbers of double precision, and N_eff needs them: multiply all weights by a number"
         )
 
 

@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from math import inf
 
-import numpy as np
-
-from onnxtaylor.data.columns import Columns, Places, locate_columns, quoted
-from onnxtaylor.data.csv import CsvTable
+from onnxtaylor.data.beside import selected_batches, selected_tables
+from onnxtaylor.data.columns import Columns, Places, locate_columns
 from onnxtaylor.data.fitting import fitted_extents
-from onnxtaylor.data.formats import Piece, Table
+from onnxtaylor.data.formats import Table
 from onnxtaylor.data.inputs import choose_inputs
-from onnxtaylor.data.ipc import IpcTable
-from onnxtaylor.data.npy import NpyTable
-from onnxtaylor.data.npz import NpzTable
-from onnxtaylor.data.parquet import ParquetTable
+from onnxtaylor.data.open_tables import open_tables
 from onnxtaylor.data.rechunk import check_size, rechunk
-from onnxtaylor.data.request import ColumnRequest, Requested, requested
+from onnxtaylor.data.request import ColumnRequest, Requested, TreeRequest, requested
 from onnxtaylor.data.rows import Rows
 from onnxtaylor.data.source import Batch
-from onnxtaylor.data.values import check_weights
-from onnxtaylor.errors import DataError, OptionError, printable
-from onnxtaylor.files.recognize import head_of, kind_of
+from onnxtaylor.errors import DataError, OptionError
 
-__all__ = ["FileSource", "file_names", "open_source", "open_tables"]
-
-FORMATS: dict[str, Callable[[Path, str], Table]] = {
-    ".npy": NpyTable,
-    ".npz": NpzTable,
-    ".csv": CsvTable,
-    ".tsv": CsvTable,
-    ".txt": CsvTable,
-    ".parquet": ParquetTable,
-    ".arrow": IpcTable,
-    ".feather": IpcTable,
-    ".ipc": IpcTable,
-}
-TABLES = ("ROOT", "HDF5", "SQLite", "JSON", "pickle", "Office")  # kinds that may hold a table
-COMPRESSED = (".gz", ".bz2", ".zst")
+__all__ = ["FileSource", "file_names", "open_source"]
 
 
 class FileSource:
@@ -75,10 +54,12 @@ class FileSource:
         if rename and asked.features and not set(asked.features) & set(known):
             new, asked = asked.features, replace(asked, features=None, offered=None)
         self.columns: Columns = choose_inputs(first, asked)
-        self._rows = Rows(self.columns, fitted_extents(tables, self.columns), asked.missing)
+        located = [_locate(table, self.columns, first) for table in tables]
+        extents = fitted_extents(selected_tables(tables, asked.beside), self.columns)
+        self._rows = Rows(self.columns, extents, asked.missing)
         self._parts = [
-            (table, replace(_locate(table, self.columns, first), cells=self._rows.cells))
-            for table in tables
+            (table, replace(places, cells=self._rows.cells))
+            for table, places in zip(tables, located, strict=True)
         ]
         self.places = self._parts[0][1]
         new = new or self.columns.renamed
@@ -128,66 +109,68 @@ class FileSource:
         no event at all; OptionError for a size below 1.
         """
         check_size(size)
-        return rechunk(self._pieces(), size)
+        return rechunk(self._selected(), size)
 
-    def _pieces(self) -> Iterator[Batch]:
-        number = 0
-        for table, places in self._parts:
-            row = 0
-            for piece in table.pieces(places):
-                batch = self._checked(table, places, piece, row, number + row)
-                yield batch
-                row += len(batch)
-            number += row
-        if not number:
-            raise DataError("there are no events (no row of values)").located(
-                ", ".join(self.origins)
-            )
+    @property
+    def rows_of_files(self) -> Mapping[str, int | None]:
+        """Number of rows of each file, None where only reading tells it."""
+        return {table.file: table.rows for table, _ in self._parts}
 
-    def _checked(self, table: Table, places: Places, piece: Piece, row: int, number: int) -> Batch:
-        """Checks a piece that comes after ``row`` rows of its file and ``number`` events."""
-        x, weight = self._rows.row(piece, table.file, row), self.columns.weight
-        weights = piece.weights
-        if weights is None or weight is None:
-            weights = np.ones(len(x))
-        else:
-            where = f"{table.file}: column {quoted(weight)} in row "
-            check_weights(weights, lambda k: f"{where}{row + k + 1}")
-        numbers = np.arange(number, number + len(x), dtype=np.int64)
-        return Batch(x, weights, piece.labels, numbers)
+    @property
+    def stop(self) -> int | None:
+        """Number of rows, selected or not, where all files tell it; else None."""
+        counts = [table.rows for table, _ in self._parts]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    @property
+    def rows(self) -> int | None:
+        """Number of events, where it is known without a look at any cell; else None."""
+        return self.stop if self.columns.beside.where is None else None
+
+    def between(self, start: int, stop: int) -> Iterator[Batch]:
+        """Reads pieces with all events numbered ``start`` to ``stop`` − 1, and with others.
+
+        Files that end before are left out where they tell their rows. Raises as ``batches`` does.
+        """
+        return self._selected(start, stop)
+
+    def _selected(self, start: int = 0, stop: float = inf) -> Iterator[Batch]:
+        beside, weight = self.columns.beside, self.columns.weight
+        return selected_batches(self._parts, self._rows.row, beside, weight, start=start, stop=stop)
 
 
-def open_source(paths: Sequence[str | os.PathLike[str]], *, request: Requested) -> FileSource:
+def open_source(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    request: Requested,
+    trees: TreeRequest | None = None,
+) -> FileSource:
     """Opens files as one stream of events.
 
-    Known endings: .npy, .npz, .parquet, .arrow, .feather, .ipc, and .csv, .tsv, .txt which may be
-    compressed (.gz, .bz2, .zst). A text file whose first line holds only numbers has no names: its
-    columns are called "0", "1", …, like those of an ``.npy`` array. Of all formats but ``.npz``
-    only a bounded part is held in memory at a time.
+    Known endings: .root, .h5, .hdf5, .npy, .npz, .parquet, .arrow, .feather, .ipc, and .csv, .tsv,
+    .txt which may be compressed (.gz, .bz2, .zst). A text file whose first line holds only numbers
+    has no names: its columns are called "0", "1", …, like those of an ``.npy`` array. Of all
+    formats but ``.npz`` only a bounded part is held in memory at a time.
 
     Parameters
     ----------
     paths
-        Names of the files, at least one.
+        Names of the files, at least one: see ``onnxtaylor.files.names``.
     request
         Choice of columns, made in the first file; the columns are found by name in each file. Or
         a function that makes it from the names of the first file's columns and arrays.
+    trees
+        Choice of trees in files of ROOT and HDF5.
 
     Raises
     ------
     DataError
         A file cannot be opened, its ending is not known, or its columns do not fit the request.
     OptionError
-        No file is named.
+        No file is named, or trees are named where no file has any.
     """
-    return FileSource(open_tables(paths), request)
-
-
-def open_tables(paths: Sequence[str | os.PathLike[str]]) -> list[Table]:
-    """Opens files as tables. Raises as ``open_source`` does."""
-    if not paths:
-        raise OptionError("there are no data: name at least one file")
-    return [_table(Path(path)) for path in paths]
+    return FileSource(open_tables(paths, trees), request)
 
 
 def file_names(x: object) -> list[str | os.PathLike[str]] | None:
@@ -197,54 +180,6 @@ def file_names(x: object) -> list[str | os.PathLike[str]] | None:
     if isinstance(x, list | tuple) and x and all(isinstance(p, str | os.PathLike) for p in x):
         return list(x)
     return None
-
-
-def _table(path: Path) -> Table:
-    """Opens a file by the ending of its name."""
-    file = printable(path)
-    if path.is_dir():
-        raise DataError(f"{file} is a directory: name the files in it")
-    if not path.exists():
-        raise DataError("no such file").located(file)
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    ending = suffixes[-1] if suffixes else ""
-    if ending in COMPRESSED and len(suffixes) > 1 and FORMATS.get(suffixes[-2]) is CsvTable:
-        ending = suffixes[-2]
-    kind = kind_of(head_of(path))
-    if ending not in FORMATS:
-        content = f" (it is {kind})" if kind else ""
-        problem = (
-            f"the ending {printable(ending)} is not known" if ending else "the name has no ending"
-        )
-        raise DataError(
-            f"{problem}{content}: use a file ending in {', '.join(FORMATS)}, or a text table"
-            f" compressed as {', '.join(COMPRESSED)}"
-        ).located(file)
-    if kind is not None and not _is_of_kind(ending, suffixes[-1], kind):
-        raise DataError(f"{file} is {kind}{_advice(ending, kind)}")
-    return FORMATS[ending](path, file)
-
-
-def _is_of_kind(ending: str, last: str, kind: str) -> bool:
-    """Whether the kind of a file, by its first bytes, agrees with the ending of its name."""
-    if FORMATS[ending] is CsvTable:
-        return last in COMPRESSED and f"({last})" in kind
-    return f"({ending})" in kind or (FORMATS[ending] is IpcTable and "(.arrow)" in kind)
-
-
-def _advice(ending: str, kind: str) -> str:
-    """Advice for a file whose kind does not agree with the ending of its name."""
-    named = next((e for e in (*FORMATS, *COMPRESSED) if f"({e})" in kind), None)
-    if named in COMPRESSED:
-        table = "" if FORMATS[ending] is CsvTable else ", if it holds a text table,"
-        return f", but its name ends in {ending}: decompress it, or{table} name it .csv{named}"
-    if named is not None:
-        return f", but its name ends in {ending}: rename it to end in {named}"
-    if ": " in kind:
-        return ""
-    if any(word in kind for word in TABLES):
-        return ": save its columns as .parquet, .csv or .npy"
-    return ": name a file with a table of events"
 
 
 def _locate(table: Table, columns: Columns, first: Table) -> Places:

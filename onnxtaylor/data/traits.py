@@ -12,6 +12,9 @@ no group pass this test with a probability of about 2⁻⁶⁴.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -24,6 +27,7 @@ Words = npt.NDArray[np.uint64]
 
 SAMPLE = 1024  # events in the sample
 CELLS = 2**22  # numbers in the sample, at most: of very many features fewer events are kept
+GATHERED = ("whole", "sample", "_binary", "_seen", "_prints", "_ones", "_keys")
 
 
 class FeatureTraits:
@@ -82,6 +86,30 @@ class FeatureTraits:
         self._prints += other._prints
         self._ones += other._ones
         self._keep(other._keys, other.sample)
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Returns all that was gathered as named arrays, to be saved."""
+        return {f"traits/{name}": getattr(self, name) for name in GATHERED}
+
+    @classmethod
+    def of_state(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> FeatureTraits:
+        """Returns the traits whose ``state`` is given.
+
+        Raises KeyError where an array is missing, ValueError for one of another shape or type.
+        """
+        own = {name: np.array(arrays[f"traits/{name}"]) for name in GATHERED}
+        traits = cls(len(own["whole"]))
+        for name, array in own.items():
+            expected = getattr(traits, name)
+            grows = name in ("sample", "_keys")  # up to the size of the sample
+            same = array.ndim == expected.ndim and array.dtype == expected.dtype
+            if not same or array.shape[grows:] != expected.shape[grows:]:
+                raise ValueError(f"{name} has another shape or type")
+        if not len(own["sample"]) == len(own["_keys"]) <= traits._size:
+            raise ValueError("the sample has another number of events")
+        for name, array in own.items():
+            setattr(traits, name, array)
+        return traits
 
     def _keep(self, keys: Words, x: Floats) -> None:
         """Keeps the events with the smallest keys, sorted by their keys."""

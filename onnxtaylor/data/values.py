@@ -6,6 +6,7 @@ events have the same classes in every format.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from math import isnan
@@ -27,6 +28,7 @@ __all__ = [
     "kind_name",
     "label_text",
     "not_numbers",
+    "require_letters",
     "text_label",
 ]
 
@@ -84,6 +86,22 @@ def text_label(text: str) -> str | None:
         return str(int(text)) if text.lstrip("+-").isdecimal() else label_text(float(text))
     except ValueError:
         return label_text(text)
+
+
+def require_letters(values: npt.NDArray[Any], where: Callable[[int], str]) -> None:
+    """Raises DataError where a text (B,) of NumPy holds a number that is no letter of Unicode.
+
+    Arrays in memory and files of NumPy may hold any 32 bits; Python cannot say them.
+    """
+    if values.dtype.kind != "U" or not values.size or not values.dtype.itemsize:
+        return
+    flat = np.ascontiguousarray(values).view(np.uint32).reshape(len(values), -1)
+    wrong = (flat > sys.maxunicode).any(axis=1)
+    if wrong.any():
+        raise DataError(
+            f"{where(int(wrong.argmax()))} is no text: it has letters beyond Unicode; is the data"
+            " damaged?"
+        )
 
 
 def decode_labels(

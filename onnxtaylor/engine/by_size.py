@@ -25,7 +25,7 @@ def engine_by_size(
     problem: Problem,
     options: EngineOptions,
     indices: MultiIndices,
-    make: Callable[[Problem, EngineOptions, MultiIndices], ChosenEngine],
+    make: Callable[..., ChosenEngine],
 ) -> tuple[Bucketed, ChosenEngine]:
     """Makes one engine of the engines of all sizes.
 
@@ -34,7 +34,7 @@ def engine_by_size(
     problem, options, indices
         As for ``make_engine``; the problem has ``buckets``.
     make
-        Makes the engine of the events of one size.
+        Makes the engine of a problem, options and indices, and of a number of ``events``.
 
     Returns
     -------
@@ -47,9 +47,13 @@ def engine_by_size(
     def own_indices(size: Size) -> MultiIndices:
         return narrowed_indices(indices, buckets.columns(size))[0]
 
+    def engine_at(size: Size, options: EngineOptions) -> ChosenEngine:
+        own = problem.of_size(size)
+        return make(own, options, own_indices(size), events=buckets.events(size))
+
     usual = buckets.usual
     with buckets.located(usual):
-        first = make(problem.of_size(usual), options, own_indices(usual))
+        first = engine_at(usual, options)
     everything = indices
     facts: dict[str, object] = {}
     if first.engine.quantity == "finite-step":
@@ -64,7 +68,7 @@ def engine_by_size(
     def engine_of(size: Size) -> Engine:
         if size == usual:
             return first.engine
-        return make(problem.of_size(size), asked, own_indices(size)).engine
+        return engine_at(size, asked).engine
 
     return Bucketed(buckets, everything, engine_of, facts), first
 

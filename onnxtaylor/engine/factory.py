@@ -7,67 +7,42 @@ averaged over steps: ``auto`` measures whether kinks matter on the data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
+from gc import collect as collect_garbage
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.engine.averaged.choose import CurvatureChoice, find_kinks, measure_kinks
+from onnxtaylor.engine.averaged.choose import CurvatureChoice, choose_curvature
 from onnxtaylor.engine.averaged.steps import CurvatureSteps, plan_steps
 from onnxtaylor.engine.base import Engine
-from onnxtaylor.engine.bucketed import Bucketed
 from onnxtaylor.engine.by_size import engine_by_size
+from onnxtaylor.engine.chosen import AnyDifferences, ChosenEngine
 from onnxtaylor.engine.differences.averaged import AveragedDifferences
 from onnxtaylor.engine.differences.engine import Differences
+from onnxtaylor.engine.differences.usual import usual_survey
 from onnxtaylor.engine.exact.averaged import Averaged, make_averaged
+from onnxtaylor.engine.exact.batch_size import BatchRequest
 from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.engine.finite_step.plan import finite_step_engine
+from onnxtaylor.engine.likely import affordable_events
 from onnxtaylor.engine.mixed import Mixed, divide
 from onnxtaylor.errors import DisagreementError, ModelError, OptionError, ProbeError
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options import EngineOptions
+from onnxtaylor.options.sizes import read_bytes
 from onnxtaylor.problem import Problem
 from onnxtaylor.progress import Progress
+from onnxtaylor.runtime.available import default_bytes
 from onnxtaylor.runtime.promotion import Promotion, promote
 from onnxtaylor.runtime.session import Session
 
 __all__ = ["AnyDifferences", "ChosenEngine", "make_engine"]
 
-AnyDifferences: TypeAlias = Differences | AveragedDifferences | Bucketed
 HIGHEST = 2  # order that can be averaged
-TRIED = 16  # events at which averaged coefficients must be finite
-
-
-@dataclass(frozen=True)
-class ChosenEngine:
-    """An engine, and why it is no other one.
-
-    Parameters
-    ----------
-    engine
-        Computes the coefficients.
-    differences
-        The same engine, where all responses are served by differences; else None.
-    reasons
-        Why ``auto`` could not take the exact engine for all responses (``no_exact_engine``) or
-        double precision (``no_float64``), None where it could; empty where neither was tried.
-    curvature
-        Whether second order is averaged over steps, and why.
-    """
-
-    engine: Engine
-    differences: AnyDifferences | None = None
-    reasons: Mapping[str, str | None] = field(default_factory=dict)
-    curvature: CurvatureChoice = field(default_factory=CurvatureChoice)
-
-    @property
-    def no_exact_engine(self) -> str | None:
-        """Why a response has no exact derivatives; None where all have, or none was tried."""
-        return self.reasons.get("no_exact_engine")
+TRIED, LONG = 16, 2.0  # events at which averaged coefficients must be finite; seconds for them
 
 
 def make_engine(
@@ -76,8 +51,10 @@ def make_engine(
     indices: MultiIndices,
     *,
     x: npt.NDArray[np.float64] | None = None,
+    events: int | None = None,
     replicates: int = 0,
     sums: bool = True,
+    memory: int | None = None,
     progress: Progress | None = None,
 ) -> ChosenEngine:
     """Makes the engine for these coefficients of a problem.
@@ -92,10 +69,14 @@ def make_engine(
     x
         A few events (B, n) at which the graph is observed and steps are tried; the first ones of
         the data by default.
+    events
+        Number of events that the engine will serve: those of the data, or of ``x``, by default.
     replicates
         Number of bootstrap replicates, for an engine that makes sums by itself.
     sums
         Whether it may do so; False where the coefficients themselves are needed.
+    memory
+        Bytes that the engine may take; by default what the options say, or half of what is free.
     progress
         Called with the stages of the making.
 
@@ -119,8 +100,11 @@ def make_engine(
             "must be given: the problem was opened for responses to finite steps",
             option="finite_step",
         )
-    events = problem.first_events if x is None else x
-    maker = _Maker(problem, options, indices, events, replicates, progress, sums)
+    if events is None:
+        events = problem.survey.events if x is None else len(x)
+    shown = problem.first_events if x is None else x
+    memory = memory or read_bytes(options.memory) or default_bytes()
+    maker = _Maker(problem, options, indices, shown, events, replicates, memory, progress, sums)
     try:
         return _with_curvature(maker, problem, options)
     except DisagreementError as error:
@@ -138,37 +122,46 @@ def _with_curvature(maker: _Maker, problem: Problem, options: EngineOptions) -> 
     chosen = maker.make()
     if options.curvature == "pointwise":
         return chosen
-    choice = _choose_curvature(chosen.engine, problem, options)
-    if choice.averaged:
-        maker.steps = plan_steps(problem, options.curvature_step)
-        averaged = maker.make()
-        if _is_finite(averaged.engine, problem.survey.sample[:TRIED]):
-            return replace(averaged, curvature=choice)
-        why = f"{choice.reason}, but beside the data the model does not respond with finite numbers"
-        choice = CurvatureChoice(False, why)
-    return replace(chosen, curvature=choice)
+    choice = choose_curvature(chosen.engine, problem, options)
+    if not choice.averaged:
+        return replace(chosen, curvature=choice)
+    del chosen  # its graph and buffers would be held beside those of the averaged curvature
+    collect_garbage()
+    averaged = _averaged(maker, problem, options, choice)
+    if _is_finite(averaged.engine, problem):
+        return replace(averaged, curvature=choice)
+    maker.steps = None
+    why = f"{choice.reason}, but beside the data the model does not respond with finite numbers"
+    return replace(maker.make(), curvature=CurvatureChoice(False, why))
 
 
-def _is_finite(engine: Engine, x: npt.NDArray[np.float64]) -> bool:
-    """Whether an engine has finite coefficients at the events x (B, n)."""
+def _averaged(
+    maker: _Maker, problem: Problem, options: EngineOptions, choice: CurvatureChoice
+) -> ChosenEngine:
+    """Makes the engine that kinks need. Raises OptionError where memory does not allow it.
+
+    To go on with second order at the events would change, without a word, what is computed.
+    """
+    maker.steps = plan_steps(problem, options.curvature_step)
     try:
-        return bool(np.isfinite(engine.coefficients(x).terms).all())
+        return maker.make()
+    except OptionError as error:
+        if error.option != "memory":
+            raise
+        raise OptionError(
+            f"{error.message}; {choice.reason}, so second order is averaged over steps;"
+            ' curvature="pointwise" takes it at the events, in less memory',
+            option="memory",
+        ) from None
+
+
+def _is_finite(engine: Engine, problem: Problem) -> bool:
+    """Whether an engine has finite coefficients at some events of the data."""
+    tried = affordable_events(engine, problem.function.proto, seconds=LONG, most=TRIED)
+    try:
+        return bool(np.isfinite(engine.coefficients(problem.survey.sample[:tried]).terms).all())
     except ModelError:
         return False
-
-
-def _choose_curvature(engine: Engine, problem: Problem, options: EngineOptions) -> CurvatureChoice:
-    """Chooses by what kinks make of second order at a sample of the data."""
-    kinks = find_kinks(engine, problem.function.proto)
-    if kinks is None:
-        return CurvatureChoice(False, "no operator on the way has kinks")
-    try:
-        steps = plan_steps(problem, options.curvature_step)
-    except OptionError as error:
-        if options.curvature_step != EngineOptions().curvature_step:
-            raise
-        return CurvatureChoice(False, str(error))
-    return measure_kinks(engine, kinks, steps, problem.survey.sample)
 
 
 @dataclass
@@ -182,7 +175,9 @@ class _Maker:
     options: EngineOptions
     indices: MultiIndices
     x: npt.NDArray[np.float64]
+    events: int
     replicates: int
+    memory: int
     progress: Progress | None
     sums: bool = True
     no_float64: str | None = None
@@ -219,6 +214,7 @@ class _Maker:
         return self.indices if self.steps is None else self.problem.function.indices(1)
 
     def _exact(self, function: GraphFunction, sums: str = "auto") -> Exact | Averaged:
+        batch = BatchRequest(self.events, self.options.batch_size)
         if self.steps is not None:
             return make_averaged(
                 function,
@@ -226,6 +222,8 @@ class _Maker:
                 x=self.x,
                 threads=self.options.threads,
                 provider=self.problem.provider,
+                batch=batch,
+                memory=self.memory,
                 progress=self.progress,
             )
         return Exact(
@@ -237,6 +235,8 @@ class _Maker:
             sums=sums if self.sums else "kernel",
             groups=max(1, len(self.problem.survey.classes)),
             replicates=self.replicates,
+            batch=batch,
+            memory=self.memory,
             progress=self.progress,
         )
 
@@ -264,12 +264,12 @@ class _Maker:
             promotion = promote(function, self.x, provider=provider, original=known)
         self.no_float64 = promotion.refused
         session = promotion.session or Session(promotion.function, provider=provider, threads=1)
-        spread = self.problem.survey.spread
+        survey = usual_survey(self.problem.survey, promotion.function.digits)
         differences = Differences(
             promotion.function,
             self._own_indices,
-            spread=spread,
-            largest=self.problem.survey.largest,
+            spread=(spread := survey.spread),
+            largest=survey.largest,
             x=self.x,
             accuracy=self.options.accuracy,
             mixed=self.options.mixed,

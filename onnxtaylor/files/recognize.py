@@ -23,8 +23,8 @@ MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x28\xb5\x2f\xfd", "compressed with zstd (.zst)"),
     (b"\xfd7zXZ\0", "compressed with xz: decompress it first"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive: unpack it first"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (.h5, .keras of old)"),
-    (b"root\0", "a ROOT file"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (.h5)"),
+    (b"root\0", "a ROOT file (.root)"),
     (b"SQLite format 3\0", "an SQLite database"),
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -56,7 +56,7 @@ def kind_of(head: bytes) -> str | None:
         The first bytes of the file, up to ``HEAD_BYTES``.
 
     >>> kind_of(b"root\\0\\0..."), kind_of(b"pt,eta\\n")
-    ('a ROOT file', None)
+    ('a ROOT file (.root)', None)
     """
     for magic, kind in MAGIC:
         if head.startswith(magic):

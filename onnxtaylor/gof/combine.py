@@ -22,13 +22,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import combinations, permutations
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from onnxtaylor.errors import OptionError, ResultError, join_names, printable
+from onnxtaylor.files.bounded import read_text
 from onnxtaylor.gof.result import FeatureFit, GoodnessOfFit, PairFit, TestResult
 from onnxtaylor.gof.saturated import p_value
 
@@ -148,9 +149,7 @@ def _in_folder(folder: Path, names: Sequence[str]) -> Iterator[tuple[frozenset[s
 def _test(path: Path, key: str | None) -> TestResult:
     where = printable(path)
     try:
-        if path.stat().st_size > LARGEST:
-            raise ResultError(f"{where}: larger than {LARGEST >> 20} MiB: no file of combine")
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_text(path, LARGEST))
     except OSError as error:
         raise ResultError(f"{where}: {printable(error.strerror or error)}") from None
     except (ValueError, RecursionError) as error:
@@ -199,6 +198,12 @@ def _chosen(document: Any, key: str | None, where: str) -> Mapping[str, Any]:
 def _number(value: Any) -> float:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{value!r} is no number")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        number = inf
+    if not isfinite(number):
+        raise ValueError(f"{printable(value, 40)} is no number of double precision")
+    return number

@@ -208,6 +208,8 @@ class GoodnessOfFit:
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> GoodnessOfFit:
+        from onnxtaylor.gof.consistency import check_fits  # of these classes
+
         features = tuple(
             _fit(FeatureFit, row, bins=tuple(part(Bin, one) for one in row["bins"]))
             for row in document["features"]
@@ -230,7 +232,7 @@ class GoodnessOfFit:
             else part(SampleSummary, row, sources=tuple(row["sources"]))
             for side in ("observed", "expected")
         }
-        return cls(
+        fit = cls(
             method=document["method"],
             features=features,
             pairs=pairs,
@@ -239,6 +241,8 @@ class GoodnessOfFit:
             version=document["version"],
             **samples,
         )
+        check_fits(fit, document)
+        return fit
 
 
 def _ranked(

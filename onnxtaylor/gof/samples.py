@@ -23,6 +23,8 @@ from onnxtaylor.errors import DataError, OptionError, join_names, name_hint, pri
 
 __all__ = ["Events", "Sample", "read_samples"]
 
+LEAST, MOST = 1e-70, 1e70  # of weights: their fourth powers are summed
+
 Floats = npt.NDArray[np.float64]
 Events = npt.ArrayLike | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -82,6 +84,12 @@ class Sample:
             if not weights.sum() > 0:
                 raise DataError(
                     f"{where}: the weights add up to {weights.sum():g}: a positive sum is needed"
+                )
+            size = float(np.abs(weights).max())
+            if not LEAST < size < MOST:
+                raise DataError(
+                    f"{where}: the weights go up to {size:.3g}: powers of them are no numbers of"
+                    " double precision: multiply all weights by a number"
                 )
 
     @property

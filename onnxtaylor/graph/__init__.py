@@ -5,8 +5,11 @@ Reading a file
 ``load``            the file and its hash
 ``external``        tensors in other files, inside the model's folder
 ``dense``           sparse constants
+``limits``          what is refused before anything runs a model: sizes, numbers of nodes, …
+``endless``         loops that no computer finishes
 ``ports``           inputs, outputs, ZipMaps, and names in the metadata
 ``onnx_errors``     exceptions of ONNX's own tools
+``node_types``      types of the outputs of nodes, by ONNX's own inference
 
 From the file to the function
 

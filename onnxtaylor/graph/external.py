@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.supervision.work import model_grows
 
 __all__ = ["MAX_PROTOBUF", "external_tensors", "load_external"]
 
@@ -55,6 +56,7 @@ def load_external(proto: onnx.ModelProto, folder: Path, where: str, size: int) -
             why = getattr(error, "strerror", None) or error
             raise ModelError(f"{at} in another file cannot be read: {printable(why)}") from None
         size += len(content)
+        model_grows(len(content))
         tensor.raw_data = content
         tensor.ClearField("data_location")
         del tensor.external_data[:]

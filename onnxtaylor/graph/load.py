@@ -10,9 +10,12 @@ from pathlib import Path
 import onnx
 
 from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.files.bounded import read_bounded
 from onnxtaylor.files.recognize import HEAD_BYTES, kind_of
 from onnxtaylor.graph.dense import make_dense
 from onnxtaylor.graph.external import MAX_PROTOBUF, external_tensors, load_external
+from onnxtaylor.graph.limits import require_limits
+from onnxtaylor.supervision.work import at_work, model_grows, opening_model
 
 __all__ = ["LoadedModel", "read_model"]
 
@@ -20,7 +23,7 @@ __all__ = ["LoadedModel", "read_model"]
 WAYS = {
     "a PyTorch file": ": export the network with torch.onnx.export",
     "a Keras file": ": convert it with tf2onnx",
-    "an HDF5 file (.h5, .keras of old)": ": convert it with tf2onnx if it is a network of Keras",
+    "an HDF5 file (.h5)": ": convert it with tf2onnx if it is a network of Keras",
     "a TensorFlow Lite model": ": convert it with tf2onnx",
     "a model in onnxruntime's own format (.ort)": ": name the ONNX file that it was made from",
     "a Python pickle, which is never loaded": ": export the model, scikit-learn's with skl2onnx",
@@ -38,12 +41,21 @@ class LoadedModel:
     @property
     def producer(self) -> str:
         """Name and version of the exporter, as the file states them."""
-        return f"{self.proto.producer_name} {self.proto.producer_version}".strip()
+        version = self.proto.producer_version.removesuffix(" None")  # tf2onnx: of no commit
+        return f"{self.proto.producer_name} {version}".strip()
 
     @property
     def opset(self) -> dict[str, int]:
         """Versions of the operator sets by domain; the default domain is ``ai.onnx``."""
         return {entry.domain or "ai.onnx": entry.version for entry in self.proto.opset_import}
+
+    @property
+    def content_sha256(self) -> str:
+        """SHA-256 of the model with its external tensors, which ``sha256`` of its file leaves out.
+
+        Where none lie in other files it tells no more than ``sha256`` does.
+        """
+        return hashlib.sha256(self.proto.SerializeToString(deterministic=True)).hexdigest()
 
 
 def read_model(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> LoadedModel:
@@ -63,7 +75,8 @@ def read_model(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Load
     ------
     ModelError
         The file does not exist, is a directory, truncated or no ONNX file; an external tensor is
-        missing, too short or outside the model's folder; a sparse one is damaged.
+        missing, too short or outside the model's folder; a sparse one is damaged; the model is
+        beyond the limits that ``onnxtaylor.graph.limits`` states.
     """
     if isinstance(source, onnx.ModelProto):
         try:
@@ -77,11 +90,14 @@ def read_model(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Load
         return _in_memory(source, "<bytes>")
     path = Path(source)
     where = printable(path)
-    content = _read_bytes(path, where)
-    proto = _parse(content, where)
-    load_external(proto, path.parent, where, len(content))
-    make_dense(proto, where)
-    return LoadedModel(proto, os.fspath(source), hashlib.sha256(content).hexdigest())
+    with opening_model(where, 0), at_work("reading the model"):
+        content = _read_bytes(path, where)
+        model_grows(len(content))
+        proto = _parse(content, where)
+        load_external(proto, path.parent, where, len(content))
+        make_dense(proto, where)
+        require_limits(proto, where)
+        return LoadedModel(proto, os.fspath(source), hashlib.sha256(content).hexdigest())
 
 
 def _recognized(content: bytes) -> str | None:
@@ -101,13 +117,15 @@ def _recognized(content: bytes) -> str | None:
 
 
 def _in_memory(content: bytes, where: str) -> LoadedModel:
-    proto = _parse(content, where)
-    for tensor in external_tensors(proto):
-        raise ModelError(
-            f"{where}: tensor '{printable(tensor.name)}' lies in another file: give the name of the"
-            " model's file, or load its external data first"
-        )
-    make_dense(proto, where)
+    with opening_model(where, len(content)), at_work("reading the model"):
+        proto = _parse(content, where)
+        for tensor in external_tensors(proto):
+            raise ModelError(
+                f"{where}: tensor '{printable(tensor.name)}' lies in another file: give the name of"
+                " the model's file, or load its external data first"
+            )
+        make_dense(proto, where)
+        require_limits(proto, where)
     return LoadedModel(proto, where, hashlib.sha256(content).hexdigest())
 
 
@@ -121,7 +139,7 @@ def _read_bytes(path: Path, where: str) -> bytes:
             raise ModelError(
                 f"{where}: larger than 2 GiB, the most that can be handed to onnxruntime"
             )
-        return path.read_bytes()
+        return read_bounded(path, MAX_PROTOBUF)
     except FileNotFoundError:
         raise ModelError(f"{where}: no such file") from None
     except (OSError, ValueError, RuntimeError) as error:

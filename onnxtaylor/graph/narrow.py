@@ -26,6 +26,7 @@ UNARY = frozenset(
     | {"Sigmoid", "Tanh", "Elu", "LeakyRelu", "Softplus", "Softsign", "Erf", "Gelu"}
 )
 BINARY = frozenset({"Add", "Sub", "Mul", "Div", "Pow"})
+HIGHEST = 200  # nodes one above the other that a choice is moved through
 
 
 def narrowed(
@@ -72,6 +73,8 @@ class _Walk:
         self._builder = Builder(self._proto)
         self._producers = {name: node for node in graph.node for name in node.output}
         self._constants = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+        self._chosen: dict[tuple[str, tuple[int, ...]], str] = {}  # what was asked for before
+        self._height = 0
         self.ends: set[str] = set()
 
     def cut(self, columns: Sequence[int]) -> GraphFunction:
@@ -88,9 +91,17 @@ class _Walk:
 
     def choose(self, name: str, columns: tuple[int, ...]) -> str:
         """Returns the name of a tensor (N, len(columns)) that has these columns of a tensor."""
+        if (name, columns) not in self._chosen:
+            self._chosen[name, columns] = self._choose(name, columns)
+        return self._chosen[name, columns]
+
+    def _choose(self, name: str, columns: tuple[int, ...]) -> str:
         node, width = self._producers.get(name), self._widths.get(name)
-        if node is not None and width is not None and node.domain in ("", "ai.onnx"):
+        high = self._height >= HIGHEST
+        if node and width is not None and not high and node.domain in ("", "ai.onnx"):
+            self._height += 1
             above = self._above(node, width, columns)
+            self._height -= 1
             if above is not None:
                 return above
         self.ends.add(name)

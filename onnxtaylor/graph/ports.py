@@ -169,12 +169,13 @@ def stored_names(proto: onnx.ModelProto, keys: Sequence[str]) -> list[str] | Non
     Returns
     -------
     list of str or None
-        The names of the first entry that has any.
+        The names of the first entry that has any. Names of which two are equal name nothing: they
+        are left out.
     """
     metadata = {entry.key.lower(): entry.value for entry in proto.metadata_props}
     for key in keys:
         names = _listed(metadata.get(key, "").strip())
-        if names and all(names):
+        if names and all(names) and len(set(names)) == len(names):
             return names
     return None
 

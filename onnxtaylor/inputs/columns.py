@@ -86,7 +86,7 @@ def _column(one: InputSpecification, variable: Variable, data: Data, flat: bool)
         names, given = [variable.column], True
     else:
         prefixes = dict.fromkeys((one.called, one.name))
-        names = [f"{prefix}_{variable.name}" for prefix in prefixes]
+        names = [f"{prefix}{dot}{variable.name}" for prefix in prefixes for dot in "_."]
         names = list(dict.fromkeys([*names, variable.name]))
         given = False
     found = [n for n in names if n in data or (flat and _flat_columns(n, data))]

@@ -20,6 +20,7 @@ mask-of = "pf_features"
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Mapping
 from math import isfinite
@@ -33,6 +34,7 @@ from onnxtaylor.inputs.transform import Transform
 __all__ = ["SCHEMA", "TRANSFORM_KEYS", "specification_from_toml"]
 
 SCHEMA = "onnxtaylor.inputs/1"
+LARGEST = sys.float_info.max
 TRANSFORM_KEYS = ("subtract", "scale", "lower", "upper", "replace")
 
 
@@ -56,7 +58,9 @@ def specification_from_toml(text: str, where: str) -> Specification:
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise OptionError(f"is not TOML: {printable(error, 200)}").located(where) from None
+        raise OptionError(f"is not a valid TOML file: {printable(error, 200)}").located(
+            where
+        ) from None
     try:
         problem = _no_json(document) or violation(document, SCHEMA, by_hand=True)
     except ValueError as error:  # nested too deeply
@@ -85,6 +89,8 @@ def _no_json(value: Any, place: str = "") -> str | None:
         items = ((item, f"{place}[{k}]") for k, item in enumerate(value))
     elif isinstance(value, float) and not isfinite(value):
         return f"{place} must be a finite number, got {value}: without a limit, leave the key out"
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        return f"{place} is too large: the largest number is {LARGEST:.3g}"
     elif isinstance(value, str | int | float):
         return None
     else:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from onnxtaylor.errors import OptionError, printable
+from onnxtaylor.files.bounded import read_text
 from onnxtaylor.files.recognize import head_of, kind_of
 from onnxtaylor.inputs.document import specification_from_toml
 from onnxtaylor.inputs.feature_names import KEYS, from_feature_names
@@ -41,9 +42,7 @@ def read_specification(
     """
     where = printable(path)
     try:
-        if Path(path).stat().st_size > LARGEST:
-            raise OptionError(f"is larger than {LARGEST >> 20} MiB").located(where)
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = read_text(path, LARGEST, "utf-8-sig")
     except FileNotFoundError:
         raise OptionError("no such file").located(where) from None
     except (OSError, ValueError) as error:  # ValueError: no UTF-8

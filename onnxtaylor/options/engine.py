@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.options.declare import check_options, option
 from onnxtaylor.options.finite_step import FiniteSteps, read_steps
+from onnxtaylor.options.sizes import read_bytes
 
 __all__ = [
     "ACCURACIES",
@@ -90,10 +91,19 @@ class EngineOptions:
         metavar="NAME",
     )
     batch_size: int | None = option(
-        None, "Events at a time. Default: what suits the engine", minimum=1, metavar="N"
+        None,
+        "Events at a time, of all threads together. Default: what suits the engine",
+        minimum=1,
+        metavar="N",
     )
     threads: int = option(
         0, "Threads; 0 takes all processors", minimum=0, maximum=MAX_THREADS, metavar="N"
+    )
+    memory: str | None = option(
+        None,
+        "Memory that the analysis may take, such as 4GiB or 500MB: fewer events at a time, then"
+        " fewer threads, then blocks of features make it fit. Default: half of what is free",
+        metavar="SIZE",
     )
     provider: str = option(
         "auto", "Device that evaluates the model", choices=PROVIDERS, metavar="NAME"
@@ -101,6 +111,7 @@ class EngineOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        read_bytes(self.memory)
         read_steps(self.curvature_step, "curvature_step")
         if self.curvature == "averaged" and self.order > 2:
             raise OptionError(

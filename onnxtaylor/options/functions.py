@@ -11,9 +11,11 @@ from typing import Any, TypeVar, overload
 from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.options.data import DataOptions
 from onnxtaylor.options.declare import declaration, take_fields
+from onnxtaylor.options.division import ClusterOptions, ShardOptions
 from onnxtaylor.options.engine import EngineOptions
 from onnxtaylor.options.gof import GofOptions
 from onnxtaylor.options.model import DerivativeOptions, ModelOptions
+from onnxtaylor.options.pairs import PairOptions
 from onnxtaylor.options.statistics import StatisticsOptions
 
 __all__ = ["FUNCTIONS", "Taken", "read_keywords", "with_options"]
@@ -22,6 +24,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
 D = TypeVar("D")
+E = TypeVar("E")
 Function = TypeVar("Function", bound=Callable[..., Any])
 WIDTH = 100
 
@@ -48,12 +51,27 @@ class Taken:
 ALL = (ModelOptions, DataOptions, EngineOptions, StatisticsOptions)
 
 FUNCTIONS = {
-    "analyze": Taken("AnalyzeKeywords", ALL),
+    "analyze": Taken(
+        "AnalyzeKeywords",
+        (*ALL, PairOptions, ClusterOptions),
+        own=("client", "progress", "announce"),
+    ),
+    "analyze_part": Taken(
+        "PartKeywords",
+        (*ALL, PairOptions, ShardOptions, ClusterOptions),
+        without=("fold", "resume", "dask"),
+    ),
+    "survey_data": Taken(
+        "SurveyKeywords",
+        (ModelOptions, DataOptions, ShardOptions),
+        without=("fold", "sample"),
+    ),
+    "plan": Taken("PlanKeywords", ALL),
     "cross_check": Taken(
         "CheckKeywords",
         ALL,
         without=(
-            *("classes", "labels", "weights", "events", "sample"),
+            *("classes", "labels", "weights", "fold", "events", "sample"),
             *("engine", "finite_step", "batch_size"),
             *("by", "reduce", "scale", "bootstrap", "per_class", "check", "resume"),
         ),
@@ -62,16 +80,16 @@ FUNCTIONS = {
     "compare_models": Taken(
         "CompareKeywords",
         ALL,
-        without=("check",),
+        without=("fold", "check", "check_method"),
         own=("output_b", "significance", "least", "progress"),
     ),
     "LearningProgress": Taken(
         "TrackKeywords",
         ALL,
         without=(
-            *("events", "sample", "by", "reduce"),
+            *("files_by_class", "fold", "events", "sample", "by", "reduce"),
             *("finite_step", "precision", "accuracy", "mixed", "batch_size", "provider"),
-            *("bootstrap", "per_class", "check", "resume"),
+            *("bootstrap", "per_class", "check", "check_method", "resume"),
         ),
         own=("sample", "progress"),
     ),
@@ -82,11 +100,18 @@ FUNCTIONS = {
             *("output_names", "classes"),
             *("engine", "finite_step", "curvature", "curvature_step"),
             *("precision", "accuracy", "mixed", "batch_size"),
+            "mode",  # it decides what is returned
         ),
-        own=(),
+        own=("mode",),
     ),
     "audit": Taken(
-        "AuditKeywords", ALL, own=("baseline", "reference", "gof", "strict", "progress")
+        "AuditKeywords",
+        ALL,
+        without=("fold",),
+        own=(
+            *("baseline", "reference", "gof", "strict", "progress"),
+            *("isolated", "timeout", "opening_time", "opening_memory"),
+        ),
     ),
     "goodness_of_fit": Taken(
         "GofKeywords",
@@ -121,6 +146,17 @@ def read_keywords(
     fourth: type[D],
     /,
 ) -> tuple[A, B, C, D]: ...
+@overload
+def read_keywords(
+    function: str,
+    keywords: Mapping[str, object],
+    first: type[A],
+    second: type[B],
+    third: type[C],
+    fourth: type[D],
+    fifth: type[E],
+    /,
+) -> tuple[A, B, C, D, E]: ...
 def read_keywords(
     function: str, keywords: Mapping[str, object], /, *kinds: type[Any]
 ) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
 from onnxtaylor.options.grouping import Grouped
+from onnxtaylor.options.samples import FilesByClass
 
 if TYPE_CHECKING:
     from onnxtaylor.inputs.specification import Specification
@@ -27,7 +28,10 @@ __all__ = [
     "EngineKeywords",
     "GofKeywords",
     "ModelKeywords",
+    "PartKeywords",
+    "PlanKeywords",
     "StatisticsKeywords",
+    "SurveyKeywords",
     "TrackKeywords",
 ]
 
@@ -50,13 +54,19 @@ class ModelKeywords(TypedDict, total=False):
 class DataKeywords(TypedDict, total=False):
     """Keywords for ``DataOptions``."""
 
+    files_by_class: FilesByClass | None
     feature_names: Sequence[str] | None
     labels: npt.ArrayLike | str | None
     weights: npt.ArrayLike | str | None
     exclude: Sequence[str]
     missing: float | None
+    tree: str | None
+    friends: Sequence[str]
+    where: str | None
+    fold: str | None
     events: int | None
     sample: int | None
+    skip_bad_files: bool
 
 
 class EngineKeywords(TypedDict, total=False):
@@ -72,6 +82,7 @@ class EngineKeywords(TypedDict, total=False):
     mixed: str
     batch_size: int | None
     threads: int
+    memory: str | None
     provider: str
 
 
@@ -85,11 +96,65 @@ class StatisticsKeywords(TypedDict, total=False):
     seed: int
     per_class: bool
     check: int
+    check_method: str
     resume: str | os.PathLike[str] | None
 
 
 class AnalyzeKeywords(ModelKeywords, DataKeywords, EngineKeywords, StatisticsKeywords, total=False):
     """Options of ``analyze``."""
+
+    pairs: str | None
+    survey: str | os.PathLike[str] | None
+    dask: str | None
+
+
+class PartKeywords(ModelKeywords, EngineKeywords, total=False):
+    """Options of ``analyze_part``."""
+
+    files_by_class: FilesByClass | None
+    feature_names: Sequence[str] | None
+    labels: npt.ArrayLike | str | None
+    weights: npt.ArrayLike | str | None
+    exclude: Sequence[str]
+    missing: float | None
+    tree: str | None
+    friends: Sequence[str]
+    where: str | None
+    events: int | None
+    sample: int | None
+    skip_bad_files: bool
+    by: Grouped | None
+    reduce: str | None
+    scale: str
+    bootstrap: int | None
+    seed: int
+    per_class: bool
+    check: int
+    check_method: str
+    pairs: str | None
+    shard: str | None
+    survey: str | os.PathLike[str] | None
+
+
+class SurveyKeywords(ModelKeywords, total=False):
+    """Options of ``survey_data``."""
+
+    files_by_class: FilesByClass | None
+    feature_names: Sequence[str] | None
+    labels: npt.ArrayLike | str | None
+    weights: npt.ArrayLike | str | None
+    exclude: Sequence[str]
+    missing: float | None
+    tree: str | None
+    friends: Sequence[str]
+    where: str | None
+    events: int | None
+    skip_bad_files: bool
+    shard: str | None
+
+
+class PlanKeywords(ModelKeywords, DataKeywords, EngineKeywords, StatisticsKeywords, total=False):
+    """Options of ``plan``."""
 
 
 class CheckKeywords(TypedDict, total=False):
@@ -104,9 +169,14 @@ class CheckKeywords(TypedDict, total=False):
     output: str | Sequence[str] | None
     output_names: Iterable[object] | None
     link: str
+    files_by_class: FilesByClass | None
     feature_names: Sequence[str] | None
     exclude: Sequence[str]
     missing: float | None
+    tree: str | None
+    friends: Sequence[str]
+    where: str | None
+    skip_bad_files: bool
     order: int
     curvature: str
     curvature_step: FiniteSteps
@@ -114,41 +184,27 @@ class CheckKeywords(TypedDict, total=False):
     accuracy: int | None
     mixed: str
     threads: int
+    memory: str | None
     provider: str
     seed: int
+    check_method: str
 
 
-class CompareKeywords(TypedDict, total=False):
+class CompareKeywords(ModelKeywords, EngineKeywords, total=False):
     """Options of ``compare_models``."""
 
-    input: str | Sequence[str] | None
-    context: str | Sequence[str] | None
-    mask: Mapping[str, str | Sequence[str]] | None
-    fix: Mapping[str, npt.ArrayLike] | None
-    inputs: str | os.PathLike[str] | Specification | None
-    no_batch: bool
-    output: str | Sequence[str] | None
-    output_names: Iterable[object] | None
-    classes: Iterable[object] | None
-    link: str
+    files_by_class: FilesByClass | None
     feature_names: Sequence[str] | None
     labels: npt.ArrayLike | str | None
     weights: npt.ArrayLike | str | None
     exclude: Sequence[str]
     missing: float | None
+    tree: str | None
+    friends: Sequence[str]
+    where: str | None
     events: int | None
     sample: int | None
-    order: int
-    engine: str
-    finite_step: FiniteSteps | None
-    curvature: str
-    curvature_step: FiniteSteps
-    precision: str
-    accuracy: int | None
-    mixed: str
-    batch_size: int | None
-    threads: int
-    provider: str
+    skip_bad_files: bool
     by: Grouped | None
     reduce: str | None
     scale: str
@@ -158,29 +214,24 @@ class CompareKeywords(TypedDict, total=False):
     resume: str | os.PathLike[str] | None
 
 
-class TrackKeywords(TypedDict, total=False):
+class TrackKeywords(ModelKeywords, total=False):
     """Options of ``LearningProgress``."""
 
-    input: str | Sequence[str] | None
-    context: str | Sequence[str] | None
-    mask: Mapping[str, str | Sequence[str]] | None
-    fix: Mapping[str, npt.ArrayLike] | None
-    inputs: str | os.PathLike[str] | Specification | None
-    no_batch: bool
-    output: str | Sequence[str] | None
-    output_names: Iterable[object] | None
-    classes: Iterable[object] | None
-    link: str
     feature_names: Sequence[str] | None
     labels: npt.ArrayLike | str | None
     weights: npt.ArrayLike | str | None
     exclude: Sequence[str]
     missing: float | None
+    tree: str | None
+    friends: Sequence[str]
+    where: str | None
+    skip_bad_files: bool
     order: int
     engine: str
     curvature: str
     curvature_step: FiniteSteps
     threads: int
+    memory: str | None
     scale: str
     seed: int
 
@@ -197,13 +248,28 @@ class DifferentiateKeywords(TypedDict, total=False):
     output: str | Sequence[str] | None
     link: str
     n_features: int | None
+    names: str
     order: int
     threads: int
+    memory: str | None
     provider: str
 
 
-class AuditKeywords(ModelKeywords, DataKeywords, EngineKeywords, StatisticsKeywords, total=False):
+class AuditKeywords(ModelKeywords, EngineKeywords, StatisticsKeywords, total=False):
     """Options of ``audit``."""
+
+    files_by_class: FilesByClass | None
+    feature_names: Sequence[str] | None
+    labels: npt.ArrayLike | str | None
+    weights: npt.ArrayLike | str | None
+    exclude: Sequence[str]
+    missing: float | None
+    tree: str | None
+    friends: Sequence[str]
+    where: str | None
+    events: int | None
+    sample: int | None
+    skip_bad_files: bool
 
 
 class GofKeywords(TypedDict, total=False):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # the command line's help need not wait for NumPy
 __all__ = ["LINKS", "DerivativeOptions", "ModelOptions"]
 
 LINKS = ("identity", "logit", "log")
+MODES = ("full", "jvp", "vjp", "hvp")
+NAMES = ("onnxtaylor", "casadi")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +98,20 @@ class DerivativeOptions:
 
     n_features: int | None = option(
         None, "Number of features of a model that takes any number", minimum=1, metavar="N"
+    )
+    mode: str = option(
+        "full",
+        "Derivatives to compute: full, the Jacobian J and the Hessians H; jvp, J v; vjp, Jᵀ u; hvp,"
+        " Σ_c u_c H_c v, with vectors u and v that are fed with each event",
+        choices=MODES,
+        metavar="MODE",
+    )
+    names: str = option(
+        "onnxtaylor",
+        "Names and layout of the vectors in the file: onnxtaylor or casadi, which CasADi finds"
+        " beside the model",
+        choices=NAMES,
+        metavar="NAMES",
     )
 
     def __post_init__(self) -> None:

@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
 from onnxtaylor.options.grouping import Grouped
+from onnxtaylor.options.samples import FilesByClass
 
 if TYPE_CHECKING:
     from onnxtaylor.inputs.specification import Specification
@@ -52,11 +53,16 @@ def keywords_source() -> str:
 
 
 def _of_function(function: str, taken: Taken, kinds: dict[type[Any], str]) -> str:
-    """Returns the TypedDict of a function."""
+    """Returns the TypedDict of a function; kinds that it takes as a whole are its parents."""
     text = f"Options of ``{function}``."
-    if taken.without or not set(taken.kinds) <= set(kinds):
-        return _typed_dict(taken.keywords, text, taken.fields)
-    return _typed_dict(taken.keywords, text, (), [kinds[kind] for kind in taken.kinds])
+    whole = [
+        kind
+        for kind in taken.kinds
+        if kind in kinds and not {f.name for f in fields(kind)} & set(taken.without)
+    ]
+    inherited = {f.name for kind in whole for f in fields(kind)}
+    own = [f for f in taken.fields if f.name not in inherited]
+    return _typed_dict(taken.keywords, text, own, [kinds[kind] for kind in whole])
 
 
 def _typed_dict(

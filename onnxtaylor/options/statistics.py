@@ -9,9 +9,10 @@ from onnxtaylor.errors import OptionError
 from onnxtaylor.options.declare import check_options, option
 from onnxtaylor.options.grouping import REDUCTIONS, Grouped, read_by
 
-__all__ = ["SCALES", "StatisticsOptions"]
+__all__ = ["CHECK_METHODS", "SCALES", "StatisticsOptions"]
 
 SCALES = ("sigma", "unit")
+CHECK_METHODS = ("auto", "all", "directions")
 MAX_SEED = 2**63 - 1
 
 
@@ -65,9 +66,17 @@ class StatisticsOptions:
         minimum=0,
         metavar="N",
     )
+    check_method: str = option(
+        "auto",
+        "Comparison of both engines: all coefficients at the events, or coefficients along random"
+        " directions; auto takes all where that takes little of the analysis, or 60 s of a check",
+        choices=CHECK_METHODS,
+        metavar="NAME",
+    )
     resume: str | os.PathLike[str] | None = option(
         None,
-        "Folder that keeps the sums of unfinished work: the same call continues it",
+        "Folder that keeps the sums of unfinished work: the same call continues it, also after the"
+        " process was killed, and ends with the same bytes",
         metavar="FOLDER",
     )
 

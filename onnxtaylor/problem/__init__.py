@@ -12,6 +12,7 @@
 ``own_inputs``  the model with its own inputs, whatever their axes count
 ``batching``    a free batch, a link, no empty tensors
 ``batchless``   models of one event, lifted to a batch
+``looked``      the first pass over the data, or a survey that was made before
 ``jagged``      which columns are slots of sets of varying size
 ``buckets``     a function for each size of such sets
 ``empty``       sets without objects
@@ -20,7 +21,7 @@
 ``probes``      an event responds alone as in a batch, twice in the same way, and finitely
 ``deployed``    whether onnxruntime's optimizations change the function, here or for other users
 ``standins``    stand-ins for events, where there are no data
-``hygiene``     suspicious signs in data and responses
+``hygiene``     suspicious signs in data and responses; ``few_events``: in the sums
 ``rounding``    the effect of the inputs' number format on the data
 ``whole_numbers``  whole numbers and truth values that would become other ones
 ``unvarying``   responses that are the same at every event

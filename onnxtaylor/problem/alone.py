@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from onnxtaylor.errors import ModelError, printable
+from onnxtaylor.errors import EndlessError, ModelError, printable
 from onnxtaylor.graph import GraphFunction, free_batch
 from onnxtaylor.graph.dynamic import (
     dynamic_nodes,
@@ -18,6 +18,7 @@ from onnxtaylor.graph.dynamic import (
 )
 from onnxtaylor.problem.probes import are_close, with_displaced
 from onnxtaylor.results.taylor import Notice
+from onnxtaylor.runtime.bounded import TimeLimit
 from onnxtaylor.runtime.reason import reason
 from onnxtaylor.runtime.session import Session, start
 
@@ -97,6 +98,9 @@ def _values(
     session = start(open_graph, plain=True)
     try:
         feed = {function.feed: np.ascontiguousarray(rows, function.dtype)}
-        return dict(zip(names, session.run(names, feed), strict=True))
+        with TimeLimit(open_graph).watch(len(rows)) as options:
+            return dict(zip(names, session.run(names, feed, options), strict=True))
+    except EndlessError:
+        raise
     except Exception as error:
         raise ModelError(f"the model fails: {reason(error)}") from None

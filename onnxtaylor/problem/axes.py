@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import ModelError, ProbeError, printable
+from onnxtaylor.errors import EndlessError, ModelError, ProbeError, printable
 from onnxtaylor.graph import Choice, GraphFunction, LoadedModel, Port
 from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.graph.layout import batch_of
@@ -104,6 +104,8 @@ class _Asked:
         feeds = {n: r[taken if n in others else slice(0, few)] for n, r in self._rows.items()}
         try:
             return self._own.run(feeds)
+        except EndlessError:
+            raise
         except ModelError:
             return []
 

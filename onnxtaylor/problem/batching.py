@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import ModelError, ProbeError
+from onnxtaylor.errors import EndlessError, ModelError, ProbeError
 from onnxtaylor.graph import Choice, GraphFunction, LoadedModel, build_function, free_batch
 from onnxtaylor.problem.batchless import lift_to_batch
 from onnxtaylor.problem.empty import without_empty_tensors
@@ -82,6 +82,8 @@ def lifted_function(
     """
     try:
         return lift_to_batch(model, choice, function, x, provider=provider)
+    except EndlessError:
+        raise
     except ModelError as error:
         why = f"it holds one event and cannot be lifted to a batch: {error}"
         return model, choice, replace(function, fixed_because=why)

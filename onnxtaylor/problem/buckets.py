@@ -23,6 +23,7 @@ from onnxtaylor.problem.opening import OpenModel, open_model
 from onnxtaylor.problem.own_inputs import OwnInputs
 from onnxtaylor.problem.slots import Slots, add_lengths, find_slots
 from onnxtaylor.runtime.session import varying_width
+from onnxtaylor.supervision.work import opening_model
 
 __all__ = ["BucketedSession", "Buckets", "open_by_size"]
 
@@ -124,6 +125,10 @@ class Buckets:
         """Columns of the row that the function of a size has, in its order."""
         return self.jagged.columns(size)
 
+    def events(self, size: Size) -> int:
+        """Number of events of a size in the data."""
+        return self._counts.get(size, 0)
+
     def rows(self, size: Size) -> Floats:
         """The first events of a size, of its own columns."""
         return np.ascontiguousarray(self._rows[size][:, self.columns(size)])
@@ -131,7 +136,7 @@ class Buckets:
     def opened(self, size: Size) -> OpenModel:
         """Opens the model for events of a size. Raises as ``open_model`` does."""
         if size not in self._open:
-            with self.located(size):
+            with self.located(size), opening_model(self._model.path, anew=True):
                 if size not in self._rows:
                     raise ProbeError("no event of the data has this size").located(self._model.path)
                 self._open[size] = open_model(

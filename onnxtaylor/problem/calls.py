@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from onnxtaylor.errors import OptionError
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.problem.events import Events
+from onnxtaylor.problem.looked import KnownSurvey
 from onnxtaylor.problem.problem import ModelSource, Problem
 from onnxtaylor.progress import Progress
 
@@ -23,18 +24,18 @@ def problem_of(
     derivatives: bool = True,
     provider: str = "auto",
     seed: int = 0,
+    known: KnownSurvey | None = None,
     progress: Progress | None = None,
 ) -> Problem:
     """Opens a problem, or returns the ``Problem`` that the caller gave in place of a model.
 
-    ``given`` are the names of the options in the call. Raises OptionError for data or options
-    together with a problem, which has them already, and for a model without data.
+    ``given`` are the names of the options in the call, ``known`` is a survey of the data.
+    Raises OptionError for data or options together with a problem, which has them already, and for
+    a model without data.
     """
     if isinstance(model, Problem):
         refuse_beside_problem(x, given)
         return model
-    if x is None:
-        raise OptionError("a model needs data: give the events as x")
     return Problem.open(
         model,
         x,
@@ -43,6 +44,7 @@ def problem_of(
         derivatives=derivatives,
         provider=provider,
         seed=seed,
+        known=known,
         progress=progress,
     )
 
@@ -52,7 +54,7 @@ def refuse_beside_problem(x: object, given: Iterable[str]) -> None:
     if x is not None:
         raise OptionError("x must be left out: the problem has its data already")
     settled = {*ModelOptions.__dataclass_fields__, *DataOptions.__dataclass_fields__}
-    settled |= {"provider", "n_features"}
+    settled |= {"provider", "n_features", "survey"}
     for name in given:
         if name in settled:
             raise OptionError("must be given to Problem.open, which was called before", option=name)

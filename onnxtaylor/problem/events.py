@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeGuard, cast
 
 import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto
 
 from onnxtaylor import data
-from onnxtaylor.data import Batch, EventSource
-from onnxtaylor.data.source import DerivedSource
+from onnxtaylor.data import EventSource
 from onnxtaylor.errors import DataError, OptionError, printable
 from onnxtaylor.graph import (
     Choice,
@@ -31,14 +30,15 @@ from onnxtaylor.inputs.gnn_config import KEY
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.problem.fed_inputs import present_inputs, requests_of
 from onnxtaylor.progress import Progress, report_progress
+from onnxtaylor.text.expression import parse_expression
 
 __all__ = [
     "FEATURE_KEYS",
     "Events",
-    "FirstRows",
     "Paths",
     "column_request",
     "cut_events",
+    "events_of",
     "feature_names_of",
     "open_data",
     "rows_of",
@@ -81,7 +81,7 @@ def _exported(model: LoadedModel) -> Specification | None:
 def open_data(
     model: LoadedModel,
     model_options: ModelOptions,
-    x: Events,
+    x: Events | None,
     options: DataOptions,
     *,
     derivatives: bool = True,
@@ -94,10 +94,14 @@ def open_data(
     column with the name of a held input is no feature unless it is requested. Raises DataError for
     what cannot be read, OptionError for options that do not fit the kind of data.
     """
+    x = events_of(x, options)
     specification = read_inputs(model, model_options)
     columns = column_request(options)
     arrays = {name: getattr(options, name) for name in ("weights", "labels")}
-    arrays = {name: None if isinstance(v, str) else v for name, v in arrays.items()}
+    arrays = {
+        name: None if isinstance(v, str) or _are_names(v) else v for name, v in arrays.items()
+    }
+    trees = data.TreeRequest(options.tree, tuple(options.friends or ()))
 
     def matched(names: Sequence[str]) -> data.ColumnRequest:
         present = present_inputs(model, names, no_batch=model_options.no_batch)
@@ -112,7 +116,6 @@ def open_data(
             inputs=requests_of(choice),
         )
 
-    source: EventSource
     paths = None if hasattr(x, "batches") else data.file_names(x)
     for name, array in arrays.items():
         if array is not None and paths is not None:
@@ -121,15 +124,66 @@ def open_data(
             )
     if hasattr(x, "batches"):
         _refuse_columns(options)
-        source = cast(EventSource, x)
-    elif specification is not None:
-        choice = choose(model, model_options, derivatives=derivatives)
-        source = data.open_specified(x, *_fed(choice, specification), columns, **arrays)
-    elif paths is not None:
-        source = data.open_source(paths, request=matched)
-    else:
-        source = data.in_memory(x, matched, **arrays)
+        chosen = cast(EventSource, x)
+        if columns.beside.names:
+            chosen = data.ChosenEvents(chosen, columns.beside)
+        return cut_events(chosen, options, seed, progress)
+    if paths is None:
+        _refuse_trees(options)
+    fed = None
+    if specification is not None:
+        fed = _fed(choose(model, model_options, derivatives=derivatives), specification)
+
+    def opened(events: Any) -> EventSource:
+        if fed is not None:
+            return data.open_specified(events, *fed, columns, trees=trees, **arrays)
+        if paths is not None:
+            return data.open_source(events, request=matched, trees=trees)
+        return data.in_memory(events, matched, **arrays)
+
+    source = opened(x) if paths is None else _of_files(paths, opened, options)
     return cut_events(source, options, seed, progress)
+
+
+def _of_files(
+    paths: Sequence[str | os.PathLike[str]],
+    opened: Callable[[Any], EventSource],
+    options: DataOptions,
+) -> EventSource:
+    """Opens files as one stream, without those with a fault where that is asked for.
+
+    Raises OptionError for friends whose file would have to be left out as well.
+    """
+    if not options.skip_bad_files:
+        return opened(paths)
+    if beside := next((one for one in options.friends or () if not one.startswith(":")), None):
+        raise OptionError(
+            f"leaves out no friends: write :TREE for a tree in the same file in place of"
+            f" '{printable(beside, 60)}', or name the sound files",
+            option="skip_bad_files",
+        )
+    sound, faults = data.sound_files(data.each_file(paths), opened)
+    source: Any = opened(sound)
+    source.skipped = faults
+    return cast(EventSource, source)
+
+
+def events_of(x: Events | None, options: DataOptions) -> Events:
+    """Returns the events, or the files by class that options name in place of them.
+
+    Files by class are taken as they are, too. Raises OptionError where there are both or none.
+    """
+    if options.files_by_class is None or data.are_class_files(x):
+        if x is None:
+            raise OptionError("a model needs data: give the events as x")
+        opened: Events = data.as_partitions(x)  # of Dask: opened once, whoever reads them
+        return opened
+    if x is not None and not (isinstance(x, list | tuple) and not x):
+        raise OptionError(
+            "names the files of all events: leave other data out, or give them a class too",
+            option="files_by_class",
+        )
+    return data.class_files(options.files_by_class)
 
 
 def _fed(choice: Choice, specification: Specification) -> tuple[Specification, list[data.FedInput]]:
@@ -169,15 +223,32 @@ def rows_of(
 
 
 def column_request(options: DataOptions) -> data.ColumnRequest:
-    """Returns the columns that options name; weights and labels given as arrays have no column."""
+    """Returns the columns that options name; weights and labels given as arrays have no column.
+
+    Raises OptionError for an expression that cannot be read.
+    """
+    weights = options.weights
+    names = [weights] if isinstance(weights, str) else weights if _are_names(weights) else []
     return data.ColumnRequest(
         n_features=None,
         features=None if options.feature_names is None else tuple(options.feature_names),
         label=options.labels if isinstance(options.labels, str) else None,
-        weight=options.weights if isinstance(options.weights, str) else None,
+        weight=next(iter(names), None),
         exclude=tuple(options.exclude or ()),
         missing=options.missing,
+        beside=data.Beside(
+            factors=tuple(names[1:]),
+            where=None if options.where is None else parse_expression(options.where, "where"),
+            fold=None if options.fold is None else parse_expression(options.fold, "fold"),
+        ),
     )
+
+
+def _are_names(weights: object) -> TypeGuard[Sequence[str]]:
+    """Tests whether weights are several names of columns."""
+    if not isinstance(weights, list | tuple) or not weights:
+        return False
+    return all(isinstance(name, str) for name in weights)
 
 
 def cut_events(
@@ -192,7 +263,13 @@ def cut_events(
 
 
 def _count(source: EventSource, progress: Progress | None) -> int:
-    """Counts the events in one pass: a sample of unknown size cannot be drawn evenly."""
+    """Counts the events: a sample of unknown size cannot be drawn evenly.
+
+    It takes a pass over them where the files do not tell their number.
+    """
+    known: int | None = getattr(source, "rows", None)
+    if known:
+        return known
     total = 0
     for batch in source.batches(2**16):
         total += len(batch)
@@ -202,31 +279,18 @@ def _count(source: EventSource, progress: Progress | None) -> int:
 
 def _refuse_columns(options: DataOptions) -> None:
     """Raises OptionError for columns and arrays together with a source, which has its own."""
-    for name in ("weights", "labels", "feature_names", "exclude"):
+    for name in ("weights", "labels", "feature_names", "exclude", "tree", "friends"):
         value = getattr(options, name)
-        if value is not None and not (name == "exclude" and not value):
+        if value is not None and not (name in ("exclude", "friends") and not value):
             raise OptionError(
                 "must be left out where the events are a source, which has its own", option=name
             )
 
 
-class FirstRows(DerivedSource):
-    """A source that keeps the first ``count`` events that pass, as ``x`` (B, n)."""
-
-    def __init__(self, source: EventSource, count: int) -> None:
-        super().__init__(source)
-        self._left = count
-        self._parts: list[npt.NDArray[np.float64]] = []
-
-    @property
-    def x(self) -> npt.NDArray[np.float64]:
-        """The events that have passed, at most ``count``."""
-        return np.concatenate(self._parts)
-
-    def batches(self, size: int) -> Iterator[Batch]:
-        """Reads the source, at most ``size`` events at a time."""
-        for batch in self._source.batches(size):
-            if self._left:
-                self._parts.append(batch.x[: self._left].copy())
-                self._left -= len(self._parts[-1])
-            yield batch
+def _refuse_trees(options: DataOptions) -> None:
+    """Raises OptionError for trees where the events are in memory."""
+    for name in ("tree", "friends"):
+        if getattr(options, name):
+            raise OptionError(
+                "names a tree of a file, but the events are in memory: leave it out", option=name
+            )

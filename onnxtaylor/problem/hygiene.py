@@ -7,7 +7,8 @@
 ``range``       the steps of a feature leave the range of its data at many events
 ``saturated``   a probability is 0 or 1 at many events: its logit would vary more
 ``joint``       many events lie exactly where the response has a kink, or jumps
-``weights``     few events carry nearly all of the weight: N_eff = (Σw)² / Σw² is small
+``weights``     few events carry nearly all of the weight: N_eff = (Σw)² / Σw² is small; or weights
+                of both signs cancel, so that Σw is mostly round-off
 ``deployed``    onnxruntime's default options change the model's function
 ``batch``       an event's response depends on its batch: events are evaluated one at a time
 ==============  ==================================================================================
@@ -50,6 +51,8 @@ DISTINCT = 8  # values that a column needs to have, else each of them may stand 
 MARGIN = 0.01  # of a feature's range, by which a step may leave it
 SATURATED = 1e-6
 FEW = 0.1  # N_eff per event
+EPSILON = 2.0**-52
+ROUNDED = 1e-6  # share of Σw that is round-off
 ON_JOINT = 0.01  # share of the events
 EVALUATED = 256  # events of the sample
 
@@ -115,6 +118,26 @@ def inspect_data(
             " as for so few"
         )
         notices.append(Notice("weights", None, text))
+    return notices + _cancelling(survey)
+
+
+def _cancelling(survey: Survey) -> list[Notice]:
+    """Finds groups of events whose weights, of both signs, leave a sum that is mostly round-off.
+
+    Sums round by about ε √(N Σw²), which is at least ε Σ abs(w); so much of Σw is not known.
+    """
+    groups = {"all events": (survey.events, survey.sum_weight, survey.sum_weight2)}
+    groups |= {f"class '{printable(name)}'": c for name, c in survey.classes.items()}
+    notices = []
+    for name, (events, total, squares) in groups.items():
+        size = np.sqrt(events * squares)
+        if 0 < total * ROUNDED < EPSILON * size:
+            text = (
+                f"the weights of {name} are of both signs and cancel: Σw = {total:.3g} is left of"
+                f" weights whose sizes add up to about {size:.3g}, so round-off alone changes ⟨t⟩"
+                f" by about {min(EPSILON * size / total, 1.0):.1g} of its value"
+            )
+            notices.append(Notice("weights", None, text))
     return notices
 
 
@@ -133,7 +156,8 @@ def sentinels(values: Floats) -> list[tuple[float, float]]:
     if len(distinct) < 2:
         return []
     many = counts >= max(REPEATED[0], REPEATED[1] * len(values))
-    usual = many & np.array([_all_nines(v) for v in distinct])
+    usual = many.copy()
+    usual[many] = [_all_nines(v) for v in distinct[many]]
     first, last = 0, len(distinct)
     while first < last and usual[first]:
         first += 1
@@ -218,7 +242,8 @@ def inspect_responses(
             "saturated",
             None,
             f"response '{printable(names[c])}' is within {SATURATED:g} of 0 or 1 at"
-            f' {share[c]:.0%} of the events, where it hardly varies: use link="logit"',
+            f" {share[c]:.0%} of the events, where it hardly varies: are the inputs scaled as in"
+            ' training? If they are, use link="logit"',
         )
         for c in np.flatnonzero(share > MANY).tolist()
     ]

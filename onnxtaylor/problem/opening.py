@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import ModelError, ProbeError, printable
+from onnxtaylor.errors import EndlessError, ModelError, ProbeError, printable
 from onnxtaylor.graph import (
     Choice,
     GraphFunction,
@@ -21,6 +21,7 @@ from onnxtaylor.graph import (
 )
 from onnxtaylor.graph.dependence import QUANTIZED, TREES
 from onnxtaylor.graph.function import select_responses
+from onnxtaylor.graph.limits import blame_invalid_model
 from onnxtaylor.options import ModelOptions
 from onnxtaylor.problem.alone import batch_notice, one_at_a_time
 from onnxtaylor.problem.axes import objects_hint, require_events
@@ -34,6 +35,7 @@ from onnxtaylor.problem.slots import Slots, add_lengths, find_slots, settle_mask
 from onnxtaylor.results.classes import ResponseNode
 from onnxtaylor.results.taylor import Notice
 from onnxtaylor.runtime.session import Session
+from onnxtaylor.supervision.work import at_work, opening_model
 
 if TYPE_CHECKING:
     from onnxtaylor.problem.buckets import Buckets
@@ -136,7 +138,23 @@ def open_model(
     OptionError
         An option names what the model does not have.
     """
-    choice, function = _function_of(model, options, x, data, derivatives=derivatives)
+    with opening_model(model.path), at_work("probing the model"):
+        return _open(model, options, x, provider, derivatives=derivatives, finite=finite, data=data)
+
+
+def _open(
+    model: LoadedModel,
+    options: ModelOptions,
+    x: Floats,
+    provider: str,
+    *,
+    derivatives: bool,
+    finite: bool,
+    data: InputData | None,
+) -> OpenModel:
+    """Opens a model, as ``open_model`` does."""
+    with _located(model):
+        choice, function = _function_of(model, options, x, data, derivatives=derivatives)
     sample, whole = x[:PROBE_EVENTS], any(p.is_whole for p in choice.features)
     original, as_chosen = model, choice
     if options.no_batch or choice.holds_one_event:
@@ -145,6 +163,8 @@ def open_model(
         require_events(model, choice, function, sample, whole=whole)
         try:
             session, batch, freed = with_batch(function, sample, provider, whole=whole)
+        except EndlessError:
+            raise
         except ProbeError as error:
             raise ProbeError(f"{error}{objects_hint(choice.features)}") from None
         batch = batch if model is original else LIFTED
@@ -209,9 +229,10 @@ def _require_slope(model: LoadedModel, function: GraphFunction, *, derivatives: 
 
 @contextmanager
 def _located(model: LoadedModel) -> Iterator[None]:
-    """Puts the file's name before error messages of the session."""
+    """Puts the file's name before error messages; a model that is not valid is at fault itself."""
     try:
-        yield
+        with blame_invalid_model(model.proto, printable(model.path)):
+            yield
     except ModelError as error:
         raise error.located(model.path) from None
 

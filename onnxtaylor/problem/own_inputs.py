@@ -15,6 +15,7 @@ from onnxtaylor.graph import Choice, LoadedModel
 from onnxtaylor.graph.build import with_own_inputs
 from onnxtaylor.graph.formats import retyped
 from onnxtaylor.graph.layout import lay_out
+from onnxtaylor.runtime.bounded import TimeLimit
 from onnxtaylor.runtime.reason import reason
 from onnxtaylor.runtime.session import start
 
@@ -56,6 +57,7 @@ class OwnInputs:
             self.single = True
             single = retyped(self.proto, {TensorProto.DOUBLE}, TensorProto.FLOAT)
             self._session = start(single, threads=1)
+        self._limit = TimeLimit(self.proto)
         self._names = [info.name for info in self._session.get_inputs()]
 
     def arrays(self, x: npt.NDArray[np.float64], choice: Choice | None = None) -> dict[str, Array]:
@@ -106,9 +108,13 @@ class OwnInputs:
         }
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
-        """Returns the chosen outputs. Raises EvaluationError where the model fails."""
-        try:
-            answers = self._session.run(None, dict(feeds))
-        except Exception as error:  # onnxruntime raises many types without a common base
-            raise EvaluationError(f"the model fails: {reason(error)}") from None
+        """Returns the chosen outputs. Raises EvaluationError where the model fails,
+        EndlessError where it does not answer in time.
+        """
+        events = max((len(rows) for rows in feeds.values() if rows.ndim), default=1)
+        with self._limit.watch(events) as options:
+            try:
+                answers = self._session.run(None, dict(feeds), options)
+            except Exception as error:  # onnxruntime raises many types without a common base
+                raise EvaluationError(f"the model fails: {reason(error)}") from None
         return [np.asarray(answer, np.float64) for answer in answers]

@@ -99,5 +99,15 @@ def require_finite(
             f"{printable(model.path)}: response '{printable(names[column])}' is"
             f" {responses[event, column]} at event {event} (counted from 0): check that its"
             " features are in the units that the model was trained on"
-            + (', or use link="identity"' if session.function.link != "identity" else "")
+            + (_other_link(model) if session.function.link != "identity" else "")
         )
+
+
+def _other_link(model: LoadedModel) -> str:
+    """Says what to expand instead where the link of a response is infinite."""
+    graph = model.proto.graph
+    before = {node.input[0] for node in graph.node if node.op_type in ("Sigmoid", "Softmax")}
+    words = ', or use link="identity"'
+    if len(before) != 1:  # none, or one of several layers
+        return words
+    return f"{words}, or without a link output='{printable(before.pop())}', what comes before it"

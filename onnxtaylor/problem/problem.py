@@ -19,9 +19,10 @@ from onnxtaylor.graph import InputData, LoadedModel, build_function, choose, rea
 from onnxtaylor.graph.specified import read_inputs
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.problem.buckets import open_by_size
-from onnxtaylor.problem.events import Events, FirstRows, feature_names_of, open_data
+from onnxtaylor.problem.events import Events, events_of, feature_names_of, open_data
 from onnxtaylor.problem.fed_inputs import default_names, input_data, present_without_data
 from onnxtaylor.problem.jagged import Size, SizesSeen
+from onnxtaylor.problem.looked import FIRST_EVENTS, KnownSurvey, look_again, look_at
 from onnxtaylor.problem.opening import OpenModel, fields_of
 from onnxtaylor.problem.rounding import require_held
 from onnxtaylor.problem.specified import settle_options
@@ -30,11 +31,10 @@ from onnxtaylor.problem.whole_numbers import require_whole
 from onnxtaylor.progress import Progress, report_progress
 from onnxtaylor.results.classes import agree_with_labels
 from onnxtaylor.results.taylor import FeatureSummary
+from onnxtaylor.runtime.bounded import opening
 from onnxtaylor.runtime.provider import choose_provider
 
 __all__ = ["FIRST_EVENTS", "ModelSource", "Problem"]
-
-FIRST_EVENTS = 64  # of the data: at these the function is probed and compared, and engines tried
 
 ModelSource: TypeAlias = str | os.PathLike[str] | bytes | onnx.ModelProto
 
@@ -42,6 +42,8 @@ ModelSource: TypeAlias = str | os.PathLike[str] | bytes | onnx.ModelProto
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem(OpenModel):
     """A model and the events that it is analyzed on, opened, surveyed and probed.
+
+    Parameters that are not listed are described at ``OpenModel``.
 
     Parameters
     ----------
@@ -59,8 +61,6 @@ class Problem(OpenModel):
         Remark on the stand-ins for events where there are no data; empty with data.
     sizes_seen
         Sizes of sets of all events.
-
-    The other parameters are described at ``OpenModel``.
     """
 
     model_options: ModelOptions
@@ -73,16 +73,18 @@ class Problem(OpenModel):
     sizes_seen: SizesSeen | None = None
 
     @classmethod
+    @opening()
     def open(
         cls,
         model: ModelSource | LoadedModel,
-        data: Events,
+        data: Events | None,
         model_options: ModelOptions | None = None,
         data_options: DataOptions | None = None,
         *,
         derivatives: bool = True,
         provider: str = "auto",
         seed: int = 0,
+        known: KnownSurvey | None = None,
         progress: Progress | None = None,
     ) -> Problem:
         """Reads a model, opens the data and surveys them in one pass, and probes the function.
@@ -92,7 +94,7 @@ class Problem(OpenModel):
         model
             An ONNX file, its bytes, or an ``onnx.ModelProto``.
         data
-            Events: an array (N, n), a data frame, one or several file names, or an ``EventSource``.
+            Events as ``analyze`` takes them; None where options name the files by class.
         model_options, data_options
             Choice of inputs, responses, columns and events; by default everything that fits.
         derivatives
@@ -100,6 +102,8 @@ class Problem(OpenModel):
             responses may vary in steps.
         provider, seed
             Device that evaluates the model; random seed of a sample of the events.
+        known
+            A survey of these data that was made before: they are not read.
         progress
             Called with (stage, events done, events in all).
 
@@ -113,9 +117,9 @@ class Problem(OpenModel):
             An option names what does not exist, or makes no sense.
         """
         loaded = model if isinstance(model, LoadedModel) else read_model(model)
-        of_model, of_data = settle_options(
-            loaded, data, model_options or ModelOptions(), data_options or DataOptions()
-        )
+        of_data = data_options or DataOptions()
+        data = events_of(data, of_data)
+        of_model, of_data = settle_options(loaded, data, model_options or ModelOptions(), of_data)
         source = open_data(
             loaded, of_model, data, of_data, derivatives=derivatives, seed=seed, progress=progress
         )
@@ -126,6 +130,7 @@ class Problem(OpenModel):
             of_data,
             derivatives=derivatives,
             provider=provider,
+            known=known,
             progress=progress,
         )
 
@@ -139,19 +144,15 @@ class Problem(OpenModel):
         *,
         derivatives: bool = True,
         provider: str = "auto",
+        known: KnownSurvey | None = None,
         progress: Progress | None = None,
     ) -> Problem:
         """Surveys and probes a model on a source that has been opened with these options.
 
         Raises as ``open`` does.
         """
-        seen = SizesSeen(source)
-        watched = FirstRows(seen, FIRST_EVENTS)
-        surveyed = survey(
-            watched,
-            missing=data_options.missing,
-            progress=lambda done: report_progress(progress, "checking data", done, None),
-        )
+        looked = look_at(source, data_options, progress, known)
+        surveyed, seen = looked.survey, looked.seen
         inputs = input_data(model, source, no_batch=model_options.no_batch)
         choice = choose(model, model_options, derivatives=derivatives, data=inputs)
         require_held(model, choice.features, source, surveyed)
@@ -161,14 +162,14 @@ class Problem(OpenModel):
         opened = open_by_size(
             model,
             model_options,
-            watched.x,
+            looked.first,
             provider=device,
             derivatives=derivatives,
             data=inputs,
             seen=seen,
         )
-        if opened.slots:  # entries of padded slots are no data
-            surveyed = survey(source, missing=data_options.missing, padded=opened.slots.padded)
+        if opened.slots and (known is None or not known.padded):  # their entries are no data
+            surveyed = look_again(source, data_options, opened.slots, known)
         agree_with_labels(opened.nodes, list(surveyed.classes))
         return cls(
             **fields_of(opened),
@@ -176,12 +177,13 @@ class Problem(OpenModel):
             data_options=data_options,
             source=source,
             survey=surveyed,
-            first_events=watched.x,
+            first_events=looked.first,
             derivatives=derivatives,
             sizes_seen=seen,
         )
 
     @classmethod
+    @opening()
     def open_without_data(
         cls,
         model: ModelSource | LoadedModel,
@@ -192,8 +194,7 @@ class Problem(OpenModel):
     ) -> Problem:
         """Opens a model without data, and probes it at random numbers in place of events.
 
-        ``n_features`` is needed where the model takes any number of features. Raises as ``open``
-        does.
+        ``n_features`` is needed where the model takes any number of them. Raises as ``open`` does.
         """
         loaded = model if isinstance(model, LoadedModel) else read_model(model)
         chosen = model_options or ModelOptions()

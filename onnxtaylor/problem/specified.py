@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from onnxtaylor.data import file_names
+from onnxtaylor.data import file_names, takes_tree
 from onnxtaylor.data.frames import column_names
 from onnxtaylor.graph import LoadedModel
 from onnxtaylor.graph.specified import read_inputs
@@ -19,8 +19,9 @@ def settle_options(
 ) -> tuple[ModelOptions, DataOptions]:
     """Completes options by the specification that they name, which is read once.
 
-    Columns of weights and labels are taken from it where the data have columns, and classes in the
-    order of the responses; what an option says goes first. Raises as ``read_inputs`` does.
+    Columns of weights and labels are taken from it where the data have columns, the tree where they
+    are in files that have trees, and classes in the order of the responses; what an option says
+    goes first. Raises as ``read_inputs`` does.
     """
     specification = read_inputs(model, of_model)
     if specification is None:
@@ -28,10 +29,13 @@ def settle_options(
     of_model, told = replace(of_model, inputs=specification), specification.data
     if told.classes and of_model.classes is None:
         of_model = replace(of_model, classes=told.classes)
-    if hasattr(x, "batches") or (file_names(x) is None and column_names(x) is None):
+    paths = None if hasattr(x, "batches") else file_names(x)
+    if told.tree is not None and of_data.tree is None and paths is not None and takes_tree(paths):
+        of_data = replace(of_data, tree=told.tree)
+    if hasattr(x, "batches") or (paths is None and column_names(x) is None):
         return of_model, of_data
     if told.weight is not None and of_data.weights is None:
         of_data = replace(of_data, weights=told.weight)
-    if told.label is not None and of_data.labels is None:
+    if told.label is not None and of_data.labels is None and of_data.files_by_class is None:
         of_data = replace(of_data, labels=told.label)
     return of_model, of_data

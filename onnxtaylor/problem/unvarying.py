@@ -9,8 +9,9 @@ ordinary model the first few.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from onnxtaylor.problem.opening import OpenModel
 from onnxtaylor.results.taylor import Notice
 from onnxtaylor.runtime.session import varying_width
 
-__all__ = ["SPACINGS", "ResponseRanges", "Unvarying", "constant_notices"]
+__all__ = ["SPACINGS", "RangeSums", "ResponseRanges", "Unvarying", "constant_notices"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,16 +52,95 @@ class Unvarying:
         )
 
 
+class RangeSums:
+    """Smallest and largest values of C responses over the events of each class: mergeable.
+
+    Parameters
+    ----------
+    outputs
+        Names of the C responses.
+    classes
+        Names of the G classes; without any, all events form one group.
+    epsilon
+        Spacing ε of the coarsest format on the way.
+    """
+
+    def __init__(self, outputs: Sequence[str], classes: Sequence[str], epsilon: float) -> None:
+        self.outputs, self.classes, self.epsilon = tuple(outputs), tuple(classes), epsilon
+        shape = (max(1, len(self.classes)), len(self.outputs))
+        self.low, self.high = np.full(shape, np.inf), np.full(shape, -np.inf)
+        self.events = np.zeros(shape[0], np.int64)
+        self.strange = np.zeros(shape, np.bool_)  # not finite: reported elsewhere
+
+    def add(self, group: int, responses: Floats) -> None:
+        """Adds responses (B, C) to a group; their number is counted apart, in ``events``."""
+        self.strange[group] |= ~np.isfinite(responses).all(axis=0)
+        self.low[group] = np.fmin(self.low[group], responses.min(axis=0))
+        self.high[group] = np.fmax(self.high[group], responses.max(axis=0))
+
+    def merge(self, other: RangeSums) -> None:
+        """Adds the events of another, with the same responses and classes."""
+        self.low, self.high = np.fmin(self.low, other.low), np.fmax(self.high, other.high)
+        self.events, self.strange = self.events + other.events, self.strange | other.strange
+
+    @property
+    def open(self) -> npt.NDArray[np.bool_]:
+        """Flags of classes (G,) with a response that has not varied so far."""
+        return np.asarray((self._same(self.low, self.high) | (self.low > self.high)).any(1))
+
+    def unvarying(self) -> list[Unvarying]:
+        """Lists the responses that did not vary: over all events, or else over those of a class."""
+        kept = []
+        low, high = self.low.min(axis=0), self.high.max(axis=0)
+        strange, events = self.strange.any(axis=0), int(self.events.sum())
+        whole = self._same(low, high) & ~strange & (events > 1)
+        parts = self._same(self.low, self.high) & ~self.strange & (self.events > 1)[:, None]
+        for c, name in enumerate(self.outputs):
+            if whole[c]:
+                exact = bool(low[c] == high[c])
+                kept.append(Unvarying(name, None, float(low[c]), exact, events))
+                continue
+            for g, group in enumerate(self.classes):
+                if parts[g, c]:
+                    value, exact = float(self.low[g, c]), self.low[g, c] == self.high[g, c]
+                    many = int(self.events[g])
+                    kept.append(Unvarying(name, group, value, bool(exact), many))
+        return kept
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Returns the sums as named arrays, to be saved."""
+        return {name: getattr(self, name) for name in ("low", "high", "events", "strange")}
+
+    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Restores the sums from ``state``.
+
+        Raises KeyError where an array is missing, ValueError for one of another shape or type.
+        """
+        for name, own in self.state().items():
+            array = np.array(arrays[name])
+            if (array.shape, array.dtype) != (own.shape, own.dtype):
+                raise ValueError(f"{name} has another shape or type than {own.shape}, {own.dtype}")
+            setattr(self, name, array)
+
+    def _same(self, low: Floats, high: Floats) -> npt.NDArray[np.bool_]:
+        with np.errstate(invalid="ignore"):
+            size = np.maximum(np.abs(low), np.abs(high))
+            return np.asarray(high - low <= SPACINGS * self.epsilon * size)
+
+
 class ResponseRanges:
-    """Ranges of C responses over the events of each class, as far as they are needed."""
+    """Ranges of C responses over the events of each class, as far as they are needed.
+
+    Attributes
+    ----------
+    found
+        The ranges so far.
+    """
 
     def __init__(self, opened: OpenModel, classes: Sequence[str] = ()) -> None:
         self._opened = opened
-        self._classes = tuple(classes)
-        shape = (max(1, len(self._classes)), len(opened.response_names))
-        self._low, self._high = np.full(shape, np.inf), np.full(shape, -np.inf)
-        self._events = np.zeros(shape[0], np.int64)
-        self._strange = np.zeros(shape, np.bool_)  # not finite: reported elsewhere
+        epsilon = 2.0 ** (1 - opened.function.digits)
+        self.found = RangeSums(opened.response_names, classes, epsilon)
         self._settled = False
 
     def of(self, source: EventSource) -> EventSource:
@@ -76,56 +156,26 @@ class ResponseRanges:
 
     def unvarying(self) -> list[Unvarying]:
         """Lists the responses that did not vary: over all events, or else over those of a class."""
-        names, kept = self._opened.response_names, []
-        low, high = self._low.min(axis=0), self._high.max(axis=0)
-        strange, events = self._strange.any(axis=0), int(self._events.sum())
-        whole = self._same(low, high) & ~strange & (events > 1)
-        parts = self._same(self._low, self._high) & ~self._strange & (self._events > 1)[:, None]
-        for c, name in enumerate(names):
-            if whole[c]:
-                exact = bool(low[c] == high[c])
-                kept.append(Unvarying(name, None, float(low[c]), exact, events))
-                continue
-            for g, group in enumerate(self._classes):
-                if parts[g, c]:
-                    value, exact = float(self._low[g, c]), self._low[g, c] == self._high[g, c]
-                    many = int(self._events[g])
-                    kept.append(Unvarying(name, group, value, bool(exact), many))
-        return kept
-
-    def _same(self, low: Floats, high: Floats) -> npt.NDArray[np.bool_]:
-        epsilon = 2.0 ** (1 - self._opened.function.digits)
-        with np.errstate(invalid="ignore"):
-            size = np.maximum(np.abs(low), np.abs(high))
-            return np.asarray(high - low <= SPACINGS * epsilon * size)
-
-    @property
-    def _open(self) -> npt.NDArray[np.bool_]:
-        """Flags of classes (G,) with a response that has not varied so far."""
-        return np.asarray((self._same(self._low, self._high) | (self._low > self._high)).any(1))
+        return self.found.unvarying()
 
     def _update(self, batch: Batch) -> None:
-        for g in np.flatnonzero(self._open).tolist():
+        found = self.found
+        for g in np.flatnonzero(found.open).tolist():
             rows = np.arange(len(batch))
-            if self._classes:
+            if found.classes:
                 assert batch.labels is not None
-                rows = np.flatnonzero(batch.labels == self._classes[g])
-            self._events[g] += len(rows)
+                rows = np.flatnonzero(batch.labels == found.classes[g])
+            found.events[g] += len(rows)
             size = FIRST
             for start in (0, *range(FIRST, len(rows), FURTHER)):
                 part = rows[start : start + size]
-                if len(part) and self._open[g]:
-                    self._add(g, self._respond(batch.x[part]))
+                if len(part) and found.open[g]:
+                    found.add(g, self._respond(batch.x[part]))
                 size = FURTHER
-        self._settled = not self._open.any()
-
-    def _add(self, g: int, responses: Floats) -> None:
-        self._strange[g] |= ~np.isfinite(responses).all(axis=0)
-        self._low[g] = np.fmin(self._low[g], responses.min(axis=0))
-        self._high[g] = np.fmax(self._high[g], responses.max(axis=0))
+        self._settled = not found.open.any()
 
     def _respond(self, x: Floats) -> Floats:
-        responses, count = self._opened.session(x), self._low.shape[1]
+        responses, count = self._opened.session(x), len(self.found.outputs)
         if responses.shape[1] != count:
             raise varying_width(self._opened.function, f"{count} and {responses.shape[1]}")
         return np.asarray(responses, np.float64)

@@ -15,10 +15,10 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import isfinite, isnan
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from onnxtaylor.errors import ResultError, printable
+from onnxtaylor.files.bounded import read_text
 from onnxtaylor.files.whole import write_whole
 from onnxtaylor.results.migrations import migrate
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 __all__ = [
+    "LARGEST",
     "DocumentKind",
     "check_unique",
     "document_text",
@@ -34,6 +35,8 @@ __all__ = [
     "save_text",
     "with_nulls",
 ]
+
+LARGEST = 2**29  # bytes of a document: the coefficients of large results are in Parquet
 
 _Loaded = TypeVar("_Loaded")
 _Part = TypeVar("_Part", bound="DataclassInstance")
@@ -64,7 +67,7 @@ class DocumentKind:
         """Returns the text of a file. Raises ResultError, naming the file, if it is unreadable."""
         where = printable(path)
         try:
-            return Path(path).read_text(encoding="utf-8")
+            return read_text(path, LARGEST)
         except FileNotFoundError:
             raise ResultError(f"{where}: no such file") from None
         except (OSError, ValueError) as error:
@@ -119,11 +122,11 @@ class DocumentKind:
 
 
 def document_text(
-    head: Mapping[str, Any], tables: Mapping[str, Iterable[Mapping[str, Any]]]
+    head: Mapping[str, Any], tables: Mapping[str, Iterable[Mapping[str, Any] | str]]
 ) -> str:
     """Returns the text of a document: indented members, then tables of one line a row.
 
-    Such a text is small, and good to read and to compare.
+    Such a text is small, and good to read and to compare. Rows are objects, or their JSON texts.
 
     >>> print(document_text({"a": 1}, {"rows": [{"x": 1, "y": 2}], "none": []}), end="")
     {
@@ -137,7 +140,10 @@ def document_text(
     text = json.dumps(dict(head), indent=1, ensure_ascii=False, allow_nan=False)
     text = text.removesuffix("\n}")
     for name, rows in tables.items():
-        lines = ",\n  ".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
+        lines = ",\n  ".join(
+            row if isinstance(row, str) else json.dumps(row, ensure_ascii=False, allow_nan=False)
+            for row in rows
+        )
         text += f',\n "{name}": ' + (f"[\n  {lines}\n ]" if lines else "[]")
     return text + "\n}\n"
 

@@ -54,6 +54,12 @@ def add_joints(document: Document) -> None:
         check.setdefault("joints", [])
 
 
+def add_directions(document: Document) -> None:
+    """Fills in that all coefficients were compared, as earlier checks did."""
+    for check in _objects([document.get("check")]):
+        check.setdefault("directions", None)
+
+
 def list_baselines(document: Document) -> None:
     """Makes a list of the baseline of an audit, which was one file or null.
 
@@ -67,7 +73,7 @@ def list_baselines(document: Document) -> None:
 
 
 MIGRATIONS: dict[str, tuple[Callable[[Document], None], ...]] = {
-    "onnxtaylor.result/1": (add_method, add_nodes, add_joints),
+    "onnxtaylor.result/1": (add_method, add_nodes, add_joints, add_directions),
     "onnxtaylor.audit/1": (list_baselines,),
 }
 

@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 _IN_SIGMA = "sigma"
+PAIR, OWN = 0.5, 2.0  # widths to both sides of an event that t_ij and t_ii look
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Quantity:
     engines_comparable
         Whether exact and differences can be compared, as both compute it.
     remark
-        What a reader must know of its second order, such as ``averaged over ±0.35σ``; empty for
-        derivatives at the events.
+        What a reader must know of its second order, such as ``averaged over ±0.35σ (pairs)
+        and ±1.4σ (widths)``; empty for derivatives at the events.
     """
 
     method: str
@@ -74,7 +75,7 @@ def quantity_of(name: str, options: Mapping[str, Any] | None = None) -> Quantity
     ('⟨r⟩', '⟨t⟩')
     >>> options = {"curvature": "averaged", "curvature_step": {"asked": {"*": "0.7sigma"}}}
     >>> quantity_of("exact", options).remark
-    'averaged over ±0.35σ'
+    'averaged over ±0.35σ (pairs) and ±1.4σ (widths)'
     """
     if name == FINITE_STEP.method:
         return FINITE_STEP
@@ -100,21 +101,25 @@ def curvature_of(quantity: Quantity, indices: MultiIndices) -> str:
 def averaging_words(asked: Mapping[str, str]) -> str:
     """Says over which steps second order is averaged, from their full widths by feature.
 
+    Pairs t_ij take slopes half a width to both sides, t_ii responses up to two widths (see
+    ``onnxtaylor.engine.averaged.steps``).
+
     >>> averaging_words({"pt": "3", "*": "0.7sigma"})
-    'averaged over ±0.35σ (pt: ±1.5)'
+    'averaged over ±0.35σ (pairs) and ±1.4σ (widths); pt: ±1.5 and ±6'
     """
-    halves = {name: _half(width) for name, width in asked.items()}
-    usual = halves.pop("*", "")
-    others = ", ".join(f"{name}: {half}" for name, half in halves.items())
-    if usual and others:
-        return f"averaged over {usual} ({others})"
-    return f"averaged over {usual or others or 'steps'}"
+    reached = {name: (_times(width, PAIR), _times(width, OWN)) for name, width in asked.items()}
+    usual = reached.pop("*", None)
+    others = ", ".join(f"{name}: {pair} and {own}" for name, (pair, own) in reached.items())
+    words = "averaged over {} (pairs) and {} (widths)".format(*usual) if usual else ""
+    if words and others:
+        return f"{words}; {others}"
+    return words or f"averaged over {others or 'steps'}"
 
 
-def _half(width: str) -> str:
-    """Returns half of a width as ±0.35σ."""
+def _times(width: str, factor: float) -> str:
+    """Returns a multiple of a width as ±0.35σ."""
     number = width.removesuffix(_IN_SIGMA)
-    return f"±{float(number) / 2:.6g}{'σ' if number != width else ''}"
+    return f"±{factor * float(number):.6g}{'σ' if number != width else ''}"
 
 
 def quantity_of_rows(rows: Iterable[Mapping[str, Any]]) -> Quantity:

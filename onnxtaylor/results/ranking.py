@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Column",
+    "best_ranked",
     "class_groups",
     "influential",
     "influential_count",
@@ -62,6 +63,25 @@ def influential(score: npt.ArrayLike, fraction: float = 0.05) -> npt.NDArray[np.
     return np.argsort(-scores, axis=-1, kind="stable")[..., :kept].astype(np.int64)
 
 
+def best_ranked(
+    rank: npt.NDArray[np.int64], count: int, among: npt.NDArray[np.int64] | None = None
+) -> npt.NDArray[np.int64]:
+    """Returns the places of the ``count`` best ranks, best first: (K,) to (count,).
+
+    Equal ranks keep the order of the convention. ``among`` are the places to choose from,
+    ascending; all by default.
+
+    >>> best_ranked(np.array([3, 1, 4, 1]), 3)
+    array([1, 3, 0])
+    """
+    own = rank if among is None else rank[among]
+    places = np.arange(len(own))
+    if count < len(own):
+        places = np.flatnonzero(own <= np.partition(own, count - 1)[count - 1])
+    places = places[np.argsort(own[places], kind="stable")[:count]]
+    return places if among is None else among[places]
+
+
 def ranked_rows(
     result: TaylorResult,
     *,
@@ -96,15 +116,18 @@ def ranked_rows(
     """
     if count is not None and count < 1:
         raise OptionError(f"the number of rows must be at least 1, got {count}")
-    rows = result.top(len(result.indices), output, group)
+    c, g = result.position(output, group)
+    among = np.arange(len(result.indices))
     if order is not None:
-        rows = [row for row in rows if row["order"] == order]
-        if not rows:
+        among = np.flatnonzero(result.indices.orders == order)
+        if not len(among):
             raise OptionError(f"the result has no coefficient of order {order}")
     if feature is not None:
         names = _matching(feature, result.features)
-        rows = [row for row in rows if names.intersection(row["features"])]
-    return rows[:count]
+        flags = np.array([name in names for name in result.features])
+        among = among[result.indices.having(flags)[among]]
+    best = best_ranked(result.rank[c, g], len(among) if count is None else count, among)
+    return [result.row(c, g, k) for k in best.tolist()]
 
 
 def _matching(pattern: str, features: tuple[str, ...]) -> set[str]:

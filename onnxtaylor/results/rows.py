@@ -17,7 +17,12 @@ import numpy.typing as npt
 from onnxtaylor.errors import OptionError
 from onnxtaylor.indices import RELATIONS, MultiIndices, label
 
-__all__ = ["CoefficientRows", "check_ranks", "coefficient_columns", "symmetric_matrix"]
+__all__ = [
+    "CoefficientRows",
+    "coefficient_columns",
+    "coefficient_lists",
+    "symmetric_matrix",
+]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -85,11 +90,11 @@ class CoefficientRows:
 
         Raises ValueError where some rows have one.
         """
-        if not self.has(name):
+        missing = [k for k, row in enumerate(self._rows) if row[name] is None]
+        if len(missing) == len(self._rows):
             return None
-        for k, row in enumerate(self._rows):
-            if row[name] is None:
-                raise ValueError(f"coefficients[{k}].{name} must be a number as in other rows")
+        if missing:
+            raise ValueError(f"coefficients[{missing[0]}].{name} must be a number as in other rows")
         return self.column(name, dtype)
 
     def _check_order(
@@ -98,60 +103,50 @@ class CoefficientRows:
         features: Sequence[str],
         constants: Mapping[str, object],
     ) -> None:
-        coefficients = [
-            {**constants, **coefficient_columns(self.indices, k, features)}
-            for k in range(len(self.indices))
-        ]
-        rows = iter(enumerate(self._rows))
-        for values in product(*axes.values()):
-            place = dict(zip(axes, values, strict=True))
-            for coefficient, (k, row) in zip(coefficients, rows, strict=False):
-                for name, expected in (*place.items(), *coefficient.items()):
-                    if row.get(name) != expected:
-                        raise ValueError(
-                            f"coefficients[{k}].{name} must be {expected!r}, got {row.get(name)!r}"
-                        )
+        whose = coefficient_lists(self.indices, features)
+        count, places = len(self.indices), list(product(*axes.values()))
+        wrong: list[tuple[int, str, object]] = []
+        for number, values in enumerate(places):
+            start = number * count
+            part = self._rows[start : start + count]
+            for name, value in (*constants.items(), *zip(axes, values, strict=True)):
+                wrong += _first_other([row.get(name) for row in part], [value] * count, name, start)
+            for name, column in whose.items():
+                wrong += _first_other([row.get(name) for row in part], column, name, start)
+            if wrong:
+                k, name, expected = min(wrong, key=lambda one: one[0])
+                raise ValueError(
+                    f"coefficients[{k}].{name} must be {expected!r}, got"
+                    f" {self._rows[k].get(name)!r}"
+                )
 
 
-def check_ranks(score: Floats, rank: Integers, low: Integers | None, high: Integers | None) -> None:
-    """Raises ValueError where ranks do not follow the scores, largest first, or exceed K.
-
-    All arrays have shape (…, K); ``low`` and ``high`` are the ends of the ranks' intervals.
-    """
-    count = score.shape[-1]
-    for name, values in (("rank", rank), ("rank_low", low), ("rank_high", high)):
-        if values is not None:
-            _refuse(values > count, name, values, f"must be at most {count}, the last rank")
-    order = np.argsort(rank, axis=-1, kind="stable")
-    rising = np.zeros(score.shape, np.bool_)
-    ordered = np.take_along_axis(score, order, axis=-1)
-    np.put_along_axis(rising, order[..., 1:], np.diff(ordered, axis=-1) > 0, axis=-1)
-    _refuse(rising, "rank", rank, "must follow the scores, largest first")
-    if low is not None and high is not None:
-        _refuse(low > high, "rank_low", low, "must be at most rank_high")
-
-
-def _refuse(wrong: npt.NDArray[np.bool_], name: str, values: Integers, demand: str) -> None:
-    """Raises ValueError for the first row that is wrong."""
-    places = np.flatnonzero(wrong)
-    if len(places):
-        k = int(places[0])
-        raise ValueError(f"coefficients[{k}].{name} {demand}, got {values.flat[k]}")
+def _first_other(
+    found: list[Any], expected: list[Any], name: str, start: int
+) -> list[tuple[int, str, object]]:
+    """Row, name and expected value of the first of a column's values that differs, if any."""
+    if found == expected:
+        return []
+    k = next(k for k, (a, b) in enumerate(zip(found, expected, strict=True)) if a != b)
+    return [(start + k, name, expected[k])]
 
 
 def _indices(block: Sequence[Mapping[str, Any]], features: Sequence[str]) -> MultiIndices:
     """The coefficients of the first rows, in the order of the convention."""
     places = {name: i for i, name in enumerate(features)}
-    alphas, relations = [], []
-    for k, row in enumerate(block):
-        for name in row["features"]:
-            if name not in places:
-                raise ValueError(
-                    f"coefficients[{k}].features must be among the features of the"
-                    f" data, got {name!r}"
-                )
-        alphas.append([places[name] for name in row["features"]])
-        relations.append(RELATIONS.index(row.get("relation") or ""))
+    try:
+        alphas = [[places[name] for name in row["features"]] for row in block]
+    except KeyError:
+        k, unknown = next(
+            (k, name)
+            for k, row in enumerate(block)
+            for name in row["features"]
+            if name not in places
+        )
+        raise ValueError(
+            f"coefficients[{k}].features must be among the features of the data, got {unknown!r}"
+        ) from None
+    relations = [RELATIONS.index(row.get("relation") or "") for row in block]
     return MultiIndices.of(len(features), alphas, relations if any(relations) else None)
 
 
@@ -183,12 +178,35 @@ def coefficient_columns(indices: MultiIndices, k: int, features: Sequence[str]) 
 
     ``relation`` is there where pairs of the same and of different objects are told apart.
     """
-    names = [features[i] for i in indices.table[k] if i >= 0]
+    names = indices.names_at(k, features)
     columns: dict[str, Any] = {
         "order": len(names),
-        "label": label(names, indices.suffixes[k]),
-        "features": names,
+        "label": indices.label_at(k, features),
+        "features": list(names),
     }
     if indices.relation is not None:
         columns["relation"] = indices.relation_of(k) or None
+    return columns
+
+
+def coefficient_lists(
+    indices: MultiIndices, features: Sequence[str], places: Integers | None = None
+) -> dict[str, list[Any]]:
+    """Values of the columns of ``coefficient_columns`` for all coefficients, or for these places.
+
+    Whether a label says its relation depends on all coefficients, whatever the places.
+    """
+    part = indices if places is None else indices.part(places)
+    told = indices.told_apart if places is None else indices.told_apart[places]
+    names = part.names(features)
+    columns: dict[str, list[Any]] = {
+        "order": part.orders.tolist(),
+        "label": [
+            label(own, RELATIONS[kind]) for own, kind in zip(names, told.tolist(), strict=True)
+        ],
+        "features": list(map(list, names)),
+    }
+    if part.relation is not None:
+        words = [None, *RELATIONS[1:]]
+        columns["relation"] = [words[kind] for kind in part.relation.tolist()]
     return columns

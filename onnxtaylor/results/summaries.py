@@ -68,6 +68,7 @@ class DataSummary:
     """The events that were analyzed: n_eff = (Σw)² / Σw².
 
     ``variables`` are what the coefficients are by; empty where they are by feature.
+    ``negative_weights`` says whether any weight is negative; None in results of earlier versions.
     """
 
     sources: tuple[str, ...]
@@ -77,6 +78,7 @@ class DataSummary:
     groups: tuple[GroupSummary, ...]
     features: tuple[FeatureSummary, ...]
     variables: tuple[VariableSummary, ...] = ()
+    negative_weights: bool | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -122,11 +124,13 @@ class DataSummary:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """Returns the JSON object; variables only where the coefficients are by them."""
+        """Returns the JSON object, without what is not known and variables that are not there."""
         row = asdict(self)
         row["features"] = [with_nulls(feature) for feature in row["features"]]
         if not self.variables:
             del row["variables"]
+        if self.negative_weights is None:
+            del row["negative_weights"]
         return row
 
 

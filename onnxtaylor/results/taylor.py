@@ -21,12 +21,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.errors import OptionError, join_names, printable
+from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.results.classes import (
     ResponseNode,
@@ -35,10 +36,12 @@ from onnxtaylor.results.classes import (
     names_as_text,
     nodes_of_names,
 )
-from onnxtaylor.results.documents import save_text
+from onnxtaylor.results.folds import FoldSummary, fold_columns
 from onnxtaylor.results.lazy import LazyModule
-from onnxtaylor.results.quantity import Quantity, noun_of, quantity_of
+from onnxtaylor.results.quantity import Quantity, quantity_of
+from onnxtaylor.results.ranking import best_ranked
 from onnxtaylor.results.rows import coefficient_columns, symmetric_matrix
+from onnxtaylor.results.shown_rows import ShownRows
 from onnxtaylor.results.summaries import (
     DataSummary,
     FeatureSummary,
@@ -47,9 +50,10 @@ from onnxtaylor.results.summaries import (
     Notice,
     place_of,
 )
-from onnxtaylor.results.taylor_document import KIND, columns_of, fields_of, result_text
-from onnxtaylor.results.tidy import arrow_table, data_frame
-from onnxtaylor.text.uncertainty import plus_minus
+from onnxtaylor.results.taylor_arrow import result_table
+from onnxtaylor.results.taylor_document import KIND, NUMBERS, fields_of, result_text, save_result
+from onnxtaylor.results.taylor_words import in_words
+from onnxtaylor.results.tidy import data_frame
 
 if TYPE_CHECKING:
     import pandas
@@ -72,15 +76,16 @@ __all__ = [
     "TaylorResult",
 ]
 
-SHOWN = 3  # coefficients in a repr
-
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class TaylorResult:
-    """The scores of one analysis. All coefficient arrays have shape (output, group, K)."""
+    """The scores of one analysis. All coefficient arrays have shape (output, group, K).
+
+    ``fold_scores`` have one more axis in front, that of the ``folds``.
+    """
 
     model: ModelSummary
     data: DataSummary
@@ -97,6 +102,8 @@ class TaylorResult:
     numerical_error: Floats | None = None
     version: str = field(default="")
     warnings: tuple[Notice, ...] = ()
+    folds: tuple[FoldSummary, ...] = ()
+    fold_scores: Floats | None = None
 
     @property
     def quantity(self) -> Quantity:
@@ -210,37 +217,38 @@ class TaylorResult:
         if count < 1:
             raise OptionError(f"the number of rows must be at least 1, got {count}")
         c, g = self.position(output, group)
-        best = np.argsort(self.rank[c, g], kind="stable")[:count]  # equal ones share a rank
-        return [self._row(c, g, int(k)) for k in best]
+        best = best_ranked(self.rank[c, g], count).tolist()
+        return ShownRows(self.row(c, g, k) for k in best)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yields all tidy rows: outputs, then groups, then coefficients in convention order."""
         for c in range(len(self.outputs)):
             for g in range(len(self.groups)):
                 for k in range(len(self.indices)):
-                    yield self._row(c, g, k)
+                    yield self.row(c, g, k)
 
-    def _row(self, c: int, g: int, k: int) -> dict[str, Any]:
+    @property
+    def numbers(self) -> dict[str, npt.NDArray[Any] | None]:
+        """Columns of numbers of the tidy table, each (output, group, K); None: there are none."""
+        own = {name: getattr(self, name) for name in NUMBERS}
+        return own | fold_columns(self.fold_scores)
+
+    def row(self, c: int, g: int, k: int) -> dict[str, Any]:
+        """Returns the tidy row of coefficient k of an output and group, by their places."""
         return {
             "method": self.method,
             "output": self.outputs[c],
             "group": self.groups[g],
             **coefficient_columns(self.indices, k, self.features),
-            "score": float(self.score[c, g, k]),
-            "sem": float(self.sem[c, g, k]),
-            "numerical_error": (
-                None if self.numerical_error is None else float(self.numerical_error[c, g, k])
-            ),
-            "signed_mean": float(self.signed_mean[c, g, k]),
-            "rms": float(self.rms[c, g, k]),
-            "rank": int(self.rank[c, g, k]),
-            "rank_low": None if self.rank_low is None else int(self.rank_low[c, g, k]),
-            "rank_high": None if self.rank_high is None else int(self.rank_high[c, g, k]),
+            **{
+                name: None if values is None else values[c, g, k].item()
+                for name, values in self.numbers.items()
+            },
         }
 
     def to_arrow(self) -> pyarrow.Table:
         """Returns the tidy table as a pyarrow Table."""
-        return arrow_table(self.rows(), columns_of(self))
+        return result_table(self)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Returns the tidy table as a pandas DataFrame. Raises ResultError without pandas."""
@@ -250,9 +258,13 @@ class TaylorResult:
         """Returns the result as one JSON document of the schema ``onnxtaylor.result/1``."""
         return result_text(self)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the JSON document, whole or not at all. Raises ResultError."""
-        save_text(path, self.to_json())
+    def save(self, path: str | os.PathLike[str]) -> tuple[Path, ...]:
+        """Writes the JSON document, whole or not at all, and returns the files that were written.
+
+        Beyond 200 000 rows or 50 MB the coefficients are in a second file, a Parquet table: beside
+        ``result.json`` it is ``result.coefficients.parquet``. Raises ResultError.
+        """
+        return save_result(self, path)
 
     def to_html(self, *, title: str | None = None) -> str:
         """Returns the report of this result, one HTML document that loads nothing from elsewhere.
@@ -263,21 +275,7 @@ class TaylorResult:
 
     def __repr__(self) -> str:
         """Returns a summary: model, verdict of the check, and head of the first ranking."""
-        check = "none" if self.check is None else printable(self.check.get("verdict"))
-        remark = f"; second order {printable(self.quantity.remark)}" * bool(self.quantity.remark)
-        lines = [
-            f"TaylorResult of {printable(self.model.path)}: {len(self.indices)}"
-            f" {self.quantity.nouns} of"
-            f" {len(self.features)} {noun_of(self.options)}s at {self.data.events} events",
-            f"responses {join_names(self.outputs)}; events of {join_names(self.groups)}; scale"
-            f" {printable(self.options.get('scale'))}; engine {printable(self.model.engine)}; check"
-            f" {check}; {len(self.warnings)} warnings{remark}",
-            f"highest ranked of {printable(self.outputs[0], 40)}, {self.quantity.mean} ± SEM:",
-        ]
-        for row in self.top(SHOWN):
-            value = plus_minus(row["score"], row["sem"])
-            lines.append(f"{row['rank']:>4}  {printable(row['label'], 60)}: {value}")
-        return "\n".join(lines)
+        return in_words(self)
 
     def _repr_html_(self) -> str:
         """Returns the HTML that a notebook shows."""
@@ -286,7 +284,10 @@ class TaylorResult:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TaylorResult:
         """Reads a saved result. Raises ResultError, naming the file and what is wrong with it."""
-        return cls.from_json(KIND.read(path), printable(path))
+        folder = Path(path).parent
+        return KIND.parse(
+            KIND.read(path), printable(path), lambda found: cls(**fields_of(found, folder))
+        )
 
     @classmethod
     def from_json(cls, text: str, where: str = "result") -> TaylorResult:

@@ -14,8 +14,9 @@ The rules themselves:
 
 ``elementwise``  ``activations``  ``piecewise``  ``arithmetic``  ``products``  ``softmax``
 ``reductions``   ``convolution``  ``separable``  ``extremes``  ``normalization``  ``einsum``
-``structure``    ``joins``  ``places``  ``gathering``  ``selection``: operators that move and
-                 join elements
+``structure``    ``parts``  ``joins``  ``places``  ``gathering``  ``selection``  ``timed``:
+                 operators that move and join elements
+``signals``      Fourier transforms
 ``steps``        operators that vary in steps or not at all
 """
 
@@ -30,15 +31,18 @@ from onnxtaylor.rules import (
     joins,
     joints,
     normalization,
+    parts,
     piecewise,
     places,
     products,
     reductions,
     selection,
     separable,
+    signals,
     softmax,
     steps,
     structure,
+    timed,
     versions,
 )
 from onnxtaylor.rules.rule import RULES, Rule, register
@@ -56,6 +60,7 @@ __all__ = [
     "joins",
     "joints",
     "normalization",
+    "parts",
     "piecewise",
     "places",
     "products",
@@ -63,8 +68,10 @@ __all__ = [
     "register",
     "selection",
     "separable",
+    "signals",
     "softmax",
     "steps",
     "structure",
+    "timed",
     "versions",
 ]

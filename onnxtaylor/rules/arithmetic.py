@@ -17,13 +17,8 @@ __all__: list[str] = []
 _n = Emitter.number
 
 
-def _minus_one(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
-    """−1."""
-    return _n(e, -1.0)
-
-
 register("Add", binary(("one", "one"), kind="linear"))
-register("Sub", binary(("one", _minus_one), kind="linear"))
+register("Sub", binary(("one", "minus one"), kind="linear"))
 register(
     "Mul",
     binary(
@@ -116,7 +111,7 @@ register("Pow", binary((_pow_x, _pow_y), (_pow_xx, _pow_xy, _pow_yy), kind="gene
 
 def _equal(e: Emitter, first: str, second: str) -> str:
     """1 where both are equal, else 0."""
-    return e.op("Where", e.op("Equal", first, second), _n(e, 1.0), _n(e, 0.0))
+    return e.indicator(e.op("Equal", first, second))
 
 
 def _chosen_x(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
@@ -144,7 +139,7 @@ def _below(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
 
 def _is_below(e: Emitter, n: Node, x: str, y: str, z: str) -> str:
     """1 for x < 0, else 0."""
-    return e.op("Where", e.op("Less", x, _n(e, 0.0)), _n(e, 1.0), _n(e, 0.0))
+    return e.indicator(e.op("Less", x, _n(e, 0.0)))
 
 
 register("PRelu", binary((_slope, _below), (None, _is_below, None), kind="piecewise_linear"))

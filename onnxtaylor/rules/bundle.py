@@ -5,6 +5,8 @@ number of events N, written as −m.
 
 A bundle of L tangents (or adjoints) of a tensor has the shape (L, *shape). A bundle that is the
 same for all events holds them only once: m·N then stands for m, and broadcasting does the rest.
+
+L may be left open, ``ANY``: such a graph takes any number of tangents or adjoints when it runs.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ from dataclasses import dataclass, replace
 
 from onnxtaylor.rules.emit import Emitter
 
-__all__ = ["Bundle", "Shape", "batch_axis", "broadcast_shape", "reshape_target"]
+__all__ = ["ANY", "Bundle", "Shape", "batch_axis", "broadcast_shape", "lead_size", "reshape_target"]
 
 Shape = tuple[int, ...]
+
+ANY = 0  # a lead that is known only when the graph runs; to Reshape, 0 is "as long as it is"
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,23 @@ class Bundle:
 
     @property
     def reshape_target(self) -> list[int]:
-        """The bundle's shape as the target of Reshape, -1 in place of the events."""
+        """The bundle's shape as the target of Reshape, -1 in place of the events.
+
+        A lead of any length stays as long as it is: the reshaped tensor must have it in front.
+        """
         return [self.lead, *reshape_target(self.shape, varies=self.varies)]
 
 
 def reshape_target(shape: Shape, *, varies: bool = True) -> list[int]:
     """A shape as the target of Reshape: -1 for m·N, or m in a bundle that does not vary."""
     return [d if d > 0 else (-1 if varies else -d) for d in shape]
+
+
+def lead_size(e: Emitter, bundle: Bundle) -> str:
+    """Writes L as a tensor (1,)."""
+    if bundle.lead != ANY:
+        return e.constant([bundle.lead])
+    return e.op("Shape", bundle.name, start=0, end=1)
 
 
 def batch_axis(shape: Shape) -> int | None:
@@ -102,11 +116,30 @@ def sum_to(e: Emitter, bundle: Bundle, shape: Shape) -> Bundle:
     )
 
 
+def pad(e: Emitter, bundle: Bundle, axis: int, front: int, back: int) -> Bundle:
+    """Adds zeros before and behind the elements along an axis that holds no events."""
+    if not front and not back:
+        return bundle
+    rank = len(bundle.shape) + 1
+    pads = [0] * (2 * rank)
+    pads[axis + 1], pads[rank + axis + 1] = front, back
+    size = bundle.shape[axis] + front + back
+    shape = (*bundle.shape[:axis], size, *bundle.shape[axis + 1 :])
+    return bundle.with_tensor(e.op("Pad", bundle.name, e.constant(pads)), shape)
+
+
 def scale(e: Emitter, bundle: Bundle, factor: str, factor_shape: Shape) -> Bundle:
     """Multiplies a bundle by a tensor of the graph; the product varies unless both are constant."""
     shape = broadcast_shape(bundle.shape, factor_shape)
     name = e.op("Mul", align(e, bundle, len(factor_shape)), factor)
     return Bundle(name, bundle.lead, shape, bundle.varies or factor not in e.constants)
+
+
+def factor_between(e: Emitter, a: Bundle, b: Bundle) -> str | None:
+    """The tensor f of the graph with b = f · a, if ``scale`` made b of a; else None."""
+    made = e.maker(b.name)
+    same = made is not None and made[0] == "Mul" and made[1][0] == a.name
+    return made[1][1] if same and made and a.lead == b.lead and a.shape == b.shape else None
 
 
 def add(e: Emitter, a: Bundle | None, b: Bundle | None) -> Bundle | None:

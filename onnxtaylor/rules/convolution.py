@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnxtaylor.rules.bundle import Bundle, Shape
+from onnxtaylor.rules.bundle import Bundle, Shape, lead_size
 from onnxtaylor.rules.rule import Bundles, Context, Node, refusal, register
 from onnxtaylor.rules.structure import first_of
 from onnxtaylor.rules.verbs import Linear
@@ -77,7 +77,9 @@ def _merged(c: Context, bundle: Bundle) -> str:
 def _unmerged(c: Context, name: str, bundle: Bundle, shape: Shape) -> Bundle:
     """(L·N, …) as (L, N, …)."""
     split = bundle.with_tensor("", shape)
-    return split.with_tensor(c.e.op("Reshape", name, c.e.constant(split.reshape_target)))
+    behind = c.e.constant(split.reshape_target[1:])
+    target = c.e.op("Concat", lead_size(c.e, bundle), behind, axis=0)
+    return split.with_tensor(c.e.op("Reshape", name, target))
 
 
 def _convolve(c: Context, node: Node, b: Bundle, w: Window, end: Shape, shape: Shape) -> Bundle:

@@ -139,7 +139,8 @@ register("Log", Log())
 register(
     "Sqrt",  # 1/(2y), −1/(4y³)
     elementwise(
-        lambda e, n, x, y: times(e, 0.5, e.op("Reciprocal", y)),
+        # y + y: onnxruntime multiplies by a number slowly where the last axis has size 1
+        lambda e, n, x, y: e.op("Reciprocal", e.op("Add", y, y)),
         lambda e, n, x, y: times(e, -0.25, e.op("Reciprocal", e.op("Mul", x, y))),
     ),
 )

@@ -22,7 +22,7 @@ import onnx
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-__all__ = ["Constants", "Emitter"]
+__all__ = ["Constants", "Emitter", "evaluate"]
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +41,8 @@ FOLDED = frozenset(
             "Mul",
             "Neg",
         ),
-        *("Pow", "ReduceSum", "Reciprocal", "Reshape", "Slice", "Split", "Sqrt", "Squeeze"),
+        *("Pad", "Pow", "ReduceMean", "ReduceSum", "Reciprocal", "Reshape", "Slice", "Split"),
+        *("Sqrt", "Squeeze"),
         *("Sub", "Transpose", "Unsqueeze", "Where"),
     }
 )
@@ -99,6 +100,7 @@ class Emitter:
         self._stem = stem
         self._count = 0
         self._written: dict[object, list[str]] = {}
+        self._makers: dict[str, tuple[str, tuple[str, ...]]] = {}
 
     @contextmanager
     def computing_in(self, dtype: npt.DTypeLike) -> Iterator[None]:
@@ -132,6 +134,10 @@ class Emitter:
         """Writes a scalar in the graph's format; returns its name."""
         return self.constant(np.float64(value))
 
+    def indicator(self, condition: str) -> str:
+        """Writes 1 where a condition holds, else 0; Cast is faster than Where of two numbers."""
+        return self.op("Cast", condition, to=helper.np_dtype_to_tensor_dtype(self.dtype))
+
     def adopt(self, name: str, value: Array, weights: frozenset[str] = frozenset()) -> None:
         """Registers a constant of the original graph, so that nodes that read it can be folded.
 
@@ -150,11 +156,16 @@ class Emitter:
         key = (kind, inputs, outputs, repr(sorted(attributes.items())))
         if key not in self._written:
             names = [self._name(kind.lower()) for _ in range(outputs)]
+            self._makers.update(dict.fromkeys(names, (kind, inputs)))
             node = helper.make_node(kind, list(inputs), names, name=names[0], **attributes)
             if not self._fold(node):
                 self.nodes.append(node)
             self._written[key] = names
         return self._written[key]
+
+    def maker(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+        """The operator and the inputs that a tensor was written with; None for any other tensor."""
+        return self._makers.get(name)
 
     def _fold(self, node: onnx.NodeProto) -> bool:
         """Computes the node if all it reads is constant; returns True if it need not be written."""

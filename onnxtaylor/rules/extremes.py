@@ -105,7 +105,7 @@ class Extreme(_Reduction):
         shape = self._order(c, node)[1]
         where = e.op("ArgMin" if self.least else "ArgMax", x, axis=len(shape) - 1, keepdims=1)
         chosen = e.op("Equal", where, e.constant(np.arange(shape[-1])))
-        return e.op("Where", chosen, e.number(1.0), e.number(0.0))
+        return e.indicator(chosen)
 
 
 @dataclass(frozen=True)

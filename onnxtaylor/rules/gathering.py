@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto, helper
 
-from onnxtaylor.rules.bundle import Bundle, batch_axis
+from onnxtaylor.rules.bundle import Bundle, batch_axis, lead_size
+from onnxtaylor.rules.parts import event_selection_error, gather_along, scatter_along
 from onnxtaylor.rules.rule import Bundles, Context, Node, refusal, register
-from onnxtaylor.rules.structure import axis_of, event_selection_error, gather_along, scatter_along
+from onnxtaylor.rules.structure import axis_of
 from onnxtaylor.rules.verbs import Flat
 
 __all__ = ["Gather"]
@@ -89,9 +90,10 @@ def _add_back(c: Context, node: Node, a: Bundle, axis: int) -> Bundle:
     rest = [k for k in range(len(a.shape) + 1) if k not in named]
     rows = e.op("Transpose", a.name, perm=[*named, *rest])
     count = e.op("Gather", e.op("Shape", node.inputs[0]), e.constant([axis]), axis=0)
-    others = e.constant([a.lead, *x[:axis], *x[axis + 1 :]])
+    others = e.constant(np.array([*x[:axis], *x[axis + 1 :]], np.int64))
     zero = helper.make_tensor("", helper.np_dtype_to_tensor_dtype(e.dtype), [1], [0.0])
-    blank = e.op("ConstantOfShape", e.op("Concat", count, others, axis=0), value=zero)
+    sizes = e.op("Concat", count, lead_size(e, a), others, axis=0)
+    blank = e.op("ConstantOfShape", sizes, value=zero)
     places = e.op("Cast", node.inputs[1], to=TensorProto.INT64)
     places = e.op("Unsqueeze", places, e.constant([many]))
     total = e.op("ScatterND", blank, places, rows, reduction="add")  # (m·N, L, before, behind)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from onnx import helper
 
-from onnxtaylor.rules.bundle import Bundle, add, expand, sum_to
+from onnxtaylor.rules.bundle import ANY, Bundle, Shape, add, expand, lead_size, sum_to
+from onnxtaylor.rules.parts import gather_along
 from onnxtaylor.rules.rule import Bundles, Context, Node, refusal, register
-from onnxtaylor.rules.structure import axis_of, gather_along
+from onnxtaylor.rules.structure import axis_of
 from onnxtaylor.rules.verbs import Flat
 
 __all__ = ["Concat", "Sum", "Where"]
@@ -21,6 +23,18 @@ def _axis(c: Context, node: Node) -> int:
     if c.shape(node.outputs[0])[axis] < 0:
         raise refusal(node, "it joins tensors along the axis of events")
     return axis
+
+
+def _zeros(c: Context, like: Bundle, shape: Shape) -> Bundle:
+    """Zeros of a shape, the same for all events, with the lead of a bundle."""
+    sizes = [abs(d) for d in shape]  # m·N stands for m, and 0 for 0
+    if like.lead != ANY:
+        name = c.e.constant(np.zeros([like.lead, *sizes]))
+    else:
+        whole = c.e.op("Concat", lead_size(c.e, like), c.e.constant(sizes), axis=0)
+        zero = helper.make_tensor("", helper.np_dtype_to_tensor_dtype(c.e.dtype), [1], [0.0])
+        name = c.e.op("ConstantOfShape", whole, value=zero)
+    return Bundle(name, like.lead, shape, varies=False)
 
 
 @dataclass(frozen=True)
@@ -36,20 +50,27 @@ class Concat(Flat):
         for name, t in zip(node.inputs, tangents, strict=True):
             shape = c.shape(name)
             if t is None:
-                sizes = [known[0].lead, *map(abs, shape)]  # m·N stands for m, and 0 for 0
-                t = Bundle(c.e.constant(np.zeros(sizes)), known[0].lead, shape, varies=False)
+                t = _zeros(c, known[0], shape)
             parts.append(c.repeat_events(t) if varies else t)
         joined = c.e.op("Concat", *(p.name for p in parts), axis=axis + 1)
         return [Bundle(joined, known[0].lead, c.shape(node.outputs[0]), varies)]
 
     def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
         """x̄_k = the part of ȳ that came from x_k."""
-        axis, start = _axis(c, node), 0
+        axis, start, a = _axis(c, node), 0, adjoints[0]
+        sizes = [c.shape(name)[axis] for name in node.inputs]
+        if a is not None and all(needed) and all(sizes):
+            widths = c.e.constant(sizes)
+            names = c.e.ops("Split", len(sizes), a.name, widths, axis=axis + 1)
+            front, back = a.shape[:axis], a.shape[axis + 1 :]
+            return [
+                a.with_tensor(name, (*front, size, *back))
+                for name, size in zip(names, sizes, strict=True)
+            ]
         results: list[Bundle | None] = []
-        for name, want in zip(node.inputs, needed, strict=True):
-            places = np.arange(start, start + c.shape(name)[axis])
-            start += len(places)
-            a = adjoints[0]
+        for size, want in zip(sizes, needed, strict=True):
+            places = np.arange(start, start + size)
+            start += size
             results.append(gather_along(c, a, places, axis) if want and a is not None else None)
         return results
 

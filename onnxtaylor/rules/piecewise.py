@@ -24,7 +24,7 @@ def _where(e: Emitter, condition: str, yes: float, no: float) -> str:
 
 def _relu(e: Emitter, n: Node, x: str, y: str) -> str:
     """1 for x > 0, else 0."""
-    return _where(e, e.op("Greater", x, _n(e, 0.0)), 1.0, 0.0)
+    return e.indicator(e.op("Greater", x, _n(e, 0.0)))
 
 
 def _leaky_relu(e: Emitter, n: Node, x: str, y: str) -> str:
@@ -34,7 +34,7 @@ def _leaky_relu(e: Emitter, n: Node, x: str, y: str) -> str:
 
 def _thresholded_relu(e: Emitter, n: Node, x: str, y: str) -> str:
     """1 for x > α, else 0."""
-    return _where(e, e.op("Greater", x, _n(e, float(n.get("alpha", 1.0)))), 1.0, 0.0)
+    return e.indicator(e.op("Greater", x, _n(e, float(n.get("alpha", 1.0)))))
 
 
 def _hard_sigmoid(e: Emitter, n: Node, x: str, y: str) -> str:
@@ -46,7 +46,7 @@ def _hard_sigmoid(e: Emitter, n: Node, x: str, y: str) -> str:
 
 def _clip(e: Emitter, n: Node, x: str, y: str) -> str:
     """1 where y = x, else 0."""
-    return _where(e, e.op("Equal", x, y), 1.0, 0.0)
+    return e.indicator(e.op("Equal", x, y))
 
 
 register("Abs", elementwise(lambda e, n, x, y: e.op("Sign", x), None, kind="piecewise_linear"))

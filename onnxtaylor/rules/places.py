@@ -1,4 +1,4 @@
-"""Operators that move the elements of an event: Pad, Tile, DepthToSpace, Trilu, ….
+"""Operators that move the elements of an event: Pad, Tile, DepthToSpace, Trilu, Col2Im, ….
 
 An element may appear once, several times or not at all. Its new places are found by trying: the
 operator is applied to the numbers 1, 2, … of an event's elements, and 0 marks what it fills in.
@@ -22,7 +22,7 @@ from onnxtaylor.rules.rule import Bundles, Context, Node, refusal, register
 from onnxtaylor.rules.structure import first_of
 from onnxtaylor.rules.verbs import linear
 
-__all__ = ["flatten_events", "unflatten_events"]
+__all__ = ["flatten_events", "put_elements", "take_elements", "unflatten_events"]
 
 
 def _split(shape: Shape) -> tuple[int, list[int], int, list[int]]:
@@ -127,8 +127,34 @@ def _places(c: Context, node: Node) -> npt.NDArray[np.int64]:
     return np.asarray(one, dtype=np.int64)
 
 
-def _gather(c: Context, bundle: Bundle, places: npt.NDArray[np.int64]) -> str:
+def take_elements(c: Context, row: Bundle, places: npt.NDArray[np.int64]) -> Bundle:
     """Gathers the elements at ``places``, counted from 1, of a bundle (L, N, D); 0 at place 0."""
+    return row.with_tensor(_gather(c, row, places), (-1, len(places)))
+
+
+def put_elements(c: Context, row: Bundle, places: npt.NDArray[np.int64], size: int) -> Bundle:
+    """Adds element k of a bundle (L, N, D) at ``places[k]`` of ``size`` zeros, counted from 1.
+
+    The transpose of ``take_elements``: elements with place 0 are dropped.
+    """
+    order = np.argsort(places, kind="stable")
+    order = order[places[order] > 0]
+    ends = np.searchsorted(places[order], np.arange(1, size + 2))
+    counts = np.diff(ends)
+    # row i of the table lists the elements that go to place i, 0 where there are fewer
+    table = np.zeros((size, max(counts.max(initial=0), 1)), dtype=np.int64)
+    for k in range(table.shape[1]):
+        some = np.flatnonzero(counts > k)
+        table[some, k] = order[ends[some] + k] + 1
+    if table.shape[1] == 1:
+        name = _gather(c, row, table[:, 0])
+    else:
+        name = c.e.op("ReduceSum", _gather(c, row, table), c.e.constant([3]), keepdims=0)
+    return row.with_tensor(name, (-1, size))
+
+
+def _gather(c: Context, bundle: Bundle, places: npt.NDArray[np.int64]) -> str:
+    """Gathers elements as ``take_elements`` does, for places of any shape."""
     e = c.e
     if places.min(initial=1) > 0:
         return e.op("Gather", bundle.name, e.constant(places - 1), axis=2)
@@ -138,29 +164,62 @@ def _gather(c: Context, bundle: Bundle, places: npt.NDArray[np.int64]) -> str:
 
 def _forward(c: Context, node: Node, t: Bundle) -> Bundles:
     """ẏ = S ẋ."""
-    row, places, shape = flatten_events(c, t), _places(c, node), c.shape(node.outputs[0])
-    return [unflatten_events(c, row.with_tensor(_gather(c, row, places), (-1, len(places))), shape)]
+    row = take_elements(c, flatten_events(c, t), _places(c, node))
+    return [unflatten_events(c, row, c.shape(node.outputs[0]))]
 
 
 def _backward(c: Context, node: Node, adjoints: Bundles) -> Bundle:
     """x̄ = Sᵀ ȳ: for each element, the sum over the places to which it was moved."""
-    row, places = flatten_events(c, first_of(adjoints)), _places(c, node)
     shape = c.shape(node.inputs[0])
     size = prod(abs(d) for d in shape)
-    order = np.argsort(places, kind="stable")
-    order = order[places[order] > 0]
-    ends = np.searchsorted(places[order], np.arange(1, size + 2))
-    counts = np.diff(ends)
-    # row i of the table lists the places to which element i went, 0 where there are fewer
-    table = np.zeros((size, max(counts.max(initial=0), 1)), dtype=np.int64)
-    for k in range(table.shape[1]):
-        some = np.flatnonzero(counts > k)
-        table[some, k] = order[ends[some] + k] + 1
-    if table.shape[1] == 1:
-        name = _gather(c, row, table[:, 0])
-    else:
-        name = c.e.op("ReduceSum", _gather(c, row, table), c.e.constant([3]), keepdims=0)
-    return unflatten_events(c, row.with_tensor(name, (-1, size)), shape)
+    row = put_elements(c, flatten_events(c, first_of(adjoints)), _places(c, node), size)
+    return unflatten_events(c, row, shape)
 
 
+def _image_places(c: Context, node: Node) -> npt.NDArray[np.int64]:
+    """For each element of an event's blocks [C·P, L], its place in the images, from 1; 0: outside.
+
+    Block b holds, at offset o, the element b·stride + o·dilation − pad of the image along each
+    axis.
+    """
+    values = [c.value(name) for name in node.inputs[1:3]]
+    if values[0] is None or values[1] is None:
+        raise refusal(node, "the shape of its image or its blocks depends on the data")
+    image, block = ([int(k) for k in v] for v in values if v is not None)
+    rank, x = len(image), c.shape(node.inputs[0])
+    if len(x) != 3 or x[0] != -1:
+        raise refusal(node, "the first axis of its input does not count events")
+    strides, dilations = (node.get(k) or [1] * rank for k in ("strides", "dilations"))
+    pads = node.get("pads") or [0] * 2 * rank
+    inside = np.ones((1, 1), np.bool_)
+    places = np.zeros((1, 1), np.int64)  # (offset, block), row by row
+    for d in range(rank):
+        spread = dilations[d] * (block[d] - 1) + 1
+        count = (image[d] + pads[d] + pads[rank + d] - spread) // strides[d] + 1
+        at = np.arange(block[d])[:, None] * dilations[d] + np.arange(count) * strides[d] - pads[d]
+        shape = (len(places) * block[d], places.shape[1] * count)
+        places = (places[:, None, :, None] * image[d] + at[None, :, None, :]).reshape(shape)
+        within = (at >= 0) & (at < image[d])
+        inside = (inside[:, None, :, None] & within[None, :, None, :]).reshape(shape)
+    if places.shape[1] != x[2] or x[1] % len(places):
+        raise refusal(node, "its blocks do not fit its image")
+    channels = np.arange(x[1] // len(places))[:, None, None] * prod(image)
+    return np.where(inside, channels + places + 1, 0).reshape(-1)
+
+
+def _images(c: Context, node: Node, t: Bundle) -> Bundles:
+    """Col2Im: blocks are added where they lie in the image."""
+    shape = c.shape(node.outputs[0])
+    size = prod(abs(d) for d in shape)
+    row = put_elements(c, flatten_events(c, t), _image_places(c, node), size)
+    return [unflatten_events(c, row, shape)]
+
+
+def _blocks(c: Context, node: Node, adjoints: Bundles) -> Bundle:
+    """The transpose of Col2Im: blocks are cut out of the image."""
+    row = take_elements(c, flatten_events(c, first_of(adjoints)), _image_places(c, node))
+    return unflatten_events(c, row, c.shape(node.inputs[0]))
+
+
+register("Col2Im", linear(_images, _blocks))
 register("Pad Tile DepthToSpace SpaceToDepth Trilu Compress", linear(_forward, _backward))

@@ -20,7 +20,7 @@ from onnxtaylor.rules.bundle import (
 )
 from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, refusal, register
 
-__all__ = ["Gemm", "MatMul"]
+__all__ = ["Gemm", "MatMul", "with_adjoint"]
 
 
 def _times(c: Context, left: str, right: str) -> str:
@@ -83,9 +83,9 @@ class MatMul:
         if x is None or y is None or a is None:
             return
         if _size(x) <= _size(y):
-            h.add_weighted(x, _with_adjoint(c, a, y, x.shape, place=1))
+            h.add_weighted(x, with_adjoint(c, a, y, x.shape, place=1))
         else:
-            h.add_weighted(y, _with_adjoint(c, a, x, y.shape, place=0))
+            h.add_weighted(y, with_adjoint(c, a, x, y.shape, place=0))
 
     def _check(self, c: Context, node: Node) -> None:
         """Raises ModelError for a product with a vector, or one that sums over events."""
@@ -100,7 +100,7 @@ def _size(bundle: Bundle) -> int:
     return prod(abs(d) for d in bundle.shape)
 
 
-def _with_adjoint(c: Context, a: Bundle, t: Bundle, shape: Shape, place: int) -> Bundle:
+def with_adjoint(c: Context, a: Bundle, t: Bundle, shape: Shape, place: int) -> Bundle:
     """Z̄_c Ẏ_jᵀ (``place`` 1) or Ẋ_jᵀ Z̄_c (``place`` 0) for all c and j, as C·n tangents.
 
     They are summed to ``shape``, that of the other factor.
@@ -136,7 +136,7 @@ class Gemm:
         shape, total = c.shape(node.outputs[0]), None
         t = tangents[0]
         if t is not None:
-            name = c.e.op("MatMul", t.name, self._weight(c, node))
+            name = c.e.op("MatMul", t.name, self.weight(c, node))
             total = Bundle(name, t.lead, shape, t.varies or node.inputs[1] not in c.e.constants)
         bias = tangents[2] if len(tangents) > 2 else None
         if bias is not None:
@@ -152,7 +152,7 @@ class Gemm:
         if a is None:
             return result
         if needed[0]:
-            turned = c.e.op("Transpose", self._weight(c, node), perm=[1, 0])
+            turned = c.e.op("Transpose", self.weight(c, node), perm=[1, 0])
             name = c.e.op("MatMul", a.name, turned)
             varies = a.varies or node.inputs[1] not in c.e.constants
             result[0] = Bundle(name, a.lead, c.shape(node.inputs[0]), varies)
@@ -171,7 +171,7 @@ class Gemm:
         if varies:
             raise refusal(node, "its second factor depends on the data")
 
-    def _weight(self, c: Context, node: Node) -> str:
+    def weight(self, c: Context, node: Node) -> str:
         """α Y."""
         if node.get("transA", 0):
             raise refusal(node, "it transposes the batch")

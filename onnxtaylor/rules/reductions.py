@@ -13,6 +13,8 @@ from onnxtaylor.rules.verbs import linear
 
 __all__ = ["reduced_axes"]
 
+AXES_ARE_READ = 18  # operator set from which on the axes of ReduceMean are an input
+
 
 def reduced_axes(c: Context, node: Node) -> list[int]:
     """The axes that a reduction sums over; raises ModelError if one of them holds events."""
@@ -26,15 +28,16 @@ def reduced_axes(c: Context, node: Node) -> list[int]:
     return axes
 
 
-def _sum(c: Context, node: Node, t: Bundle, factor: float) -> Bundle:
-    """ẏ = factor · Σ ẋ."""
+def _reduced(c: Context, node: Node, t: Bundle, kind: str) -> Bundle:
+    """ẏ = Σ ẋ, or the mean of ẋ."""
     axes = reduced_axes(c, node)
     name = t.name
     if axes:
-        places = c.e.constant([a + 1 for a in axes])
-        name = c.e.op("ReduceSum", name, places, keepdims=int(node.get("keepdims", 1)))
-    if factor != 1.0:
-        name = c.e.op("Mul", name, c.e.constant(np.float64(factor)))
+        places, keep = [a + 1 for a in axes], int(node.get("keepdims", 1))
+        if kind == "ReduceMean" and c.e.opset < AXES_ARE_READ:
+            name = c.e.op(kind, name, axes=places, keepdims=keep)
+        else:
+            name = c.e.op(kind, name, c.e.constant(places), keepdims=keep)
     return t.with_tensor(name, c.shape(node.outputs[0]))
 
 
@@ -54,11 +57,15 @@ def _share(c: Context, node: Node) -> float:
 
 
 def _mean(c: Context, node: Node, t: Bundle) -> Bundles:
-    return [_sum(c, node, t, _share(c, node))]
+    """ẏ = Σ ẋ / D, in one node: a product with 1/D would be slow where the last axis has size 1."""
+    return [_reduced(c, node, t, "ReduceMean")]
 
 
 register(
     "ReduceSum",
-    linear(lambda c, n, t: [_sum(c, n, t, 1.0)], lambda c, n, a: _spread(c, n, first_of(a), 1.0)),
+    linear(
+        lambda c, n, t: [_reduced(c, n, t, "ReduceSum")],
+        lambda c, n, a: _spread(c, n, first_of(a), 1.0),
+    ),
 )
 register("ReduceMean", linear(_mean, lambda c, n, a: _spread(c, n, first_of(a), _share(c, n))))

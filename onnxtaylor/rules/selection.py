@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import helper
 
-from onnxtaylor.rules.bundle import Bundle, Shape, batch_axis
+from onnxtaylor.rules.bundle import Bundle, Shape, batch_axis, lead_size
 from onnxtaylor.rules.rule import Bundles, Context, Node, refusal, register
 from onnxtaylor.rules.structure import axis_of
 from onnxtaylor.rules.verbs import Flat
@@ -20,17 +20,20 @@ from onnxtaylor.rules.verbs import Flat
 __all__ = ["GatherElements", "GatherND", "ScatterElements", "ScatterND", "TopK"]
 
 
-def zeros(c: Context, lead: int, name: str, *, last: bool = False) -> str:
-    """Writes zeros of shape (lead, *shape) for a tensor's shape; (*shape, lead) with ``last``."""
-    shape, size = c.e.op("Shape", name), c.e.constant([lead])
+def zeros(c: Context, like: Bundle, name: str, *, last: bool = False) -> str:
+    """Writes zeros of shape (L, *shape) for a tensor's shape and the lead of a bundle.
+
+    With ``last`` the lead is at the end, (*shape, L).
+    """
+    shape, size = c.e.op("Shape", name), lead_size(c.e, like)
     whole = c.e.op("Concat", *((shape, size) if last else (size, shape)), axis=0)
     value = helper.make_tensor("", helper.np_dtype_to_tensor_dtype(c.e.dtype), [1], [0.0])
     return c.e.op("ConstantOfShape", whole, value=value)
 
 
-def repeat_indices(c: Context, name: str, rank: int, lead: int) -> str:
-    """Repeats indices for each of the ``lead`` tangents of a bundle."""
-    sizes = c.e.constant(np.array([lead] + [1] * rank))
+def repeat_indices(c: Context, name: str, rank: int, like: Bundle) -> str:
+    """Repeats indices for each of the tangents of a bundle."""
+    sizes = c.e.op("Concat", lead_size(c.e, like), c.e.constant([1] * rank), axis=0)
     return c.e.op("Expand", c.e.op("Unsqueeze", name, c.e.constant([0])), sizes)
 
 
@@ -42,7 +45,7 @@ def gather_elements(
     ``shape`` is that of the indices, if they are no tensor of the graph.
     """
     t = c.repeat_events(t)
-    where = repeat_indices(c, indices, len(t.shape), t.lead)
+    where = repeat_indices(c, indices, len(t.shape), t)
     name = c.e.op("GatherElements", t.name, where, axis=axis + 1)
     return t.with_tensor(name, shape or c.shape(indices))
 
@@ -55,8 +58,8 @@ def scatter_elements(
     ``shape`` is that of the tensor, if it is not one of the graph.
     """
     a = c.repeat_events(a)
-    where = repeat_indices(c, indices, len(a.shape), a.lead)
-    blank = zeros(c, a.lead, like)
+    where = repeat_indices(c, indices, len(a.shape), a)
+    blank = zeros(c, a, like)
     name = c.e.op("ScatterElements", blank, where, a.name, axis=axis + 1, reduction="add")
     return a.with_tensor(name, shape or c.shape(like))
 
@@ -143,12 +146,12 @@ class ScatterElements(Flat):
         x, t, u = node.inputs[0], tangents[0], tangents[2]
         axis, how = axis_of(node, c), _reduction(node)
         _require_own_indices(c, node, axis)
-        lead = next(b.lead for b in (t, u) if b is not None)
-        base = zeros(c, lead, x) if t is None else c.repeat_events(t).name
-        values = zeros(c, lead, node.inputs[2]) if u is None else c.repeat_events(u).name
-        where = repeat_indices(c, node.inputs[1], len(c.shape(x)), lead)
+        known = next(b for b in (t, u) if b is not None)
+        base = zeros(c, known, x) if t is None else c.repeat_events(t).name
+        values = zeros(c, known, node.inputs[2]) if u is None else c.repeat_events(u).name
+        where = repeat_indices(c, node.inputs[1], len(c.shape(x)), known)
         name = c.e.op("ScatterElements", base, where, values, axis=axis + 1, reduction=how)
-        return [Bundle(name, lead, c.shape(x), varies=True)]
+        return [Bundle(name, known.lead, c.shape(x), varies=True)]
 
     def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
         """ū = ȳ at the indices; x̄ = ȳ, and 0 where x was overwritten."""
@@ -159,8 +162,8 @@ class ScatterElements(Flat):
         results: list[Bundle | None] = [a, None, None]
         if how == "none" and needed[0]:
             a = c.repeat_events(a)
-            where = repeat_indices(c, node.inputs[1], len(a.shape), a.lead)
-            none = zeros(c, a.lead, node.inputs[2])
+            where = repeat_indices(c, node.inputs[1], len(a.shape), a)
+            none = zeros(c, a, node.inputs[2])
             name = c.e.op("ScatterElements", a.name, where, none, axis=axis + 1)
             results[0] = a.with_tensor(name)
         if needed[2]:
@@ -168,16 +171,16 @@ class ScatterElements(Flat):
         return results
 
 
-def _lead_last(c: Context, bundle: Bundle) -> str:
+def lead_last(c: Context, bundle: Bundle) -> str:
     """Brings the lead of a bundle to the end, (*shape, L), and repeats its events."""
     rank = len(bundle.shape)
     return c.e.op("Transpose", c.repeat_events(bundle).name, perm=[*range(1, rank + 1), 0])
 
 
-def _lead_first(c: Context, name: str, lead: int, shape: tuple[int, ...]) -> Bundle:
-    """Brings the lead from the end, (*shape, L), to the front: the inverse of ``_lead_last``."""
+def lead_first(c: Context, node: Node, name: str, lead: int, shape: tuple[int, ...]) -> Bundle:
+    """Brings the lead from the end, (*shape, L), to the front: the inverse of ``lead_last``."""
     if batch_axis(shape) is None:
-        raise refusal(Node("GatherND", name, (), ()), "it picks events out of the batch")
+        raise refusal(node, "it picks events out of the batch")
     rank = len(shape)
     name = c.e.op("Transpose", name, perm=[rank, *range(rank)])
     return Bundle(name, lead, shape, varies=True)
@@ -199,17 +202,17 @@ class GatherND(Flat):
         t, batch = tangents[0], int(node.get("batch_dims", 0))
         if t is None:
             return [None]
-        name = c.e.op("GatherND", _lead_last(c, t), node.inputs[1], batch_dims=batch)
-        return [_lead_first(c, name, t.lead, c.shape(node.outputs[0]))]
+        name = c.e.op("GatherND", lead_last(c, t), node.inputs[1], batch_dims=batch)
+        return [lead_first(c, node, name, t.lead, c.shape(node.outputs[0]))]
 
     def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
         """x̄ = ȳ added at the indices, else 0."""
         a, x = adjoints[0], node.inputs[0]
         if a is None or not needed[0]:
             return [None, None]
-        blank, indices = zeros(c, a.lead, x, last=True), self._whole_indices(c, node)
-        name = _scatter_nd(c, blank, indices, _lead_last(c, a), "add")
-        return [_lead_first(c, name, a.lead, c.shape(x)), None]
+        blank, indices = zeros(c, a, x, last=True), self._whole_indices(c, node)
+        name = _scatter_nd(c, blank, indices, lead_last(c, a), "add")
+        return [lead_first(c, node, name, a.lead, c.shape(x)), None]
 
     def _whole_indices(self, c: Context, node: Node) -> str:
         """Puts the positions along the axes of ``batch_dims``, which ScatterND lacks, in front."""
@@ -238,11 +241,11 @@ class ScatterND(Flat):
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
         """ẏ = ẋ, with u̇ written or added at the indices."""
         x, t, u = node.inputs[0], tangents[0], tangents[2]
-        lead = next(b.lead for b in (t, u) if b is not None)
-        base = zeros(c, lead, x, last=True) if t is None else _lead_last(c, t)
-        values = zeros(c, lead, node.inputs[2], last=True) if u is None else _lead_last(c, u)
+        known = next(b for b in (t, u) if b is not None)
+        base = zeros(c, known, x, last=True) if t is None else lead_last(c, t)
+        values = zeros(c, known, node.inputs[2], last=True) if u is None else lead_last(c, u)
         name = _scatter_nd(c, base, node.inputs[1], values, _reduction(node))
-        return [_lead_first(c, name, lead, c.shape(x))]
+        return [lead_first(c, node, name, known.lead, c.shape(x))]
 
     def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
         """ū = ȳ at the indices; x̄ = ȳ, and 0 where x was overwritten."""
@@ -251,12 +254,12 @@ class ScatterND(Flat):
         if a is None:
             return results
         if how == "none" and needed[0]:
-            none = zeros(c, a.lead, node.inputs[2], last=True)
-            name = _scatter_nd(c, _lead_last(c, a), indices, none, how)
-            results[0] = _lead_first(c, name, a.lead, a.shape)
+            none = zeros(c, a, node.inputs[2], last=True)
+            name = _scatter_nd(c, lead_last(c, a), indices, none, how)
+            results[0] = lead_first(c, node, name, a.lead, a.shape)
         if needed[2]:
-            name = c.e.op("GatherND", _lead_last(c, a), indices)
-            results[2] = _lead_first(c, name, a.lead, c.shape(node.inputs[2]))
+            name = c.e.op("GatherND", lead_last(c, a), indices)
+            results[2] = lead_first(c, node, name, a.lead, c.shape(node.inputs[2]))
         return results
 
 

@@ -19,7 +19,7 @@ from onnxtaylor.rules.bundle import Bundle, scale
 from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node, refusal, register
 from onnxtaylor.rules.structure import axis_of
 
-__all__ = ["LogSoftmax", "Softmax"]
+__all__ = ["LogSoftmax", "Softmax", "centred"]
 
 
 def _axis(c: Context, node: Node) -> int:
@@ -35,24 +35,25 @@ def _sum(c: Context, bundle: Bundle, axis: int) -> str:
     return c.e.op("ReduceSum", bundle.name, c.e.constant([axis + 1]), keepdims=1)
 
 
+def centred(c: Context, node: Node, t: Bundle) -> Bundle:
+    """ĵ = ż − Σ p ż of a softmax."""
+    y = node.outputs[0]
+    mean = _sum(c, scale(c.e, t, y, c.shape(y)), _axis(c, node))
+    return Bundle(c.e.op("Sub", t.name, mean), t.lead, t.shape, varies=True)
+
+
 @dataclass(frozen=True)
 class Softmax:
     """y = softmax(x) along one axis."""
 
     kind: str = "general"
 
-    def _centred(self, c: Context, node: Node, t: Bundle) -> Bundle:
-        """ĵ = ż − Σ p ż."""
-        y = node.outputs[0]
-        mean = _sum(c, scale(c.e, t, y, c.shape(y)), _axis(c, node))
-        return Bundle(c.e.op("Sub", t.name, mean), t.lead, t.shape, varies=True)
-
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
         """ẏ = p ĵ."""
         if tangents[0] is None:
             return [None]
         y = node.outputs[0]
-        return [scale(c.e, self._centred(c, node, tangents[0]), y, c.shape(y))]
+        return [scale(c.e, centred(c, node, tangents[0]), y, c.shape(y))]
 
     def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
         """x̄ = p (ȳ − Σ p ȳ), computed by ``jvp``: the Jacobian of softmax is symmetric."""
@@ -64,7 +65,7 @@ class Softmax:
         """H += Σ_k x̄_k ĵ_k ĵ_kᵀ."""
         t, back = tangents[0], self.jvp(c, node, adjoints)[0]
         if t is not None and back is not None:
-            h.add_diagonal(self._centred(c, node, t), back)
+            h.add_diagonal(centred(c, node, t), back)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Operators that rearrange, repeat or select elements at constant places: all are linear.
+"""Operators that rearrange or repeat elements at constant places: all are linear.
 
 They act on the axes of a bundle after the leading one.
 """
@@ -6,24 +6,19 @@ They act on the axes of a bundle after the leading one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from onnx import TensorProto
 
-from onnxtaylor.errors import ModelError
-from onnxtaylor.rules.bundle import Bundle, add, expand, sum_to
+from onnxtaylor.rules.bundle import Bundle, expand, sum_to
 from onnxtaylor.rules.rule import Bundles, Context, Node, refusal, register
 from onnxtaylor.rules.verbs import linear
 
 __all__ = [
     "axis_of",
-    "event_selection_error",
     "first_of",
-    "gather_along",
     "list_input",
     "reshape",
-    "scatter_along",
     "transpose",
 ]
 
@@ -141,119 +136,3 @@ def _expand(c: Context, node: Node, t: Bundle) -> Bundles:
 
 
 register("Expand", linear(_expand, lambda c, n, a: sum_to(c.e, first_of(a), c.shape(n.inputs[0]))))
-
-
-# --- parts ---------------------------------------------------------------------------------------
-
-
-def gather_along(c: Context, bundle: Bundle, places: np.ndarray, axis: int) -> Bundle:
-    """Gathers the elements at ``places`` (any shape) along an axis that holds no events."""
-    name = c.e.op("Gather", bundle.name, c.e.constant(places), axis=axis + 1)
-    shape = bundle.shape[:axis] + places.shape + bundle.shape[axis + 1 :]
-    return bundle.with_tensor(name, shape)
-
-
-def scatter_along(c: Context, bundle: Bundle, places: np.ndarray, axis: int, size: int) -> Bundle:
-    """Adds element k at ``places[k]`` along an axis of ``size``: the transpose of ``gather_along``.
-
-    Where places repeat, it is a product with a matrix of 0 and 1; else a Gather, which is faster.
-    """
-    flat = places.reshape(-1)
-    front = bundle.shape[:axis]
-    merged = (*front, len(flat), *bundle.shape[axis + places.ndim :])
-    bundle = reshape(c, bundle, merged) if places.ndim != 1 else bundle
-    if len(set(flat.tolist())) == len(flat):
-        # a place that receives nothing gathers the element behind the end, a zero
-        back = np.full(size, len(flat))
-        back[flat] = np.arange(len(flat))
-        if len(flat) < size:
-            rank = len(merged) + 1
-            pads = [0] * (2 * rank)
-            pads[rank + axis + 1] = 1
-            padded = c.e.op("Pad", bundle.name, c.e.constant(pads))
-        else:
-            padded = bundle.name
-        name = c.e.op("Gather", padded, c.e.constant(back), axis=axis + 1)
-        return bundle.with_tensor(name, (*front, size, *merged[axis + 1 :]))
-    matrix = np.zeros((len(flat), size))
-    matrix[np.arange(len(flat)), flat] = 1.0
-    last = [k for k in range(len(merged)) if k != axis] + [axis]
-    turned = transpose(c, bundle, last)
-    name = c.e.op("MatMul", turned.name, c.e.constant(matrix))
-    turned = turned.with_tensor(name, (*turned.shape[:-1], size))
-    return transpose(c, turned, [int(k) for k in np.argsort(last)])
-
-
-def event_selection_error(node: Node) -> ModelError:
-    """The error for a node that selects some of the batch's events."""
-    return refusal(
-        node, "it picks events out of the batch: an event's response would depend on its place"
-    )
-
-
-def _split_places(c: Context, node: Node) -> tuple[int, list[np.ndarray]]:
-    """The axis of a Split, and the places along it that each output takes."""
-    axis = axis_of(node, c)
-    if c.shape(node.inputs[0])[axis] < 0:
-        raise event_selection_error(node)
-    sizes = [c.shape(name)[axis] if name else 0 for name in node.outputs]
-    ends = np.cumsum([0, *sizes])
-    return axis, [np.arange(a, b) for a, b in pairwise(ends)]
-
-
-def _split(c: Context, node: Node, t: Bundle) -> Bundles:
-    axis, places = _split_places(c, node)
-    return [
-        gather_along(c, t, p, axis) if name else None
-        for name, p in zip(node.outputs, places, strict=True)
-    ]
-
-
-def _split_adjoint(c: Context, node: Node, adjoints: Bundles) -> Bundle | None:
-    axis, places = _split_places(c, node)
-    size = c.shape(node.inputs[0])[axis]
-    total: Bundle | None = None
-    for adjoint, p in zip(adjoints, places, strict=True):
-        if adjoint is not None:
-            total = add(c.e, total, scatter_along(c, adjoint, p, axis, size))
-    return total
-
-
-register("Split", linear(_split, _split_adjoint))
-
-
-def _slice_places(c: Context, node: Node) -> list[tuple[int, np.ndarray]]:
-    """The sliced axes, each with the places along it that the Slice keeps."""
-    shape = c.shape(node.inputs[0])
-    starts = list_input(c, node, 1, "starts") or []
-    ends = list_input(c, node, 2, "ends") or []
-    axes = list_input(c, node, 3, "axes") or list(range(len(starts)))
-    steps = list_input(c, node, 4, "steps") or [1] * len(starts)
-    sliced = []
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        axis = axis % len(shape)
-        if shape[axis] < 0:
-            if start == 0 and step == 1 and c.shape(node.outputs[0])[axis] == shape[axis]:
-                continue
-            raise event_selection_error(node)
-        size = shape[axis]
-        # an end far below 0 means "to the front" for a negative step
-        stop = None if step < 0 and end < -size else end
-        sliced.append((axis, np.arange(size)[slice(start, stop, step)]))
-    return sliced
-
-
-def _slice(c: Context, node: Node, t: Bundle) -> Bundles:
-    for axis, places in _slice_places(c, node):
-        t = gather_along(c, t, places, axis)
-    return [t]
-
-
-def _slice_adjoint(c: Context, node: Node, adjoints: Bundles) -> Bundle:
-    a = first_of(adjoints)
-    for axis, places in reversed(_slice_places(c, node)):
-        a = scatter_along(c, a, places, axis, c.shape(node.inputs[0])[axis])
-    return a
-
-
-register("Slice", linear(_slice, _slice_adjoint))

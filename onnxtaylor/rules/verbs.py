@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import prod
 from string import ascii_letters
 
-from onnxtaylor.rules.bundle import Bundle, Shape, add, align, expand, scale, sum_to
+from onnxtaylor.rules.bundle import Bundle, Shape, align, expand, factor_between, scale, sum_to
 from onnxtaylor.rules.contraction import Factor, contract
 from onnxtaylor.rules.emit import Emitter
 from onnxtaylor.rules.rule import Bundles, Context, Curvature, Node
@@ -113,35 +113,48 @@ class Binary:
     def jvp(self, c: Context, node: Node, tangents: Bundles) -> Bundles:
         """ż = φ_x ẋ + φ_y ẏ."""
         shape = c.shape(node.outputs[0])
-        total = None
-        for place in range(2):
-            part = self._through(c, node, place, tangents[place])
-            if part is not None:
-                total = add(c.e, total, expand(c.e, part, shape))
-        return [total]
+        parts = [self._through(c, node, place, tangents[place]) for place in range(2)]
+        present = [part for part in parts if part is not None]
+        if len(present) == 2:
+            left, right = (align(c.e, part, len(shape)) for part in present)
+            name = c.e.op("Sub" if self._subtracts else "Add", left, right)
+            varies = any(part.varies for part in present)
+            return [Bundle(name, present[0].lead, shape, varies)]
+        if self._subtracts and parts[1] is not None:
+            present = [parts[1].with_tensor(c.e.op("Neg", parts[1].name))]
+        return [expand(c.e, present[0], shape)] if present else [None]
+
+    @property
+    def _subtracts(self) -> bool:
+        """Whether φ_y = −1."""
+        return self.partials[1] == "minus one"
 
     def vjp(self, c: Context, node: Node, adjoints: Bundles, needed: Sequence[bool]) -> Bundles:
         """x̄ = φ_x z̄ and ȳ = φ_y z̄, summed over the axes that were broadcast."""
         results: list[Bundle | None] = []
         for place in range(2):
             part = self._through(c, node, place, adjoints[0]) if needed[place] else None
-            shape = c.shape(node.inputs[place])
-            results.append(None if part is None else sum_to(c.e, part, shape))
+            if part is not None:
+                part = sum_to(c.e, part, c.shape(node.inputs[place]))
+                if place == 1 and self._subtracts:
+                    part = part.with_tensor(c.e.op("Neg", part.name))
+            results.append(part)
         return results
 
     def _through(self, c: Context, node: Node, place: int, bundle: Bundle | None) -> Bundle | None:
         partial = self.partials[place]
         if bundle is None or partial is None:
             return None
-        if partial == "one":
+        if partial in ("one", "minus one"):
             return bundle
         factor = self._factor(c, node, partial)
         if factor is None:
             return None
         shape = c.shape(node.outputs[0])
-        part = scale(c.e, bundle, factor, shape)
-        if bundle.shape != shape:
-            # the partial may have the shape of the other input alone, as y in ∂(x·y)/∂x does
+        # the partial may have the shape of one input alone, as y in ∂(x·y)/∂x does
+        known = (*node.inputs, node.outputs[0])
+        part = scale(c.e, bundle, factor, c.shape(factor) if factor in known else shape)
+        if part.shape != shape or (factor not in known and bundle.shape != shape):
             sizes = c.e.constant([1, *(d if d > 0 else 1 for d in shape)])
             part = part.with_tensor(c.e.op("Expand", part.name, sizes))
         return part
@@ -171,9 +184,23 @@ class Binary:
                     weights = weights.with_tensor(c.e.op("Mul", weights.name, c.e.number(2.0)))
                 h.add_diagonal(left, sum_to(c.e, weights, left.shape))
             elif small.shape == shape:
-                h.add_product(left, right, weights)
+                _add_product(c, h, left, right, weights)
             else:
                 h.add_weighted(small, _with_weights(c, weights, large, small.shape))
+
+
+def _add_product(c: Context, h: Curvature, left: Bundle, right: Bundle, weights: Bundle) -> None:
+    """H_c += Σ_d w_cd (l_d r_dᵀ + r_d l_dᵀ), which is 2 Σ_d w_cd f_d l_d l_dᵀ where r = f l.
+
+    So it is for x · σ(x), whose two factors have proportional tangents.
+    """
+    for one, other in ((left, right), (right, left)):
+        factor = factor_between(c.e, one, other)
+        if factor is not None:
+            twice = c.e.op("Mul", factor, c.e.number(2.0))
+            h.add_diagonal(one, scale(c.e, weights, twice, one.shape))
+            return
+    h.add_product(left, right, weights)
 
 
 def _with_weights(c: Context, weights: Bundle, t: Bundle, shape: Shape) -> Bundle:
@@ -243,7 +270,7 @@ def binary(
     partials
         Write φ_x and φ_y: functions of the emitter, the node and the names of x, y and z, which
         return the name of the tensor. None for a partial that vanishes; ``"one"`` for a partial of
-        1, for which nothing is written.
+        1, for which nothing is written, and ``"minus one"`` for a φ_y of −1.
     seconds
         Write φ_xx, φ_xy and φ_yy in the same way.
     kind

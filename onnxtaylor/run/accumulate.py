@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 
 from onnxtaylor.data import Batch, EventSource
+from onnxtaylor.data.ahead import read_ahead
 from onnxtaylor.data.rechunk import cut
 from onnxtaylor.engine.base import BatchCoefficients, Engine, Watcher
-from onnxtaylor.errors import DisagreementError, ModelError, printable
+from onnxtaylor.errors import ModelError, printable
 from onnxtaylor.problem import Problem
 from onnxtaylor.progress import Progress, report_progress
 from onnxtaylor.statistics import Accumulator
@@ -29,21 +30,28 @@ def accumulate(
     sums: Accumulator,
     *,
     batch_size: int | None = None,
+    total: int | None = None,
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
+    seen: Callable[[float], None] | None = None,
 ) -> None:
     """Feeds every batch of ``events``, those of the problem, through the engine into the sums.
 
-    Saves the sums now and then, and when interrupted. Raises ModelError, naming the event, where a
-    coefficient is not finite.
+    Saves the sums now and then, and when interrupted. ``seen`` is called with the events done, also
+    within a batch; ``total`` is their number, all by default. Raises ModelError, naming the event,
+    where a coefficient is not finite.
     """
-    done, total = checkpoint.restore(sums) if checkpoint else 0, problem.survey.events
+    done = checkpoint.restore(sums) if checkpoint else 0
+    total = problem.survey.events if total is None else total
     saved = time.monotonic()
     whole = True  # sums that an interrupt tore half way are not worth saving
     try:
-        for batch in skip_events(events.batches(batch_size or engine.batch_events), done):
+        batches = events.batches(batch_size or engine.batch_events)
+        for batch in read_ahead(skip_events(batches, done)):
             report_progress(progress, "coefficients", sums.events, total)
-            watch = _watcher(progress, sums.events, len(batch), total)
+            if seen is not None:
+                seen(sums.events)
+            watch = _watcher(progress, seen, sums.events, len(batch), total)
             for add in _additions(engine, batch, sums, problem, watch):
                 whole = False
                 add()
@@ -54,7 +62,7 @@ def accumulate(
         if checkpoint:
             checkpoint.save(sums)
         report_progress(progress, "coefficients", sums.events, total)
-    except DisagreementError as error:
+    except ModelError as error:
         raise error.located(problem.model.path) from None
     except KeyboardInterrupt:
         if checkpoint and whole:
@@ -74,13 +82,23 @@ def skip_events(batches: Iterator[Batch], done: int) -> Iterator[Batch]:
             yield batch
 
 
-def _watcher(progress: Progress | None, done: int, events: int, total: int) -> Watcher | None:
+def _watcher(
+    progress: Progress | None,
+    seen: Callable[[float], None] | None,
+    done: int,
+    events: int,
+    total: int,
+) -> Watcher | None:
     """Reports progress within a batch, since a batch of a slow model takes long."""
-    if progress is None:
+    if progress is None and seen is None:
         return None
-    return lambda share: report_progress(
-        progress, "coefficients", done + round(share * events), total
-    )
+
+    def watch(share: float) -> None:
+        report_progress(progress, "coefficients", done + round(share * events), total)
+        if seen is not None:
+            seen(done + share * events)
+
+    return watch
 
 
 def _additions(

@@ -12,35 +12,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from onnxtaylor.crosscheck import Sample, compare_engines
+from onnxtaylor.crosscheck import Sample
+from onnxtaylor.crosscheck.costs import Timer
+from onnxtaylor.crosscheck.plan import Spent
+from onnxtaylor.data import as_partitions
 from onnxtaylor.engine.base import Engine
-from onnxtaylor.engine.factory import make_engine
-from onnxtaylor.engine.padded import leave_out_padding
-from onnxtaylor.errors import DataError
-from onnxtaylor.options import DataOptions, EngineOptions, ModelOptions, StatisticsOptions
-from onnxtaylor.options.functions import read_keywords, with_options
-from onnxtaylor.options.scale import scale_of
+from onnxtaylor.errors import OptionError
+from onnxtaylor.graph import read_model
+from onnxtaylor.options import (
+    EngineOptions,
+    StatisticsOptions,
+)
+from onnxtaylor.options.declare import take_fields
+from onnxtaylor.options.division import ClusterOptions
+from onnxtaylor.options.functions import with_options
 from onnxtaylor.problem import ModelSource, Problem
 from onnxtaylor.problem.calls import problem_of
-from onnxtaylor.problem.events import Events
-from onnxtaylor.problem.hygiene import inspect_joints
-from onnxtaylor.problem.unvarying import ResponseRanges, Unvarying, constant_notices
+from onnxtaylor.problem.events import Events, events_of
+from onnxtaylor.problem.unvarying import Unvarying
 from onnxtaylor.progress import Progress, progress_callback, report_progress
 from onnxtaylor.results.taylor import TaylorResult
-from onnxtaylor.run.accumulate import accumulate
-from onnxtaylor.run.prepare import (
-    check_classes,
-    choose_by,
-    choose_ranked,
-    choose_replicates,
-    find_notices,
-    full_indices,
-)
-from onnxtaylor.run.summarize import checkpoint_facts, make_result
-from onnxtaylor.statistics import Accumulator
-from onnxtaylor.statistics.checkpoint import Checkpoint
+from onnxtaylor.run.asked import read_analysis
+from onnxtaylor.run.begun import begin, unfinished_work
+from onnxtaylor.run.divided.surveys import known_survey, require_same_files
+from onnxtaylor.run.fold_plan import require_folds
+from onnxtaylor.run.folds import analyze_folds
+from onnxtaylor.run.forecast import Announce, Forecast
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -49,15 +48,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Analysis", "analyze", "analyze_problem"]
 
-CHECK_EVALUATIONS = 2**18  # of the model that the cross-check may take
-
 
 @with_options("analyze")
 def analyze(
-    model: ModelSource | Problem,
+    model: ModelSource | Problem | Sequence[ModelSource],
     x: Events | None = None,
     *,
     progress: Progress | bool | None = None,
+    client: Any = None,
+    announce: Announce | None = None,
     **options: Unpack[AnalyzeKeywords],
 ) -> TaylorResult:
     """⟨t_α⟩ = Σ w abs(t_α) / Σ w of every Taylor coefficient of a model over a data set.
@@ -65,14 +64,22 @@ def analyze(
     Parameters
     ----------
     model
-        An ONNX file, its bytes, or an ``onnx.ModelProto``; or a ``Problem``, which has its data.
+        An ONNX file, its bytes, or an ``onnx.ModelProto``; or a ``Problem``, which has its data. Or
+        a list of models, one for each value 0, 1, … of ``fold``: every event goes through the model
+        that was trained without it.
     x
-        Events: an array (N, n), a data frame (pandas, polars, a table of pyarrow), one or several
-        file names, or an ``EventSource``.
+        Events: an array (N, n), a data frame (pandas, polars, a table of pyarrow), records of
+        awkward, a collection of Dask (``dataframe``, ``array``, ``dask_awkward``), one or several
+        file names, or an ``EventSource``; None with ``files_by_class``.
     progress
         Called with (stage, events done, events in all), the latter None where that is not known;
         the stage ``cross-check`` counts evaluations of the model. True draws a bar, also in
         notebooks.
+    client
+        A ``distributed.Client``, whose workers sum the events; see ``dask`` for an address.
+    announce
+        Called with one line on the cost of an analysis that takes longer than a minute, after a few
+        seconds; see also ``plan``.
     **options
         Inputs and responses of the model, columns and events of the data, how coefficients are
         computed and summed. Of a ``Problem`` only the latter two can be chosen.
@@ -82,7 +89,8 @@ def analyze(
     TaylorResult
         Scores (C, G, K) of C responses, G groups and K coefficients. Why a response has no exact
         derivatives, or was not evaluated in double precision, is in ``result.options``; the
-        comparison of both engines is in ``result.check``: see ``cross_check``.
+        comparison of both engines is in ``result.check``: see ``cross_check``. Of folds, scores and
+        their spread are in ``result.fold_scores`` and in columns of the table.
 
     Raises
     ------
@@ -95,23 +103,64 @@ def analyze(
 
     Source: Wunsch et al., Comput. Softw. Big Sci. 2 (2018) 5, arXiv:1803.08782.
     """
-    of_model, of_data, of_engine, of_statistics = read_keywords(
-        "analyze", options, ModelOptions, DataOptions, EngineOptions, StatisticsOptions
-    )
-    scale_of(of_engine, of_statistics)  # options that contradict are refused before the work
+    asked = read_analysis("analyze", options)
+    first, others = _by_fold(model)
+    require_folds(1 + len(others), asked.data.fold, asked.pairs)
+    cluster = take_fields(ClusterOptions, options)
+    divided = client is not None or cluster.dask is not None
+    if divided and (others or isinstance(first, Problem)):
+        raise OptionError(
+            "is not offered with models of folds: leave one of them out"
+            if others
+            else "opens model and data on its workers: give these, not a problem",
+            option="dask",
+        )
+    x = as_partitions(x)  # the workers are told how many rows the survey saw in each
+    known, told = known_survey(cluster.survey, asked.data)
     with progress_callback(progress) as report:
         problem = problem_of(
-            model,
+            first,
             x,
             options,
-            of_model,
-            of_data,
-            derivatives=of_engine.finite_step is None,
-            provider=of_engine.provider,
-            seed=of_statistics.seed,
+            asked.model,
+            asked.data,
+            derivatives=asked.engine.finite_step is None,
+            provider=asked.engine.provider,
+            seed=asked.statistics.seed,
+            known=known,
             progress=report,
         )
-        return analyze_problem(problem, of_engine, of_statistics, progress=report).result
+        require_same_files(told, problem)
+        if others:
+            problems = [problem, *(problem.with_model(read_model(one)) for one in others)]
+            return analyze_folds(problems, asked.engine, asked.statistics, progress=report)
+        if divided:
+            from onnxtaylor.run.divided.cluster import analyze_on_cluster, connected
+
+            data = events_of(x, asked.data)
+            with connected(cluster.dask, client) as workers:
+                return analyze_on_cluster(
+                    problem, data, asked.engine, asked.statistics, asked.pairs, workers, report
+                )
+        return analyze_problem(
+            problem,
+            asked.engine,
+            asked.statistics,
+            pairs=asked.pairs,
+            progress=report,
+            announce=announce,
+        ).result
+
+
+def _by_fold(
+    model: ModelSource | Problem | Sequence[ModelSource],
+) -> tuple[ModelSource | Problem, Sequence[ModelSource]]:
+    """Returns the model, or that of fold 0, and those of the other folds. Raises OptionError."""
+    if not isinstance(model, list | tuple):
+        return cast("ModelSource | Problem", model), ()
+    if not model or any(isinstance(one, Problem) for one in model):
+        raise OptionError("models of folds are files, one or more: their events are given as x")
+    return model[0], model[1:]
 
 
 @dataclass(frozen=True)
@@ -128,8 +177,10 @@ def analyze_problem(
     engine_options: EngineOptions | None = None,
     statistics_options: StatisticsOptions | None = None,
     *,
+    pairs: str | None = None,
     samples: Sequence[Sample] = (),
     progress: Progress | None = None,
+    announce: Announce | None = None,
 ) -> Analysis:
     """Analyzes a problem in one more pass over its data.
 
@@ -139,100 +190,46 @@ def analyze_problem(
         The model and its data.
     engine_options, statistics_options
         How coefficients are computed, and how they are summed and checked.
+    pairs
+        Pairs whose second order is computed, as in ``PairOptions``; all by default.
     samples
         Samples of the events, which are filled as these pass.
     progress
         Called with (stage, events done, events in all).
+    announce
+        Called with one line on the cost of a long analysis.
 
     Raises as ``analyze`` does.
     """
-    options = engine_options or EngineOptions()
-    statistics = choose_by(problem, statistics_options or StatisticsOptions(), options.order)
-    if problem.stand_ins:
-        raise DataError(f"an analysis needs data: {problem.stand_ins}")
-    scale = scale_of(options, statistics)
-    check_classes(problem, per_class=statistics.per_class)
-
-    # the batch and its first displaced rows must fit in memory before anything is allocated
-    everything, ranked = full_indices(problem, options.order), choose_ranked(problem, statistics)
-    replicates = choose_replicates(statistics.bootstrap, problem, ranked.of(everything))
-    statistics = replace(statistics, bootstrap=replicates)
-    chosen = make_engine(
+    timer = Timer()
+    begun = begin(
         problem,
-        options,
-        everything,
-        replicates=replicates,
-        sums=ranked.grouping is None,
-        progress=progress,
+        engine_options or EngineOptions(),
+        statistics_options or StatisticsOptions(),
+        pairs,
+        progress,
     )
-    engine = leave_out_padding(chosen.engine, problem.slots)
-    engine = ranked.engine(engine, problem, scale, problem.filled)
-    notices = find_notices(problem, engine, scale)
-
-    # there is no other engine of finite steps to compare with
-    check = statistics.check if engine.quantity != "finite-step" else 0
-    drawn = Sample(problem.survey.events, check, statistics.seed) if check else None
-    watching = [*samples, *([drawn] if drawn else [])]
-    sums, ranges, checkpoint = _sum_events(problem, engine, options, statistics, watching, progress)
-
-    report_progress(progress, "ranking", 0, None)
-    unvarying = ranges.unvarying()
-    notices += inspect_joints(sums.joints, sums.events, ranked.labels)
-    notices += constant_notices(unvarying)
-    reduced = replace(chosen, engine=engine)
-    result = make_result(problem, reduced, sums, options, statistics, notices, ranked)
-    if drawn is not None:
-        compared = compare_engines(
-            problem,
-            options,
-            drawn,
-            chosen=chosen,
-            evaluations=CHECK_EVALUATIONS,
-            progress=progress,
-        )
-        result = replace(result, check=compared.to_dict())
-    if checkpoint is not None:
-        checkpoint.clear()
-    return Analysis(result, engine, unvarying)
-
-
-def _sum_events(
-    problem: Problem,
-    engine: Engine,
-    options: EngineOptions,
-    statistics: StatisticsOptions,
-    samples: Sequence[Sample],
-    progress: Progress | None,
-) -> tuple[Accumulator, ResponseRanges, Checkpoint | None]:
-    """Sums the coefficients of all events in one pass, which also fills samples and ranges.
-
-    ``statistics`` have the number of bootstrap replicates that memory allows. Returns the sums, the
-    ranges of the responses, and the folder of unfinished work where it is kept.
-    """
-    classes, replicates = tuple(problem.survey.classes), statistics.bootstrap or 0
-    sums = Accumulator(
-        len(problem.response_names),
-        len(engine.indices),
-        classes=classes,
-        replicates=replicates,
-        seed=statistics.seed,
-        quantity=engine.quantity,
-    )
-    checkpoint = None
-    if statistics.resume is not None:
-        facts = checkpoint_facts(problem, options, statistics)
-        checkpoint = Checkpoint(statistics.resume, facts)
+    drawn = begun.draw()
     events = problem.source
-    for sample in samples:
+    for sample in (*samples, *([drawn] if drawn else [])):
         events = sample.of(events)
-    ranges = ResponseRanges(problem, classes)
-    accumulate(
-        engine,
-        problem,
-        ranges.of(events),
-        sums,
-        batch_size=options.batch_size,
-        checkpoint=checkpoint,
-        progress=progress,
-    )
-    return sums, ranges, checkpoint
+    seen = None if announce is None else Forecast(announce, problem, begun.ready).seen
+    summing = Timer()
+    with unfinished_work(begun) as checkpoint:
+        sums, ranges = begun.sum_events(
+            events,
+            # an interrupted run and one that was not are to have the same bits
+            batch_size=None if checkpoint is None else begun.steady_batch,
+            checkpoint=checkpoint,
+            progress=progress,
+            seen=seen,
+        )
+        summed = summing.seconds
+        report_progress(progress, "ranking", 0, None)
+        result = begun.head().fill(sums, ranges.found)
+        if drawn is not None:
+            spent = Spent(timer.seconds, summed / sums.events)
+            result = replace(result, check=begun.check(drawn, spent, progress))
+        if checkpoint is not None:
+            checkpoint.finish()
+    return Analysis(result, begun.ready.engine, ranges.unvarying())

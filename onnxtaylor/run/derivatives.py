@@ -21,7 +21,7 @@ from onnxtaylor.files.whole import write_whole
 from onnxtaylor.runtime.reason import reason
 from onnxtaylor.runtime.session import start
 
-__all__ = ["DerivativeValues", "Derivatives"]
+__all__ = ["DerivativeValues", "Derivatives", "rows_in_format"]
 
 
 class _UpToSecond(NamedTuple):
@@ -44,9 +44,10 @@ class Derivatives:
     """A model's exact derivatives: call it on events x (B, n).
 
     ``proto`` is an ordinary ONNX model with the outputs ``value``, ``jacobian``, ``hessian`` and
-    ``third``, up to the given order. ``note`` is one line on the data at which the model was
-    probed; ``warnings`` are remarks on the model, such as that onnxruntime's default options change
-    its response.
+    ``third``, up to the given order. ``kinks`` counts the nodes of each operator whose slope or
+    value jumps: from second order on, derivatives are those of the pieces between. ``note`` is one
+    line on the data at which the model was probed; ``warnings`` are remarks on the model, such as
+    that onnxruntime's default options change its response.
 
     Where the pieces of an operator meet exactly at an event, or a slope on the way is not finite, a
     call gives the limit of both sides, if they have one. The file gives the derivative of one piece
@@ -71,6 +72,7 @@ class Derivatives:
         self._rows = rows
         self._proto = export(graph)
         self.note, self.warnings = note, warnings
+        self.kinks = dict(graph.kinks)
         self._indices, self._limits = graph.indices, JointLimits(sides)
         flagged = export(exact, flagged=True)
         self._session = start(flagged, provider=provider, threads=threads, plain=plain)
@@ -101,18 +103,7 @@ class Derivatives:
         Raises DataError for another shape, and for numbers that the graph's format cannot hold.
         """
         given = self._rows(x) if isinstance(x, Mapping) and self._rows else np.asarray(x)
-        with np.errstate(over="ignore"):
-            rows = np.ascontiguousarray(given, dtype=self._dtype)
-        if rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise DataError(f"x has shape {rows.shape}: (events, {self.n_features}) is needed")
-        beyond = np.isinf(rows) & np.isfinite(given)
-        if beyond.any():
-            k, i = (int(v) for v in np.argwhere(beyond)[0])
-            most = np.finfo(np.float64 if self._dtype == np.float64 else np.float32).max
-            raise DataError(
-                f"x[{k}, {i}] is {given[k, i]:.6g}: the graph computes in {self._dtype}, which"
-                f" holds no more than {most:.6g}"
-            )
+        rows = rows_in_format(given, self._dtype, self.n_features)
         try:
             answers = self._session.run(self._names, {self._feed: rows})
         except Exception as error:
@@ -142,3 +133,23 @@ class Derivatives:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the derivative graph as an ONNX file, whole or not at all. Raises ResultError."""
         write_whole(path, self.proto.SerializeToString())
+
+
+def rows_in_format(given: npt.NDArray[Any], dtype: np.dtype[Any], columns: int) -> npt.NDArray[Any]:
+    """Returns rows (B, columns) in a graph's format.
+
+    Raises DataError for another shape, and for finite numbers that the format cannot hold.
+    """
+    with np.errstate(over="ignore"):
+        rows = np.ascontiguousarray(given, dtype=dtype)
+    if rows.ndim != 2 or rows.shape[1] != columns:
+        raise DataError(f"x has shape {rows.shape}: (events, {columns}) is needed")
+    beyond = np.isinf(rows) & np.isfinite(given)
+    if beyond.any():
+        k, i = (int(v) for v in np.argwhere(beyond)[0])
+        most = np.finfo(np.float64 if dtype == np.float64 else np.float32).max
+        raise DataError(
+            f"x[{k}, {i}] is {given[k, i]:.6g}: the graph computes in {dtype}, which holds no more"
+            f" than {most:.6g}"
+        )
+    return rows

@@ -41,6 +41,7 @@ class DerivativesBySize(Derivatives):
         self.warnings = tuple(notice.message for notice in problem.notices)
         self._problem, self._buckets, self._make = problem, problem.buckets, make
         self._order = order
+        self.kinks: dict[str, int] = {}  # each size has its own
         self._by_size: dict[tuple[int, ...], Derivatives] = {}
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 from onnxtaylor.engine.exact.derive import derive
@@ -11,10 +12,13 @@ from onnxtaylor.graph import LoadedModel, input_ports, output_ports, read_model
 from onnxtaylor.graph.function import select_responses
 from onnxtaylor.indices import MultiIndices, count
 from onnxtaylor.options import DataOptions, ModelOptions
+from onnxtaylor.options.process import ProcessOptions, require_isolated
 from onnxtaylor.problem import ModelSource, Problem
 from onnxtaylor.problem.events import Events, feature_names_of
 from onnxtaylor.problem.roles import list_roles
 from onnxtaylor.problem.standins import NOT_FINITE
+from onnxtaylor.run.isolation import isolate
+from onnxtaylor.run.plan import plan_problem
 
 __all__ = ["inspect_model", "inspect_problem"]
 
@@ -28,21 +32,52 @@ def inspect_model(
     data: Events | None = None,
     model_options: ModelOptions | None = None,
     data_options: DataOptions | None = None,
+    *,
+    cost: bool = False,
+    isolated: bool = False,
+    timeout: float | None = None,
+    opening_time: float | None = None,
+    opening_memory: str | None = None,
 ) -> dict[str, object]:
     """Reports what a model offers, and what an analysis would do with it.
 
     Returns names with texts or lists of texts; ``problem`` is None, or one line that says why the
-    rest is left out. Without data the model is probed at random numbers. Raises ModelError for a
+    rest is left out. With ``cost`` and data, a short measurement says how long an analysis of each
+    order takes. Without data the model is probed at random numbers. Raises ModelError for a
     file that is no model at all.
+
+    With ``isolated`` the model is opened in another process, for which the limits ``timeout``,
+    ``opening_time`` and ``opening_memory`` hold, see ``onnxtaylor.options.process``: WorkerError is
+    raised where it crashes or exceeds one. It is no sandbox.
     """
+    limits = ProcessOptions(
+        timeout=timeout, opening_time=opening_time, opening_memory=opening_memory
+    )
+    if isolated:
+        found: dict[str, object] = isolate(
+            f"{__name__}:inspect_model",
+            model,
+            data,
+            model_options,
+            data_options,
+            cost=cost,
+            limits=limits,
+        )
+        return found
+    require_isolated(limits)
+    begin = time.perf_counter()
     loaded = read_model(model)
     report = _file(loaded)
+    by_class = data_options is not None and data_options.files_by_class is not None
     try:
-        if data is None:
+        if data is None and not by_class:
             problem = Problem.open_without_data(loaded, model_options, provider="cpu")
         else:
             problem = Problem.open(loaded, data, model_options, data_options, provider="cpu")
         report |= inspect_problem(problem)
+        if cost and not problem.stand_ins:
+            opened = time.perf_counter() - begin
+            report["cost"] = plan_problem(problem, opened=opened).lines()
     except OnnxTaylorError as error:
         return {**report, "problem": str(error)}
     return {**report, "problem": None}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from importlib.metadata import version
 
 import numpy as np
 
+from onnxtaylor.data import class_files
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.factory import ChosenEngine
 from onnxtaylor.options import EngineOptions, StatisticsOptions
@@ -15,65 +15,28 @@ from onnxtaylor.options.scale import scale_of
 from onnxtaylor.problem import Problem
 from onnxtaylor.problem.roles import list_roles
 from onnxtaylor.results.documents import json_number
-from onnxtaylor.results.summaries import VariableSummary
-from onnxtaylor.results.taylor import (
-    DataSummary,
-    FeatureSummary,
-    ModelSummary,
-    Notice,
-    TaylorResult,
-)
+from onnxtaylor.results.summaries import DataSummary, ModelSummary, Notice, VariableSummary
+from onnxtaylor.results.taylor import TaylorResult
+from onnxtaylor.run.head import Head
 from onnxtaylor.run.prepare import Ranked
-from onnxtaylor.statistics import Accumulator, Statistics
+from onnxtaylor.statistics import Accumulator
 
-__all__ = ["checkpoint_facts", "make_result"]
+__all__ = ["make_head", "make_result"]
 
 _CURVATURES = {"derivative": "pointwise", "averaged": "averaged", "finite-step": None}
 
 
-def _with_kinks(
-    features: tuple[FeatureSummary, ...], sums: Accumulator
-) -> tuple[FeatureSummary, ...]:
-    """Adds the share of events with a kink within reach to the features, where it was counted."""
-    if not len(sums.kinks):
-        return features
-    return tuple(
-        replace(feature, kinks=float(count / sums.events))
-        for feature, count in zip(features, sums.kinks[: len(features)], strict=True)
-    )
-
-
-def checkpoint_facts(
-    problem: Problem, options: EngineOptions, statistics: StatisticsOptions
-) -> dict[str, object]:
-    """Lists everything that the sums depend on; a checkpoint is valid only for these values."""
-    survey = problem.survey
-    kept = {f.name: getattr(options, f.name) for f in fields(options)}
-    for name in ("threads", "batch_size"):
-        del kept[name]
-    return {
-        "version": version("onnxtaylor"),
-        "model": problem.model.sha256,
-        "responses": problem.response_names,
-        "fixed": [(p.name, v.tolist()) for p, v in problem.choice.held],
-        "inputs": [p.name for p in problem.choice.features],
-        "specification": repr(problem.choice.specification),
-        "origins": list(problem.source.origins),
-        "features": list(problem.source.feature_names or ()),
-        "data": [survey.events, survey.sum_weight, survey.sum_weight2, survey.classes],
-        "values": [survey.mean.tolist(), survey.std.tolist(), survey.largest.tolist()],
-        "options": {
-            **kept,
-            "link": problem.function.link,
-            "missing": problem.missing,
-            "bootstrap": statistics.bootstrap,
-            "seed": statistics.seed,
-            "by": statistics.by,
-            "reduce": statistics.reduce,
-            # reduced, coefficients are scaled before they are summed
-            "scale": statistics.scale if statistics.by not in (None, "feature") else None,
-        },
-    }
+def _chosen_events(problem: Problem) -> dict[str, object]:
+    """Returns the selection of the events and their files by class, where there are such."""
+    options, facts = problem.data_options, dict[str, object]()
+    if options.where is not None:
+        facts["where"] = options.where
+    if options.files_by_class is not None:
+        by_class: dict[str, list[str]] = {}
+        for file in class_files(options.files_by_class):
+            by_class.setdefault(file.label, []).append(file.path)
+        facts["files_by_class"] = by_class
+    return facts
 
 
 def make_result(
@@ -91,20 +54,30 @@ def make_result(
     replicates that were made. Raises DataError where the weights of a group do not sum to a
     positive number.
     """
+    return make_head(problem, chosen, options, statistics, notices, ranked).fill(sums)
+
+
+def make_head(
+    problem: Problem,
+    chosen: ChosenEngine,
+    options: EngineOptions,
+    statistics: StatisticsOptions,
+    notices: Sequence[Notice],
+    ranked: Ranked,
+) -> Head:
+    """Assembles everything of a result but its numbers; parameters are those of ``make_result``."""
     engine, scale = chosen.engine, scale_of(options, statistics)
-    features = _with_kinks(problem.features, sums)
     factors = None
     if scale == "sigma" and ranked.grouping is None:  # reduced coefficients have been scaled
-        sigma = np.nan_to_num(np.array([feature.std for feature in features]))
+        sigma = np.nan_to_num(np.array([feature.std for feature in problem.features]))
         factors = engine.indices.scale(sigma)
-    numbers = sums.finalize(factors)
     described = {**chosen.reasons, **engine.describe()}
     indices = engine.indices
     if ranked.grouping is None:
         indices = problem.function.of_features(indices)
-    return TaylorResult(
+    return Head(
         model=_model_summary(problem, engine),
-        data=_data_summary(problem, numbers, features, ranked),
+        data=_data_summary(problem, ranked),
         options={
             "order": options.order,
             "by": ranked.by,
@@ -113,6 +86,7 @@ def make_result(
             "scale": scale,
             "precision": options.precision,
             "missing": json_number(problem.missing),
+            **_chosen_events(problem),
             "bootstrap": statistics.bootstrap,
             "rank_level": 0.68,
             "seed": statistics.seed,
@@ -129,16 +103,10 @@ def make_result(
             "curvature_step": described.get("curvature_step"),
         },
         indices=indices,
-        score=numbers.score,
-        sem=numbers.sem,
-        signed_mean=numbers.signed_mean,
-        rms=numbers.rms,
-        rank=numbers.rank,
-        rank_low=numbers.rank_low,
-        rank_high=numbers.rank_high,
-        numerical_error=numbers.numerical_error,
+        factors=factors,
         version=version("onnxtaylor"),
-        warnings=tuple(notices),
+        notices=tuple(notices),
+        ranked=ranked.labels,
     )
 
 
@@ -156,20 +124,16 @@ def _model_summary(problem: Problem, engine: Engine) -> ModelSummary:
     )
 
 
-def _data_summary(
-    problem: Problem,
-    numbers: Statistics,
-    features: tuple[FeatureSummary, ...],
-    ranked: Ranked,
-) -> DataSummary:
-    whole, grouping = numbers.groups[0], ranked.grouping
-    members = [] if grouping is None else grouping.members(ranked.names)
+def _data_summary(problem: Problem, ranked: Ranked) -> DataSummary:
+    """Describes the data, without their events."""
+    members = [] if ranked.grouping is None else ranked.grouping.members(ranked.names)
     return DataSummary(
         sources=tuple(problem.source.origins),
-        events=whole.events,
-        sum_weight=whole.sum_weight,
-        n_eff=whole.n_eff,
-        groups=numbers.groups,
-        features=features,
+        events=0,
+        sum_weight=0.0,
+        n_eff=0.0,
+        groups=(),
+        features=problem.features,
         variables=tuple(map(VariableSummary, ranked.labels, members)) if members else (),
+        negative_weights=problem.survey.negative,
     )

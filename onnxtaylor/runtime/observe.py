@@ -13,7 +13,7 @@ from onnxtaylor.compiler import Observation
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.runtime.tensors import run_all
 
-__all__ = ["observe"]
+__all__ = ["observe", "stand_ins"]
 
 
 def observe(function: GraphFunction, x: npt.NDArray[np.float64] | None = None) -> Observation:
@@ -37,15 +37,17 @@ def observe(function: GraphFunction, x: npt.NDArray[np.float64] | None = None) -
     ModelError
         onnxruntime cannot run one of the nodes.
     """
-    if x is None or len(x) < 3:
-        x = _stand_ins(function, x)
+    x = stand_ins(function, x)
     rows = [np.ascontiguousarray(x[:events], dtype=function.dtype) for events in (2, 3)]
     return Observation(*run_all(function.proto, [{function.feed: row} for row in rows]))
 
 
-def _stand_ins(
+def stand_ins(
     function: GraphFunction, x: npt.NDArray[np.float64] | None
 ) -> npt.NDArray[np.float64]:
+    """Returns events x (B, n) if there are three or more, else three stand-ins, see ``observe``."""
+    if x is not None and len(x) >= 3:
+        return x
     rows = np.random.default_rng(0).normal(size=(3, function.n_features))
     known = 0.0 if x is None or not len(x) else np.resize(x, rows.shape)
     return np.where(function.is_varied, rows, known)

@@ -19,7 +19,10 @@ def available_threads() -> int:
 
 
 def import_onnxruntime() -> Any:
-    """Imports onnxruntime and silences its log: errors are raised as exceptions.
+    """Imports onnxruntime, without its telemetry, and silences its log: errors are exceptions.
+
+    Versions from 1.32 on send telemetry unless ORT_DISABLE_TELEMETRY is 1 before they are imported;
+    it is set here, and whoever wants to send it sets it to 0.
 
     Returns
     -------
@@ -31,6 +34,8 @@ def import_onnxruntime() -> Any:
     RuntimeMissingError
         Neither of its wheels is installed.
     """
+    # it looks up its maker's host, and keeps an identifier of the machine in the user's cache
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:
@@ -38,6 +43,8 @@ def import_onnxruntime() -> Any:
             "onnxruntime is not installed: pip install onnxruntime-gpu (the extra [gpu], also for"
             f" machines without a GPU) or onnxruntime (the extra [cpu]) [{printable(error)}]"
         ) from None
+    if hasattr(onnxruntime, "disable_telemetry_events"):
+        onnxruntime.disable_telemetry_events()
     onnxruntime.set_default_logger_severity(4)
     return onnxruntime
 

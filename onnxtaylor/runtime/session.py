@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,16 +11,18 @@ import onnx
 
 from onnxtaylor.errors import EvaluationError, ModelError, OptionError, ProbeError, printable
 from onnxtaylor.graph import GraphFunction
+from onnxtaylor.runtime.bound import BoundCall, varying_width
+from onnxtaylor.runtime.bounded import TimeLimit
 from onnxtaylor.runtime.provider import PROVIDERS, available_threads, import_onnxruntime
 from onnxtaylor.runtime.reason import reason
 from onnxtaylor.runtime.semantics import FAITHFUL_ENTRIES, as_written, distorting_optimizers
+from onnxtaylor.runtime.whole_products import exact_products
+from onnxtaylor.supervision.work import allow_gpu, at_work
 
-__all__ = ["BoundCall", "Session", "launch", "start", "varying_width"]
+__all__ = ["BoundCall", "Evaluator", "Session", "is_optimized", "launch", "start", "varying_width"]
 
-# the message about a bound buffer that does not fit; the last axis of responses counts them
-OTHER_SHAPE = (
-    r"has shape \{[\d,]*?(\d+)\} but the computed output shape for this run is \{[\d,]*?(\d+)\}"
-)
+# nodes of a graph from which on onnxruntime takes seconds to plan its memory, and to optimize it
+SOME_NODES, MANY_NODES = 500, 5000
 
 
 def start(
@@ -31,6 +32,7 @@ def start(
     threads: int = 0,
     without: Sequence[str] = (),
     plain: bool = False,
+    lean: bool = False,
 ) -> Any:
     """Starts an onnxruntime session that computes what the graph says.
 
@@ -46,6 +48,8 @@ def start(
         Optimizers of onnxruntime to be left out, besides those that would change the function.
     plain
         Leaves out all optimizers.
+    lean
+        Returns memory after each tensor's last use, in place of keeping it for the next run.
 
     Raises
     ------
@@ -54,14 +58,22 @@ def start(
     OptionError
         CUDA does not start.
     """
+    proto = as_written(proto)
     return launch(
-        as_written(proto),
+        exact_products(proto) if provider == "cpu" else proto,
         provider=provider,
         threads=threads,
         entries=FAITHFUL_ENTRIES,
-        without=[*without, *distorting_optimizers(proto)],
-        plain=plain,
+        # layouts for convolutions are copies that no plan foresees
+        without=[*without, *distorting_optimizers(proto), *(["NchwcTransformer"] if lean else [])],
+        plain=plain or not is_optimized(proto),
+        lean=lean,
     )
+
+
+def is_optimized(proto: onnx.ModelProto) -> bool:
+    """Whether sessions of a graph are optimized, where nothing else is asked for."""
+    return len(proto.graph.node) <= MANY_NODES
 
 
 def launch(
@@ -72,6 +84,7 @@ def launch(
     entries: Mapping[str, str],
     without: Sequence[str] = (),
     plain: bool = False,
+    lean: bool = False,
 ) -> Any:
     """Starts a session with these configuration ``entries``; parameters and errors as ``start``.
 
@@ -82,6 +95,11 @@ def launch(
     options.intra_op_num_threads = threads or available_threads()
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    # a pattern of one size of batch is memory besides what the first run took, and no faster
+    options.enable_mem_pattern = False
+    options.enable_cpu_mem_arena = not lean
+    # the search for a tensor to be overwritten takes the square of the number of nodes
+    options.enable_mem_reuse = len(proto.graph.node) <= SOME_NODES
     # idle threads must not take the processors from the kernels and sums between two calls
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     for name, value in entries.items():
@@ -91,16 +109,18 @@ def launch(
         options.graph_optimization_level = level
     providers: list[Any] = [PROVIDERS["cpu"]]
     if provider == "cuda":
+        allow_gpu()
         # TF32 products would keep 10 of single precision's 23 bits
         providers.insert(0, (PROVIDERS["cuda"], {"use_tf32": "0"}))
     try:
-        session = onnxruntime.InferenceSession(
-            proto.SerializeToString(),
-            options,
-            providers=providers,
-            disabled_optimizers=list(without),
-            enable_fallback=False,  # it would print on stdout before it tries again
-        )
+        with at_work("onnxruntime loads the model"):
+            session = onnxruntime.InferenceSession(
+                proto.SerializeToString(),
+                options,
+                providers=providers,
+                disabled_optimizers=list(without),
+                enable_fallback=False,  # it would print on stdout before it tries again
+            )
     except Exception as error:  # onnxruntime raises many types without a common base
         raise ModelError(f"onnxruntime cannot load the model: {reason(error)}") from None
     if provider == "cuda" and PROVIDERS["cuda"] not in session.get_providers():
@@ -109,6 +129,19 @@ def launch(
             option="provider",
         )
     return session
+
+
+class Evaluator(Protocol):
+    """A function that can be called on rows of features, as a ``Session`` is one."""
+
+    function: GraphFunction
+    provider: str
+
+    def __call__(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Returns the responses (R, C) at the rows (R, n). Raises ModelError."""
+
+    def bind(self, rows: npt.NDArray[Any], responses: npt.NDArray[Any]) -> Callable[[], None]:
+        """Returns a call that fills responses (R, C) from rows (R, n), buffers of its format."""
 
 
 class Session:
@@ -134,7 +167,8 @@ class Session:
     ModelError
         onnxruntime cannot load the graph, or, as EvaluationError, cannot run it on some rows.
     ProbeError
-        A call does not answer with one row of equal width for each event.
+        A call does not answer with one row of equal width for each event, or, as EndlessError,
+        not in time.
     """
 
     def __init__(
@@ -152,6 +186,7 @@ class Session:
             self._session = launch(function.proto, entries=entries, **kind)
         self.function = function
         self.provider = provider
+        self.limit = TimeLimit(function.proto)
         self._width: int | None = None  # responses of an event, once it has been called
 
     def __call__(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -167,11 +202,13 @@ class Session:
         return np.concatenate(answers)[: len(rows)]
 
     def _run(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        try:
-            answer = self._session.run([self.function.response], {self.function.feed: rows})[0]
-        except Exception as error:
-            why = reason(error)
-            raise EvaluationError(f"the model fails on {len(rows)} events: {why}") from None
+        names, feeds = [self.function.response], {self.function.feed: rows}
+        with self.limit.watch(len(rows)) as options:
+            try:
+                answer = self._session.run(names, feeds, options)[0]
+            except Exception as error:
+                why = reason(error)
+                raise EvaluationError(f"the model fails on {len(rows)} events: {why}") from None
         if answer.ndim != 2 or len(answer) != len(rows):
             raise ProbeError(
                 f"output {', '.join(map(printable, self.function.outputs))} has shape"
@@ -194,17 +231,6 @@ class Session:
         return BoundCall(self, self._session, rows, responses)
 
 
-def varying_width(function: GraphFunction, counts: str) -> ProbeError:
-    """Returns the error for an output that has a different number of responses at some events.
-
-    ``counts`` are two of these numbers in words, such as ``3 and 4``.
-    """
-    return ProbeError(
-        f"output {', '.join(map(printable, function.outputs))} has {counts} responses, depending on"
-        " the event: each event needs the same number; choose another with output=…"
-    )
-
-
 def _derandomizers(function: GraphFunction) -> list[str]:
     """Names the optimizer that would remove the randomness of a random function, if it is one.
 
@@ -214,69 +240,3 @@ def _derandomizers(function: GraphFunction) -> list[str]:
     nodes = function.proto.graph.node
     random = any(n.op_type == "Dropout" and len(n.input) > 2 and n.input[2] for n in nodes)
     return ["EliminateDropout"] if random else []
-
-
-class BoundCall:
-    """A call that evaluates the rows of one buffer (R, n) into another one (R, C), again and again.
-
-    Made by ``Session.bind``. It belongs to the thread that owns the buffers; the session may be
-    shared among threads.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        raw: Any,
-        rows: npt.NDArray[Any],
-        responses: npt.NDArray[Any],
-    ) -> None:
-        self._raw, self._feed, self._function = raw, session.function.feed, session.function
-        batch = session.function.fixed_batch or len(rows)
-        whole = len(rows) // batch * batch
-        places = [slice(k, k + batch) for k in range(0, whole, batch)]
-        pieces = [(rows[place], responses[place]) for place in places]
-        # the last rows of a graph of fixed batch size are filled up in buffers of their own
-        self._rest = (rows[whole:], responses[whole:])
-        self._filled = [np.zeros((batch, part.shape[1]), part.dtype) for part in self._rest]
-        if whole < len(rows):
-            pieces.append((self._filled[0], self._filled[1]))
-        self._bindings = []
-        for piece, target in pieces:
-            binding = raw.io_binding()
-            # on a GPU rows are copied when they are bound: __call__ binds them anew each time
-            if session.provider == "cpu":
-                _bind(binding.bind_input, self._feed, piece)
-            _bind(binding.bind_output, session.function.response, target)
-            self._bindings.append((binding, piece))
-        self._copies = session.provider != "cpu"
-
-    def __call__(self) -> None:
-        """Fills the responses.
-
-        Raises
-        ------
-        ModelError
-            The model fails on these rows.
-        ProbeError
-            It has another number of responses than before.
-        """
-        rest, count = self._rest, len(self._rest[0])
-        if count:
-            self._filled[0][:count] = rest[0]
-            self._filled[0][count:] = rest[0][-1]
-        try:
-            for binding, piece in self._bindings:
-                if self._copies:
-                    binding.bind_cpu_input(self._feed, piece)
-                self._raw.run_with_iobinding(binding)
-        except Exception as error:
-            if sizes := re.search(OTHER_SHAPE, str(error)):
-                raise varying_width(self._function, f"{sizes[1]} and {sizes[2]}") from None
-            raise ModelError(f"the model fails: {reason(error)}") from None
-        if count:
-            rest[1][:] = self._filled[1][:count]
-
-
-def _bind(method: Any, name: str, buffer: npt.NDArray[Any]) -> None:
-    """Binds a buffer by its address, without a copy: the caller keeps it alive."""
-    method(name, "cpu", 0, buffer.dtype.type, buffer.shape, buffer.ctypes.data)

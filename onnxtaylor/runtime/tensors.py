@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from onnxtaylor.errors import ModelError
+from onnxtaylor.errors import EndlessError, ModelError
+from onnxtaylor.runtime.bounded import TimeLimit
 from onnxtaylor.runtime.provider import import_onnxruntime
 from onnxtaylor.runtime.reason import reason
+from onnxtaylor.runtime.whole_products import exact_products
+from onnxtaylor.supervision.work import at_work
 
 __all__ = ["observe_event", "run_all"]
 
@@ -48,7 +51,7 @@ def run_all(proto: onnx.ModelProto, feeds: Sequence[Mapping[str, Array]]) -> lis
     Sequences are left out. Raises ModelError where onnxruntime cannot run one of the nodes.
     """
     whole = onnx.ModelProto()
-    whole.CopyFrom(proto)
+    whole.CopyFrom(exact_products(proto))
     names = [name for node in whole.graph.node for name in node.output if name]
     del whole.graph.output[:]
     whole.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
@@ -58,16 +61,20 @@ def run_all(proto: onnx.ModelProto, feeds: Sequence[Mapping[str, Array]]) -> lis
     level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.graph_optimization_level = level
     options.log_severity_level = 4
-    observed = []
+    observed, limit = [], TimeLimit(proto)
     try:
-        session = onnxruntime.InferenceSession(
-            whole.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        with at_work("onnxruntime loads the model"):
+            session = onnxruntime.InferenceSession(
+                whole.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
         for fed in feeds:
-            answers = dict(zip(names, session.run(None, dict(fed)), strict=True))
+            with limit.watch(1) as run_options, at_work("onnxruntime runs the model"):
+                answers = dict(zip(names, session.run(None, dict(fed), run_options), strict=True))
             # what is no array is a sequence
             tensors = {k: v for k, v in answers.items() if isinstance(v, np.ndarray)}
             observed.append({**fed, **tensors})
+    except EndlessError:
+        raise
     except Exception as error:
         raise ModelError(f"onnxruntime cannot run all its nodes: {reason(error)}") from None
     return observed

@@ -6,6 +6,7 @@
 ``finalize``     sums → the numbers of a result
 ``ranks``        ranks of the coefficients, and their intervals
 ``checkpoint``   the sums of unfinished work on disk
+``sound_sums``   whether saved arrays can be sums
 """
 
 from onnxtaylor.statistics.accumulator import Accumulator

@@ -16,6 +16,7 @@ from onnxtaylor.errors import DataError, printable
 from onnxtaylor.statistics.bootstrap import replicate_counts, replicate_weights
 from onnxtaylor.statistics.finalize import ClassSums, Statistics, finalize
 from onnxtaylor.statistics.moments import CoefficientMoments
+from onnxtaylor.statistics.sound_sums import require_sums
 
 __all__ = ["Accumulator", "EventWeights"]
 
@@ -48,18 +49,16 @@ class Accumulator:
 
     Parameters
     ----------
-    outputs
-        Number of responses, C.
-    coefficients
-        Number of coefficients, K.
+    outputs, coefficients
+        Numbers C of responses and K of coefficients.
     classes
         Names of the classes; without any, all events form one group.
-    replicates
-        Number of bootstrap replicates, R; 0 leaves the bootstrap out.
-    seed
-        Random seed of the bootstrap.
+    replicates, seed
+        Number of bootstrap replicates, R, 0 for none, and their random seed.
     quantity
         Name of the summed quantity: sums of different quantities are not merged.
+    threads
+        Number of threads that ``update`` takes.
 
     Attributes
     ----------
@@ -79,12 +78,14 @@ class Accumulator:
         replicates: int = 0,
         seed: int = 0,
         quantity: str = "derivative",
+        threads: int = 1,
     ) -> None:
         self.shape = (outputs, coefficients)
         self.classes = tuple(classes)
         self.replicates = replicates
         self.seed = seed
         self.quantity = quantity
+        self._threads = threads
         size = outputs * coefficients
         self._sums = [ClassSums.zero(size, replicates) for _ in range(max(1, len(self.classes)))]
         self.kinks: Floats = np.zeros(0)
@@ -163,17 +164,20 @@ class Accumulator:
         values = terms.reshape(len(terms), -1)
         members = self._members(len(terms), labels)
         for sums, events in zip(self._sums, members, strict=True):
-            sums.moments.update(values, weights, events)
+            sums.moments.update(values, weights, events, threads=self._threads)
             if error_bounds is None:
                 sums.error_bounds.fill(np.nan)
             else:
                 bounds = error_bounds.reshape(values.shape)[events]
                 sums.error_bounds += abs(weights[events]) @ bounds
         if self.replicates:
-            drawn = replicate_weights(self.seed, numbers, weights, self.replicates)
-            magnitudes = np.abs(values)
+            drawn = replicate_weights(
+                self.seed, numbers, weights, self.replicates, threads=self._threads
+            )
             for sums, events in zip(self._sums, members, strict=True):
-                sums.replicates.update(magnitudes[events], drawn[events])
+                # no copy where all events are of one class
+                own = slice(None) if len(events) == len(values) else events
+                sums.replicates.update(np.abs(values[own]), drawn[own])
 
     def weigh(
         self, weights: Floats, numbers: Integers, labels: npt.NDArray[np.str_] | None = None
@@ -282,11 +286,9 @@ class Accumulator:
     def restore(self, arrays: Mapping[str, Floats]) -> None:
         """Restores the sums from ``state`` of an accumulator with the same parameters.
 
-        Raises
-        ------
-        KeyError
-            An array is missing.
+        Raises KeyError where an array is missing, ValueError for what no such sums can be.
         """
+        require_sums(self.state(), arrays)
         self.kinks, self.joints = np.array(arrays["kinks"]), np.array(arrays["joints"])
         for number, sums in enumerate(self._sums):
             stem = f"moments/{number}/"

@@ -13,13 +13,23 @@ import numpy as np
 import numpy.typing as npt
 from onnxtaylor_kernels.bootstrap import poisson_weights
 
+from onnxtaylor.runtime.sharing import share
+
 __all__ = ["Replicates", "replicate_counts", "replicate_weights"]
 
 Floats = npt.NDArray[np.float64]
 
+BYTES = 2**25  # of the products that are added to the sums at a time
+FEWEST = 256  # events of a thread: fewer are drawn before it has started
+
 
 def replicate_weights(
-    seed: int, numbers: npt.NDArray[np.int64], weights: Floats, replicates: int
+    seed: int,
+    numbers: npt.NDArray[np.int64],
+    weights: Floats,
+    replicates: int,
+    *,
+    threads: int = 1,
 ) -> Floats:
     """Computes the weights w_k·n_rk, (B, R), of events in all replicates.
 
@@ -33,10 +43,17 @@ def replicate_weights(
         Weights w of the events, (B,).
     replicates
         Number of replicates, R.
+    threads
+        Number of threads that share the events.
     """
     counts = np.empty((len(numbers), replicates))
-    poisson_weights.alone(seed, numbers, counts)  # one thread: callers may be many
-    counts *= weights[:, None]
+
+    def work(events: slice) -> None:
+        # not parallel, as in Numba's threads: callers may be many
+        poisson_weights.alone(seed, numbers[events], counts[events])
+        counts[events] *= weights[events, None]
+
+    share(len(numbers), max(FEWEST, -(-len(numbers) // threads)), [work] * threads)
     return counts
 
 
@@ -89,7 +106,16 @@ class Replicates:
         weights
             Weights of the events in all replicates, (B, R), from ``replicate_weights``.
         """
-        self.absolute += weights.T @ magnitudes
+        # by blocks of quantities, in memory that is used again: the product of all would be as
+        # large as the sums themselves, and its first touch takes longer than the product
+        size = magnitudes.shape[1]
+        columns = min(size, max(1, BYTES // (8 * max(1, len(self.sum_w)))))
+        product = np.empty((len(self.sum_w), columns))
+        for start in range(0, size, columns):
+            part = slice(start, min(start + columns, size))
+            own = product[:, : part.stop - part.start]
+            np.matmul(weights.T, magnitudes[:, part], out=own)
+            self.absolute[:, part] += own
         self.sum_w += weights.sum(axis=0)
 
     def merge(self, other: Replicates) -> None:

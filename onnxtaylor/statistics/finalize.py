@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from onnxtaylor.errors import DataError, printable
 from onnxtaylor.results.taylor import GroupSummary
 from onnxtaylor.statistics.bootstrap import Replicates
 from onnxtaylor.statistics.moments import CoefficientMoments
-from onnxtaylor.statistics.ranks import rank_intervals, ranks
+from onnxtaylor.statistics.ranks import rank_interval, ranks
 
 __all__ = ["ALL", "ClassSums", "Statistics", "finalize"]
 
@@ -109,15 +109,12 @@ def finalize(
     DataError
         The weights of a group do not sum to a positive number.
     """
-    whole = deepcopy(sums[0])
-    for other in sums[1:]:
-        whole.merge(other)
-    groups = [whole, *(sums if classes else ())]
+    moments, bounds = _over_groups(sums, classes)
     names = (ALL, *classes)
-    for name, group in zip(names, groups, strict=True):
-        if group.moments.sum_w <= 0:
+    for name, group in zip(names, moments, strict=True):
+        if group.sum_w <= 0:
             raise DataError(
-                f"the weights of group '{printable(name)}' sum to {group.moments.sum_w:g}: a"
+                f"the weights of group '{printable(name)}' sum to {group.sum_w:g}: a"
                 " weighted mean needs a positive sum"
             )
     factor = np.ones(shape[1]) if scale is None else scale
@@ -125,10 +122,11 @@ def finalize(
     def stack(values: list[Floats]) -> Floats:
         return np.stack([v.reshape(shape) for v in values], axis=1) * factor
 
-    moments = [group.moments for group in groups]
     score = stack([m.score for m in moments])
-    errors = stack([group.error_bounds / abs(group.moments.sum_w) for group in groups])
-    low, high = _rank_intervals([group.replicates for group in groups], shape, factor)
+    errors = None
+    if not all(np.isnan(bound).all() for bound in bounds):
+        errors = stack([b / abs(m.sum_w) for b, m in zip(bounds, moments, strict=True)])
+    low, high = _rank_intervals([one.replicates for one in sums], bool(classes), shape, factor)
     return Statistics(
         groups=tuple(
             GroupSummary(name, m.events, m.sum_w, m.n_eff)
@@ -141,17 +139,57 @@ def finalize(
         rank=ranks(score),
         rank_low=low,
         rank_high=high,
-        numerical_error=None if np.isnan(errors).all() else errors,
+        numerical_error=errors,
     )
 
 
+def _over_groups(
+    sums: Sequence[ClassSums], classes: Sequence[str]
+) -> tuple[list[CoefficientMoments], list[Floats]]:
+    """Moments and error bounds of all groups; those of ``all`` merge the classes."""
+    moments, bounds = [one.moments for one in sums], [one.error_bounds for one in sums]
+    if not classes:
+        return moments, bounds
+    whole = CoefficientMoments.zero(len(moments[0].absolute))
+    for own in moments:
+        whole.merge(own)
+    return [whole, *moments], [np.sum(bounds, axis=0), *bounds]
+
+
 def _rank_intervals(
-    groups: Sequence[Replicates], shape: tuple[int, int], factor: Floats
+    classes: Sequence[Replicates], labelled: bool, shape: tuple[int, int], factor: Floats
 ) -> tuple[Integers | None, Integers | None]:
-    """Computes the ends of all rank intervals, (C, G, K); None without replicates."""
-    count = len(groups[0].sum_w)
-    if not count:
+    """Computes the ends of all rank intervals, (C, G, K); None without replicates.
+
+    The replicates of all events are summed one at a time: those of the classes fill the memory.
+    """
+    if not len(classes[0].sum_w):
         return None, None
-    intervals = [rank_intervals(group.scores.reshape(count, *shape) * factor) for group in groups]
-    low, high = zip(*intervals, strict=True)
-    return np.stack(low, axis=1), np.stack(high, axis=1)
+    groups = [list(classes), *([one] for one in classes)] if labelled else [list(classes)]
+    low = np.empty((shape[0], len(groups), shape[1]), np.int64)
+    high = np.empty_like(low)
+    for g, group in enumerate(groups):
+        sum_w = np.sum([one.sum_w for one in group], axis=0)
+        for c in range(shape[0]):
+            scores = partial(_replicate_scores, group, sum_w, np.flatnonzero(sum_w > 0), c, factor)
+            count = int((sum_w > 0).sum())
+            low[c, g], high[c, g] = rank_interval(scores, count, shape[1])
+    return low, high
+
+
+def _replicate_scores(
+    group: Sequence[Replicates],
+    sum_w: Floats,
+    valid: Integers,
+    c: int,
+    factor: Floats,
+    r: int,
+    into: Floats,
+) -> None:
+    """Writes ⟨t⟩ of response c in valid replicate r over the events of some classes, (K,)."""
+    part, size = valid[r], len(factor)
+    into[:] = group[0].absolute[part, c * size : (c + 1) * size]
+    for other in group[1:]:
+        into += other.absolute[part, c * size : (c + 1) * size]
+    into /= sum_w[part]
+    into *= factor

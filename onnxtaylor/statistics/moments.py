@@ -20,10 +20,15 @@ import numpy as np
 import numpy.typing as npt
 from onnxtaylor_kernels.moments import moments
 
+from onnxtaylor.errors import ModelError
+from onnxtaylor.runtime.sharing import share
+
 __all__ = ["CoefficientMoments"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+
+FEWEST = 512  # quantities of a thread: fewer are summed before it has started
 
 
 @dataclass
@@ -47,7 +52,14 @@ class CoefficientMoments:
         """Returns the sums of D = ``size`` quantities over no events."""
         return cls(0, 0.0, 0.0, *(np.zeros(size) for _ in range(5)))
 
-    def update(self, values: Floats, weights: Floats, events: Integers | None = None) -> None:
+    def update(
+        self,
+        values: Floats,
+        weights: Floats,
+        events: Integers | None = None,
+        *,
+        threads: int = 1,
+    ) -> None:
         """Adds events.
 
         Parameters
@@ -58,32 +70,48 @@ class CoefficientMoments:
             Weights of the events, (B,).
         events
             Numbers of the rows to add; all by default.
+        threads
+            Number of threads that share the D quantities.
         """
         events = np.arange(len(values)) if events is None else events
         if not len(events):
             return
-        own, sums = weights[events], np.empty((5, values.shape[1]))
-        # not parallel: there Numba compiles the inner loops without vector instructions
-        moments.alone(np.ascontiguousarray(values), weights, events, sums)
+        size = values.shape[1]
+        own, sums, values = weights[events], np.empty((5, size)), np.ascontiguousarray(values)
+
+        def work(columns: slice) -> None:
+            part = np.empty((5, columns.stop - columns.start))
+            # not parallel: there Numba compiles the inner loops without vector instructions
+            moments.alone(values, weights, events, columns.start, part)
+            sums[:, columns] = part
+
+        share(size, max(FEWEST, -(-size // threads)), [work] * threads)
         self.merge(CoefficientMoments(len(events), float(own.sum()), float((own**2).sum()), *sums))
 
     def merge(self, other: CoefficientMoments) -> None:
-        """Adds the events of other sums."""
+        """Adds the events of other sums. Raises ModelError where squares of values overflow."""
         total = self.sum_w2 + other.sum_w2
         if other.sum_w2:
             share = other.sum_w2 / total
             gap = other.mean_w2 - self.mean_w2
             self.mean_w2 += share * gap
-            gap *= gap
-            gap *= share * self.sum_w2
-            self.spread_w2 += other.spread_w2
-            self.spread_w2 += gap
+            with np.errstate(over="ignore", invalid="ignore"):  # see below
+                gap *= gap
+                gap *= share * self.sum_w2
+                self.spread_w2 += other.spread_w2
+                self.spread_w2 += gap
         self.events += other.events
         self.sum_w += other.sum_w
         self.sum_w2 = total
         self.absolute += other.absolute
         self.signed += other.signed
         self.square += other.square
+        if np.isinf(self.square).any() or np.isinf(self.spread_w2).any():
+            largest = np.max(self.absolute / abs(self.sum_w or 1.0), initial=0.0)
+            raise ModelError(
+                f"coefficients have sizes of {largest:.1g}, and no number is large enough for sums"
+                " of their squares: divide the response in the model by a constant"
+            )
 
     @property
     def n_eff(self) -> float:

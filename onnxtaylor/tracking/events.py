@@ -61,6 +61,7 @@ class TrackedEvents:
             n_eff=summaries[0].n_eff,
             groups=tuple(summaries),
             features=problem.features,
+            negative_weights=self.survey.negative,
         )
 
     def without_padding(

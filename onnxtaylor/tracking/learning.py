@@ -62,7 +62,10 @@ class LearningProgress:
     progress
         Called with (stage, events done, events in all) while the data are read.
 
-    The data are read with the first model that is recorded. Raises as ``analyze`` does.
+    Raises
+    ------
+    OnnxTaylorError
+        As ``analyze`` does: the data are read with the first model that is recorded.
     """
 
     def __init__(

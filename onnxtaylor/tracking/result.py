@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, join_names, name_hint, printable
 from onnxtaylor.indices import MultiIndices, label
+from onnxtaylor.results.consistency import check_data, check_limits
 from onnxtaylor.results.documents import (
     DocumentKind,
     check_unique,
@@ -89,7 +90,7 @@ class ProgressResult:
         """Words on second order that is averaged over steps; empty where it is pointwise."""
         if self.options.get("curvature") != "averaged":
             return ""
-        return averaging_words(self.options["curvature_step"])
+        return averaging_words(self.options.get("curvature_step") or {})
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -257,6 +258,7 @@ class ProgressResult:
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> ProgressResult:
         data = DataSummary.from_document(document["data"])
+        check_data(data)
         steps = tuple(part(TrackedStep, step) for step in document["steps"])
         numbers = [step.step for step in steps]
         check_unique(numbers, "numbers of steps")
@@ -268,16 +270,16 @@ class ProgressResult:
             "group": [group.name for group in data.groups],
         }
         rows = CoefficientRows(document["coefficients"], axes, [f.name for f in data.features])
+        columns = {name: rows.column(name, float) for name in ("score", "sem", "signed_mean")}
+        check_limits(data, *columns.values())
         return cls(
             outputs=tuple(document["outputs"]),
             data=data,
             options=document["options"],
             indices=rows.indices,
             steps=steps,
-            score=rows.column("score", float),
-            sem=rows.column("sem", float),
-            signed_mean=rows.column("signed_mean", float),
             version=document["version"],
+            **columns,
         )
 
 

@@ -1,4 +1,4 @@
-"""Rankings as tables of text, written as Markdown or LaTeX.
+"""Rankings as tables of text, written as Markdown, LaTeX, HTML or aligned text.
 
 ``listing``       one response: rank, interval, coefficient, ⟨t⟩ ± SEM, signed mean
 ``side_by_side``  many: a column for each response, a row for each rank, "feature" or
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +28,17 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMATS",
     "Table",
+    "as_html",
     "as_latex",
     "as_markdown",
+    "as_text",
     "coefficient",
     "events_of",
+    "folds_words",
     "format_table",
     "head",
     "listing",
+    "pairs_words",
     "reduction_words",
     "side_by_side",
     "suffix_of",
@@ -56,17 +61,20 @@ def listing(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
     """Tidy rows of one response as a table.
 
     Rank, its interval, coefficient, ⟨t⟩ ± SEM, the bound of the numerical error where there is
-    one, signed mean. For responses to finite steps ⟨r⟩ in place of ⟨t⟩.
+    one, the spread between folds likewise, signed mean. For responses to finite steps ⟨r⟩ in place
+    of ⟨t⟩.
     """
     quantity = quantity_of_rows(rows)
     intervals = any(row["rank_low"] is not None for row in rows)
     bounded = any(row.get("numerical_error") is not None for row in rows)
+    folded = any("fold_spread" in row for row in rows)
     columns: list[tuple[str, str, Callable[[Mapping[str, Any]], str]]] = [
         ("rank", "r", lambda row: str(row["rank"])),
         *([("68 %", "c", _interval)] if intervals else []),
         ("moved" if quantity == FINITE_STEP else "coefficient", "l", coefficient),
         (f"{quantity.mean} ± SEM", "r", lambda r: plus_minus(r["score"], r["sem"])),
         *([("num. error", "r", lambda row: _bound(row["numerical_error"]))] if bounded else []),
+        *([("fold spread", "r", _spread)] if folded else []),
         ("signed mean", "r", _signed),
     ]
     return Table(
@@ -122,6 +130,36 @@ def coefficient(row: Mapping[str, Any]) -> str:
     return label([name or NO_NAME for name in row["features"]], suffix_of(row))
 
 
+def pairs_words(result: TaylorResult) -> str:
+    """Says which pairs alone were computed, and how they were chosen; empty where all were.
+
+    Numbers of a file are untrusted: they are shown as text.
+    """
+    told = result.options.get("pairs")
+    if not isinstance(told, dict):
+        return ""
+    words = (
+        f"second order of {printable(told.get('computed'))} of {printable(told.get('of'))} pairs"
+        f" alone, '{printable(told.get('asked'), 60)}'"
+    )
+    if told.get("sample_events") is not None:
+        words += f": the highest ranked at a sample of {printable(told['sample_events'])} events"
+    return f"{words}; ranks are among the computed"
+
+
+def folds_words(result: TaylorResult) -> str:
+    """Says which models the events went through, by fold; empty where there are no folds."""
+    if not result.folds:
+        return ""
+    models = ", ".join(
+        f"{k} {printable(fold.model)} ({fold.events} events)" for k, fold in enumerate(result.folds)
+    )
+    return (
+        f"{len(result.folds)} folds by {printable(result.options.get('fold'), 60)}: {models};"
+        " fold spread is the standard deviation of ⟨t⟩ between them"
+    )
+
+
 def suffix_of(row: Mapping[str, Any]) -> str:
     """Relation of the features of a tidy row, where its label has it.
 
@@ -165,6 +203,36 @@ def as_markdown(table: Table) -> str:
     lines += [[markdown(text) for text in row] for row in table.rows]
     above = f"{markdown(table.caption)}\n\n" if table.caption else ""
     return above + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def as_text(table: Table) -> str:
+    """The table in aligned columns, for ``print``.
+
+    >>> print(as_text(Table(("rank", "name"), "rl", (("1", "m_vis"), ("12", "pt")))))
+    rank  name
+       1  m_vis
+      12  pt
+    """
+    lines = [table.heads, *([printable(cell, 400) for cell in row] for row in table.rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = [str.ljust if letter == "l" else str.rjust for letter in table.align]
+    return "\n".join(
+        "  ".join(side(cell, w) for side, cell, w in zip(sides, line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def as_html(table: Table) -> str:
+    """The table as HTML for notebooks, its text escaped.
+
+    >>> as_html(Table(("name",), "l", (("<b>",),)))
+    '<table><tr><th>name</th></tr><tr><td>&lt;b&gt;</td></tr></table>'
+    """
+    head = "".join(f"<th>{escape(name)}</th>" for name in table.heads)
+    rows = (
+        "".join(f"<td>{escape(printable(cell, 400))}</td>" for cell in row) for row in table.rows
+    )
+    return "<table>" + "".join(f"<tr>{cells}</tr>" for cells in (head, *rows)) + "</table>"
 
 
 def as_latex(table: Table) -> str:
@@ -214,6 +282,10 @@ def _row(cells: Any) -> str:
 def _interval(row: Mapping[str, Any]) -> str:
     low, high = row["rank_low"], row["rank_high"]
     return str(low) if low == high else f"{low}–{high}"
+
+
+def _spread(row: Mapping[str, Any]) -> str:
+    return f"{row['fold_spread']:{number_formats(row['score'], row['sem'])[0]}}"
 
 
 def _signed(row: Mapping[str, Any]) -> str:

@@ -85,12 +85,15 @@ def write_events(path: Path, x: Weights, names: Sequence[str] = NAMES) -> Path:
     return path
 
 
+def saturated(p: float, toys: int = 1000) -> TestResult:
+    """A test of this p-value, with the uncertainty that so many toys give it."""
+    error = float(np.sqrt(p * (1 - p) / (toys + 1)))
+    return TestResult("saturated", 10.0, 9, p, error, None, toys)
+
+
 def write_gof(path: Path, **p: float) -> Path:
     """p-values of the features: 0.5 unless they are given."""
-    fits = tuple(
-        FeatureFit(name, (TestResult("saturated", 10.0, 9, p.get(name, 0.5), 0.01, None, 1000),))
-        for name in NAMES
-    )
+    fits = tuple(FeatureFit(name, (saturated(p.get(name, 0.5)),)) for name in NAMES)
     GoodnessOfFit("toys", fits, (), OPTIONS, version="0").save(path)
     return path
 

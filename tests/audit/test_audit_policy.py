@@ -175,7 +175,7 @@ def test_where_a_policy_is_sought(tmp_path):
             "min-opset = 17 is above max-opset = 9: no model passes",
         ),
         ("schema = 'onnxtaylor.policy/2'", "schema: 'onnxtaylor.policy/1' was expected"),
-        ("= 3", "audit.toml: is not TOML"),
+        ("= 3", "audit.toml: is not a valid TOML file"),
         ('"\\u001b[31m\\u202e" = 1', r"unknown key '\x1b[31m\u202e'"),
         ('[[checks]]\nid = "\\u007f<b>"', r"there is no check '\x7f<b>'"),
     ],
@@ -198,5 +198,5 @@ def test_files_that_are_none(tmp_path):
     with pytest.raises(OptionError, match="has no table"):
         read_policy(written(tmp_path, "[tool]", "pyproject.toml"))
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(OptionError, match="is not TOML"):
+    with pytest.raises(OptionError, match="is not a valid TOML file"):
         read_policy(tmp_path / "binary.toml")

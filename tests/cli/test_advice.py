@@ -184,7 +184,7 @@ CASES = [
     Case("analyze wide.onnx x700.npy --check 0 --bootstrap 0", "use (--order 1)"),
     Case(f"analyze net.onnx text.csv {ANALYZE} --features a,b,run",
          "leave it out with (--exclude run)", without="--features a,b,run"),
-    Case(f"analyze net.onnx text.csv {ANALYZE}", "leave columns out with (--exclude) …",
+    Case(f"analyze net.onnx text.csv {ANALYZE}", "leave columns out: (--exclude) NAME",
          {"--exclude": "run"}),
     Case(f"analyze net.onnx text.csv {ANALYZE}", "name the features with (--features) …",
          {"--features": "a,b,c"}),

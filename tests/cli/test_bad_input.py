@@ -76,7 +76,7 @@ def test_a_file_that_is_no_model(place, refused, command, content, words):
             b"\x89PNG\r\n\x1a\n\x00\x00\x00",
             "is a PNG image: name a file with a table of events",
         ),
-        ("model.onnx", None, ".onnx is not known"),
+        ("model.onnx", None, "files ending in .onnx cannot be read"),
         ("cut.parquet", b"PAR1\x15\x04", "cut.parquet"),
         ("cut.csv.gz", b"\x1f\x8b\x08\x00\x00", "cut.csv.gz"),
     ],

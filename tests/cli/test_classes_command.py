@@ -70,10 +70,11 @@ def test_figures_per_class(cli, place, refused):
     words = ("plot", "r.json", "--format", "svg", "-o", "f", "--per-class")
     assert "with --classes A,B,C" in refused(*words)
     found = cli(*words, "--classes", "tth,ggh,bkg")
-    assert found.out.split() == ["f/outputs-per-class.svg", "f/table-per-class.svg"]
-    assert found.err.startswith("3 responses side by side; scores, curve and matrix of one: --out")
+    *saved, note = found.err.splitlines()
+    assert saved == ["saved f/outputs-per-class.svg", "saved f/table-per-class.svg"]
+    assert note.startswith("3 responses side by side; scores, curve and matrix of one: --out")
     found = cli(*words, "--classes", "tth,ggh,bkg", "--output", "ggh", "--what", "scores")
-    assert (found.out, found.err) == ("f/scores-ggh-per-class.svg\n", "")
+    assert (found.out, found.err) == ("", "saved f/scores-ggh-per-class.svg\n")
     assert "did you mean 'ggh'?" in refused(*words, "--classes", "tth,gghh,bkg")
     assert "what 'table' shows all" in refused(*words[:-1], "--output", "y[0]", "--what", "table")
 

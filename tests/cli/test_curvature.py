@@ -33,8 +33,8 @@ def test_analyze_says_what_second_order_is_and_why(files, capsys, monkeypatch):
     status, text, _ = run(capsys, "analyze", model, data, "-o", out)
     assert status == 0
     text = " ".join(text.split())
-    assert "second order is averaged over ±0.35σ: kinks of Relu" in text
-    assert "does not see the kinks" not in text
+    assert "second order is averaged over ±0.35σ (pairs) and ±1.4σ (widths): kinks of Relu" in text
+    assert "leaves out what bends" not in text
     document = json.loads(out.read_text())
     assert document["method"] == document["options"]["curvature"] == "averaged"
     assert document["options"]["curvature_step"]["asked"] == {"*": "0.7sigma"}
@@ -55,7 +55,9 @@ def test_steps_are_given_by_feature(files, capsys):
 def test_check_compares_averaged_coefficients(files, capsys):
     status, text, _ = run(capsys, "check", files / "relu.onnx", files / "x.npy")
     assert status == 0
-    assert "second order is averaged over ±0.35σ" in " ".join(text.split())
+    assert "second order is averaged over ±0.35σ (pairs) and ±1.4σ (widths)" in " ".join(
+        text.split()
+    )
 
 
 def test_averaged_and_pointwise_results_are_not_compared(files, capsys):
@@ -67,7 +69,10 @@ def test_averaged_and_pointwise_results_are_not_compared(files, capsys):
         )
     status, _, line = run(capsys, "compare", files / "averaged.json", files / "pointwise.json")
     assert status == 2
-    assert "curvature is averaged over ±0.35σ in A and pointwise in B" in line
+    assert (
+        "curvature is averaged over ±0.35σ (pairs) and ±1.4σ (widths) in A and pointwise in B"
+        in line
+    )
     assert "--curvature" in line
 
 

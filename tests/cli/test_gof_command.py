@@ -50,8 +50,8 @@ def test_tables_files_and_figure(tables, cli):
     first = next(row for row in rows if row[:1] == ["m_vis"])
     assert first[1] == f"{fit.feature('m_vis').tests[0].statistic:.1f}"
     assert first[3] == str(fit.feature("m_vis").tests[0].ndf)
-    assert "p < 0.05: 1 of 3 features; chance makes 0.15 of them" in out
-    assert "p < 0.05: 2 of 3 pairs; chance makes 0.15 of them" in out
+    assert "p < 0.05: 1 of 3 features; 0.15 expected by chance" in out
+    assert "p < 0.05: 2 of 3 pairs; 0.15 expected by chance" in out
     assert (tables / "pairs.svg").read_text().startswith("<?xml")
 
 

@@ -59,8 +59,8 @@ def start(place, *words, sigint=signal.SIG_DFL):
     )
 
 
-def interrupted(process):
-    process.send_signal(signal.SIGINT)
+def interrupted(process, number=signal.SIGINT):
+    process.send_signal(number)
     try:
         out, err = process.communicate(timeout=60)
     except subprocess.TimeoutExpired:
@@ -69,11 +69,20 @@ def interrupted(process):
     return process.returncode, out, err
 
 
+def of_the_worker(process, name):
+    """A file of /proc about the process that does the work; empty before there is one."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    try:
+        return Path(f"/proc/{children.read_text().split()[0]}/{name}").read_text()
+    except (OSError, IndexError):
+        return ""
+
+
 def wait_for_the_program(process):
     """Until it listens: what comes while the interpreter itself starts, no program can answer."""
-    status = Path(f"/proc/{process.pid}/status")
     while process.poll() is None:
-        caught = next(line for line in status.read_text().splitlines() if "SigCgt" in line)
+        status = of_the_worker(process, "status").splitlines()
+        caught = next((line for line in status if "SigCgt" in line), "SigCgt: 0")
         if int(caught.split()[1], 16) >> (signal.SIGALRM - 1) & 1:  # of ``outside_imports``
             return
         time.sleep(0.005)
@@ -111,14 +120,15 @@ def test_where_sigint_is_ignored_it_is_not_heard(long_job, tmp_path):
 
 
 @pytest.mark.slow
-def test_in_the_midst_of_the_work(long_job):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_in_the_midst_of_the_work(long_job, number):
     process = start(long_job, "-o", "result.json", "--csv", "table.csv")
-    maps = Path(f"/proc/{process.pid}/maps")
-    while process.poll() is None and "onnxruntime_pybind11_state" not in maps.read_text():
-        time.sleep(0.02)  # until the runtime is loaded
+    runtime = "onnxruntime_pybind11_state"
+    while process.poll() is None and runtime not in of_the_worker(process, "maps"):
+        time.sleep(0.02)  # until it is loaded
     time.sleep(1)
     assert process.poll() is None, "the job is too short"
-    assert interrupted(process) == (2, "", LINE)
+    assert interrupted(process, number) == (2, "", LINE)
     assert {path.name for path in long_job.iterdir()} == {"higgs.onnx", "events.parquet"}
 
 
@@ -129,7 +139,8 @@ def test_continued_work_gives_the_same_bytes(long_job, tmp_path):
     while tried < 3 and not (sums / "sums.npz").exists():
         process = start(long_job, "-o", str(result), "--resume", str(sums), "-q")
         wait_for_the_sums(process, sums)
-        status, out, err = interrupted(process)
+        # batch systems send SIGTERM, people press Ctrl-C
+        status, out, err = interrupted(process, signal.SIGINT if tried else signal.SIGTERM)
         tried += 1
         assert (status, out) == (2, "")
         assert err.startswith("error: interrupted: the same call continues from the sums in ")
@@ -138,11 +149,32 @@ def test_continued_work_gives_the_same_bytes(long_job, tmp_path):
     assert (sums / "sums.npz").exists()
     continued = start(long_job, "-o", str(result), "--resume", str(sums), "-q")
     assert continued.communicate() == ("", "")
-    at_once = start(long_job, "-o", str(tmp_path / "at_once.json"), "-q")
+    undisturbed = ["--resume", str(tmp_path / "undisturbed"), "-q"]  # cuts the events alike
+    at_once = start(long_job, "-o", str(tmp_path / "at_once.json"), *undisturbed)
     assert at_once.communicate() == ("", "")
     assert continued.returncode == at_once.returncode == 0
     assert result.read_bytes() == (tmp_path / "at_once.json").read_bytes()
     assert not list(sums.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_spooled_stdin_is_removed(long_job, tmp_path, number):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "onnxtaylor", "analyze", "higgs.onnx", "-"],
+        cwd=long_job,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    )
+    while process.poll() is None and not list(tmp_path.glob("onnxtaylor-*/stdin.csv")):
+        time.sleep(0.02)
+    process.send_signal(number)
+    process.wait(timeout=60)  # stdin is still open: at its end the work would go on
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (2, "", LINE)
+    assert not list(tmp_path.iterdir())
 
 
 INTERRUPTED = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\n"
@@ -236,11 +268,30 @@ def test_a_program_in_text_is_interrupted_at_once():
 
 def test_elsewhere_at_once_and_the_handlers_are_given_back():
     alarm = signal.getsignal(signal.SIGALRM)
+    with outside_imports():
+        pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     with pytest.raises(KeyboardInterrupt), outside_imports():
         send()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getsignal(signal.SIGALRM) is alarm
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_what_belongs_to_an_answered_interrupt_is_not_heard_again(monkeypatch):
+    """As where a group of processes gets a signal, and the parent passes it on as well."""
+    with pytest.raises(KeyboardInterrupt), outside_imports():
+        send()
+    send()
+    assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    now = time.monotonic()
+    monkeypatch.setattr(interrupts.time, "monotonic", lambda: now + 2 * interrupts.ONE)
+    with pytest.raises(KeyboardInterrupt):
+        send()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt), outside_imports():
+        send()
+    with pytest.raises(KeyboardInterrupt), outside_imports():  # the next call hears as well
+        send()
 
 
 def test_a_handler_of_the_caller_and_other_threads_are_left_alone():

@@ -24,7 +24,7 @@ def saved(place, make_result, monkeypatch):
 
 
 def test_the_page_is_that_of_the_library(saved, place, cli):
-    assert cli("report", "result.json") == (0, "report.html\n", "")
+    assert cli("report", "result.json") == (0, "", "saved report.html\n")
     assert (place / "report.html").read_text(encoding="utf-8") == html(saved)
     assert cli("report", "result.json", "-o", "p.html", "--title", "T<b>").status == 0
     page = Page((place / "p.html").read_text(encoding="utf-8"))
@@ -49,7 +49,7 @@ def test_hostile_names(place, cli, make_result):
     )
     saved.save(place / "r\x1b[31m.json")
     status, out, err = cli("report", "r\x1b[31m.json", "-o", "p\u202e<script>.html")
-    assert (status, out, err) == (0, "p\\u202e<script>.html\n", "")
+    assert (status, out, err) == (0, "", "saved p\\u202e<script>.html\n")
     assert Page((place / "p\u202e<script>.html").read_text(encoding="utf-8")).open == []
 
 

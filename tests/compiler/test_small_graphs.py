@@ -150,7 +150,7 @@ def reading_loop(trips: int, *, beside: bool) -> onnx.ModelProto:
 @pytest.mark.parametrize("beside", [True, False])
 def test_a_loop_that_reads_a_feature_from_outside_is_no_constant(beside):
     """With more trips than are unrolled it is refused; with fewer they count."""
-    proto = reading_loop(1000, beside=beside)
+    proto = reading_loop(3000, beside=beside)
     with pytest.raises(ModelError, match="operator Loop has no rule"):
         compiled(proto, events(3), MultiIndices.full(3, 1))
     x = events(3)

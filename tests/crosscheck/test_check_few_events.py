@@ -11,7 +11,6 @@ import onnx.parser
 import pytest
 
 import onnxtaylor as ot
-from onnxtaylor.engine.exact import engine as exact
 from onnxtaylor.engine.exact.joints import JointLimits
 from onnxtaylor.rules import RULES
 from tests.engine.nets import Net
@@ -28,11 +27,6 @@ WRONG_ON_JOINTS = [
     "log_cosh_by_abs",
     "x_log_y",
 ]
-
-
-@pytest.fixture(autouse=True)
-def untimed(monkeypatch):
-    monkeypatch.setattr(exact, "TRIAL_SECONDS", 0.0)
 
 
 def in_pieces(name: str, dtype: Any) -> onnx.ModelProto:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnxtaylor.crosscheck.budget import measure_round_off
+from onnxtaylor.crosscheck.budget import Scales, measure_round_off
 from onnxtaylor.engine.base import BatchCoefficients
 from onnxtaylor.indices import MultiIndices
 
@@ -29,15 +29,19 @@ def test_context_is_not_displaced():
     engine = Recorded()
     answer = engine.coefficients(x)
     engine.rows.clear()
-    ones = np.ones(3)
+    scales = Scales(
+        orders=np.ones(2, int),
+        units=np.ones(2),
+        spread=np.ones(3),
+        length=np.array([1.0, 1.0, 0.0]),
+        digits=53,
+    )
     measure_round_off(
-        engine,
+        engine.coefficients,
         x,
         answer,
         comparable=np.ones((2, 1, 2), bool),
-        spread=ones,
-        length=ones,
-        digits=53,
+        scales=scales,
         seed=0,
     )
     assert engine.rows

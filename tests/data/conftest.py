@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from onnxtaylor.errors import DataError
 
 Columns = dict[str, np.ndarray]
 NAMED = ("csv", "csv.gz", "csv.bz2", "csv.zst", "tsv", "txt", "parquet", "feather", "arrow", "ipc")
-NAMED += ("npz", "npy")
+NAMED += ("npz", "npy", "root", "h5")
 
 
 @pytest.fixture
@@ -55,6 +56,10 @@ def write(tmp_path: Path) -> Callable[..., Path]:
                 new = pa.ipc.new_stream if ending == "ipc" else pa.ipc.new_file
                 with new(path, table.schema) as writer:
                     writer.write_table(table, max_chunksize=70)
+        elif ending == "root":
+            write_root(path, {"events": columns})
+        elif ending == "h5":
+            write_hdf5(path, columns)
         elif ending == "npz":
             np.savez(path, **columns)
         elif ending == "npy":
@@ -71,6 +76,38 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+def write_root(path: Path, trees: dict[str, Columns], ntuple: bool = False) -> None:
+    """Writes trees, in three baskets or clusters each where there are rows enough."""
+    uproot = pytest.importorskip("uproot")
+    awkward = pytest.importorskip("awkward")
+    with uproot.recreate(path) as file:
+        for name, columns in trees.items():
+            arrays = {
+                key: awkward.Array(values.tolist()) if is_text(values) else values
+                for key, values in columns.items()
+            }
+            make = file.mkrntuple if ntuple else file.mktree
+            rows = len(next(iter(arrays.values())))
+            cuts = sorted({0, rows // 3, 2 * rows // 3, rows})
+            parts = [{k: v[a:b] for k, v in arrays.items()} for a, b in pairwise(cuts)]
+            tree = make(name, parts[0] if parts else arrays)
+            for part in parts[1:]:
+                tree.extend(part)
+
+
+def is_text(values: np.ndarray) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype.kind == "U"
+
+
+def write_hdf5(path: Path, columns: Columns) -> None:
+    """Writes a data set for each column, in the order given."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w", track_order=True) as file:
+        for name, values in columns.items():
+            text = values.dtype.kind == "U"
+            file.create_dataset(name, data=values.astype(h5py.string_dtype()) if text else values)
 
 
 def text(columns: Columns, delimiter: str) -> str:

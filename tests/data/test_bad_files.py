@@ -25,7 +25,7 @@ def test_a_directory(tmp_path, fault, holds):
 
 @pytest.mark.parametrize("name", ["events.xyz", "events", "events.gz", "events.parquet.gz"])
 def test_an_unknown_ending_lists_the_known(csv_of, name, fault, holds):
-    problem = "is not known" if "." in name else "the name has no ending"
+    problem = "cannot be read as a table" if "." in name else "the name has no ending"
     holds(fault(csv_of("a,b\n1,2\n", name), TWO), problem, ".csv", ".parquet", ".npz", ".gz")
 
 
@@ -80,14 +80,16 @@ def test_files_without_rows_are_fine_beside_others(write):
     assert [len(b) for b in source.batches(10)] == [2]
 
 
-@pytest.mark.parametrize("kind", ["csv", "csv.gz", "npy", "npz"])
+@pytest.mark.parametrize("kind", ["csv", "csv.gz", "npy", "npz", "root", "h5"])
 def test_whatever_bytes_are_damaged_one_line_tells(write, kind):
     random = np.random.default_rng(8)
-    path = write(kind, {"a": random.normal(size=40), "l": np.array(["s", "bb"] * 20)})
+    # uproot may look for the end of a damaged text for ever
+    labels = np.arange(40) % 2 if kind == "root" else np.array(["s", "bb"] * 20)
+    path = write(kind, {"a": random.normal(size=40), "l": labels})
     content, told = path.read_bytes(), []
     for _ in range(150):
         damaged = bytearray(content)
-        for _ in range(3):
+        for _ in range(20 if kind == "root" else 3):  # of ROOT most bytes describe types
             damaged[random.integers(len(damaged))] = random.integers(256)
         path.write_bytes(damaged)
         try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.feather
@@ -62,3 +65,42 @@ def test_types_that_are_no_numbers_and_no_classes(tmp_path, values, role, fault,
 def test_text_features_in_typed_files(write, kind, fault, holds):
     path = write(kind, {"a": np.ones(2), "set": np.array(["t", "v"])})
     holds(fault(path, TWO), "'set' holds text", "'t' in row 1", 'exclude=["set"]')
+
+
+NULLS = {
+    "int": pa.array([2, None], pa.int64()),
+    "bool": pa.array([True, None]),
+    "decimal": pa.array([Decimal("1.5"), None]),
+    "dictionary": pa.array([0.5, None]).dictionary_encode(),
+}
+
+
+@pytest.mark.parametrize("kind", NULLS)
+def test_a_null_of_any_type_is_a_missing_value(tmp_path, kind, fault, holds):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": [1.0, 2.0], "b": NULLS[kind]}), path)
+    source = open_source([path], request=ColumnRequest(2, missing=float("nan")))
+    x = next(source.batches(9)).x
+    assert x[0, 1] == float(NULLS[kind][0].as_py())
+    assert np.isnan(x[1, 1])
+    for role in ("weight", "label"):
+        holds(fault(path, ColumnRequest(1, **{role: "b"})), "'b' in row 2 is NaN or empty")
+
+
+DATES = {
+    "timestamp": pa.array([datetime(2026, 11, 30)] * 2),
+    "date": pa.array([date(2026, 11, 30)] * 2),
+    "duration": pa.array([timedelta(1)] * 2),
+    "binary": pa.array([b"a", b"b"]),
+    "dictionary": pa.array([datetime(2026, 11, 30)] * 2).dictionary_encode(),
+}
+
+
+@pytest.mark.parametrize("kind", DATES)
+@pytest.mark.parametrize("role", ["feature", "weight", "label"])
+def test_dates_and_bytes_are_refused_by_name(tmp_path, kind, role, fault, holds):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": [1.0, 2.0], "b": DATES[kind]}), path)
+    request = TWO if role == "feature" else ColumnRequest(1, **{role: "b"})
+    word = "timestamp" if kind == "dictionary" else kind
+    holds(fault(path, request), "t.parquet", "'b'", f"type {word}")

@@ -20,7 +20,7 @@ from onnxtaylor.data import (
     survey,
 )
 from onnxtaylor.errors import DataError
-from onnxtaylor.problem.events import FirstRows
+from onnxtaylor.problem.looked import FirstRows
 
 EVENTS = {
     "a": np.array([0.5, 1.5, 2.5, 3.5]),

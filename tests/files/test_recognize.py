@@ -80,12 +80,16 @@ def test_as_a_model(tmp_path, name):
 
 
 OWN = {"NumPy array": ".npy", "archive of NumPy arrays": ".npz", "Parquet": ".parquet"}
+ENDINGS = [".csv", ".npy", ".npz", ".parquet", ".feather", ".root", ".h5"]
+NAMED = {**OWN, "ROOT": ".root", "HDF5": ".h5"}
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("ending", [".csv", ".npy", ".npz", ".parquet", ".feather", ".root", ""])
+@pytest.mark.parametrize(
+    "ending", [".csv", ".npy", ".npz", ".parquet", ".feather", ".root", ".h5", ".xyz", ""]
+)
 def test_as_data(tmp_path, name, ending):
-    if OWN.get(name) == ending:
+    if NAMED.get(name) == ending:
         return
     content, way = FILES[name]
     path = tmp_path / f"events{ending}"
@@ -94,8 +98,9 @@ def test_as_data(tmp_path, name, ending):
         open_source([path], request=ColumnRequest(2))
     text = str(error.value)
     assert "\n" not in text
-    if ending in (".root", ""):
-        assert ("is not known (it is" if ending else "the name has no ending (it is") in text
+    if ending in (".xyz", ""):
+        problem = "cannot be read as a table of events" if ending else "the name has no ending"
+        assert f"{problem} (it is" in text
     else:
         assert way in text
 

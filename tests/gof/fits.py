@@ -22,7 +22,8 @@ def held(total, total2):
 def result_of(p, test="saturated", toys=1000, asymptotic=None):
     if p is None:
         return TestResult(test, None, None, None, None, None, 0, "one bin only")
-    return TestResult(test, 9.5, 9, p, 0.01, asymptotic, toys)
+    error = float(np.sqrt(p * (1 - p) / (toys + 1))) if toys else None
+    return TestResult(test, 9.5, 9, p, error, asymptotic, toys)
 
 
 def fit_of(features: dict[str, float | None], pairs: dict[tuple[str, str], object] | None = None):

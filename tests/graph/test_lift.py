@@ -7,7 +7,8 @@ import pytest
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph.lift import FOLDED, LIFTING
 from tests.graph.graphs import F64, I64, model, op, port
-from tests.graph.lift_samples import SAMPLES, Constant, Event, values
+from tests.graph.lift_sample import Constant, Event, values
+from tests.graph.lift_samples import SAMPLES
 from tests.graph.lifted import assert_lifted, lifted
 
 N = 4
@@ -96,15 +97,18 @@ def test_shapes_that_depend_on_the_event_are_refused():
         assert_refused("node 'n' .*'(count|square)' must be the same", nodes, row, constants)
 
 
-def test_loops_and_branches_that_depend_on_the_event_are_refused():
+def test_each_event_takes_its_own_branch():
     taken = onnx.helper.make_graph([op("Neg", ["x"], ["a"])], "then", [], [port("a", None, F64)])
     other = onnx.helper.make_graph([op("Abs", ["x"], ["b"])], "else", [], [port("b", None, F64)])
     nodes = [
-        op("ReduceMax", ["x"], ["m"], keepdims=0),
-        op("Cast", ["m"], ["c"], to=9),
+        op("ReduceSum", ["x"], ["m"], keepdims=0),
+        op("Greater", ["m", "zero"], ["c"]),
         op("If", ["c"], ["y"], then_branch=taken, else_branch=other, name="choice"),
     ]
-    assert_refused("node 'choice' .If.", nodes, [X])
+    proto = model(nodes, [X], [port("y", None, F64)], {"zero": np.array(0.0)}, opset=21, ir=10)
+    x = np.random.default_rng(3).normal(size=(N, 3, 2))
+    assert 0 < (x.sum(axis=(1, 2)) > 0).sum() < N
+    assert_lifted(proto, {"x": x})
 
 
 def test_a_branch_that_the_size_decides_is_taken():

@@ -169,7 +169,7 @@ SLIPS = {
     'schema must be "onnxtaylor.inputs/1", got "onnxtaylor.policy/1"': (
         'schema = "onnxtaylor.policy/1"\n' + ONE
     ),
-    "is not TOML: ": "inputs = [",
+    "is not a valid TOML file: ": "inputs = [",
 }
 
 

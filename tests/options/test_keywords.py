@@ -47,7 +47,7 @@ def test_keywords_become_options():
     [
         ("analyze", "bootstap", "analyze has no option 'bootstap': did you mean 'bootstrap'?"),
         ("analyze", "progres", "analyze has no option 'progres': did you mean 'progress'?"),
-        ("cross_check", "resume", "cross_check has no option 'resume': it has input, context, "),
+        ("cross_check", "bootstrap", "cross_check has no option 'bootstrap': it has input, "),
         ("differentiate", "n_feature", "differentiate has no option 'n_feature': did you mean"),
         ("compare_models", "check", "compare_models has no option 'check'"),
     ],

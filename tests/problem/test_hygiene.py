@@ -247,6 +247,19 @@ def test_weights_of_few_events():
     assert found(usual(), weights=np.linspace(0.1, 3, 2000)) == ([], [])
 
 
+def test_weights_that_cancel():
+    """Σw = 1e-12 of weights near 1: what is left is known to one part in a hundred."""
+    w = np.tile([1.0, -1.0], 1000)
+    w[0] += 1e-12
+    codes, messages = found(usual(), weights=w)
+    assert codes == [("weights", None)] * 2
+    assert (
+        "the weights of all events are of both signs and cancel: Σw = 1e-12 is left" in messages[1]
+    )
+    signed = np.where(np.arange(2000) % 3, 1.0, -1.0)  # as simulations have them
+    assert found(usual(), weights=signed) == ([], [])
+
+
 # the demo: what is true of the Higgs data, and nothing else
 
 NOT_ALWAYS_DEFINED = {  # DOI 10.7483/OPENDATA.ATLAS.ZBP2.M5T8

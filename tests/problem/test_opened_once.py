@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import onnxruntime
 import pytest
 
 import onnxtaylor as ot
+from onnxtaylor.crosscheck import plan
 from onnxtaylor.data import ArraySource
 from onnxtaylor.data.source import DerivedSource
 from onnxtaylor.errors import DataError, OptionError
@@ -33,11 +35,16 @@ EXACT = {
     # all tensors of the graph at three events: the shapes that the compiler needs
     "engine/exact/derive.py": 1,
     # the derivative graph, and the original beside it in one thread: every batch is compared
-    "engine/exact/engine.py": 2,
+    "engine/exact/pipeline.py": 1,
+    "engine/exact/engine.py": 1,
 }
 CHECK = {
     # the model in double precision, verified against the original and evaluated by differences
     "engine/factory.py": 1,
+}
+ALONG = {
+    # the same where the check is short: derivatives along a few directions at each event
+    "crosscheck/originals.py": 1,
 }
 
 
@@ -88,10 +95,14 @@ def passes(events):
     return events.read / N
 
 
-def test_an_analysis_opens_the_model_once_and_reads_the_data_twice(model, events, opened):
+@pytest.mark.parametrize(("seconds", "check"), [(inf, CHECK), (0.0, ALONG)])
+def test_an_analysis_opens_the_model_once_and_reads_the_data_twice(
+    model, events, opened, monkeypatch, seconds, check
+):
+    monkeypatch.setattr(plan, "SHORT", seconds)  # with time for all coefficients, and without
     result = ot.analyze(model, events)
     assert result.check["verdict"] == "agrees"
-    assert opened == {**PROBLEM, **EXACT, **CHECK}
+    assert opened == {**PROBLEM, **EXACT, **check}
     assert passes(events) == 2
 
 
@@ -117,9 +128,12 @@ def test_a_check_opens_what_an_analysis_with_a_check_opens(model, events, opened
     assert passes(events) == 2
 
 
-def test_an_audit_looks_at_what_its_analysis_has_opened_and_read(model, events, opened, tmp_path):
+def test_an_audit_looks_at_what_its_analysis_has_opened_and_read(
+    model, events, opened, monkeypatch, tmp_path
+):
     path = tmp_path / "model.onnx"
     path.write_bytes(model.SerializeToString())
+    monkeypatch.setattr(plan, "SHORT", inf)
     outcome = ot.audit(path, events)
     assert {"saturation", "constant-response"} <= {check.id for check in outcome.checks}
     assert opened == {**PROBLEM, **EXACT, **CHECK}

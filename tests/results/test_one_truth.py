@@ -32,8 +32,15 @@ DELETE, ADD = object(), object()
 VALUES = (DELETE, ADD, None, True, -1, 0, 1.5, 2.0, 10**30, "text", "", [], {}, [None])
 
 # What no schema can say, by what the loader says of it.
+NUMBERS = [
+    r"data\.groups(\[\d+\]\.\w+)? must (be|share)",
+    r"data\.features\[\d+\](\.\w+)? must (be|have|lie)",
+    r"coefficients\[\d+\]\.(score|rms|sem) must be (at|a number)",
+]
 RULES = {
     "result": [
+        *NUMBERS,
+        r"(events of )?check\.(events|verdict|coefficients|comparisons|differing\S*|worst\S*) must",
         r"method must be '.*' for the engine",
         r"names in (data\.groups|data\.features|model\.nodes) must differ",
         r"model\.output must be names of model\.nodes",
@@ -46,18 +53,27 @@ RULES = {
         r"options\.(finite_step\.)?steps\S* must have a step for each of \d+ features",
     ],
     "gof": [
+        r"(observed|expected)\.\w+ must be",
+        r"options must be those of",
+        r"(features|pairs)\[\d+\]\S* must (be|have|say|begin)",
         r"names of features must differ",
         r"pairs of features must differ",
         r"pairs\[\d+\]\.features must be among the features",
     ],
     "progress": [
+        *NUMBERS,
         r"names in data\.(groups|features) must differ",
         r"numbers of steps must (differ|rise)",
         r"coefficients must have equally many rows",
         r"coefficients has the same coefficient twice",
         r"coefficients\[\d+\]\.(step|output|group|order|label|features) must be ",
     ],
-    "audit": [r"names of checks must differ", r"exit_status must be \d by its checks"],
+    "audit": [
+        r"names of checks must differ",
+        r"exit_status must be \d by its checks",
+        r"check '.*' has the status '\w+', but ",
+        r"verdict must be (PASS|FAIL) by its checks",
+    ],
 }
 
 

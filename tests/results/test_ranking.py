@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -31,6 +31,7 @@ def last_places(score):
     return [len(score) - rising.index(value) for value in score]
 
 
+@settings(deadline=None)
 @given(scores)
 def test_ranks_equal_those_of_a_naive_sort(score):
     found = ranks(score)

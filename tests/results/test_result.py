@@ -89,7 +89,8 @@ def test_extreme_numbers_come_back_exactly(make_result, tmp_path):
 
 def test_what_is_undefined_comes_back_as_nan(make_result, tmp_path):
     one = make_result(2)
-    feature = replace(one.data.features[0], mean=float("nan"))
+    undefined = dict.fromkeys(("mean", "std", "min", "max"), float("nan"))
+    feature = replace(one.data.features[0], **undefined)
     one = replace(
         one,
         rms=np.where(one.rank == 1, np.nan, one.rms),

@@ -159,6 +159,10 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
+    def is_constant(self, name: str) -> bool:
+        """Whether a tensor is one of the constants."""
+        return any(tensor.name == name for tensor in self.constants)
+
     def tensor(self, value: npt.ArrayLike) -> onnx.TensorProto:
         """A value for an attribute."""
         return numpy_helper.from_array(np.asarray(value))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tests.rules.sample import Sample, Varying, c, sample, v, x
+from tests.rules.samples_signals import SIGNALS
 
 __all__ = ["MORE"]
 
@@ -310,4 +311,5 @@ MORE: list[Sample] = [
     *_sums(),
     *_remainders(),
     *_activations(),
+    *SIGNALS,
 ]

@@ -107,7 +107,8 @@ def _times(part: Any, factor: float, uses: Uses) -> Callable[..., str | None]:
     """An ingredient that gives ``factor`` times as much."""
 
     def bent(e: Emitter, *names: Any) -> str | None:
-        found = e.number(1.0) if part == "one" else part(e, *names)
+        known = {"one": 1.0, "minus one": -1.0}
+        found = e.number(known[part]) if isinstance(part, str) else part(e, *names)
         if found is None:
             return None
         uses.count += 1

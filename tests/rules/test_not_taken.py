@@ -15,7 +15,6 @@ from onnxruntime import InferenceSession
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidGraph
 
 import onnxtaylor as ot
-from onnxtaylor.engine.exact import engine as exact
 from onnxtaylor.engine.exact.derive import normal_form
 from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.engine.exact.reweighted import Reweighted
@@ -35,11 +34,6 @@ POISONS = {
     "-inf": [("Relu", ["v"], "r"), ("Log", ["r"], "p")],
 }
 SLOPES = np.random.default_rng(4).normal(size=(3, 2))
-
-
-@pytest.fixture(autouse=True)
-def untimed(monkeypatch):
-    monkeypatch.setattr(exact, "TRIAL_SECONDS", 0.0)
 
 
 def guarded(sample: Sample, poison: str, dtype: Any) -> onnx.ModelProto:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxtaylor.errors import DataError
-from onnxtaylor.statistics import Accumulator
+from onnxtaylor.statistics import Accumulator, bootstrap
 from onnxtaylor.statistics.bootstrap import Replicates, replicate_weights
 from onnxtaylor.statistics.ranks import rank_intervals, ranks
 
@@ -364,3 +364,15 @@ def test_kinks_that_are_not_known_of_some_events_are_not_known(known_first):
     direct = fresh(0)
     direct.update(terms[part], weights[part], numbers[part], labels[part], kinks=kinks[part])
     assert not len(feed(direct, rest).kinks)
+
+
+def test_replicates_are_summed_by_blocks_of_quantities(monkeypatch):
+    """The sums are those of one product, also where the last block is smaller."""
+    random = np.random.default_rng(8)
+    magnitudes, weights = random.exponential(size=(2, 5, 23)), random.poisson(1.0, (2, 5, 7))
+    monkeypatch.setattr(bootstrap, "BYTES", 8 * 7 * 5)  # five quantities at a time
+    sums = bootstrap.Replicates(7, 23)
+    for values, drawn in zip(magnitudes, weights.astype(float), strict=True):
+        sums.update(values, drawn)
+    np.testing.assert_allclose(sums.absolute, np.einsum("kbr,kbd->rd", weights, magnitudes), 1e-14)
+    np.testing.assert_array_equal(sums.sum_w, weights.sum(axis=(0, 1)))

@@ -7,7 +7,7 @@ import pytest
 
 from onnxtaylor.errors import OnnxTaylorError, OptionError, ResultError
 from onnxtaylor.statistics import Accumulator
-from onnxtaylor.statistics.checkpoint import FILE, Checkpoint
+from onnxtaylor.statistics.checkpoint import FILE, FINISHED, Checkpoint, discard_finished
 
 FACTS = {"model": "abc", "order": 2, "data": [1000, 3.5]}
 
@@ -68,12 +68,16 @@ def test_sums_of_another_analysis_are_refused(tmp_path, facts):
     assert (tmp_path / FILE).exists()
 
 
-def test_a_cleared_checkpoint_starts_anew(tmp_path):
+def test_a_finished_analysis_is_there_until_it_is_discarded(tmp_path):
     checkpoint = Checkpoint(tmp_path, FACTS)
     checkpoint.save(feed(fresh(), 0, 5))
-    checkpoint.clear()
+    checkpoint.finish()
+    assert [path.name for path in tmp_path.iterdir()] == [FINISHED]
+    assert checkpoint.restore(fresh()) == 5
+    assert Checkpoint(tmp_path, {**FACTS, "order": 1}).restore(fresh()) == 0  # replaces it
+    discard_finished(tmp_path)
     assert checkpoint.restore(fresh()) == 0
-    checkpoint.clear()
+    discard_finished(tmp_path)
 
 
 def test_truncated_files_are_refused_in_one_line(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,12 @@ from hypothesis import strategies as st
 
 from onnxtaylor.errors import OptionError
 from onnxtaylor.statistics import Accumulator
-from onnxtaylor.statistics.ranks import rank_intervals, ranks
+from onnxtaylor.statistics.ranks import (
+    bytes_of_ranking,
+    rank_interval,
+    rank_intervals,
+    ranks,
+)
 
 scores = st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.5, 7.0]), min_size=1, max_size=12)
 
@@ -30,6 +37,36 @@ def test_equal_scores_may_have_any_of_the_places_that_they_share(values):
     np.testing.assert_array_equal(low, ranks(values))
     for k, value in enumerate(values):
         assert high[k] == sum(other >= value for other in values)
+
+
+def test_thousands_of_scores_that_differ_in_the_last_bits_are_in_order():
+    order = np.random.default_rng(3).permutation(5000)
+    values = 1.0 - np.spacing(0.5) * order
+    np.testing.assert_array_equal(ranks(values), order + 1)
+    low, high = rank_intervals(values[None])
+    np.testing.assert_array_equal(low, order + 1)
+    np.testing.assert_array_equal(high, order + 1)
+
+
+def test_the_memory_of_the_intervals_is_the_one_that_is_planned():
+    """Also where every replicate has equal scores, and several threads rank them."""
+    values = np.random.default_rng(4).integers(0, 10**5, (60, 20_000)).astype(float)
+
+    def copy(r, into):
+        into[:] = values[r]
+
+    def peak(threads):
+        tracemalloc.start()
+        try:
+            rank_interval(copy, *values.shape, threads=threads)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    for threads in (1, 3):
+        planned = bytes_of_ranking(*values.shape, threads)
+        own = 16 * values.shape[1]  # the interval itself
+        assert 0.5 * planned < peak(threads) <= planned + own + 10**5
 
 
 def test_coefficients_that_vanish_are_told_apart_by_no_number_of_replicates():

@@ -37,11 +37,13 @@ def measured():
         "pass": [0.01, 0.02, 0.04],
         "core": [0.5, 1.0, 1.0],
         "help": [0.1, 0.2, 0.4],
+        "analyze": [1.0, 1.5, 2.0],
         "audit": [2.0, 2.0, 3.0],
         "reports": [2.5, 2.5, 4.0],
         "first": [9.0, 10.0, 11.0],
     }.items():
         found.processes[name] = seconds
+        found.processors[name] = [1.5 * s for s in seconds]
     found.stages = {"imports": [1.0, 3.0, 1.0], "events": [3.0, 3.0, 3.0]}
     found.packages = {"numba": [1.0, 1.0, 1.0]}
     return found
@@ -52,7 +54,7 @@ def test_ratios_are_medians_within_turns():
     assert found.times("help", "pass") == pytest.approx(10)
     assert found.times("audit", "core") == pytest.approx(3)
     text = start.as_markdown(found)
-    assert "| `onnxtaylor --help` | 0.20 | 10 | 0.20 |" in text
+    assert "| `onnxtaylor --help` | 0.20 | 0.30 | 10 | 0.20 |" in text
     assert "| imports | 1.000 | 25 % |" in text
     assert "| events | 3.000 | 75 % |" in text
 

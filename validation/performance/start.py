@@ -1,13 +1,14 @@
-"""What an audit of the demo's model takes from a cold start, where that goes, and what ``--help``
-takes.
+"""What an analysis and an audit of the demo's model take from a cold start, where that goes, and
+what ``--help`` takes.
 
     python -m validation.performance.start [--repeats N]
 
 All are whole processes, started one after the other in turns. Given are the medians over the turns
-of the seconds, and of the ratios, within a turn, to an interpreter that does nothing and to one
-that imports the libraries that an audit cannot do without. One more process of each turn times its
-own stages: a stage that another one calls is taken out of that one's time, and so are imports,
-wherever they happen. Fails where ``onnxtaylor --help`` takes half a second or more.
+of the seconds, of those that processors were busy, and of the ratios, within a turn, to an
+interpreter that does nothing and to one that imports the libraries that an audit cannot do without.
+One more process of each turn times its own stages: a stage that another one calls is taken out of
+that one's time, and so are imports, wherever they happen. Fails where ``onnxtaylor --help`` takes
+half a second or more.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -34,7 +36,7 @@ __all__ = ["BEGIN", "END", "Measured", "as_markdown", "main", "measure", "packag
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- start -->", "<!-- /start -->"
 LIMIT = 0.5  # seconds of --help
-NOTHING, CORE, HELP, AUDIT = "pass", "core", "help", "audit"
+NOTHING, CORE, HELP, ANALYZE, AUDIT = "pass", "core", "help", "analyze", "audit"
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "numba", "pyarrow")
 FORMATS = ("json", "markdown", "junit", "sarif", "github", "html")
 # stages of an audit: what it is called in the table, and the functions, where they are called from
@@ -50,9 +52,9 @@ STAGES = {
         "onnxtaylor.problem.problem:survey",
     ),
     "probes": ("onnxtaylor.problem.buckets:open_model",),
-    "derivatives and their sessions": ("onnxtaylor.run.analyze:make_engine",),
-    "events": ("onnxtaylor.run.analyze:accumulate",),
-    "cross-check of the engines": ("onnxtaylor.run.analyze:compare_engines",),
+    "derivatives and their sessions": ("onnxtaylor.run.prepare:make_engine",),
+    "events": ("onnxtaylor.run.begun:accumulate",),
+    "cross-check of the engines": ("onnxtaylor.run.begun:compare_engines",),
     "checks of the policy": ("onnxtaylor.audit.service:_outcome",),
     "formats": ("onnxtaylor.cli.audit:_write_reports",),
 }
@@ -97,9 +99,12 @@ print(json.dumps({"status": status, "whole": whole, "spent": spent}), file=sys.s
 
 @dataclass
 class Measured:
-    """Seconds of whole processes by name, of the stages of an audit, and of imported packages."""
+    """Seconds of whole processes by name, those that processors were busy with them, seconds of the
+    stages of an audit, and of imported packages.
+    """
 
     processes: dict[str, list[float]] = field(default_factory=dict)
+    processors: dict[str, list[float]] = field(default_factory=dict)
     stages: dict[str, list[float]] = field(default_factory=dict)
     packages: dict[str, list[float]] = field(default_factory=dict)
 
@@ -116,14 +121,16 @@ class Measured:
 def commands(folder: Path) -> dict[str, tuple[str, list[str]]]:
     """What is timed: its title, and the words behind the interpreter's name."""
     demo = files("onnxtaylor") / "demo"
-    audit = ["audit", str(demo / "higgs.onnx"), str(demo / "higgs.parquet")]
-    audit += ["--policy", str(demo / "audit.toml")]
+    model, data = str(demo / "higgs.onnx"), str(demo / "higgs.parquet")
+    analyze = ["analyze", model, data, "--label", "Label", "--weight", "Weight"]
+    audit = ["audit", model, data, "--policy", str(demo / "audit.toml")]
     reports = [w for kind in FORMATS for w in ("--report", f"{kind}:{folder / 'audit'}.{kind}")]
     program = ["-m", "onnxtaylor"]
     return {
         NOTHING: ("`python -c pass`", ["-c", "pass"]),
         CORE: (f"importing {', '.join(LIBRARIES)}", ["-c", f"import {', '.join(LIBRARIES)}"]),
         HELP: ("`onnxtaylor --help`", [*program, "--help"]),
+        ANALYZE: ("`onnxtaylor analyze` of the demo's 2 000 events", [*program, *analyze]),
         AUDIT: ("`onnxtaylor audit` of the demo's model, text alone", [*program, *audit]),
         "reports": (f"the same with {', '.join(FORMATS)} as well", [*program, *audit, *reports]),
     }
@@ -139,7 +146,9 @@ def measure(repeats: int, say: Callable[[str], None] = print) -> Measured:
             _seconds(words)  # kernels are compiled, files are in memory
         for turn in range(repeats):
             for key, (_, words) in timed.items():
-                found.processes.setdefault(key, []).append(_seconds(words))
+                seconds, busy = _seconds(words)
+                found.processes.setdefault(key, []).append(seconds)
+                found.processors.setdefault(key, []).append(busy)
             _add(found.stages, _stages(audit))
             _add(found.packages, packages(_stderr(["-X", "importtime", *timed[AUDIT][1]])))
             took = ", ".join(
@@ -147,10 +156,11 @@ def measure(repeats: int, say: Callable[[str], None] = print) -> Measured:
             )
             say(f"turn {turn + 1}: {took}")
         fresh = Path(name) / "kernels"
-        found.processes["first"] = [
+        first = [
             _seconds(timed[AUDIT][1], {"NUMBA_CACHE_DIR": str(fresh / str(turn))})
             for turn in range(repeats)
         ]
+        found.processes["first"], found.processors["first"] = map(list, zip(*first, strict=True))
     return found
 
 
@@ -159,17 +169,26 @@ def _stderr(words: Sequence[str], environment: Mapping[str, str] | None = None) 
         [sys.executable, *words],
         capture_output=True,
         text=True,
-        env={**os.environ, **(environment or {})},
+        env={**_environment(), **(environment or {})},
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(words[:3])} …: exit status {done.returncode}: {done.stderr}")
     return done.stderr
 
 
-def _seconds(words: Sequence[str], environment: Mapping[str, str] | None = None) -> float:
-    begin = time.perf_counter()
+def _environment() -> dict[str, str]:
+    """As a user has it: an interpreter that keeps what it has compiled."""
+    return {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def _seconds(
+    words: Sequence[str], environment: Mapping[str, str] | None = None
+) -> tuple[float, float]:
+    """Seconds that a process took, and seconds that processors were busy with it."""
+    begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     _stderr(words, environment)
-    return time.perf_counter() - begin
+    took, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _stages(audit: Sequence[str]) -> dict[str, float]:
@@ -214,10 +233,13 @@ def as_markdown(found: Measured) -> str:
     """Processes, stages and imports, each a table."""
     titles = {key: title for key, (title, _) in commands(Path()).items()}
     titles["first"] = "`onnxtaylor audit`, the first time on a machine: kernels are compiled"
-    lines = ["| process | s | × `python -c pass` | × imports |", "| --- | ---: | ---: | ---: |"]
+    lines = [
+        "| process | s | processor s | × `python -c pass` | × imports |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
     lines += [
-        f"| {title} | {found.seconds(key):.2f} | {found.times(key, NOTHING):.0f}"
-        f" | {found.times(key, CORE):.2f} |"
+        f"| {title} | {found.seconds(key):.2f} | {statistics.median(found.processors[key]):.2f}"
+        f" | {found.times(key, NOTHING):.0f} | {found.times(key, CORE):.2f} |"
         for key, title in titles.items()
     ]
     return (

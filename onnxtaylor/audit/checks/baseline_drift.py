@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from onnxtaylor.audit.baselines import (
     REMEDY,
@@ -34,24 +35,33 @@ from onnxtaylor.audit.baselines import (
 from onnxtaylor.audit.categories import one_hot_features
 from onnxtaylor.audit.check import CheckReport, CoefficientCheck, FileCheck, option
 from onnxtaylor.audit.coefficients import indices_matching, select_matching
+from onnxtaylor.audit.compared import (
+    ComparedRows,
+    add_baseline_values,
+    compared_rows,
+    interval,
+    ranks_before,
+    subject,
+)
 from onnxtaylor.audit.drift import (
     Changes,
-    Row,
-    add_baseline_values,
-    add_rank_uncertainties,
     have_same_events,
+    largest_of_kind,
     rank_changes,
+    rank_uncertainties,
     score_changes,
 )
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.mirrored import without_mirror_images
 from onnxtaylor.audit.phrases import quote_name
-from onnxtaylor.comparison import compare_results, holm, two_sided
+from onnxtaylor.comparison import Comparison, compare_results, holm, two_sided
 from onnxtaylor.errors import join_names, printable
 from onnxtaylor.text.uncertainty import plus_minus
 
 __all__ = ["BaselineDrift"]
+
+LISTED = 100  # scores that get a finding: those that changed most significantly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,18 +116,20 @@ class BaselineDrift(FileCheck, CoefficientCheck):
         if len(comparison.shared.outputs) < max(len(old.outputs), len(new.outputs)):
             findings += self._missing_names(evidence, "output", new.outputs, old.outputs)
         kept = without_mirror_images(outputs, evidence.mirror_images)
-        wanted = [row for row in comparison.rows() if self._wanted(row, kept)]
         one_hot = one_hot_features(
             evidence.source, new, evidence.options.get("missing"), evidence.problem.filled
         )
-        rows = [row for row in wanted if sum(name in one_hot for name in row["features"]) < 2]
-        n_one_hot = len(wanted) - len(rows)
+        wanted = self._wanted(comparison, kept)
+        shared = comparison.shared
+        hot = np.array([name in one_hot for name in shared.features])
+        within = np.append(hot, False)[shared.indices.table].sum(axis=1) >= 2
+        n_one_hot = int(wanted[..., within].sum())
+        rows = compared_rows(comparison, wanted & ~within)
         if len(evidence.baselines) > 1:
             rows = add_baseline_values(rows, evidence)
-        rows = add_rank_uncertainties(rows, evidence)
         summary = "nothing to compare"
         notes: tuple[Finding, ...] = ()
-        if rows:
+        if len(rows):
             scores = score_changes(rows, have_same_events(evidence))
             findings += self._scores(evidence, rows, scores)
             findings += self._ranks(evidence, rows)
@@ -143,13 +155,14 @@ class BaselineDrift(FileCheck, CoefficientCheck):
             return change
         return f"{change} of the events; one baseline does not give the spread between trainings"
 
-    def _wanted(self, row: Row, outputs: Sequence[str]) -> bool:
-        """Whether a row is of one of the responses, and of the chosen groups and features."""
-        return bool(
-            row["output_b"] in outputs
-            and indices_matching(self.groups, [row["group"]])
-            and indices_matching(self.features, row["features"])
-        )
+    def _wanted(self, comparison: Comparison, outputs: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Flags what is of the responses, and of the chosen groups and features; (C, G, K)."""
+        shared = comparison.shared
+        c = np.array([theirs in outputs for _, theirs in shared.outputs])
+        g, features = np.zeros(len(shared.groups), np.bool_), np.zeros(len(shared.features), bool)
+        g[indices_matching(self.groups, shared.groups)] = True
+        features[indices_matching(self.features, shared.features)] = True
+        return c[:, None, None] & g[:, None] & shared.indices.having(features)
 
     def _missing_names(
         self, evidence: Evidence, kind: str, new: tuple[str, ...], old: tuple[str, ...]
@@ -171,28 +184,27 @@ class BaselineDrift(FileCheck, CoefficientCheck):
             )
 
     def _scores(
-        self, evidence: Evidence, rows: Sequence[Row], changes: Changes
+        self, evidence: Evidence, rows: ComparedRows, changes: Changes
     ) -> Iterator[Finding]:
         """Yields a finding for every score whose change is significant and large."""
-        largest: dict[tuple[str, str, int], float] = {}
-        keys = [(row["output"], row["group"], row["order"]) for row in rows]
-        for key, row, before in zip(keys, rows, changes.before, strict=True):
-            largest[key] = max(largest.get(key, 0.0), float(before), row["score_b"])
+        before, after = changes.before, rows["score_b"]
+        negligible = self.negligible * largest_of_kind(rows, np.maximum(before, after))
+        change = np.abs(after - before) / np.maximum(np.maximum(before, negligible), 1e-300)
         corrected = holm(changes.p)
-        for k in np.lexsort((-np.abs(changes.z), corrected)).tolist():
-            key, row = keys[k], rows[k]
-            old, new = float(changes.before[k]), float(row["score_b"])
-            change = abs(new - old) / max(old, self.negligible * largest[key], 1e-300)
-            if corrected[k] >= self.significance / 2 or change <= self.min_change:
-                continue
+        order = np.lexsort((-np.abs(changes.z), corrected))
+        large = (corrected < self.significance / 2) & (change > self.min_change)
+        places = order[large[order]].tolist()
+        for k in places[:LISTED]:
+            row = rows.row(k)
+            old, new = float(before[k]), float(after[k])
             yield self.finding(
-                _subject(row),
+                subject(row),
                 evidence.model_file,
                 f"⟨t⟩ of {printable(row['label'])} of response {quote_name(row['output_b'])} went"
                 f" from {plus_minus(old, float(changes.error[k]))}{_averaged(changes)} to"
-                f" {plus_minus(new, row['sem_b'])}",
+                f" {plus_minus(new, row['sem_b'])}{_others(len(places))}",
                 quantity="relative change of ⟨t⟩",
-                measured=change,
+                measured=float(change[k]),
                 relation="≤",
                 limit=self.min_change,
                 certainty=_certainty(evidence, changes, k, corrected[k], "coefficients"),
@@ -200,7 +212,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
             )
 
     def _unsure(
-        self, evidence: Evidence, rows: Sequence[Row], changes: Changes
+        self, evidence: Evidence, rows: ComparedRows, changes: Changes
     ) -> Iterator[Finding]:
         """Yields a note on changes that would be findings if the spread were known exactly."""
         if changes.spread is None:
@@ -209,45 +221,44 @@ class BaselineDrift(FileCheck, CoefficientCheck):
         # p of Student's t, with the few degrees of freedom of the trainings, and p of a normal
         # distribution, which takes the spread for exact
         estimated, exact = holm(changes.p), holm(two_sided(changes.z, np.ones(len(rows))))
-        after = np.array([row["score_b"] for row in rows])
+        after = rows["score_b"]
         large = np.abs(after - changes.before) > self.min_change * changes.before
         unsure = np.flatnonzero((estimated >= limit) & (exact < limit) & large)
         if not len(unsure):
             return
         k = int(unsure[np.abs(changes.z[unsure]).argmax()])
+        row = rows.row(k)
         yield self.note(
-            _subject(rows[k]),
+            subject(row),
             evidence.model_file,
             f"{len(unsure)} coefficients changed by more than the spread between trainings"
             f" explains, but {changes.spread.trainings} retrainings are too few to know this"
-            f" spread: give more of them. Most changed ⟨t⟩ of {printable(rows[k]['label'])} of"
-            f" response {quote_name(rows[k]['output_b'])}: from {changes.before[k]:.4g} to"
+            f" spread: give more of them. Most changed ⟨t⟩ of {printable(row['label'])} of"
+            f" response {quote_name(row['output_b'])}: from {changes.before[k]:.4g} to"
             f" {after[k]:.4g}, by {abs(float(changes.z[k])):.1f} σ",
             "open",
             "within chance",
         )
 
-    def _ranks(self, evidence: Evidence, rows: Sequence[Row]) -> Iterator[Finding]:
+    def _ranks(self, evidence: Evidence, rows: ComparedRows) -> Iterator[Finding]:
         """Yields a finding for every rank whose change is significant and large."""
-        several = len(evidence.baselines) > 1
-        if not several:  # without a spread, only the bootstrap gives the uncertainty of a rank
-            rows = [row for row in rows if row["rank_low_a"] and row["rank_low_b"]]
-        if not rows:
+        # without a spread, only the bootstrap gives the uncertainty of a rank
+        if rows.ranks is None and not rows.has_intervals:
             return
-        changes = rank_changes(rows)
-        first = [
-            k for k, row in enumerate(rows) if min(changes.before[k], row["rank_b"]) <= self.top
-        ]
+        changes = rank_changes(rows, rank_uncertainties(rows, evidence))
+        first = np.flatnonzero(np.minimum(changes.before, rows["rank_b"]) <= self.top)
         corrected = holm(changes.p[first])
-        for k, p in zip(first, corrected, strict=True):
-            row, places = rows[k], abs(float(rows[k]["rank_b"] - changes.before[k]))
-            if p >= self.significance / 2 or places < self.min_places:
-                continue
+        moved = np.abs(rows["rank_b"] - changes.before)[first]
+        large = (corrected < self.significance / 2) & (moved >= self.min_places)
+        for k, p, places in zip(
+            first[large].tolist(), corrected[large].tolist(), moved[large].tolist(), strict=True
+        ):
+            row = rows.row(k)
             yield self.finding(
-                _subject(row),
+                subject(row),
                 evidence.model_file,
                 f"{printable(row['label'])} of response {quote_name(row['output_b'])} went from"
-                f" rank {_ranks_before(row)} to {row['rank_b']}{_interval(row, 'b')}",
+                f" rank {ranks_before(row)} to {row['rank_b']}{interval(row, 'b')}",
                 quantity="change of the rank, in places",
                 measured=places,
                 relation="≤",
@@ -277,21 +288,12 @@ def _certainty(
     )
 
 
+def _others(number: int) -> str:
+    """Phrase that says that more scores changed than are listed."""
+    if number <= LISTED:
+        return ""
+    return f" (one of {number} coefficients that changed; the {LISTED} most significant are listed)"
+
+
 def _averaged(changes: Changes) -> str:
     return "" if changes.spread is None else f" (over {changes.spread.trainings} retrainings)"
-
-
-def _ranks_before(row: Row) -> str:
-    if "ranks" in row:
-        return f"{join_names([str(rank) for rank in sorted(row['ranks'])], 12)} of the retrainings"
-    return f"{row['rank_a']}{_interval(row, 'a')}"
-
-
-def _interval(row: Row, side: str) -> str:
-    low, high = row[f"rank_low_{side}"], row[f"rank_high_{side}"]
-    return "" if low is None else f" ({low}–{high})"
-
-
-def _subject(row: Row) -> Subject:
-    names = tuple(row["features"])
-    return Subject("coefficient", row["label"], names, row["output_b"], row["group"])

@@ -17,6 +17,7 @@ from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.phrases import quote_name
 from onnxtaylor.crosscheck.verdicts import OFTEN
 from onnxtaylor.errors import printable
+from onnxtaylor.results.check_place import place_in
 
 __all__ = ["DerivativeAgreement"]
 
@@ -41,7 +42,7 @@ class DerivativeAgreement(Check):
             return CheckReport(1, "graph", (self._not_compared(evidence, str(check["reason"])),))
         counts = check["coefficients"]
         total, events = sum(counts.values()), len(check["events"])
-        summary = f"{counts['agrees']} of {total} coefficients agree at {events} events"
+        summary = f"{counts['agrees']} of {total} coefficients agree {place_in(check)}"
         differing = check["differing"]
         # the verdict of the cross-check is not used: it covers the responses, too, which have a
         # check of their own (primal-agreement)

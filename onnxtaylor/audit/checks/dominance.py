@@ -19,6 +19,7 @@ from onnxtaylor.audit.phrases import percent, sigmas_beyond
 
 __all__ = ["Dominance"]
 
+LISTED = 100  # coefficients of a response and group that get a finding: the largest shares
 FEWEST = 3  # features; of two features one has at least half of ⟨t⟩ anyway
 
 
@@ -41,21 +42,25 @@ class Dominance(CoefficientCheck):
         result = evidence.result
         if len(result.features) < FEWEST:
             raise NotApplicableError(f"fewer than {FEWEST} features: one of them dominates anyway")
-        wanted = set(select_matching(self, "feature", self.features, result.features))
-        listed = np.array([not wanted.isdisjoint(row) for row in result.indices.table.tolist()])
+        wanted = select_matching(self, "feature", self.features, result.features)
+        flags = np.zeros(len(result.features), np.bool_)
+        flags[wanted] = True
+        listed = result.indices.having(flags)
         findings: list[Finding] = []
         largest, number = (0.0, ""), 0
         for block in blocks(result, self):
             number += int(listed.sum())
             for k in np.flatnonzero(listed & (block.share >= block.share.max())).tolist():
                 largest = max(largest, (float(block.share[k]), block.label(k)))
-            for k in np.flatnonzero(listed & (block.share > self.max_share)).tolist():
+            beyond = np.flatnonzero(listed & (block.share > self.max_share))
+            first = np.argsort(-block.share[beyond], kind="stable")[:LISTED]
+            for k in np.sort(beyond[first]).tolist():
                 findings.append(self._dominates(evidence, block, k))
         summary = f"largest share: {percent(largest[0])}, of {largest[1]}" if largest[1] else ""
         return CheckReport(number, "coefficients", tuple(findings), summary)
 
     def _dominates(self, evidence: Evidence, block: Block, k: int) -> Finding:
-        names, share = block.names[k], float(block.share[k])
+        names, share = block.names(k), float(block.share[k])
         order = ORDERS[len(names)]
         return self.finding(
             Subject("coefficient", ", ".join(names), names, block.output, block.group),

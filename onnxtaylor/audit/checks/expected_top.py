@@ -62,7 +62,7 @@ class ExpectedTop(CoefficientCheck):
         if block.low is not None and block.high is not None:
             certainty = f"68 % of the bootstrap replicates: rank {block.low[k]} to {block.high[k]}"
         return self.finding(
-            Subject("feature", pattern, block.names[k], block.output, block.group),
+            Subject("feature", pattern, block.names(k), block.output, block.group),
             evidence.model_file,
             f"{quote_name(pattern)} is not among the first {self.top} coefficients"
             f" {block.location_phrase}: its best is {block.label(k)} on rank {rank} of"

@@ -22,8 +22,9 @@ from onnxtaylor.errors import ModelError, OnnxTaylorError
 from onnxtaylor.graph import build_function, choose
 from onnxtaylor.problem.fed_inputs import input_data
 from onnxtaylor.problem.opening import Evaluator, open_model
-from onnxtaylor.run.prepare import full_indices
+from onnxtaylor.run.prepare import choose_memory, full_indices
 from onnxtaylor.runtime.session import Session
+from onnxtaylor.supervision.work import opening_model
 
 __all__ = ["Finite"]
 
@@ -130,13 +131,14 @@ def _responses(
             # opening probes the model, which fails where a response is not finite; until there is
             # a good event, responses are called by their places
             if good.any():
-                opened = open_model(
-                    evidence.model,
-                    options,
-                    batch.x[good],
-                    derivatives=evidence.derivatives,
-                    data=inputs,
-                )
+                with opening_model(evidence.path, anew=True):
+                    opened = open_model(
+                        evidence.model,
+                        options,
+                        batch.x[good],
+                        derivatives=evidence.derivatives,
+                        data=inputs,
+                    )
                 session, names = opened.session, opened.response_names
                 responses = session(batch.x)
         yield names, np.asarray(np.isfinite(responses), np.bool_), batch.numbers
@@ -147,7 +149,9 @@ def _coefficients(
 ) -> Iterator[tuple[tuple[str, ...], Flags, npt.NDArray[np.int64]]]:
     """Yields response names, whether all coefficients of each are finite, and event numbers."""
     problem, options = evidence.problem, evidence.engine_options
-    engine = make_engine(problem, options, full_indices(problem, options.order)).engine
+    engine = make_engine(
+        problem, options, full_indices(problem, options.order, choose_memory(options))
+    ).engine
     for batch in evidence.source.batches(engine.batch_events):
         terms = engine.coefficients(batch.x).terms
         finite = np.asarray(np.isfinite(terms).all(axis=2), np.bool_)

@@ -90,9 +90,11 @@ class ForbiddenFeature(CoefficientCheck):
         share, ks = influence.share, influence.coefficients
         name = evidence.result.features[i]
         subject = Subject("feature", name, output=block.output, group=block.group)
-        if len(ks) == 1 and len(block.names[ks[0]]) > 1:
-            pair = block.names[ks[0]]
-            subject = Subject("coefficient", block.labels[ks[0]], pair, block.output, block.group)
+        if len(ks) == 1 and len(block.names(ks[0])) > 1:
+            pair = block.names(ks[0])
+            subject = Subject(
+                "coefficient", block.plain_label(ks[0]), pair, block.output, block.group
+            )
         order = ORDERS[int(block.orders[ks[0]])]
         return self.finding(
             subject,

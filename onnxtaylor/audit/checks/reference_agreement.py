@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from onnxtaylor.audit.check import CheckReport, CoefficientCheck, FileCheck, option
 from onnxtaylor.audit.coefficients import ORDERS, indices_matching, select_matching
@@ -49,12 +50,12 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
         """Compares the responses at up to 4096 events, and all coefficients that both have."""
         ours, theirs = evidence.result, evidence.reference.result
         shared = match(ours, theirs)
-        names = shared.indices.names(shared.features)
-        present = [name for name in shared.features if any(name in row for row in names)]
+        found = np.unique(shared.indices.table)  # with −1, which fills up the table
+        present = [shared.features[i] for i in found[found >= 0].tolist()]
         select_matching(self, "output", self.outputs, [name for name, _ in shared.outputs])
         select_matching(self, "group", self.groups, shared.groups)
         select_matching(self, "feature", self.features, present)
-        kept = sum(bool(indices_matching(self.features, row)) for row in names)
+        kept = int(self._listed(shared).sum())
         findings: list[Finding] = []
         worst = [0.0, 0.0]
         number = 0
@@ -110,23 +111,26 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
     ) -> Iterator[tuple[list[Finding], float]]:
         """Yields findings on scores and their largest difference, group by group."""
         ours, theirs = evidence.result, evidence.reference.result
-        names = shared.indices.names(shared.features)
-        labels = shared.indices.labels(shared.features)
+        indices, listed = shared.indices, self._listed(shared)
         for g, group in enumerate(shared.groups):
             if not indices_matching(self.groups, [group]):
                 continue
             a = ours.score[shared.a[0][o], shared.a[1][g], shared.a[2]]
             b = theirs.score[shared.b[0][o], shared.b[1][g], shared.b[2]]
-            apart = np.zeros(len(names))
-            for order in np.unique(shared.indices.orders):
-                mine = shared.indices.orders == order
+            apart = np.zeros(len(indices))
+            for order in np.unique(indices.orders):
+                mine = indices.orders == order
                 apart[mine] = np.abs(a - b)[mine] / (max(a[mine].max(), b[mine].max()) or 1.0)
-            apart[[not indices_matching(self.features, row) for row in names]] = 0.0
-            over = [k for k in np.argsort(-apart, kind="stable") if apart[k] > self.max_score]
+            apart[~listed] = 0.0
+            order = np.argsort(-apart, kind="stable")
+            over = order[apart[order] > self.max_score].tolist()
             findings = [
                 self._apart(
                     evidence,
-                    (labels[k], names[k]),
+                    (
+                        indices.label_at(k, shared.features),
+                        indices.names_at(k, shared.features),
+                    ),
                     (shared.outputs[o][0], group),
                     a[k],
                     b[k],
@@ -135,6 +139,12 @@ class ReferenceAgreement(FileCheck, CoefficientCheck):
                 for k in over[:LISTED]
             ]
             yield findings, float(apart.max(initial=0.0))
+
+    def _listed(self, shared: Match) -> npt.NDArray[np.bool_]:
+        """Flags the coefficients of the chosen features, (K,)."""
+        flags = np.zeros(len(shared.features), np.bool_)
+        flags[indices_matching(self.features, shared.features)] = True
+        return shared.indices.having(flags)
 
     def _apart(
         self,

@@ -120,8 +120,8 @@ class EnoughStatistics(ResponseCheck):
         if high - low <= self.widest:
             return None
         result = evidence.result
-        names = result.indices.names(result.features)[k]
-        label = result.indices.labels(result.features)[k]
+        names = result.indices.names_at(k, result.features)
+        label = result.indices.label_at(k, result.features)
         return self.finding(
             Subject("coefficient", label, names, result.outputs[c]),
             evidence.data_file,

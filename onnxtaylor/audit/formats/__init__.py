@@ -4,7 +4,8 @@ A format is a function of the outcome alone, and escapes the characters that its
 names in ``Subject`` and ``Location`` are the model's and the data's, to the letter, control
 characters included. In messages only the control characters are escaped already.
 
-``text``, ``json``, ``markdown``, ``html``, ``junit``, ``sarif``, ``github``: one format each
+``text``, ``json``, ``markdown``, ``html``, ``junit``, ``sarif``, ``github``, ``cyclonedx``: one
+format each, and
 ``fragments``  texts that several formats share
 ``grouping``   findings of a check, grouped by feature
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from onnxtaylor.audit.formats.cyclonedx import write_cyclonedx
 from onnxtaylor.audit.formats.github import write_github
 from onnxtaylor.audit.formats.html import write_html
 from onnxtaylor.audit.formats.json import write_json
@@ -34,4 +36,5 @@ FORMATS: dict[str, Format] = {
     "sarif": write_sarif,
     "github": write_github,
     "html": write_html,
+    "cyclonedx": write_cyclonedx,
 }

@@ -2,5 +2,6 @@
 
 ``steps``   how far which feature is stepped at an event
 ``shares``  what kinks make of second order on the data
+``rows``    rows of the Hessian, which these need
 ``choose``  whether that matters
 """

@@ -16,12 +16,14 @@ import numpy.typing as npt
 import onnx
 
 from onnxtaylor.engine.averaged.shares import share_of_kinks
-from onnxtaylor.engine.averaged.steps import CurvatureSteps
+from onnxtaylor.engine.averaged.steps import CurvatureSteps, plan_steps
 from onnxtaylor.engine.base import Engine
-from onnxtaylor.errors import join_names
+from onnxtaylor.errors import OptionError, join_names
+from onnxtaylor.options import EngineOptions
+from onnxtaylor.problem import Problem
 from onnxtaylor.problem.hygiene import sentinels
 
-__all__ = ["CurvatureChoice", "Kinks", "find_kinks", "measure_kinks"]
+__all__ = ["CurvatureChoice", "Kinks", "choose_curvature", "find_kinks", "measure_kinks"]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -33,13 +35,14 @@ NORMAL = 0.6745  # half of the range between quartiles, in σ of a normal distri
 MOST_KINDS = 3  # operators that a line names
 
 _SMOOTH = """
-    Acos Acosh Add Asin Asinh Atan Atanh AveragePool BatchNormalization Cast Celu Concat Constant
-    ConstantOfShape Conv ConvTranspose Cos Cosh CumSum DepthToSpace Div Dropout Einsum Erf Exp
-    Expand Flatten GRU Gather GatherElements Gelu Gemm GlobalAveragePool GroupNormalization
-    Identity InstanceNormalization LayerNormalization Log LogSoftmax LSTM MatMul Mean Mish Mul Neg
-    Pad Pow RMSNormalization Range Reciprocal ReduceLogSum ReduceLogSumExp ReduceMean ReduceProd
-    ReduceSum ReduceSumSquare Reshape Shape Sigmoid Sin Sinh Size Slice Softmax Softplus Softsign
-    SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tan Tanh Tile Transpose Unsqueeze
+    Acos Acosh Add Asin Asinh Atan Atanh AveragePool BatchNormalization Cast Celu Col2Im Concat
+    Constant ConstantOfShape Conv ConvTranspose Cos Cosh CumProd CumSum DepthToSpace DFT Div Dropout
+    Einsum Erf Exp Expand Flatten Gather GatherElements Gelu Gemm GlobalAveragePool
+    GroupNormalization GRU Identity InstanceNormalization LayerNormalization Log LogSoftmax LSTM
+    MatMul Mean Mish Mul Neg Pad Pow Range Reciprocal ReduceLogSum ReduceLogSumExp ReduceMean
+    ReduceProd ReduceSum ReduceSumSquare Reshape ReverseSequence RMSNormalization Shape Sigmoid Sin
+    Sinh Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze STFT Sub Sum Swish Tan
+    Tanh TensorScatter Tile Transpose Unsqueeze
 """
 
 
@@ -60,6 +63,23 @@ class Kinks:
 
     words: str
     evaluations: int
+
+
+def choose_curvature(engine: Engine, problem: Problem, options: EngineOptions) -> CurvatureChoice:
+    """Chooses by what kinks make of second order at a sample of the data.
+
+    Raises OptionError for a width of the steps that was asked for and cannot be had.
+    """
+    kinks = find_kinks(engine, problem.function.proto)
+    if kinks is None:
+        return CurvatureChoice(False, "no operator on the way has kinks")
+    try:
+        steps = plan_steps(problem, options.curvature_step)
+    except OptionError as error:
+        if options.curvature_step != EngineOptions().curvature_step:
+            raise
+        return CurvatureChoice(False, str(error))
+    return measure_kinks(engine, kinks, steps, problem.survey.sample)
 
 
 def find_kinks(engine: Engine, proto: onnx.ModelProto) -> Kinks | None:

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.engine.averaged.rows import HessianRows, rows_of
 from onnxtaylor.engine.averaged.steps import CurvatureSteps
 from onnxtaylor.engine.base import Engine
 
@@ -45,9 +46,6 @@ STEPS, FEWEST_STEPS = 2**10, 16  # that are looked at
 EACH = 24  # of a feature, where there are many
 OFF = 2.0**-5 * 0.7  # of a step
 PARTS, FEWEST_DIVIDED = 16, 8
-EVALUATIONS = 2**18  # of the model, where a coefficient takes many
-NUMBERS = 2**24  # coefficients that are held at a time
-MOST_NUMBERS = 2**28  # that are computed
 TINY = float(np.finfo(float).tiny)
 
 
@@ -75,9 +73,12 @@ def share_of_kinks(
         The engine fails.
     """
     moved, unit = len(steps.features), np.where(steps.moves.steps > 0, steps.moves.steps, 0.0)
-    number = _number_of_steps(engine, evaluations, moved)
+    rows_at = rows_of(engine, evaluations)
+    number = _number_of_steps(rows_at, moved)
     drawn = _draw(steps, x, near, number)
-    mean, apart, slope = _measure(engine, drawn)
+    if not len(drawn.low):
+        return 0.0
+    mean, apart, slope = _measure(rows_at, drawn)
     fine = np.flatnonzero(np.isfinite(mean + apart).all(axis=(1, 2)))
     if not len(fine):
         return 0.0
@@ -96,7 +97,7 @@ def share_of_kinks(
     apart *= inverse[drawn.place]
     most = max(FEWEST_DIVIDED, 3 * number // (2 * PARTS))  # as many evaluations as before
     rows = _furthest(apart.max(axis=(1, 2)), drawn.place, most)
-    _, parts, _ = _measure(engine, drawn.part(rows).divided(PARTS))
+    _, parts, _ = _measure(rows_at, drawn.part(rows).divided(PARTS))
     parts = np.nan_to_num(parts.reshape(len(rows), PARTS, *parts.shape[1:]), posinf=0.0)
     place = drawn.place[rows]
     left = _sums(parts.mean(axis=1) * inverse[place], place, moved)
@@ -106,11 +107,9 @@ def share_of_kinks(
     return float((shares * part).max())
 
 
-def _number_of_steps(engine: Engine, evaluations: int, moved: int) -> int:
-    """Returns the number of steps that may be looked at, each with three events to evaluate."""
-    size = len(engine.indices) * len(engine.exact_responses)
-    most = min(EVALUATIONS // evaluations, MOST_NUMBERS // size) // 3
-    return int(np.clip(most, FEWEST_STEPS, max(STEPS, EACH * moved)))
+def _number_of_steps(rows: HessianRows, moved: int) -> int:
+    """Returns the number of steps that may be looked at, each with three points to evaluate."""
+    return int(np.clip(rows.most // 3, FEWEST_STEPS, max(STEPS, EACH * moved)))
 
 
 def _sums(values: Floats, place: Integers, moved: int) -> Floats:
@@ -187,38 +186,21 @@ def _furthest(apart: Floats, place: Integers, most: int) -> Integers:
     return chosen[apart[chosen] > 0]
 
 
-def _measure(engine: Engine, steps: _Steps) -> tuple[Floats, Floats, Floats]:
+def _measure(rows_at: HessianRows, steps: _Steps) -> tuple[Floats, Floats, Floats]:
     """Computes abs(m), abs(m − s) and abs(∂_j f) in the middle for steps, each (R, C, n)."""
     number, columns = steps.centres.shape
-    n = int((engine.indices.orders == 1).sum())  # features, without context
-    table = _hessian_slots(engine)
-    mean, apart, slope = np.empty((3, number, len(engine.exact_responses), n))
-    size = max(1, NUMBERS // (3 * mean.shape[1] * len(engine.indices)))
+    size, found = max(1, rows_at.size // 3), []
     for start in range(0, number, size):
-        part = slice(start, start + size)
-        some = steps.part(part)
+        some = steps.part(slice(start, start + size))
         rows, points = np.arange(len(some.low)), np.repeat(some.centres[:, None], 3, axis=1)
         for k, at in enumerate((some.low, (some.low + some.high) / 2, some.high)):
             points[rows, k, some.feature] = at
-        terms = engine.coefficients(points.reshape(-1, columns)).terms
-        terms = terms.reshape(len(rows), 3, mean.shape[1], -1)
-        slots = table[some.feature][:, None, None]  # of t_ij of the stepped feature
-        second = np.take_along_axis(terms, slots, axis=3)
-        twice = np.where(np.arange(n) == some.feature[:, None], 2.0, 1.0)[:, None]
-        smooth = (second[:, 0] + 4 * second[:, 1] + second[:, 2]) / 6 * twice
-        gradients, width = terms[..., :n], (some.high - some.low)[:, None, None]
+        answers = rows_at(points.reshape(-1, columns), np.repeat(some.feature, 3))
+        gradients, second = (a.reshape(len(rows), 3, *a.shape[1:]) for a in answers)
+        smooth = (second[:, 0] + 4 * second[:, 1] + second[:, 2]) / 6
+        width = (some.high - some.low)[:, None, None]
         with np.errstate(invalid="ignore", over="ignore"):
             bend = (gradients[:, 2] - gradients[:, 0]) / width
-            mean[part], apart[part] = np.abs(bend), np.abs(bend - smooth)
-        slope[part] = np.abs(gradients[:, 1])
+            found.append((np.abs(bend), np.abs(bend - smooth), np.abs(gradients[:, 1])))
+    mean, apart, slope = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return mean, apart, slope
-
-
-def _hessian_slots(engine: Engine) -> npt.NDArray[np.int64]:
-    """Returns the places (n, n) of ∂²f/∂x_i∂x_j among the coefficients."""
-    table, n = engine.indices.table, int((engine.indices.orders == 1).sum())
-    slots = np.zeros((n, n), np.int64)
-    second = np.flatnonzero(table[:, 1] >= 0)
-    i, j = table[second].T
-    slots[i, j] = slots[j, i] = second
-    return slots

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from onnxtaylor.engine.averaged.steps import CurvatureSteps, Places
 from onnxtaylor.engine.base import BatchCoefficients, Quantity, Watcher
 from onnxtaylor.engine.differences.engine import Differences
+from onnxtaylor.engine.differences.steps import spacings
 from onnxtaylor.runtime.provider import available_threads
 from onnxtaylor.runtime.session import Session
 from onnxtaylor.runtime.sharing import Tally, share
@@ -189,8 +190,7 @@ class AveragedDifferences:
         point = places.centres.copy()
         point[:, self._steps.features[a]] = places.ends[:, a, side]
         at = point[:, by]
-        _, exponent = np.frexp(np.abs(at) + 2 * narrow[partners])
-        grid = np.ldexp(1.0, exponent - digits)
+        grid = spacings(np.abs(at) + 2 * narrow[partners], digits)
         delta = np.maximum(np.rint(narrow[partners] / grid), 1.0) * grid
         rows = np.repeat(point[:, None], 1 + 2 * len(by), axis=1)
         for k, j in enumerate(by):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numba
 import numpy as np
@@ -12,7 +13,7 @@ from onnxtaylor.engine.base import BatchCoefficients, Watcher
 from onnxtaylor.engine.differences.noise import ResponseNoise
 from onnxtaylor.engine.differences.pipeline import Pipeline
 from onnxtaylor.engine.differences.stencil import Stencil
-from onnxtaylor.runtime.session import Session
+from onnxtaylor.runtime.session import Evaluator
 from onnxtaylor.runtime.sharing import Tally, share
 
 __all__ = ["ChunkedStencil"]
@@ -21,8 +22,6 @@ Floats = npt.NDArray[np.float64]
 
 CHUNK_BYTES = 2**20  # of the widest layer's activations: about a second-level cache
 MIN_ROWS, MAX_ROWS = 256, 8192  # of a chunk
-
-_NUMBA_THREADS = numba.get_num_threads()
 
 
 class ChunkedStencil:
@@ -49,7 +48,7 @@ class ChunkedStencil:
 
     def __init__(
         self,
-        session: Session,
+        session: Evaluator,
         stencil: Stencil,
         steps: Floats,
         *,
@@ -59,6 +58,7 @@ class ChunkedStencil:
         parallel: bool,
     ) -> None:
         self._stencil, self._outputs, self._threads = stencil, outputs, threads
+        self._parallel = parallel
         width = session.function.width * session.function.dtype.itemsize
         rows = int(np.clip(CHUNK_BYTES // width, MIN_ROWS, MAX_ROWS))
         self._chunk_events = max(1, rows // stencil.points)
@@ -119,10 +119,24 @@ class ChunkedStencil:
 
             return work
 
-        # a single pipeline runs in this thread, and its kernels on as many of Numba's
-        numba.set_num_threads(min(self._threads, _NUMBA_THREADS))
-        try:
+        with _numba_threads(self._threads if self._parallel else None):
             share(len(x), self._chunk_events, [worker(p) for p in self._pipelines], tally)
-        finally:
-            numba.set_num_threads(_NUMBA_THREADS)
         return BatchCoefficients(responses, terms, error_bounds, kinks)
+
+
+@contextmanager
+def _numba_threads(threads: int | None) -> Iterator[None]:
+    """Limits the threads of kernels that this thread runs in parallel; None: it runs none.
+
+    Numba starts its threads when it is asked for their number: not before they are needed, since
+    processes that are forked afterwards cannot use them.
+    """
+    if threads is None:
+        yield
+        return
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(threads, before))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)

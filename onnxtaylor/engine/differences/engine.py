@@ -33,7 +33,7 @@ from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.progress import Progress, report_progress
 from onnxtaylor.runtime.provider import available_threads
-from onnxtaylor.runtime.session import Session
+from onnxtaylor.runtime.session import Evaluator, Session
 
 __all__ = ["Differences"]
 
@@ -95,7 +95,7 @@ class Differences:
         steps: Floats | None = None,
         threads: int = 0,
         provider: str = "cpu",
-        session: Session | None = None,
+        session: Evaluator | None = None,
         progress: Progress | None = None,
         **stencil: Unpack[StencilOptions],
     ) -> None:
@@ -114,7 +114,7 @@ class Differences:
         # before the model is run: options that are not offered are refused here
         separate = self._bounds_errors if steps is None else bool((steps[0] != steps[1]).any())
         self._stencil = self._build(indices, separate_orders=separate)
-        self._session = session or Session(function, provider=provider, threads=1)
+        self._session: Evaluator = session or Session(function, provider=provider, threads=1)
         event = np.zeros((1, function.n_features)) if x is None else x[:1]
         self._outputs = self._session(event).shape[1]
         pilot = None if x is None or not self._bounds_errors else pilot_events(x, self._outputs)
@@ -146,6 +146,11 @@ class Differences:
     def accuracy(self) -> int:
         """Order of accuracy of the stencil: 2, 4 or 6."""
         return self._accuracy
+
+    @property
+    def digits(self) -> int:
+        """Binary digits of the format that the function is evaluated in."""
+        return self._session.function.digits
 
     @property
     def noise(self) -> ResponseNoise:
@@ -239,7 +244,7 @@ class Differences:
             answer = self._in_chunks(stencil, steps).coefficients(pilot)
             assert answer.error_bounds is not None
             noise = self._noise.at(answer.responses)[..., None]
-            with np.errstate(divide="ignore", invalid="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 return np.asarray((answer.error_bounds / noise).reshape(-1, len(indices)))
 
         if pilot is None:

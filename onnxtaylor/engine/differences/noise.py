@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from onnxtaylor_kernels.noise import FLAT, computational_noise, look_up_noise
 
+from onnxtaylor.engine.differences.steps import spacings
+
 __all__ = ["ResponseNoise", "assumed_noise", "measure_noise"]
 
 Floats = npt.NDArray[np.float64]
@@ -101,7 +103,7 @@ def measure_noise(
         lines = np.asarray(evaluate(points), dtype=np.float64)
         lines = lines.reshape(len(x), POINTS, -1).transpose(0, 2, 1).reshape(-1, POINTS)
         measured = np.empty(noise.shape)
-        computational_noise(np.ascontiguousarray(lines), measured.reshape(-1))
+        computational_noise.alone(np.ascontiguousarray(lines), measured.reshape(-1))
         # the narrowest line with an answer counts; without one, a flat line gives way to any other
         noise = np.where((noise < 0) & ((measured >= 0) | (noise == FLAT)), measured, noise)
     return _table(centre_responses, noise, FLOOR * 2.0 ** (1 - digits))
@@ -111,8 +113,7 @@ def _lines(
     x: Floats, spread: Floats, width: int, digits: int, random: np.random.Generator
 ) -> Floats:
     """Places points x + k·d, k = −4 … 4, on the grid of the format for every event: (S · 9, n)."""
-    _, exponent = np.frexp(2 * np.maximum(abs(x), spread))
-    grid = np.ldexp(1.0, exponent - digits)
+    grid = spacings(2 * np.maximum(abs(x), spread), digits)
     strides = random.integers(width // 2, width + 1, x.shape) * random.choice([-1, 1], x.shape)
     count = np.arange(POINTS) - POINTS // 2
     steps = count[None, :, None] * (strides * grid)[:, None, :]

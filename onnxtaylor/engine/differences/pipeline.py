@@ -13,7 +13,7 @@ from onnxtaylor_kernels.errors import bound_errors
 
 from onnxtaylor.engine.differences.noise import ResponseNoise
 from onnxtaylor.engine.differences.stencil import Stencil
-from onnxtaylor.runtime.session import BoundCall, Session
+from onnxtaylor.runtime.session import Evaluator
 
 __all__ = ["Pipeline"]
 
@@ -45,7 +45,7 @@ class Pipeline:
 
     def __init__(
         self,
-        session: Session,
+        session: Evaluator,
         stencil: Stencil,
         steps: Floats,
         *,
@@ -65,7 +65,7 @@ class Pipeline:
         self._centres = np.empty((events, n), dtype)
         self._rows = np.empty((events, block, n), dtype)
         self._responses = np.empty((events, stencil.points, outputs), dtype)
-        self._calls: dict[tuple[int, int, int], BoundCall] = {}
+        self._calls: dict[tuple[int, int, int], Callable[[], None]] = {}
         self._round: Callable[..., None] = round_to_grid if parallel else round_to_grid.alone
         self._displace: Callable[..., None] = displace if parallel else displace.alone
         self._contract: Callable[..., None] = contract if parallel else contract.alone
@@ -172,7 +172,7 @@ class Pipeline:
             kinks,
         )
 
-    def _call(self, events: int, first: int, size: int) -> BoundCall:
+    def _call(self, events: int, first: int, size: int) -> Callable[[], None]:
         """Binds the rows of a block to their place among the responses, once for each size."""
         key = (events, first, size)
         if key not in self._calls:

@@ -26,11 +26,20 @@ import numpy.typing as npt
 
 from onnxtaylor.indices import MultiIndices
 
-__all__ = ["adapt_steps", "formula_steps", "pilot_events", "step_share", "widen_to_grid"]
+__all__ = [
+    "adapt_steps",
+    "formula_steps",
+    "least_number",
+    "pilot_events",
+    "spacings",
+    "step_share",
+    "widen_to_grid",
+]
 
 Floats = npt.NDArray[np.float64]
 Trial = Callable[[MultiIndices, Floats], Floats]
 
+DOUBLE = 53  # digits
 LENGTH = 0.5  # of a spread, over which derivatives are assumed to change
 PILOT_EVENTS = 32
 PILOT_ROWS = 2**17  # evaluations on the axes
@@ -94,6 +103,20 @@ def formula_steps(spread: Floats, *, digits: int, order: int, accuracy: int) -> 
         return np.asarray(2.0 ** np.rint(np.log2(c * spread)), dtype=np.float64)
 
 
+def least_number(digits: int) -> float:
+    """Returns the least number above 0 of a format: 2⁻¹⁰⁷⁴ of float64, 2⁻¹⁴⁹ of others.
+
+    Half precision is computed in single precision.
+    """
+    return float(np.ldexp(1.0, -1074 if digits == DOUBLE else -149))
+
+
+def spacings(sizes: Floats, digits: int) -> Floats:
+    """Computes the distance between numbers of a format at sizes of any shape; it is never 0."""
+    _, exponent = np.frexp(sizes)
+    return np.asarray(np.maximum(np.ldexp(1.0, exponent - digits), least_number(digits)))
+
+
 def widen_to_grid(steps: Floats, largest: Floats, *, reach: float, digits: int) -> Floats:
     """Widens steps that are below the spacing of floating-point numbers where they reach.
 
@@ -110,8 +133,7 @@ def widen_to_grid(steps: Floats, largest: Floats, *, reach: float, digits: int) 
     """
     for _ in range(2):  # a wider step may reach across a power of two, where numbers lie wider
         widest = steps.reshape(-1, len(largest)).max(axis=0)
-        _, exponent = np.frexp(largest + reach * widest)
-        steps = np.maximum(steps, np.ldexp(1.0, exponent - digits))
+        steps = np.maximum(steps, spacings(largest + reach * widest, digits))
     return np.asarray(steps, dtype=np.float64)
 
 

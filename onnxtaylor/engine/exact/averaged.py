@@ -15,21 +15,23 @@ computes stays in its cache.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from onnxtaylor_kernels.averaged import average, softmax_gradients, step_rows
 
-from onnxtaylor.engine.averaged.steps import CurvatureSteps, Places
+from onnxtaylor.engine.averaged.steps import CurvatureSteps
 from onnxtaylor.engine.base import BatchCoefficients, Quantity, Watcher
+from onnxtaylor.engine.exact.batch_size import BatchRequest
+from onnxtaylor.engine.exact.blocks import BlockedGraphs
 from onnxtaylor.engine.exact.engine import Exact
-from onnxtaylor.engine.exact.joints import JointLimits
-from onnxtaylor.engine.exact.pipeline import Pipeline
 from onnxtaylor.engine.exact.softmax import gaps_before_softmax
+from onnxtaylor.engine.exact.steps_worker import StepsWorker, steps_bytes
 from onnxtaylor.engine.no_derivative import NoDerivative
+from onnxtaylor.errors import OptionError
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.progress import Progress
+from onnxtaylor.runtime.available import default_bytes
 from onnxtaylor.runtime.session import Session
 from onnxtaylor.runtime.sharing import Tally, share
 
@@ -37,7 +39,6 @@ __all__ = ["Averaged", "make_averaged"]
 
 Floats = npt.NDArray[np.float64]
 
-VALUE_ROWS = 512  # responses that a thread computes in one call
 BATCH_BYTES = 2**24  # of coefficients that leave the engine at a time
 BATCH_EVENTS = 2**13
 MANY = 128  # rows of a batch: every event has 2n of them
@@ -58,6 +59,8 @@ class Averaged:
         The exact engine of t_i of the gaps before a softmax of all responses, where they are one.
     provider
         ``cpu`` or ``cuda``.
+    memory
+        Bytes that rows and gradients of the steps may take.
 
     Raises
     ------
@@ -77,6 +80,7 @@ class Averaged:
         *,
         gaps: Exact | None = None,
         provider: str = "cpu",
+        memory: int = 2**30,
     ) -> None:
         self.indices, self.precision = steps.indices, first.precision
         self.exact_responses = first.exact_responses
@@ -85,7 +89,17 @@ class Averaged:
         slopes = first if gaps is None else gaps
         pipelines = slopes.pipelines if provider == "cpu" else slopes.pipelines[:1]
         counts = (len(first.exact_responses), len(slopes.exact_responses))
-        self._workers = [_Worker(p, slopes.limits, session, steps, counts) for p in pipelines]
+        most = memory // steps_bytes(function, steps, counts[0])  # events of all threads
+        pipelines = pipelines[: max(1, most)]
+        events = max(1, most // len(pipelines))
+        self._workers = [
+            StepsWorker(p, slopes.limits, session, steps, counts, events) for p in pipelines
+        ]
+
+    @property
+    def graphs(self) -> BlockedGraphs:
+        """The derivative graphs of first order, which are run at both ends of each step."""
+        return self._first.fit.graphs
 
     @property
     def points(self) -> int:
@@ -119,7 +133,7 @@ class Averaged:
         terms[..., : here.terms.shape[2]] = here.terms
         places, tally = self._steps.places(x), Tally(len(x), watch)
 
-        def work_of(worker: _Worker) -> Callable[[slice], None]:
+        def work_of(worker: StepsWorker) -> Callable[[slice], None]:
             def work(part: slice) -> None:
                 worker.run(places[part], terms[part])
                 tally.add(part.stop - part.start)
@@ -146,6 +160,8 @@ def make_averaged(
     x: Floats,
     threads: int = 0,
     provider: str = "cpu",
+    batch: BatchRequest | None = None,
+    memory: int | None = None,
     progress: Progress | None = None,
 ) -> Averaged:
     """Compiles the graphs of averaged second order.
@@ -162,14 +178,26 @@ def make_averaged(
         Number of threads; 0 takes one for each processor.
     provider
         ``cpu`` or ``cuda``.
+    batch
+        The run that the engine serves, for the size of its batches; by default one of ``x`` alone.
+    memory
+        Bytes that everything may take; by default half of what is free. A third of it is for the
+        rows and gradients of the steps, fewer threads if necessary, the rest for the graphs.
     progress
         Told what ``Exact`` tells.
 
     Raises
     ------
+    OptionError
+        The steps of one event need more memory.
     ModelError
         An operator has no rule, or a graph cannot be run.
     """
+
+    ends = 2 * len(steps.features)  # rows of an event in the graph of first order
+    rows = replace((batch or BatchRequest(len(x))).times(ends), fewest=MANY)
+
+    memory = default_bytes() if memory is None else memory
 
     def of_first_order(function: GraphFunction) -> Exact:
         return Exact(
@@ -179,106 +207,18 @@ def make_averaged(
             threads=threads,
             provider=provider,
             sums="kernel",
-            fewest=MANY,
+            batch=rows,
+            memory=memory // 3,
             progress=progress,
         )
 
     first, before = of_first_order(function), gaps_before_softmax(function, x, provider=provider)
-    gaps = None if before is None else of_first_order(before)
-    return Averaged(first, function, steps, gaps=gaps, provider=provider)
-
-
-class _Worker:
-    """The work of one thread: steps of a few events → gradients and responses → second order.
-
-    Parameters
-    ----------
-    pipeline
-        Computes gradients, of the responses or of the gaps before a softmax.
-    limits
-        Takes the limits of gradients on joints; threads may share it.
-    session
-        The original model; threads may share it.
-    steps
-        Where the features are stepped to.
-    outputs
-        Number of responses, C, and of those that the pipeline has gradients of: C, or C − 1 gaps.
-    """
-
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        limits: JointLimits,
-        session: Session,
-        steps: CurvatureSteps,
-        outputs: tuple[int, int],
-    ) -> None:
-        function, n, moved = session.function, len(steps.moves.steps), len(steps.features)
-        self._pipeline, self._limits, self._session = pipeline, limits, session
-        self._steps, (self._outputs, sloped) = steps, outputs
-        # a model in half precision: its derivative graph computes in single precision
-        self._half = function.precision in ("float16", "bfloat16")
-        self._dtype = np.dtype(np.float64 if function.precision == "float64" else np.float32)
-        self.events = max(1, pipeline.events // (2 * moved))  # that run takes at a time, at most
-        self._rows = np.empty((self.events, 2 * moved, n), self._dtype)
-        varied = function.n_varied
-        self._gradients = np.empty((*self._rows.shape[:2], self._outputs, varied), self._dtype)
-        self._slopes = self._gradients
-        if sloped < self._outputs:
-            self._slopes = np.empty((*self._rows.shape[:2], sloped, varied), self._dtype)
-        self._arguments = np.empty((*self._rows.shape[:2], sloped), self._dtype)
-        self._value_rows = np.empty((self.events, 1 + 4 * moved, n), self._dtype)
-        self._values = np.empty((*self._value_rows.shape[:2], self._outputs), self._dtype)
-
-    def run(self, places: Places, terms: Floats) -> None:
-        """Fills second order of terms (E, C, K) at E places. Raises ModelError."""
-        count, steps = len(terms), self._steps
-        rows, gradients = self._rows[:count], self._gradients[:count]
-        step_rows.alone(places.centres, steps.features, places.ends, rows)
-        self._differentiate(count)
-        rows, values = self._value_rows[:count], self._values[:count]
-        step_rows.alone(places.centres, steps.features, places.values, rows)
-        self._respond(_flat(rows), _flat(values))
-        average.alone(
-            gradients,
-            places.inverse_widths,
-            values,
-            steps.weights,
-            places.inverse_squares,
-            steps.features,
-            steps.pairs,
-            *steps.slots,
-            terms,
+    each, share = steps_bytes(function, steps, len(first.exact_responses)), memory // 3
+    if each > share:
+        raise OptionError(
+            f"of {memory / 2**30:.2g} GiB is too little: the steps of one event need"
+            f' {3 * each / 2**30:.3g} GiB; use curvature="pointwise", order=1, or more memory',
+            option="memory",
         )
-
-    def _differentiate(self, count: int) -> None:
-        """Fills the gradients at the rows of ``count`` events, their limits on joints."""
-        rows, arguments = _flat(self._rows[:count]), _flat(self._arguments[:count])
-        slopes, flagged = _flat(self._slopes[:count]), np.empty(len(rows), np.bool_)
-        for part in _parts(len(rows), self._pipeline.events):
-            arrays = (rows[part], arguments[part], slopes[part], flagged[part])
-            self._pipeline.run(*arrays, compare=False)
-        self._limits.take(rows, slopes, flagged)
-        if self._slopes is not self._gradients:
-            softmax_gradients.alone(arguments, slopes, _flat(self._gradients[:count]))
-
-    def _respond(self, rows: npt.NDArray[Any], responses: npt.NDArray[Any]) -> None:
-        """Fills responses (R, C) at rows (R, n)."""
-        if not self._half:
-            for part in _parts(len(rows), VALUE_ROWS):
-                responses[part] = self._session(rows[part])
-            return
-        for part in _parts(len(rows), self._pipeline.events):
-            size = len(rows[part])
-            scratch = np.empty((size, *self._gradients.shape[2:]), self._dtype)
-            flagged = np.empty(size, np.bool_)
-            self._pipeline.run(rows[part], responses[part], scratch, flagged, compare=False)
-
-
-def _flat(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Joins the first two axes."""
-    return array.reshape(-1, *array.shape[2:])
-
-
-def _parts(count: int, size: int) -> list[slice]:
-    return [slice(k, min(k + size, count)) for k in range(0, count, size)]
+    gaps = None if before is None else of_first_order(before)
+    return Averaged(first, function, steps, gaps=gaps, provider=provider, memory=share)

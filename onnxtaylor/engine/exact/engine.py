@@ -1,9 +1,9 @@
 """Exact Taylor coefficients: the graph compiled into its derivative graph, run on onnxruntime.
 
-Every thread has a pipeline of its own, whose batch has the size that was fastest in a short
-measurement. The response that the derivative graph computes on its way is compared with the
-original model's, on every batch. At events on a joint, and where a coefficient is not finite, the
-limit of both sides is taken (``onnxtaylor.engine.exact.two_sided``).
+Every thread has a pipeline of its own, whose batch has the size that was fastest in a short trial
+(``onnxtaylor.engine.exact.batch_size``). The response that the derivative graph computes on its way
+is compared with the original model's, on every batch. At events on a joint, and where a coefficient
+is not finite, the limit of both sides is taken (``onnxtaylor.engine.exact.two_sided``).
 
 Where the coefficients would have to come back from a GPU, their sums are made there, by ``sums``.
 On a CPU the kernels make them, while the coefficients are in the cache.
@@ -11,24 +11,25 @@ On a CPU the kernels make them, while the coefficients are in the cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.compiler.sums import loose_pieces, sums_graph
+from onnxtaylor.compiler.sums import sums_graph
 from onnxtaylor.engine.base import BatchCoefficients, Quantity, Watcher
-from onnxtaylor.engine.exact.derive import derive
+from onnxtaylor.engine.exact.batch_size import BatchRequest, choose_batch_size, guess_batch_size
+from onnxtaylor.engine.exact.compile_blocks import compile_blocks
+from onnxtaylor.engine.exact.fit import Planned, fit_memory
 from onnxtaylor.engine.exact.joints import JointLimits
 from onnxtaylor.engine.exact.limit_graph import make_two_sided_limits
-from onnxtaylor.engine.exact.pipeline import Pipeline, SumPipeline
-from onnxtaylor.engine.exact.reader import CoefficientReader
-from onnxtaylor.engine.exact.timing import least_seconds
-from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
+from onnxtaylor.engine.exact.pipeline import Pipeline, PipelineParts, SumPipeline
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.progress import Progress, report_progress
+from onnxtaylor.runtime.available import default_bytes
+from onnxtaylor.runtime.flops import work_of_event
 from onnxtaylor.runtime.provider import available_threads
 from onnxtaylor.runtime.session import Session, start
 from onnxtaylor.runtime.sharing import Tally, share
@@ -38,13 +39,10 @@ __all__ = ["Exact"]
 Floats = npt.NDArray[np.float64]
 
 SUMS = ("auto", "graph", "kernel")
-BATCHES = (8, 16, 32, 64, 128, 256)
-LARGE = (512, 1024, 2048, 4096)  # worth their memory where the graph returns only sums
+MOST, MOST_SUMMED = 256, 4096  # events of a batch; more where the graph returns only sums
 SUM_BYTES = 5 * 8  # of t, abs(t), t² and the distances from the first event, each a double
-TRIAL_SECONDS = 0.04  # for each batch size that is tried
 BATCH_BYTES = 2**24  # of coefficients that leave the engine at a time
 BATCH_EVENTS, BATCH_MOST = 64, 2**27  # at least so many events, if their bytes are no more
-WORK_BYTES = 2**28  # of products (C·n, n) and weighted rows that a thread may hold
 
 
 class Exact:
@@ -65,17 +63,19 @@ class Exact:
     sums
         Who adds the coefficients up: the ``graph``, the ``kernel``, or, with ``auto``, the graph
         where the provider is cuda and a batch has fewer sums than coefficients, in bytes.
-    groups
-        Largest number of groups of events that the graph has to sum.
-    replicates
-        Largest number of bootstrap replicates that the graph has to sum.
-    fewest
-        Smallest batch that is tried, where its tensors fit: for callers with many events at a time.
+    groups, replicates
+        Largest numbers of groups of events and of bootstrap replicates that the graph has to sum.
+    batch
+        The run that the engine serves, for the size of its batches; by default one of ``x`` alone.
+    memory
+        Bytes that the engine may take; by default half of what is free.
     progress
         Told that the graph is compiled, and which batch sizes are tried.
 
     Raises
     ------
+    OptionError
+        One event, and one feature at a time, need more memory.
     ModelError
         An operator has no rule, or the derivative graph cannot be run.
     """
@@ -96,7 +96,8 @@ class Exact:
         sums: str = "auto",
         groups: int = 1,
         replicates: int = 0,
-        fewest: int = 1,
+        batch: BatchRequest | None = None,
+        memory: int | None = None,
         progress: Progress | None = None,
     ) -> None:
         if sums not in SUMS:
@@ -106,41 +107,58 @@ class Exact:
         single = function.precision in ("float16", "bfloat16")
         self.precision = "float32" if single else function.precision
         report_progress(progress, "compiling", 0, None)
-        self.graph = derive(function, indices, x, loose=True, joints=True)
-        self._function, self._provider = function, provider
-        self._threads = threads or available_threads()
-        self._progress, self._fewest = progress, fewest
-        self._observed = x
-        self.limits = JointLimits(self._make_two_sided_limits)
+        summing = sums == "graph" or (sums == "auto" and provider == "cuda")
+        self.function, self.provider = function, provider
+        self._progress, self._batch = progress, batch or BatchRequest(len(x))
+        self.observed = x
         original = Session(function, provider=provider, threads=1)
         self._outputs = original(x[:1]).shape[1]
-        compiled = start(self.graph.proto, provider=provider, threads=1, plain=function.plain)
-        reader = CoefficientReader(*loose_pieces(self.graph), function.dtype)
+        self._memory = default_bytes() if memory is None else memory
+        self.fit = fit_memory(
+            partial(compile_blocks, function, indices, x, joints=True, kernel=not summing),
+            Planned.of(function, indices, self._outputs),
+            self._memory,
+            threads or available_threads(),
+        )
+        self._threads, self.graph = self.fit.threads, self.fit.graphs.graphs[0]
+        run = partial(make_two_sided_limits, provider=provider, threads=self._threads)
+        self.limits = JointLimits(partial(run, function, indices, x, memory=self._memory))
+        parts = PipelineParts.start(self.fit, function, provider=provider)
 
         def pipeline(events: int) -> Pipeline:
-            return Pipeline(compiled, original, reader, events=events, outputs=self._outputs)
+            return Pipeline(parts, original, events=events, outputs=self._outputs)
 
-        self._groups, self._replicates = groups, replicates
         self._sums: SumPipeline | None = None
-        if sums == "graph" or (sums == "auto" and provider == "cuda"):
-            proto = sums_graph(self.graph, groups=groups, replicates=replicates)
-            summing = start(proto, provider=provider, threads=self._threads, plain=function.plain)
-
-            def sum_pipeline(events: int) -> SumPipeline:
-                shape = {"groups": groups, "replicates": replicates}
-                return SumPipeline(summing, original, events=events, outputs=self._outputs, **shape)
-
-            def try_sums(size: int) -> Callable[[Floats], object]:
-                return self._sum_trial(sum_pipeline(size), size)
-
-            self._size = self._fastest(try_sums, x, (*BATCHES, *LARGE), SUM_BYTES)
-            # the sums of many replicates over few events would be more than the coefficients
-            ratio = 8 * (5 + replicates) * groups / (function.dtype.itemsize * self._size)
-            if sums == "graph" or ratio < 1:
-                self._sums = sum_pipeline(self._size)
+        if summing and not self.fit.graphs.size:
+            self._sums = self._make_summing(original, groups, replicates, always=sums == "graph")
         if self._sums is None:
-            self._size = self._fastest(lambda size: self._trial(pipeline(size), size), x)
+            self._size = self._choose_size(
+                lambda size: pipeline(size).trial(len(indices)), self._threads
+            )
         self.pipelines = [pipeline(self._size) for _ in range(self._threads)]
+
+    def _make_summing(
+        self, original: Session, groups: int, replicates: int, *, always: bool
+    ) -> SumPipeline | None:
+        """Makes the graph of sums, and chooses its batch; None where the kernels do better."""
+        function = self.function
+        session = start(
+            sums_graph(self.graph, groups=groups, replicates=replicates),
+            provider=self.provider,
+            threads=self._threads,
+            plain=function.plain,
+        )
+
+        def pipeline(events: int) -> SumPipeline:
+            shape = {"groups": groups, "replicates": replicates}
+            return SumPipeline(session, original, events=events, outputs=self._outputs, **shape)
+
+        self._size = self._choose_size(
+            lambda size: pipeline(size).trial(), 1, MOST_SUMMED, SUM_BYTES
+        )
+        # the sums of many replicates over few events would be more than the coefficients
+        ratio = 8 * (5 + replicates) * groups / (function.dtype.itemsize * self._size)
+        return pipeline(self._size) if always or ratio < 1 else None
 
     @property
     def exact_responses(self) -> npt.NDArray[np.bool_]:
@@ -164,7 +182,14 @@ class Exact:
         together, event = self._size * self._threads, 8 * len(self.indices) * self._outputs
         # where one event fills the cache, more than it holds: each batch goes through all sums once
         events = max(BATCH_BYTES // event, min(BATCH_EVENTS, BATCH_MOST // event))
-        return int(max(1, min(events, 2**13) // together) * together)
+        events = min(events, self._memory // (4 * event), 2**13)
+        return int(max(1, events // together) * together)
+
+    @property
+    def planned_bytes(self) -> int:
+        """Planned peak of its memory: constants, tensors of the graph, a batch of coefficients."""
+        waiting = max(0, self.batch_events - self._size * self._threads)
+        return self.fit.peak(self._size) + waiting * self.fit.event_bytes
 
     def describe(self) -> dict[str, object]:
         """Describes the derivative graph: its size, and kinks that second order does not see."""
@@ -192,7 +217,8 @@ class Exact:
         ModelError
             A graph fails, or the derivative graph's responses are not the model's.
         """
-        responses, terms = np.empty((len(x), self._outputs)), np.empty(self._shape(len(x)))
+        responses = np.empty((len(x), self._outputs))
+        terms = np.empty((*responses.shape, len(self.indices)))
         flagged, tally = np.empty(len(x), np.bool_), Tally(len(x), watch)
 
         def worker(pipeline: Pipeline) -> Callable[[slice], None]:
@@ -206,15 +232,6 @@ class Exact:
         share(len(x), self._size, [worker(pipeline) for pipeline in self.pipelines], tally)
         joints = self.limits.take(x, terms, flagged)
         return BatchCoefficients(responses, terms, no_derivative=joints)
-
-    def _make_two_sided_limits(self) -> TwoSidedLimits:
-        return make_two_sided_limits(
-            self._function,
-            self.indices,
-            self._observed,
-            provider=self._provider,
-            threads=self._threads,
-        )
 
     def sums(
         self,
@@ -250,51 +267,31 @@ class Exact:
         """
         return None if self._sums is None else self._sums.run(x, weights, groups, counts)
 
-    def _trial(self, pipeline: Pipeline, size: int) -> Callable[[Floats], object]:
-        shape = self._shape(size)
-        responses, terms, flagged = np.empty(shape[:2]), np.empty(shape), np.empty(size, np.bool_)
-        return lambda x: pipeline.run(x, responses, terms, flagged)
-
-    def _sum_trial(self, pipeline: SumPipeline, size: int) -> Callable[[Floats], object]:
-        groups = np.arange(size) % self._groups
-        counts = np.ones((size, self._replicates), np.uint8)
-        return lambda x: pipeline.run(x, np.ones(size), groups, counts)
-
-    def _fastest(
+    def _choose_size(
         self,
         trial: Callable[[int], Callable[[Floats], object]],
-        x: Floats,
-        sizes: Sequence[int] = BATCHES,
+        pipelines: int,
+        most: int = MOST,
         extra_bytes: int = 0,
     ) -> int:
-        """Finds the batch size with the most events per second in one pipeline.
+        """Chooses the batch size of each of several pipelines, at most ``most``.
 
         Each coefficient needs ``extra_bytes`` besides the memory of the derivative graph.
         """
-        best, rate = 1, 0.0
-        each = self._event_bytes() + extra_bytes * self._outputs * len(self.indices)
-        fewest = min(self._fewest, 32 * len(x), WORK_BYTES // (2 * each))
-        for size in (1, *sizes):
-            if size > 1 and (size * each > WORK_BYTES or size > 64 * len(x)):
-                break
-            if size < fewest:
-                continue
-            report_progress(self._progress, "batch size", size, None)
-            run = partial(trial(size), np.resize(x, (size, x.shape[1])))
-            current = size / least_seconds(run, TRIAL_SECONDS)
-            if current > rate:
-                best, rate = size, current
-            elif current < 0.7 * rate:  # well beyond the best: larger ones are slower still
-                break
-        return best
 
-    def _event_bytes(self) -> int:
-        """Estimates the memory of the derivative graph's largest tensors for one event."""
-        n, size = self._function.n_features, self._function.dtype.itemsize
-        widest = max(self._function.width, n)
-        if self.indices.order == 1:
-            return int(size * max(n, self._outputs) * widest)
-        return int(size * self._outputs * n * (n + widest))
+        def call(size: int) -> Callable[[], object]:
+            return partial(trial(size), np.resize(self.observed, (size, self.observed.shape[1])))
 
-    def _shape(self, events: int) -> tuple[int, int, int]:
-        return (events, self._outputs, len(self.indices))
+        if extra_bytes:
+            each = self.fit.each + extra_bytes * self._outputs * len(self.indices)
+            most = min(most, max(1, (self._memory - self.fit.fixed) // each))
+        most = int(min(most, self.fit.most))
+        work = work_of_event(self.graph.proto, self.function.dtype.itemsize)
+        return choose_batch_size(
+            call,
+            guess_batch_size(work, most=most, provider=self.provider),
+            self._batch,
+            most=most,
+            threads=pipelines,
+            progress=self._progress,
+        )

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.compiler.joints import JOINT_EVENTS
-from onnxtaylor.compiler.sums import loose_pieces
-from onnxtaylor.engine.exact.derive import count_joints, derive
-from onnxtaylor.engine.exact.reader import CoefficientReader
+from onnxtaylor.engine.exact.compile_blocks import compile_blocks
+from onnxtaylor.engine.exact.derive import count_joints
+from onnxtaylor.engine.exact.fit import Fit, Planned, fit_memory
+from onnxtaylor.engine.exact.pipeline import PipelineParts
 from onnxtaylor.engine.exact.two_sided import TwoSidedLimits
 from onnxtaylor.errors import ModelError
 from onnxtaylor.graph import GraphFunction
 from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.runtime.available import default_bytes
 from onnxtaylor.runtime.promotion import promote
 from onnxtaylor.runtime.reason import reason
 from onnxtaylor.runtime.session import Session, start
@@ -35,6 +39,7 @@ def make_two_sided_limits(
     *,
     provider: str = "cpu",
     threads: int = 0,
+    memory: int | None = None,
 ) -> TwoSidedLimits:
     """Compiles the graph by which limits at joints are taken.
 
@@ -53,37 +58,42 @@ def make_two_sided_limits(
         ``cpu`` or ``cuda``.
     threads
         Threads inside the sessions; 0 takes one for each processor.
+    memory
+        Bytes that the graph may take; by default half of what is free.
 
     Raises
     ------
+    OptionError
+        One event, and one feature at a time, need more memory.
     ModelError
         The derivative graph cannot be compiled.
     """
     fine = promote(function, x, provider=provider).function
+    memory = default_bytes() if memory is None else memory
+
+    def fitted(function: GraphFunction) -> Fit:
+        own = Session(function, provider=provider, threads=1)
+        planned = Planned.of(function, indices, own(x[:1]).shape[1])
+        return fit_memory(
+            partial(compile_blocks, function, indices, x, strong=True), planned, memory, 1
+        )
+
     try:
-        graph = derive(fine, indices, x, loose=True, strong=True)
+        fit = fitted(fine)
     except ModelError:  # the promoted graph may have operators without a rule
         if fine is function:
             raise
         fine = function
-        graph = derive(fine, indices, x, loose=True, strong=True)
+        fit = fitted(fine)
     session = Session(fine, provider=provider, threads=threads)
-    compiled = start(graph.proto, provider=provider, threads=threads, plain=fine.plain)
-    names = [output.name for output in compiled.get_outputs()]
-    feed = compiled.get_inputs()[0].name
-    reader = CoefficientReader(*loose_pieces(graph), fine.dtype)
-    outputs = session(x[:1]).shape[1]
-    size = max(1, BYTES // (8 * outputs * len(indices)))
+    parts = PipelineParts.start(fit, fine, provider=provider, threads=threads)
+    feed, outputs = fine.feed, session(x[:1]).shape[1]
+    size = max(1, min(BYTES // (8 * outputs * len(indices)), fit.most))
 
     def differentiate(points: Floats) -> Floats:
         terms = np.empty((len(points), outputs, len(indices)))
         for k in range(0, len(points), size):
-            rows = points[k : k + size].astype(fine.dtype)
-            try:
-                answers = compiled.run(names, {feed: rows})
-            except Exception as error:
-                raise ModelError(f"the derivative graph fails: {reason(error)}") from None
-            reader.read(dict(zip(names, answers, strict=True)), terms[k : k + size])
+            _fill(parts, {feed: points[k : k + size].astype(fine.dtype)}, terms[k : k + size])
         return terms
 
     counts = start(count_joints(fine, x), provider=provider, threads=threads, plain=fine.plain)
@@ -96,6 +106,18 @@ def make_two_sided_limits(
         function.is_varied,
         lambda points: _count(counts, feed, points.astype(fine.dtype)),
     )
+
+
+def _fill(parts: PipelineParts, rows: Mapping[str, npt.NDArray[Any]], terms: Floats) -> None:
+    """Fills the coefficients (E, C, K) at the rows that are fed. Raises ModelError."""
+    for run in parts.blocks.runs:
+        session, reader = parts.sessions[run.graph], parts.readers[run.graph]
+        names = [output.name for output in session.get_outputs()]
+        try:
+            answers = session.run(names, {**rows, **parts.blocks.feeds(run)})
+        except Exception as error:
+            raise ModelError(f"the derivative graph fails: {reason(error)}") from None
+        parts.blocks.put(run, partial(reader.read, dict(zip(names, answers, strict=True))), terms)
 
 
 def _count(counts: Any, feed: str, points: npt.NDArray[np.floating]) -> Floats:

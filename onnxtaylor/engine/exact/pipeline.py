@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,45 +12,90 @@ import numpy.typing as npt
 from onnxtaylor_kernels.collect import flag_not_finite
 
 from onnxtaylor.compiler.joints import JOINT_EVENTS
-from onnxtaylor.compiler.sums import COUNTS, FIRST, GROUPS, MOMENTS, REPLICATES, WEIGHTS
+from onnxtaylor.compiler.sums import (
+    COUNTS,
+    FIRST,
+    GROUPS,
+    MOMENTS,
+    REPLICATES,
+    WEIGHTS,
+    loose_pieces,
+)
+from onnxtaylor.engine.exact.blocks import BlockedGraphs
 from onnxtaylor.engine.exact.compared import ComparedGraph
+from onnxtaylor.engine.exact.fit import Fit
 from onnxtaylor.engine.exact.reader import CoefficientReader
-from onnxtaylor.runtime.session import Session
+from onnxtaylor.graph import GraphFunction
+from onnxtaylor.runtime.session import Session, start
 
-__all__ = ["Pipeline", "SumPipeline"]
+__all__ = ["Pipeline", "PipelineParts", "SumPipeline"]
 
 Floats = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class PipelineParts:
+    """Graphs, sessions and readers that the pipelines of all threads share.
+
+    Attributes
+    ----------
+    blocks
+        The derivative graphs and their runs.
+    sessions
+        onnxruntime sessions of the graphs.
+    readers
+        Put the graphs' outputs together.
+    """
+
+    blocks: BlockedGraphs
+    sessions: tuple[Any, ...]
+    readers: tuple[CoefficientReader, ...]
+
+    @classmethod
+    def start(
+        cls, fit: Fit, function: GraphFunction, *, provider: str, threads: int = 1
+    ) -> PipelineParts:
+        """Starts the sessions, with ``threads`` threads each. Raises ModelError."""
+        kind: dict[str, Any] = {"provider": provider, "threads": threads, "lean": fit.lean}
+        graphs = fit.graphs.graphs
+        sessions = [start(g.proto, plain=function.plain, **kind) for g in graphs]
+        readers = [
+            CoefficientReader(*loose_pieces(g), function.dtype, g.products, g.gaps) for g in graphs
+        ]
+        return cls(fit.graphs, tuple(sessions), tuple(readers))
+
+
 class Pipeline:
-    """The work of one thread from events to coefficients: run the graph, compare, collect.
+    """The work of one thread from events to coefficients: run the graphs, compare, collect.
 
     Parameters
     ----------
-    compiled
-        onnxruntime session of a derivative graph; threads may share it.
+    parts
+        The derivative graphs; threads share them.
     original
         The model that was differentiated; threads may share it.
-    reader
-        Puts the graph's outputs together.
     events
-        Number of events in one call of the graph.
+        Number of events in one call of a graph.
     outputs
         Number of responses, C.
     """
 
     def __init__(
-        self,
-        compiled: Any,
-        original: Session,
-        reader: CoefficientReader,
-        *,
-        events: int,
-        outputs: int,
+        self, parts: PipelineParts, original: Session, *, events: int, outputs: int
     ) -> None:
         self.events = events
-        self._graph = ComparedGraph(compiled, original, events=events, outputs=outputs)
-        self._reader = reader
+        self._parts, self._outputs = parts, outputs
+        self._graphs = [
+            ComparedGraph(session, original, events=events, outputs=outputs)
+            for session in parts.sessions
+        ]
+
+    def trial(self, coefficients: int) -> Callable[[Floats], object]:
+        """Returns a call at ``events`` events with buffers for their K coefficients."""
+        responses = np.empty((self.events, self._outputs))
+        terms = np.empty((*responses.shape, coefficients))
+        flagged = np.empty(self.events, np.bool_)
+        return lambda x: self.run(x, responses, terms, flagged)
 
     def run(
         self,
@@ -80,12 +127,19 @@ class Pipeline:
         ModelError
             A graph fails, or the two disagree on the responses.
         """
-        count, answer = len(x), self._graph.run(x, compare=compare)
-        responses[:] = answer[self._graph.response][:count]
-        self._reader.read(answer, terms)
-        flag_not_finite.alone(terms, flagged)
-        if JOINT_EVENTS in answer:
-            flagged |= answer[JOINT_EVENTS][:count, 0] > 0
+        count, blocks = len(x), self._parts.blocks
+        for number, run in enumerate(blocks.runs):
+            graph, reader = self._graphs[run.graph], self._parts.readers[run.graph]
+            answer = graph.run(x, blocks.feeds(run), compare=compare and not number)
+            if not number:
+                responses[:] = answer[graph.response][:count]
+                flagged[:] = False
+                if JOINT_EVENTS in answer:
+                    flagged |= answer[JOINT_EVENTS][:count, 0] > 0
+            blocks.put(run, partial(reader.read, answer), terms)
+        infinite = np.empty(count, np.bool_)
+        flag_not_finite.alone(terms, infinite)
+        flagged |= infinite
 
 
 class SumPipeline:
@@ -119,6 +173,12 @@ class SumPipeline:
         self._weights = np.zeros((groups, events))
         self._groups = np.zeros(events, np.int64)
         self._counts = np.zeros((events, replicates), np.uint8)
+
+    def trial(self) -> Callable[[Floats], object]:
+        """Returns a call at as many events as fit, of all groups in turn."""
+        events = len(self._groups)
+        groups, counts = np.arange(events) % len(self._weights), np.ones_like(self._counts)
+        return lambda x: self.run(x, np.ones(events), groups, counts)
 
     def run(
         self,

@@ -201,7 +201,9 @@ class _WeightedGraph:
         self._session = start(graph.proto, threads=1, plain=normal.plain)
         self._feed, self._weights = normal.feed, graph.weights
         self._names = [output.name for output in self._session.get_outputs()]
-        self._reader = CoefficientReader(*loose_pieces(graph), normal.dtype, many=True)
+        self._reader = CoefficientReader(
+            *loose_pieces(graph), normal.dtype, graph.products, graph.gaps, many=True
+        )
 
     def run(self, rows: Array, values: Mapping[str, Array]) -> list[Array]:
         """Returns the graph's outputs, the responses first. Raises ModelError where it fails."""

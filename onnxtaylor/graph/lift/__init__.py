@@ -11,6 +11,7 @@ Tensors that are the same for all events, weights above all, stay as they are.
 ``products``    matrix products and sums over indices
 ``gathers``     elements picked or placed by indices
 ``layers``      operators that have a batch axis of their own: it is merged with the events
+``timed``       operators on signals and along times; the values of an event in their order
 
 A rule is one line of the table of one of these files. No proof shows that the lifted graph is the
 same function: whoever uses it compares it with the original, event by event.
@@ -27,14 +28,18 @@ import onnx
 from onnx import helper, numpy_helper
 
 from onnxtaylor.errors import UNKNOWN_FORM, ModelError, join_names, printable
-from onnxtaylor.graph.builder import Builder
-from onnxtaylor.graph.lift import axes, gathers, layers, pointwise, products
+from onnxtaylor.graph.lift import axes, gathers, layers, pointwise, products, timed
 from onnxtaylor.graph.lift.lifter import Lifter, Rule
-from onnxtaylor.graph.normalize import modernize, settle_branches, settle_sequences
+from onnxtaylor.graph.normalize import (
+    blend_branches,
+    modernize,
+    settle_branches,
+    settle_loops,
+    settle_sequences,
+)
 from onnxtaylor.graph.normalize.classical import expand_classical
 from onnxtaylor.graph.normalize.composite import expand_composite
 from onnxtaylor.graph.normalize.expand import expand
-from onnxtaylor.graph.normalize.loops import unroll_loops
 from onnxtaylor.graph.normalize.writer import Writer
 from onnxtaylor.graph.prune import prune, read_names
 
@@ -49,7 +54,9 @@ LIFTING: dict[str, Rule] = {
     **products.RULES,
     **gathers.RULES,
     **layers.RULES,
+    **timed.RULES,
 }
+ROUNDS = 8  # a branch may hold a loop, a condition may be the length of a sequence
 # they read no more than a shape, and become constants
 FOLDED = ("EyeLike", "Shape", "Size")
 
@@ -161,44 +168,38 @@ def _written_out(
         return {k: bool(tensors[k]) for k in conditions if k not in lifted and k in tensors}
 
     def observed(
-        proto: onnx.ModelProto,
+        proto: onnx.ModelProto, names: Collection[str] = ()
     ) -> tuple[dict[str, Array], dict[str, tuple[int, ...]]]:
         tensors, lifted = observe(proto), _dependent(proto.graph, inputs)
         fixed = {k: v for k, v in tensors.items() if k not in lifted}
-        return fixed, {k: v.shape for k, v in tensors.items()}
+        stored = {t.name: tuple(t.dims) for t in proto.graph.initializer}
+        return fixed, {k: v.shape for k, v in tensors.items()} | stored
+
+    def shapes(proto: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+        return {name: value.shape for name, value in observe(proto).items()}
 
     whole = onnx.ModelProto()
     whole.CopyFrom(proto)
     _require_inputs(whole.graph, inputs)
     _prune(whole.graph)
-    plain = settle_branches(modernize(whole), known)
-    plain = settle_sequences(_unrolled(plain, inputs, observe), observed)
-    plain = expand_classical(settle_branches(plain, known))
+    plain = modernize(whole)
+    for _ in range(ROUNDS):
+        before = plain
+        plain = settle_branches(settle_loops(plain, observed), known)
+        plain = settle_sequences(plain, observed)
+        if plain is before:
+            plain = blend_branches(plain, shapes)
+        if plain is before:
+            break
+    plain = expand_classical(plain)
     _prune(plain.graph)  # sequences that nothing reads any more
     if _without_rule(plain.graph, inputs):
         # known shapes, by which more operators can be written out than by inferred ones
-        shapes = {name: value.shape for name, value in observe(plain).items()}
-        plain = expand_composite(plain, shapes)
+        plain = expand_composite(plain, shapes(plain))
         if missing := _without_rule(plain.graph, inputs):
             others = {node.op_type for node in plain.graph.node} - missing
             plain = expand(plain, {*others, *LIFTING, *FOLDED})
     return plain
-
-
-def _unrolled(proto: onnx.ModelProto, inputs: Collection[str], observe: Observe) -> onnx.ModelProto:
-    """Replaces a Loop over the objects of an event, whose number is known, by its iterations."""
-    if not any(node.op_type == "Loop" for node in proto.graph.node):
-        return proto
-    tensors, lifted = observe(proto), _dependent(proto.graph, inputs)
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    builder = Builder(copy)
-    for node in copy.graph.node:
-        if node.op_type == "Loop":
-            for place, name in enumerate(node.input[:2]):  # trip count and condition
-                if name in tensors and name not in lifted:
-                    node.input[place] = builder.constant(tensors[name])
-    return unroll_loops(copy)
 
 
 def _without_rule(graph: onnx.GraphProto, inputs: Collection[str]) -> set[str]:

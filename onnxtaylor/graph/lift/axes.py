@@ -127,6 +127,7 @@ RULES: dict[str, Rule] = {
     "ArgMin": along(0),
     "Compress": compressed,
     "Concat": concat,
+    "CumProd": cumulated,
     "CumSum": cumulated,
     "DequantizeLinear": quantized,
     "Expand": expanded,

@@ -11,8 +11,9 @@ Celu                    α Elu(x/α)
 ReduceL2                √Σ x²
 ReduceLogSumExp         m + log Σ exp(x − m)
 CastLike                a Cast to the format of its second input
+CumProd                 products of 2, 4, 8, … neighbours
 
-The operators of ``layers`` and ``attention`` are replaced here as well.
+The operators of ``layers``, ``attention`` and ``sampled`` are replaced here as well.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from onnx import helper
 
 from onnxtaylor.graph.normalize.attention import attention
 from onnxtaylor.graph.normalize.layers import LAYERS
+from onnxtaylor.graph.normalize.sampled import SAMPLED
 from onnxtaylor.graph.normalize.writer import (
     Attributes,
     Writer,
@@ -36,7 +38,7 @@ from onnxtaylor.graph.normalize.writer import (
     replace_nodes,
 )
 
-__all__ = ["expand_composite"]
+__all__ = ["COMPOSITE", "expand_composite"]
 
 
 def expand_composite(
@@ -191,8 +193,38 @@ def _cast_like(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
     return w.op("Cast", node.input[0], to=kind, **a) if kind else None
 
 
+def _running_product(w: Writer, node: onnx.NodeProto, a: Attributes) -> str | None:
+    """Π over all elements up to each one along an axis.
+
+    Products of 2 neighbours are multiplied to those of 4, these to those of 8, and so on: no
+    division, so that it holds at 0 as well.
+    """
+    x, shape, dtype = node.input[0], w.shape(node.input[0]), format_of(w, node)
+    axis = w.value(node.input[1])
+    if shape is None or dtype is None or axis is None:
+        return None
+    place = int(axis.reshape(-1)[0]) % len(shape)
+    count = int(shape[place])
+    if count <= 0:
+        return None
+    one, backwards = w.constant(np.array(1, dtype)), bool(a.get("reverse"))
+
+    def shifted(x: str, by: int) -> str:
+        """Moves all elements by some places along the axis; ones follow them."""
+        pads = [-by, by] if backwards else [by, -by]
+        return w.op("Pad", x, axes(w, *pads), one, axes(w, place))
+
+    if a.get("exclusive"):
+        x = shifted(x, 1)
+    reach = 1
+    while reach < count:
+        x, reach = w.op("Mul", x, shifted(x, reach)), 2 * reach
+    return w.op("Identity", x)
+
+
 WRITERS: dict[str, Callable[[Writer, onnx.NodeProto, Attributes], str | None]] = {
     **LAYERS,
+    **SAMPLED,
     "Attention": attention,
     "LRN": _lrn,
     "LpPool": _lp_pool,
@@ -205,4 +237,6 @@ WRITERS: dict[str, Callable[[Writer, onnx.NodeProto, Attributes], str | None]] =
     "ReduceL2": _reduce_l2,
     "ReduceLogSumExp": _log_sum_exp,
     "CastLike": _cast_like,
+    "CumProd": _running_product,
 }
+COMPOSITE = frozenset(WRITERS)

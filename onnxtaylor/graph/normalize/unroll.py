@@ -221,7 +221,16 @@ class _Cell:
         return self.w.op("Add", gate, look)
 
     def _lstm(self, x: str, c: str | None) -> tuple[str, str]:
-        w = self.w
+        w, hidden = self.w, self.layer.hidden
+        if self._peephole is None:
+            # one activation for the three gates together: fewer nodes, which are small
+            sizes = w.constant(np.array([3 * hidden, hidden]))
+            gates, n = w.ops("Split", 2, x, sizes, axis=1)
+            i, o, f = self._split(self._act(0, gates), 3)
+            new = w.op("Mul", i, self._act(1, n))
+            if c is not None:
+                new = w.op("Add", w.op("Mul", f, c), new)
+            return w.op("Mul", o, self._act(2, new)), new
         i, o, f, n = self._split(x, 4)
         new = w.op("Mul", self._act(0, self._with_peephole(i, c, 0)), self._act(1, n))
         if c is not None:

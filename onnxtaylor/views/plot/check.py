@@ -102,10 +102,11 @@ def _dress(ax: Axes, check: CrossCheck) -> None:
     for handle in legend.legend_handles:
         if handle is not None:
             handle.set_alpha(1.0)
+    along = "" if check.layout is None else f" along {check.layout.count} directions"
     name = literal(check.model.rpartition("/")[2] or "model")
     ax.set_title(
         f"Cross-check of {name}: {check.verdict}\n{check.events} events,"
-        f" {0 if check.indices is None else len(check.indices)} coefficients of"
+        f" {len(check.compared_names)} coefficients{along} of"
         f" {len(check.outputs)} response{'s' * (len(check.outputs) != 1)}",
         loc="left",
         **LITERAL,

@@ -24,6 +24,8 @@ __all__ = ["plot_curve"]
 
 # Scores this much smaller than the largest are drawn at the lower edge.
 RANGE = 1e-12
+# Points of a kind beyond which evenly spaced ones are drawn: more than can be told apart.
+POINTS = 4000
 
 
 def plot_curve(
@@ -38,7 +40,8 @@ def plot_curve(
 
     The cut keeps ⌈fraction·K⌉ coefficients; the legend names their number and the lowest score
     among them. Scores that a logarithmic axis cannot show (zero, negative, or below 10⁻¹² of the
-    largest) are open symbols at the lower edge; with no positive score the axis is linear.
+    largest) are open symbols at the lower edge; with no positive score the axis is linear. Of each
+    kind of coefficients 4000 points are drawn, evenly spaced in rank; the legend says so.
     ``output`` and ``group`` are the first output and ``all`` by default.
 
     Raises OptionError for an output or group that the result does not have, or a fraction
@@ -99,27 +102,30 @@ def _points(
     visible = score >= low
     small = 3.2 if len(score) > 100 else 6.0
     for k, look in enumerate(looks):
-        here = kind == k
-        if not here.any():
+        here = np.flatnonzero((kind == k) & visible)
+        if not (kind == k).any():
             continue
+        drawn = _spread(here)
+        part = f" (1 in {len(here) / len(drawn):.2g})" if len(drawn) < len(here) else ""
         # the rarer the kind, the larger and the further in front
         size, order = {0: (max(small, 5.0), 5), 2: (max(small, 3.8), 4)}.get(k, (small, 3))
         ax.plot(
-            rank[here & visible],
-            score[here & visible],
+            rank[drawn],
+            score[drawn],
             look.marker,
             color=look.color,
             markersize=size,
             markeredgecolor="white",
             markeredgewidth=0.5 if order > 3 else 0,
-            label=look.name,
+            label=look.name + part,
             zorder=order,
         )
     hidden = int(np.count_nonzero(~visible))
     if hidden:
+        drawn = _spread(np.flatnonzero(~visible))
         ax.plot(
-            rank[~visible],
-            np.full(hidden, edge),
+            rank[drawn],
+            np.full(len(drawn), edge),
             "v",
             color="0.4",
             markerfacecolor="none",
@@ -127,6 +133,13 @@ def _points(
             clip_on=False,
             label=f"zero, or below the axis ({hidden})",
         )
+
+
+def _spread(places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """At most ``POINTS`` of these places, evenly spaced, the first and the last among them."""
+    if len(places) <= POINTS:
+        return places
+    return places[np.linspace(0, len(places) - 1, POINTS).round().astype(np.int64)]
 
 
 def _cut(ax: Axes, kept: int, score: float, total: int, fraction: float, symbol: str) -> None:

@@ -19,6 +19,7 @@ __all__ = ["color_norm", "plot_matrix"]
 
 MISSING = "0.85"  # the grey of coefficients that were not computed
 ROOM = 60  # labels of features that stay legible on one axis
+MOST = 200  # features that are shown where nobody asks for more: a figure of 17 inches
 WRITTEN = 8  # up to so many features the numbers stand in the cells
 
 
@@ -36,8 +37,9 @@ def plot_matrix(
     Matrix and strip share one colour scale, logarithmic where the scores need it. Coefficients
     that were not computed are grey. ``output`` and ``group`` are the first output and ``all`` by
     default. ``top`` shows so many features, those of the highest ranked coefficients, in the order
-    of the model's input. ``relation`` chooses pairs of the ``same object`` (default) or of
-    ``different objects``, where they are told apart. ``ax.images`` are the matrix and the strip.
+    of the model's input; by default all, up to 200. ``relation`` chooses pairs of the ``same
+    object`` (default) or of ``different objects``, where they are told apart. ``ax.images`` are the
+    matrix and the strip.
 
     Raises OptionError for an output, group or relation that the result does not have, ``top`` below
     1, or a result without second order.
@@ -45,7 +47,7 @@ def plot_matrix(
     if top is not None and top < 1:
         raise OptionError(f"must be at least 1, got {top}", option="top")
     c, g = result.position(output, group)
-    kept = _best_features(result, c, g)[:top]
+    kept = _best_features(result, c, g)[: MOST if top is None else top]
     kept.sort()
     if relation is None and result.indices.relation is not None:
         relation = RELATIONS[1]
@@ -54,8 +56,7 @@ def plot_matrix(
     second = np.ma.masked_invalid(matrix[np.ix_(kept, kept)])
     first = np.ma.masked_invalid(vector[kept, np.newaxis])
     n = len(first)
-    labels = literals(result.features)
-    names = [labels[i] for i in kept]
+    names = literals([result.features[i] for i in kept])
     wide = max(1.0, n / 25)  # width of the strip, in cells
     strip = -0.5 - 1.3 * wide, -0.5 - 0.3 * wide
     norm, extend = color_norm(np.concatenate([first.compressed(), second.compressed()]))

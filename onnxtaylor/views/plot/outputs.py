@@ -14,6 +14,8 @@ from onnxtaylor.views.plot.text import LITERAL, axis_label, literals, quantity, 
 __all__ = ["class_positions", "plot_outputs"]
 
 ROW = 0.17  # inches a feature
+DODGE = 0.22  # rows, from the middle of a row to its outermost dots
+MOST = 1000  # features that are shown where nobody asks for more
 
 
 def plot_outputs(
@@ -26,10 +28,10 @@ def plot_outputs(
 ) -> Axes:
     """⟨t_i⟩ ± SEM of every output as one row of dots for each feature.
 
-    Features stand in the order of their largest score; ``top`` keeps the first of them. Outputs
-    differ by colour and marker. The events are those of ``group``, all by default; with
-    ``per_class`` each output is shown over the events of its own class (the CMS convention, see
-    ``onnxtaylor.results.classes``).
+    Features stand in the order of their largest score; ``top`` keeps the first of them, by default
+    up to 1000, and the axis says how many are left out. Outputs differ by colour and marker. The
+    events are those of ``group``, all by default; with ``per_class`` each output is shown over the
+    events of its own class (the CMS convention, see ``onnxtaylor.results.classes``).
 
     Raises OptionError for a group that the result does not have, ``top`` below 1, ``group``
     together with ``per_class``, classes that do not match the outputs, or a result without
@@ -46,11 +48,10 @@ def plot_outputs(
         raise OptionError("the result has no first-order coefficients to show")
     score = np.array([result.score[c, g, first] for c, g in enumerate(groups)])
     sem = np.array([result.sem[c, g, first] for c, g in enumerate(groups)])
-    falling = np.argsort(-score.max(axis=0), kind="stable")[:top]
+    falling = np.argsort(-score.max(axis=0), kind="stable")[: MOST if top is None else top]
     score, sem = score[:, falling], sem[:, falling]
     feature = result.indices.table[first, 0][falling]
-    labels = literals(result.features)
-    names = [labels[i] for i in feature]
+    names = literals([result.features[i] for i in feature])
     place = np.arange(len(names))
     legend_rows = len(groups) * 0.16
     height = max(1.0 + ROW * len(names), 1.0 + legend_rows)
@@ -60,7 +61,7 @@ def plot_outputs(
             color = COLORS[c % len(COLORS)]
             ax.errorbar(
                 score[c],
-                place,
+                place + _aside(c, len(groups)),
                 xerr=sem[c],
                 fmt=MARKERS[c % len(MARKERS)],
                 color=color,
@@ -80,6 +81,8 @@ def plot_outputs(
         ax.set_axisbelow(True)
         ax.grid(color="0.92", linewidth=0.6)
         ax.set_xlabel(axis_label(result, "t_i"))
+        if left_out := len(first) - len(names):
+            ax.set_ylabel(f"the first {len(names)} of {len(first)}; {left_out} are not shown")
         kind = f"First-order {quantity(result).replace('Finite', 'finite')}"
         title(ax, kind, result.groups, g)
         if per_class:
@@ -92,6 +95,11 @@ def class_positions(result: TaylorResult) -> list[int]:
     """The group of each output's own class, shape (C,). Raises OptionError where none fits."""
     classes = result.groups[1:]
     return [1 + classes.index(name) for name in class_groups(result)]
+
+
+def _aside(c: int, outputs: int) -> float:
+    """Distance of an output's dots from the middle of a row: equal ones would hide each other."""
+    return DODGE * (2 * c / (outputs - 1) - 1) if outputs > 1 else 0.0
 
 
 def _name(result: TaylorResult, c: int, own: int | None) -> str:

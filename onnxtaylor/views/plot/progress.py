@@ -64,7 +64,8 @@ def plot_progress(
         ax.grid(axis="y", color="0.9", linewidth=0.6)
         ax.set_xlabel("training step")
         unit = UNITS.get(str(result.options.get("scale")), "")
-        averaged = f"second order {literal(result.remark, 40)}" if result.remark else ""
+        remark = literal(result.remark, 60).replace(" and ±", "\nand ±")
+        averaged = f"second order {remark}" if result.remark else ""
         facts = ",\n".join(fact for fact in (unit, averaged) if fact)
         ax.set_ylabel(rf"$\langle t \rangle$  ({facts})" if facts else r"$\langle t \rangle$")
         link, name = str(result.options.get("link")), literals(result.outputs, 20)[c]

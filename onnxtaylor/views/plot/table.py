@@ -32,7 +32,8 @@ DIFFERENT = RELATIONS[2]
 ROW = 0.148  # inches
 SIZE = 7.0  # points
 LETTER = 0.0078 * SIZE  # inches: a letter's mean width
-TITLE = 0.066  # inches: a letter of the title
+TITLE = 0.074  # inches: a letter of the title
+WORD = r"(?:(?<!\\)\$.*?(?<!\\)\$|\S)+"  # mathematics is not broken
 MOST = 12  # columns: more are wider than any page
 BAND = "0.955"
 BAR = "#CFE3F1"  # the first colour of the figures, light enough to write on
@@ -156,12 +157,13 @@ def _title(result: TaylorResult, columns: Sequence[Column], width: float) -> str
         f"each output {literal(events_of(columns), 60)};",
         rf"bars: $\langle {symbol} \rangle$ relative to the highest",
     ]
-    lines = [parts[0]]
-    for part in parts[1:]:
-        if _letters(lines[-1]) + _letters(part) < width / TITLE:
-            lines[-1] += f" {part}"
+    first, *words = re.findall(WORD, " ".join(parts))
+    lines = [first]
+    for word in words:
+        if _letters(lines[-1]) + _letters(word) < width / TITLE:
+            lines[-1] += f" {word}"
         else:
-            lines.append(part)
+            lines.append(word)
     return "\n".join(lines)
 
 

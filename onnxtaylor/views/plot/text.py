@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import printable
-from onnxtaylor.indices import MultiIndices, label
+from onnxtaylor.indices import RELATIONS, MultiIndices, label
 from onnxtaylor.results.quantity import FINITE_STEP
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.text.abbreviation import distinguish, shorten_all
@@ -94,9 +94,11 @@ def number(value: float) -> str:
 
 def labels_at(features: Sequence[str], indices: MultiIndices, places: Integers) -> list[str]:
     """Labels of the coefficients at these places of a list."""
-    words = indices.suffixes
-    alphas = [indices.table[k] for k in places]
-    return coefficient_labels(features, alphas, relations=[words[k] for k in places])
+    table, words = indices.table[places], indices.told_apart[places]
+    used = np.unique(table[table >= 0])  # names are told apart from those in the figure
+    alphas = np.where(table >= 0, np.searchsorted(used, table), -1)
+    names = [features[i] for i in used]
+    return coefficient_labels(names, alphas.tolist(), relations=[RELATIONS[k] for k in words])
 
 
 def is_finite_step(result: TaylorResult) -> bool:
@@ -131,8 +133,10 @@ def axis_label(result: TaylorResult, symbol: str = "t", *, lines: bool = False) 
     unit = units.get(str(result.options.get("scale", "")))
     mean = rf"$\langle {symbol} \rangle$"
     remark = result.quantity.remark
-    averaged = f"second order {literal(remark, 40)}" if remark and symbol != "t_i" else ""
+    averaged = f"second order {literal(remark, 60)}" if remark and symbol != "t_i" else ""
     how = result.options.get("reduction")
     reduced = f"{literal(how, 12)} by {literal(result.options.get('by'), 12)}" if how else ""
-    facts = (",\n" if lines else ", ").join(fact for fact in (unit, reduced, averaged) if fact)
+    if lines:
+        averaged = averaged.replace(" and ±", "\nand ±")
+    facts = (",\n" if lines or averaged else ", ").join(filter(None, (unit, reduced, averaged)))
     return f"{mean}  ({facts})" if facts else mean

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.indices import RELATIONS
+from onnxtaylor.results.check_place import largest_difference, place_in
 from onnxtaylor.results.ranking import influential_count
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.text.uncertainty import plus_minus
@@ -141,8 +142,8 @@ def checks(result: TaylorResult) -> list[Check]:
     if check.get("reason"):
         failed, advice = str(check["reason"]), "Trust no coefficient: see onnxtaylor check."
         return [Check("error", what, f"{verdict.capitalize()}: {failed}", advice=advice)]
-    total, events = sum(counts.values()), len(check.get("events") or ())
-    at = f"of {total} coefficients at {events} events"
+    total, place = sum(counts.values()), place_in(check)
+    at = f"of {total} coefficients {place}"
     rows = []
     if verdict == "agrees":
         rows.append(Check("pass", what, f"{counts.get('agrees', 0)} {at}{_largest(check)}"))
@@ -150,7 +151,7 @@ def checks(result: TaylorResult) -> list[Check]:
         advice = "Trust neither engine here: see onnxtaylor check for the events."
         message = f"{counts.get('differs', 0)} {at} differ{_largest(check)}"
         if not counts.get("differs"):
-            message = f"No coefficient differs at {events} events, but the responses do: see below"
+            message = f"No coefficient differs {place}, but the responses do: see below"
         rows.append(Check("error", what, message, advice=advice))
     else:
         message = f"{verdict.capitalize()}, so not passed: {counts.get(verdict, 0)} {at}"
@@ -160,7 +161,7 @@ def checks(result: TaylorResult) -> list[Check]:
     if isinstance(responses, Mapping):
         agree = bool(responses.get("agree"))
         ratio = responses.get("ratio")
-        size = "" if ratio is None else f": largest deviation {ratio:.2g} of its budget"
+        size = "" if ratio is None else f": {largest_difference(ratio)}"
         message = ("Equal within round-off" if agree else "Not equal") + size
         status = "pass" if agree else "error"
         rows.append(Check(status, "Derivative graph and model give the same response", message))
@@ -173,7 +174,7 @@ def checks(result: TaylorResult) -> list[Check]:
 def _largest(check: Mapping[str, Any]) -> str:
     worst = check.get("worst") or [{}]
     ratio = worst[0].get("ratio")
-    return "" if ratio is None else f"; largest deviation {ratio:.2g} of its error budget"
+    return "" if ratio is None else f"; {largest_difference(ratio)}"
 
 
 def overall(result: TaylorResult) -> tuple[str, str]:

@@ -33,23 +33,28 @@ def payload(result: TaylorResult) -> dict[str, Any]:
     """Returns the numbers of each output c and group g, as columns over the coefficients."""
     outputs, groups = range(len(result.outputs)), range(len(result.groups))
     kept = shown_coefficients(result)
+    matrix = matrix_features(result)
     table = result.indices.table[kept]
+    # names that no shown coefficient and no cell of the matrix has are left out
+    used = np.unique(np.concatenate((table[table >= 0], matrix)))
+    place = np.full(len(result.features) + 1, -1)
+    place[used] = np.arange(len(used))
     return {
         "symbol": result.quantity.symbol,
         "units": units(result),
         "noun": noun_of(result.options),
-        "features": (features := display_names(result.features)),
+        "features": (features := display_names([result.features[i] for i in used])),
         "short": {str(limit): shorten_all(features, limit) for limit in LENGTHS},
         "outputs": [response(result, c) for c in outputs],
         "groups": display_names(result.groups),
         "events": [g.events for g in result.data.groups],
         "own": own_groups(result),
-        "alphas": [[int(i) for i in alpha if i >= 0] for alpha in table],
+        "alphas": [[i for i in alpha if i >= 0] for alpha in place[table].tolist()],
         **_relations(result, kept),
         "total": len(result.indices),
         "cut": influential_count(len(result.indices), FRACTION),
         "fraction": FRACTION,
-        "matrix": matrix_features(result).tolist() if _has_order(result, 2) else None,
+        "matrix": place[matrix].tolist() if _has_order(result, 2) else None,
         "blocks": [[_block(result, c, g, kept) for g in groups] for c in outputs],
     }
 
@@ -107,11 +112,10 @@ def _relations(result: TaylorResult, kept: Integers) -> dict[str, Any]:
     """Place in ``RELATIONS`` of each coefficient, and whether its label says so."""
     if result.indices.relation is None:
         return {}
-    words = result.indices.suffixes
     return {
         "relations": list(RELATIONS),
         "relation": result.indices.relation[kept].tolist(),
-        "told": [int(bool(words[k])) for k in kept],
+        "told": (result.indices.told_apart[kept] > 0).astype(int).tolist(),
     }
 
 

@@ -8,17 +8,19 @@ from math import isfinite
 from typing import Any
 
 from onnxtaylor.results.taylor import TaylorResult
-from onnxtaylor.views.tables import reduction_words
+from onnxtaylor.views.tables import folds_words, pairs_words, reduction_words
 
 __all__ = ["features", "groups", "method_sentences", "provenance"]
 
 # told elsewhere on the page, or of no interest where they are empty
 TOLD = (
     *("finite_step", "piecewise_linear", "no_exact_engine", "no_float64"),
+    "pairs",
     *("curvature", "curvature_reason", "curvature_step", "by", "reduction"),
 )
 
 THIRD = 3  # order
+FEATURES = 1000  # rows of the table of features
 LONG = 120  # letters of an option: differences tell the step of each feature
 
 
@@ -59,6 +61,12 @@ def method_sentences(result: TaylorResult) -> Iterator[str]:
     options = result.options
     if words := reduction_words(result):
         yield f"{words[0].upper()}{words[1:]}."
+    if words := pairs_words(result):
+        yield f"{words[0].upper()}{words[1:]}."
+    if options.get("where"):
+        yield f"Only events at which {options['where']}."
+    if words := folds_words(result):
+        yield f"{words}."
     if options.get("no_exact_engine"):
         yield f"No exact derivatives: {options['no_exact_engine']}."
     if options.get("no_float64"):
@@ -95,7 +103,7 @@ def _unseen_kinks(options: Mapping[str, Any], reason: str | None) -> str:
         return f"Second and third order are pointwise: they do not see the kinks of {which}."
     if reason:
         return f"Second order is pointwise: {reason}."
-    return f"Second order does not see the kinks of {which}."
+    return f"Second order is pointwise: it leaves out what bends at the kinks of {which}."
 
 
 def _not_moved(steps: Any) -> Iterator[str]:
@@ -108,10 +116,13 @@ def _not_moved(steps: Any) -> Iterator[str]:
 
 
 def features(result: TaylorResult) -> list[tuple[str, str, str, str, str, str]]:
-    """Name, mean, σ, least and largest value, and number of missing values of each feature."""
+    """Name, mean, σ, least and largest value, and number of missing values of each feature.
+
+    Those of the first 1000; ``result.data`` has all.
+    """
     return [
         (f.name, _number(f.mean), _number(f.std), _number(f.min), _number(f.max), str(f.missing))
-        for f in result.data.features
+        for f in result.data.features[:FEATURES]
     ]
 
 

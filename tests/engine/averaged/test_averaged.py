@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import onnx
 import pytest
@@ -234,6 +236,19 @@ def test_where_the_model_has_no_numbers_beside_the_data_it_stays_pointwise():
 # ---- options and results
 
 
+def test_auto_never_puts_pointwise_in_place_of_averaged_order_that_does_not_fit(monkeypatch):
+    def too_large(*args, **options):
+        raise OptionError("of 1 GiB is too little", option="memory")
+
+    monkeypatch.setattr("onnxtaylor.engine.factory.make_averaged", too_large)
+    problem = problem_of(net("Relu"), events())
+    with pytest.raises(OptionError, match=r"Relu ×2 make .*so second order is averaged") as caught:
+        engine_of(problem, curvature="auto")
+    assert caught.value.option == "memory"
+    assert 'curvature="pointwise"' in caught.value.message
+    assert engine_of(problem, curvature="pointwise").engine.quantity == "derivative"
+
+
 def test_third_order_and_finite_steps_have_no_averaged_second_order():
     with pytest.raises(OptionError, match="third order is pointwise"):
         EngineOptions(order=3, curvature="averaged")
@@ -253,19 +268,21 @@ def test_results_are_named_saved_and_never_compared_with_pointwise_ones(tmp_path
     loaded = ot.TaylorResult.load(path)
     assert loaded.to_json() == result.to_json()
     assert loaded.method == "averaged"
-    assert loaded.quantity.remark == "averaged over ±0.35σ"
-    assert "averaged over ±0.35σ" in repr(loaded)
-    assert loaded.to_html().count("averaged over ±0.35σ") >= 2
-    assert "averaged over ±0.35σ" in loaded._repr_html_()
+    assert loaded.quantity.remark == "averaged over ±0.35σ (pairs) and ±1.4σ (widths)"
+    assert "averaged over ±0.35σ (pairs) and ±1.4σ (widths)" in repr(loaded)
+    assert loaded.to_html().count("averaged over ±0.35σ (pairs) and ±1.4σ (widths)") >= 2
+    assert "averaged over ±0.35σ (pairs) and ±1.4σ (widths)" in loaded._repr_html_()
     pointwise = ot.analyze(model, x, bootstrap=0, check=0, curvature="pointwise")
     other = ot.analyze(model, x, bootstrap=0, check=0, curvature_step="0.5sigma")
-    line = "curvature is averaged over ±0.35σ in A and pointwise in B"
-    with pytest.raises(ResultError, match=line):
+    line = "curvature is averaged over ±0.35σ (pairs) and ±1.4σ (widths) in A and pointwise in B"
+    with pytest.raises(ResultError, match=re.escape(line)):
         ot.compare_results(result, pointwise)
-    with pytest.raises(ResultError, match=r"±0\.35σ in A and averaged over ±0\.25σ in B"):
+    with pytest.raises(ResultError, match=r"\(widths\) in A and averaged over ±0\.25σ \(pairs\)"):
         ot.compare_results(result, other)
     same = ot.compare_results(result, loaded)
-    assert same.to_dict()["notes"] == ["second order is averaged over ±0.35σ in both"]
+    assert same.to_dict()["notes"] == [
+        "second order is averaged over ±0.35σ (pairs) and ±1.4σ (widths) in both"
+    ]
     first = ot.analyze(model, x, bootstrap=0, check=0, order=1)
     assert len(ot.compare_results(result, first).shared.indices) == 4
 
@@ -286,7 +303,7 @@ def test_an_audit_takes_the_curvature_of_its_baseline(tmp_path):
     with pytest.raises(ResultError, match="its second order is pointwise, but that of the audit"):
         ot.audit(model, data, baseline=path, curvature="averaged")
     ot.analyze(model, data, bootstrap=0, check=0).save(path)
-    line = r"averaged over ±0\.35σ, but that of the audit is averaged over ±0\.25σ"
+    line = r"averaged over ±0\.35σ .*, but that of the audit is averaged over ±0\.25σ"
     with pytest.raises(ResultError, match=line):
         ot.audit(model, data, baseline=path, curvature_step="0.5sigma")
 
@@ -299,7 +316,7 @@ def test_learning_progress_is_averaged_for_all_models_alike():
         progress.record(step, net("Relu", seed=step))
     result = progress.result()
     assert len(result.indices) == 13
-    assert result.remark == "averaged over ±0.35σ"
+    assert result.remark == "averaged over ±0.35σ (pairs) and ±1.4σ (widths)"
     alone = ot.analyze(net("Relu", seed=1), x, bootstrap=0, check=0)
     assert np.array_equal(result.score[1], alone.score)
 
@@ -323,27 +340,42 @@ def test_every_format_has_the_same_averaged_coefficients(kind):
     np.testing.assert_allclose(result.score, double.score, rtol=0.01, atol=1e-4)
 
 
+def read_once(name, copy):
+    """A loop of one turn, whose number the compiler cannot know: it has no rule."""
+    ports = [helper.make_tensor_value_info("i", TensorProto.INT64, [])]
+    ports += [helper.make_tensor_value_info("on", TensorProto.BOOL, [])]
+    ports += [helper.make_tensor_value_info("in", FLOAT, None)]
+    ends = [helper.make_tensor_value_info("still", TensorProto.BOOL, [])]
+    ends += [helper.make_tensor_value_info("read", FLOAT, None)]
+    turn = [helper.make_node("Identity", [a], [b]) for a, b in (("on", "still"), ("in", "read"))]
+    return [
+        helper.make_node("Cos", [name], ["cosine"]),
+        helper.make_node("ReduceMax", ["cosine"], ["largest"], keepdims=0),
+        helper.make_node("Ceil", ["largest"], ["one"]),
+        helper.make_node("Cast", ["one"], ["turns"], to=TensorProto.INT64),
+        helper.make_node(
+            "Loop", ["turns", "", name], [copy], body=helper.make_graph(turn, "turn", ports, ends)
+        ),
+    ]
+
+
 def test_each_response_of_a_mixed_model_is_averaged():
     random = np.random.default_rng(0)
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["a"]),
         helper.make_node("Relu", ["a"], ["z"]),
-        helper.make_node("MatMul", ["z", "v"], ["one"]),
-        helper.make_node("Cast", ["a"], ["s"], to=FLOAT),
-        helper.make_node("Unsqueeze", ["s", "axis"], ["u"]),
-        helper.make_node("DFT", ["u"], ["d"], axis=1),  # has no rule
-        helper.make_node("Flatten", ["d"], ["f"]),
-        helper.make_node("MatMul", ["f", "p"], ["g"]),
+        helper.make_node("MatMul", ["z", "v"], ["first"]),
+        *read_once("a", "s"),
+        helper.make_node("MatMul", ["s", "p"], ["g"]),
         helper.make_node("Relu", ["g"], ["two"]),
-        helper.make_node("Concat", ["one", "two"], ["y"], axis=1),
+        helper.make_node("Concat", ["first", "two"], ["y"], axis=1),
     ]
     constants = {
         "w": random.normal(size=(4, 3)),
         "v": random.normal(size=(3, 1)),
-        "p": random.normal(size=(6, 1)),
+        "p": random.normal(size=(3, 1)),
     }
     model = graph_of(nodes, constants, 4, outputs=2)
-    model.graph.initializer.append(numpy_helper.from_array(np.array([2]), "axis"))
     x = events(count=200)
     result = ot.analyze(model, x, bootstrap=0, check=0)
     assert result.model.engine == "mixed"

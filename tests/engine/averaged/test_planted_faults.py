@@ -6,7 +6,7 @@ import pytest
 
 import onnxtaylor as ot
 from onnxtaylor.crosscheck.verdicts import DIFFERS
-from onnxtaylor.engine.exact import averaged
+from onnxtaylor.engine.exact import steps_worker
 from onnxtaylor.rules.rule import RULES
 from onnxtaylor.rules.verbs import elementwise
 from tests.engine.averaged.test_averaged import events, net
@@ -18,7 +18,7 @@ class _Faulty:
     """The kernel of averaged second order with a fault in what it gets, or in what it makes."""
 
     def __init__(self, before=None, after=None):
-        self.before, self.after, self.sound = before, after, averaged.average
+        self.before, self.after, self.sound = before, after, steps_worker.average
         self.alone = self
 
     def __call__(self, gradients, inverse_widths, *others):
@@ -57,7 +57,7 @@ def test_a_fault_in_second_order_alone_is_found(fault, monkeypatch):
     options, faulty = FAULTS[fault]
     model, x = net("Relu", widths=(24, 24, 1)), events()
     assert ot.cross_check(model, x).verdict == "agrees"
-    monkeypatch.setattr(averaged, "average", _Faulty(**options))
+    monkeypatch.setattr(steps_worker, "average", _Faulty(**options))
     check = ot.cross_check(model, x)
     differs = check.codes == DIFFERS
     assert check.verdict == "differs"

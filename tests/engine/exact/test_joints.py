@@ -19,11 +19,6 @@ from tests.engine.pieced import PIECES, Writer, pieced_models
 from tests.rules.sample import helper
 
 
-@pytest.fixture(autouse=True)
-def untimed(monkeypatch):
-    monkeypatch.setattr(exact, "TRIAL_SECONDS", 0.0)
-
-
 def parsed(text: str) -> onnx.ModelProto:
     return onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]>\n{text}')
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from matplotlib import pyplot
 
 from onnxtaylor.errors import OptionError
-from onnxtaylor.views.plot import (
-    plot_curve,
-)
+from onnxtaylor.views.plot import curve, plot_curve
 from onnxtaylor.views.plot.style import KINDS, kinds
 from onnxtaylor.views.plot.text import number
 from tests.views.plot.figures import drawn, own_axes, scored
@@ -69,3 +69,27 @@ def test_a_curve_without_slope_is_drawn(make_result, value):
     drawn(ax)
     assert ax.get_yscale() == ("log" if value > 0 else "linear")
     assert sum(map(len, points(ax).values())) == 9
+
+
+def test_a_long_curve_is_thinned_evenly_and_says_so(make_result, monkeypatch):
+    """Of 45 pairs 12 are drawn, the first and the last among them; the others are all there."""
+    monkeypatch.setattr(curve, "POINTS", 12)
+    result = make_result(10)
+    kind = kinds(result.indices)
+    shown = points(plot_curve(result, own_axes()))
+    assert sum(map(len, shown.values())) == 10 + 10 + 12
+    for k, look in enumerate(KINDS[:3]):
+        every = sorted(zip(result.rank[0, 0][kind == k], result.score[0, 0][kind == k]))  # noqa: B905
+        thinned = len(every) == 45
+        found = shown[look.name + " (1 in 3.8)" * thinned]
+        assert (found[0], found[-1]) == (every[0], every[-1])
+        steps = {b - a for a, b in pairwise(every.index(point) for point in found)}
+        assert steps == ({4} if thinned else {1}), look.name  # 45 pairs: 44 = 11 · 4
+
+
+def test_hidden_scores_are_thinned_but_counted(make_result, monkeypatch):
+    monkeypatch.setattr(curve, "POINTS", 5)
+    result = make_result(5)
+    values = [1.0, *[0.0] * 19]
+    shown = points(plot_curve(scored(result, values), own_axes()))
+    assert len(shown["zero, or below the axis (19)"]) == 5

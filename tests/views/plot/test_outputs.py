@@ -8,9 +8,7 @@ from matplotlib import pyplot
 
 from onnxtaylor.errors import OptionError
 from onnxtaylor.indices import MultiIndices
-from onnxtaylor.views.plot import (
-    plot_outputs,
-)
+from onnxtaylor.views.plot import outputs, plot_outputs
 from tests.views.plot.figures import own_axes
 
 
@@ -82,3 +80,13 @@ def test_outputs_refuses_what_makes_no_sense(result, wrong, message):
 def test_without_first_order_there_is_nothing_to_show_side_by_side(make_result):
     with pytest.raises(OptionError, match="no first-order"):
         plot_outputs(make_result(2, indices=MultiIndices.of(2, [(0, 1)])))
+
+
+def test_the_axis_says_how_many_features_are_left_out(make_result, monkeypatch):
+    result = make_result(7)
+    assert plot_outputs(result, own_axes()).get_ylabel() == ""
+    ax = plot_outputs(result, own_axes(), top=3)
+    assert ax.get_ylabel() == "the first 3 of 7; 4 are not shown"
+    assert len(next(iter(dots(ax).values()))) == 3
+    monkeypatch.setattr(outputs, "MOST", 5)
+    assert plot_outputs(result, own_axes()).get_ylabel() == "the first 5 of 7; 2 are not shown"

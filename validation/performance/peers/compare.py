@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from onnxtaylor.runtime.provider import available_threads
 from validation.performance.peers.net import Net
 from validation.performance.peers.process import Late, Stopped, Worker
-from validation.performance.peers.programs import EXACT, PROGRAMS
+from validation.performance.peers.programs import EXACT, first_batch
 from validation.performance.peers.row import Comparison, Row, deviation
 from validation.performance.peers.search import choose_batch, say, size_turn
 
-__all__ = ["compare", "load", "machine"]
+__all__ = ["compare", "load", "machine", "reported", "take_turn"]
 
 SETTLE = 0.3  # seconds in which the threads of the other process stop waiting busily for more
 COMPARED = 64  # events whose ⟨t⟩ are compared
@@ -41,9 +41,9 @@ def compare(
     events = 2 ** max(0, round(math.log2(events)))
     found = Comparison(net, threads, machine(), [Row(EXACT)])
     own = found.rows[0]
-    with _reported(own, repeats), Worker(EXACT, net, threads, limit) as exact:
+    with reported(own, repeats), Worker(EXACT, net, threads, limit) as exact:
         own.version = exact.version
-        choose_batch(exact, own)
+        choose_batch(exact, own, first_batch(EXACT, net))
         size_turn(exact, own, events, repeats)
         own.deviation = 0.0
         for _ in range(repeats):
@@ -55,13 +55,13 @@ def compare(
                 continue
             exact.spent = 0.0
             found.rows.append(row := Row(name))
-            with _reported(row, repeats), Worker(name, net, threads, limit) as worker:
+            with reported(row, repeats), Worker(name, net, threads, limit) as worker:
                 row.version = worker.version
-                choose_batch(worker, row)
+                choose_batch(worker, row, first_batch(name, net))
                 size_turn(worker, row, events, repeats)
                 _compare_scores(exact, worker, row)
                 for turn in range(repeats):
-                    _take_turn(exact, own, worker, row, turn)
+                    take_turn(exact, own, worker, row, turn)
             done(found)
     return found
 
@@ -72,7 +72,7 @@ def _compare_scores(exact: Worker, worker: Worker, row: Row) -> None:
         row.deviation = deviation(worker.scores(events), exact.scores(events))
 
 
-def _take_turn(exact: Worker, own: Row, worker: Worker, row: Row, turn: int) -> None:
+def take_turn(exact: Worker, own: Row, worker: Worker, row: Row, turn: int) -> None:
     """One pair, in every other turn in the other order."""
     pair: dict[str, float] = {}
     for who, what in [(exact, own), (worker, row)][:: (-1) ** turn]:
@@ -83,12 +83,12 @@ def _take_turn(exact: Worker, own: Row, worker: Worker, row: Row, turn: int) -> 
 
 
 @contextlib.contextmanager
-def _reported(row: Row, repeats: int) -> Iterator[None]:
+def reported(row: Row, repeats: int) -> Iterator[None]:
     """Writes into the row why its program stopped, or how far it came."""
     try:
         yield
     except Stopped as reason:
-        say(f"{PROGRAMS[reason.name].title}: {reason}")
+        say(f"{reason.name}: {reason}")
         own = reason.name == row.program
         if own and isinstance(reason, Late) and row.beside:
             row.note += f"{'; ' * bool(row.note)}{len(row.beside)} of {repeats} turns"

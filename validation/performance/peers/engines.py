@@ -9,6 +9,7 @@ from onnxtaylor.engine.averaged.steps import CurvatureSteps
 from onnxtaylor.engine.base import Engine
 from onnxtaylor.engine.differences.engine import Differences
 from onnxtaylor.engine.exact.averaged import make_averaged
+from onnxtaylor.engine.exact.batch_size import BatchRequest
 from onnxtaylor.engine.exact.engine import Exact
 from onnxtaylor.engine.finite_step.moves import Moves
 from onnxtaylor.graph import GraphFunction, build_function, choose, read_model
@@ -16,6 +17,7 @@ from onnxtaylor.indices import MultiIndices
 from onnxtaylor.statistics import Accumulator
 from validation.performance.peers.net import STEP, Floats, Net
 from validation.performance.peers.program import Scores
+from validation.performance.taggers.tagger import Tagger
 
 __all__ = ["ExactEngine", "Stencil"]
 
@@ -27,9 +29,9 @@ class _Ours:
 
     version = onnxtaylor.__version__
 
-    def __init__(self, net: Net, threads: int) -> None:
+    def __init__(self, net: Net | Tagger, threads: int) -> None:
         self._net, self._threads = net, threads
-        self._indices = MultiIndices.full(net.features)
+        self._indices = MultiIndices.full(net.features, net.order)
         self._engine: Engine | None = None
 
     def _open(self, function: GraphFunction) -> Engine:
@@ -44,7 +46,7 @@ class _Ours:
     def scores(self, x: Floats) -> Scores:
         """⟨t⟩ without weights and bootstrap."""
         assert self._engine is not None
-        sums = Accumulator(self._net.outputs, len(self._indices))
+        sums = Accumulator(self._net.outputs, len(self._indices), threads=self._threads)
         numbers, weights = np.arange(len(x)), np.ones(len(x))
         for start in range(0, len(x), self._engine.batch_events):
             part = slice(start, start + self._engine.batch_events)
@@ -59,12 +61,12 @@ class ExactEngine(_Ours):
     def _open(self, function: GraphFunction) -> Engine:
         x = self._net.events(OBSERVED).astype(np.float64)
         if not self._net.averaged:
-            return Exact(function, self._indices, x=x, threads=self._threads)
+            return Exact(function, self._indices, x=x, threads=self._threads, batch=BatchRequest())
         n = self._net.features
         no_end = np.full(n, np.inf)
         moves = Moves(np.full(n, STEP / 2), -no_end, no_end, np.zeros(n, np.bool_), {})
         steps = CurvatureSteps(moves, function.digits)
-        return make_averaged(function, steps, x=x, threads=self._threads)
+        return make_averaged(function, steps, x=x, threads=self._threads, batch=BatchRequest())
 
     def note(self) -> str:
         """Its batch."""

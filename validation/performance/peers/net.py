@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +65,7 @@ class Net:
     activation: str = "tanh"
     last: str = "softmax"
     curvature: str = CURVATURES[0]
+    order: ClassVar[int] = 2
 
     @property
     def layers(self) -> tuple[int, ...]:

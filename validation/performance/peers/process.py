@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from validation.performance.peers.net import Net
+from validation.performance.taggers.tagger import Tagger
 
 __all__ = ["Late", "Stopped", "Worker"]
 
@@ -39,15 +40,22 @@ class Late(Stopped):
 class Worker:
     """One of ``PROGRAMS`` on one net, with ``limit`` seconds for all that it is asked.
 
-    Raises Stopped, from every method.
+    ``module`` is what runs in the process. Raises Stopped, from every method.
     """
 
-    def __init__(self, name: str, net: Net, threads: int, limit: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        net: Net | Tagger,
+        threads: int,
+        limit: float,
+        module: str = "validation.performance.peers.worker",
+    ) -> None:
         self.name, self.net, self.limit, self.spent = name, net, limit, 0.0
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         path = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH")) if p)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "validation.performance.peers.worker", name, str(threads)],
+            [sys.executable, "-m", module, name, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -85,6 +93,10 @@ class Worker:
     def scores(self, events: int) -> npt.NDArray[np.float64]:
         """⟨t⟩ (C, K) of the first events."""
         return np.array(self._ask({"do": "scores", "events": events})["scores"])
+
+    def peak(self) -> float:
+        """The most memory that the process has had so far, in MiB."""
+        return float(self._ask({"do": "peak"})["mib"])
 
     def close(self) -> None:
         """Ends the process, and those that it started."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from validation.performance.peers.net import Floats, Net
+from validation.performance.taggers.tagger import Tagger
 
 __all__ = ["Compiled", "Program", "Scores", "median_seconds"]
 
@@ -34,7 +35,7 @@ class Program(Protocol):
 class Compiled:
     """Calls a compiled function batch by batch, and adds what it returns in float64."""
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: Net | Tagger) -> None:
         self._net, self._batch = net, 1
         self._calls: dict[int, Callable[[Floats], tuple[Any, Any]]] = {}
 

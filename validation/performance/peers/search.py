@@ -6,7 +6,7 @@ import math
 import sys
 
 from validation.performance.peers.process import Worker
-from validation.performance.peers.programs import MOST_EVENTS, first_batch
+from validation.performance.peers.programs import MOST_EVENTS
 from validation.performance.peers.row import Row
 
 __all__ = ["choose_batch", "say", "size_turn"]
@@ -18,15 +18,14 @@ MOST_SECONDS = 10.0
 """A turn of a slow program gets as many events as it can do in this time, or one batch."""
 
 
-def choose_batch(worker: Worker, row: Row) -> None:
-    """Compiles the program for its fastest batch size.
+def choose_batch(worker: Worker, row: Row, first: int) -> None:
+    """Compiles the program for its fastest batch size, beginning the search with ``first``.
 
     From a first guess down in steps of four while that is faster, else up; then half and twice the
     best. Another size is tried only if half of the time will be left when it is compiled, should
     that take as long as it did for the last.
     """
     search = _Search(worker, row)
-    first = first_batch(worker.name, worker.net)
     search.attempt(first)
     if first:
         for factor in (1 / 4, 4):

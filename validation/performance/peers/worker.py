@@ -6,6 +6,7 @@ answers each with one line. What the program prints goes to stderr.
     {"do": "prepare", "batch": b}            → {"seconds": compile time}
     {"do": "time", "events": e, "passes": p} → {"seconds": …, "events": e·p}
     {"do": "scores", "events": e}            → {"scores": [[…]]}      (the first e events)
+    {"do": "peak"}                           → {"mib": the process's largest memory so far}
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
@@ -30,8 +33,8 @@ def limit_threads(threads: int) -> None:
     os.environ.update(TORCHINDUCTOR_FORCE_DISABLE_CACHES="1")
 
 
-def serve(name: str, threads: int) -> None:
-    """Answers commands until stdin ends."""
+def serve(make: Callable[[dict[str, Any]], tuple[Any, Any]]) -> None:
+    """Answers commands until stdin ends; ``make`` makes net and program of the first line."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
@@ -40,12 +43,8 @@ def serve(name: str, threads: int) -> None:
 
     import numpy as np
 
-    from validation.performance.peers.net import Net
-    from validation.performance.peers.programs import make
-
-    net = Net.from_json(json.loads(sys.stdin.readline()))
     try:
-        program = make(name, net, threads)
+        net, program = make(json.loads(sys.stdin.readline()))
     except ImportError as error:
         answer(missing=f"not installed ({error})")
         return
@@ -67,6 +66,8 @@ def serve(name: str, threads: int) -> None:
                 seconds = time.perf_counter() - start
                 counted = getattr(program, "effective", float)(len(x))
                 answer(seconds=seconds, events=counted * command["passes"])
+            elif command["do"] == "peak":
+                answer(mib=peak_mib())
             else:
                 x = net.events(command["events"])
                 # powers of two: the events again and again until the batch is full, the same mean
@@ -76,6 +77,26 @@ def serve(name: str, threads: int) -> None:
             answer(error=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
 
 
+def peak_mib() -> float:
+    """The largest resident memory of this process, as the operating system counts it."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def main() -> None:
+    """Serves one of ``PROGRAMS``."""
+    name, threads = sys.argv[1], int(sys.argv[2])
+    limit_threads(threads)
+
+    def made(found: dict[str, Any]) -> tuple[Any, Any]:
+        from validation.performance.peers.net import Net
+        from validation.performance.peers.programs import make
+
+        net = Net.from_json(found)
+        return net, make(name, net, threads)
+
+    serve(made)
+
+
 if __name__ == "__main__":
-    limit_threads(int(sys.argv[2]))
-    serve(sys.argv[1], int(sys.argv[2]))
+    main()

@@ -1,0 +1,32 @@
+"""Tidy rows that show themselves as a table: a list of dictionaries, but for its display."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from onnxtaylor.results.lazy import LazyModule
+
+if TYPE_CHECKING:
+    from onnxtaylor.views import tables
+else:
+    tables = LazyModule("onnxtaylor.views.tables")
+
+__all__ = ["ShownRows"]
+
+KEYS = {"method", "features", "label", "rank", "rank_low", "score", "sem", "signed_mean"}
+
+
+class ShownRows(list[dict[str, Any]]):
+    """Tidy rows of a ranking; ``print`` and notebooks show rank, coefficient and ⟨t⟩ ± SEM."""
+
+    def __repr__(self) -> str:
+        """Returns the table as text, or the list itself where rows are no whole ones."""
+        if not self or not all(row.keys() >= KEYS for row in self):
+            return super().__repr__()
+        return tables.as_text(tables.listing(self))
+
+    def _repr_html_(self) -> str | None:
+        """Returns the table as HTML for notebooks; None where there is none to show."""
+        if not self or not all(row.keys() >= KEYS for row in self):
+            return None
+        return tables.as_html(tables.listing(self))
