@@ -16,9 +16,11 @@
 ``silent``           responses whose coefficients all vanish: nothing to compare
 ``second_look``      events at which the engines seem to differ, with other steps
 ``verdicts``         agrees, differs, undecided, kink: the criteria
+``largest``          the events with the largest coefficients, besides the sample
 ``judge``            verdicts at events, of coefficients, of the whole
 ``comparisons``      all comparisons of a check, and of the responses
 ``result``           ``CrossCheck``: frozen, shown as text, JSON and figure
+``compared``         both engines at a sample of events
 ``compare_engines``  both engines of a problem at a sample of its events
 ``cross_check``      the library call
 ===================  ===============================================================================

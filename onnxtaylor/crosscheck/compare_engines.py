@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxtaylor.crosscheck.along import Along, evaluate_along
-from onnxtaylor.crosscheck.answers import Answers, digits_of, evaluate_both
+from onnxtaylor.crosscheck.answers import Answers, digits_of
+from onnxtaylor.crosscheck.compared import Compared, compare_all, compare_along
 from onnxtaylor.crosscheck.costs import measure_costs, plan_by_work
 from onnxtaylor.crosscheck.judge import judge
+from onnxtaylor.crosscheck.largest import LargestEvents, judge_largest
 from onnxtaylor.crosscheck.originals import Originals
-from onnxtaylor.crosscheck.plan import FEWEST, Plan, Shape, Spent
+from onnxtaylor.crosscheck.plan import Plan, Shape, Spent
 from onnxtaylor.crosscheck.remarks import (
     averaging_remark,
     left_out,
     nearest_event,
     rounding_remark,
+    rounding_share,
 )
 from onnxtaylor.crosscheck.result import CrossCheck, disagreed, failed, not_run
 from onnxtaylor.crosscheck.sample import Sample
 from onnxtaylor.crosscheck.second_engine import Engines, NotComparableError, find_engines
 from onnxtaylor.crosscheck.silent import silence_reason, silent_responses
-from onnxtaylor.crosscheck.verdicts import DIFFERS, KINK, OFTEN, VERDICTS
-from onnxtaylor.engine.differences.usual import far_limit, usual_survey
+from onnxtaylor.crosscheck.verdicts import AGREES, DIFFERS, KINK, OFTEN, UNDECIDED, VERDICTS
+from onnxtaylor.engine.differences.usual import usual_survey
 from onnxtaylor.engine.factory import ChosenEngine
 from onnxtaylor.errors import DisagreementError, OnnxTaylorError, join_names
-from onnxtaylor.graph.function import DIGITS
 from onnxtaylor.indices import MultiIndices
 from onnxtaylor.options import EngineOptions
 from onnxtaylor.problem import Problem
@@ -39,33 +40,7 @@ __all__ = ["compare_engines"]
 
 Floats = npt.NDArray[np.float64]
 
-NUMBERS = 2**22  # comparisons that are held: 32 MiB an array
-
-
-@dataclass(frozen=True, eq=False)
-class _Compared:
-    """Answers of both engines, and what they are answers of.
-
-    Parameters
-    ----------
-    answers
-        Responses and coefficients of both engines at events.
-    indices
-        The K' coefficients that are compared: by features, or along directions.
-    units
-        Spread of each feature, or 1 for each direction.
-    precision, points
-        Format of the differences, and their evaluations per event.
-    along
-        What was compared along directions; None where all coefficients were.
-    """
-
-    answers: Answers
-    indices: MultiIndices
-    units: Floats
-    precision: str
-    points: int
-    along: Along | None = None
+TOO_ROUND = 0.02  # of ⟨t⟩
 
 
 def compare_engines(
@@ -77,6 +52,7 @@ def compare_engines(
     indices: MultiIndices | None = None,
     method: str = "auto",
     spent: Spent | None = None,
+    largest: LargestEvents | None = None,
     progress: Progress | None = None,
 ) -> CrossCheck:
     """Compares the coefficients of both engines at the events of a sample.
@@ -95,6 +71,8 @@ def compare_engines(
         ``all`` coefficients, random ``directions``, or ``auto`` for all where these take little.
     spent
         Time of the analysis, of which the check takes a tenth: see ``onnxtaylor.crosscheck.plan``.
+    largest
+        Events with the largest coefficients, which are compared besides the sample.
     progress
         Called with the evaluations done.
 
@@ -123,9 +101,9 @@ def compare_engines(
         originals = Originals(replace(problem, survey=usual))
         plan = _plan(engines, indices, x, method, spent)
         if plan.layout is None:
-            found = _compare_all(engines, indices, x, plan, sample.seed, progress)
+            found = compare_all(engines, indices, x, plan, sample.seed, progress, largest)
         else:
-            found = _compare_along(engines, originals, x, plan, sample.seed, progress)
+            found = compare_along(engines, originals, x, plan, sample.seed, progress, largest)
     except NotComparableError as error:
         return not_run(str(error), **facts)
     except DisagreementError as error:
@@ -159,65 +137,9 @@ def _plan(
     return plan
 
 
-def _compare_all(
-    engines: Engines,
-    indices: MultiIndices,
-    x: Floats,
-    plan: Plan,
-    seed: int,
-    progress: Progress | None,
-) -> _Compared:
-    """Compares all coefficients at events x (E, n), as many as the plan has and as are held."""
-    survey = engines.problem.survey
-    spread = usual_survey(survey, DIGITS["float64"]).spread
-    size = len(engines.problem.response_names) * len(indices)  # averaged they may be fewer
-    x = x[: min(plan.events, max(FEWEST, NUMBERS // size))]
-    pilots = x[: plan.pilots]
-    differences = engines.make_differences(indices, pilots, progress)
-    answers = evaluate_both(engines.exact, differences, x, spread, seed=seed, progress=progress)
-    far = np.abs(x) > far_limit(survey, digits_of(differences.precision))
-    return _Compared(
-        answers.without(differences.indices.having(far)),
-        differences.indices,
-        spread,
-        differences.precision,
-        differences.points,
-    )
-
-
-def _compare_along(
-    engines: Engines,
-    originals: Originals,
-    x: Floats,
-    plan: Plan,
-    seed: int,
-    progress: Progress | None,
-) -> _Compared:
-    """Compares coefficients along random directions at events x (E, n), as many as planned."""
-    assert plan.layout is not None
-    along = evaluate_along(
-        originals,
-        engines.exact,
-        x[: plan.events],
-        plan.layout,
-        steps=engines.steps,
-        measured=plan.measured,
-        threads=engines.options.threads,
-        seed=seed,
-        progress=progress,
-    )
-    ones = np.ones(plan.layout.count + 1)
-    answers = along.answers
-    limit = far_limit(engines.problem.survey, digits_of(along.precision))
-    # every direction has all features
-    far = np.any(np.abs(x[: len(answers.terms)]) > limit, axis=1, keepdims=True)
-    answers = answers.without(np.broadcast_to(far, answers.terms[:, 0].shape))
-    return _Compared(answers, plan.layout.indices, ones, along.precision, along.points, along)
-
-
 def _judged(
     engines: Engines,
-    found: _Compared,
+    found: Compared,
     sample: Sample,
     facts: dict[str, Any],
     notes: tuple[str, ...],
@@ -233,6 +155,10 @@ def _judged(
         answers = answers.of_responses(kept.tolist())
     fields, further = _verdicts(problem, answers, sample, found, facts["outputs"])
     indices = found.indices
+    if found.wrong is not None:
+        wrong, features = found.wrong.of(kept), problem.feature_names
+        fields, note = judge_largest(wrong, fields, features, exact.precision)
+        further = (*further, note)
     if found.along is not None:
         indices = _up_to_second(exact.indices)
         on_joints = found.along.on_joints[kept][:, : len(indices)]
@@ -261,7 +187,7 @@ def _verdicts(
     problem: Problem,
     answers: Answers,
     sample: Sample,
-    found: _Compared,
+    found: Compared,
     outputs: tuple[str, ...],
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Judges the answers: fields of the CrossCheck, and notes on what could not be compared."""
@@ -284,4 +210,8 @@ def _verdicts(
         why = silence_reason([outputs[c] for c in np.flatnonzero(quiet)])
         fields["reason"] = why if fields["verdict"] != "agrees" else None
         notes.append(why)
-    return fields, (*notes, *rounding_remark(answers, indices.orders, indices.scale(spread)))
+    share = rounding_share(answers, indices.orders, indices.scale(spread))
+    if share > TOO_ROUND and fields["verdict"] == VERDICTS[AGREES]:
+        fields["verdict"] = VERDICTS[UNDECIDED]
+        fields["reason"] = f"about {share:.1g} of ⟨t⟩ is round-off: nothing can be said"
+    return fields, (*notes, *rounding_remark(share))

@@ -13,7 +13,7 @@ from onnxtaylor.crosscheck.sample import Sample
 from onnxtaylor.crosscheck.second_engine import Engines
 from onnxtaylor.results.quantity import averaging_words
 
-__all__ = ["averaging_remark", "left_out", "nearest_event", "rounding_remark"]
+__all__ = ["averaging_remark", "left_out", "nearest_event", "rounding_remark", "rounding_share"]
 
 ROUNDED = 1e-5  # of ⟨t⟩; most nets in single precision have a tenth of it
 
@@ -38,22 +38,24 @@ def nearest_event(sample: Sample, row: npt.NDArray[np.floating] | None, spread: 
     return int(sample.numbers[np.nan_to_num(apart).sum(axis=1).argmin()])
 
 
-def rounding_remark(
-    answers: Answers, orders: npt.NDArray[np.int64], units: Floats
-) -> tuple[str, ...]:
-    """Says how much of ⟨t⟩ is round-off of the exact engine, where it is more than usual.
+def rounding_share(answers: Answers, orders: npt.NDArray[np.int64], units: Floats) -> float:
+    """Returns the largest share of a ⟨t⟩ that is round-off of the exact engine in single precision.
 
     Coefficients below 1 % of the response's largest, in ``units`` (K,) of spread, are left out:
     theirs is large, and of no weight. So is second order that is averaged over steps: kinks make
-    it jump, which looks like noise. Nothing is better than double precision.
+    it jump, which looks like noise. Nothing is better than double precision: it is 0 there.
     """
     if answers.precision == "float64":
-        return ()
+        return 0.0
     size = np.nansum(np.abs(answers.exact.terms), axis=0) * units
     matters = size >= NEGLIGIBLE * size.max(axis=-1, keepdims=True, initial=0.0)
     if answers.averaged:
         matters &= orders == 1
-    share = float(answers.share[matters].max(initial=0.0))
+    return float(answers.share[matters].max(initial=0.0))
+
+
+def rounding_remark(share: float) -> tuple[str, ...]:
+    """Says how much of ⟨t⟩ is round-off of the exact engine, where it is more than usual."""
     if not share > ROUNDED:
         return ()
     return (

@@ -216,6 +216,7 @@ def analyze_problem(
     seen = None if announce is None else Forecast(announce, problem, begun.ready).seen
     summing = Timer()
     with unfinished_work(begun) as checkpoint:
+        heaviest = begun.keep_heaviest()
         sums, ranges = begun.sum_events(
             events,
             # an interrupted run and one that was not are to have the same bits
@@ -223,13 +224,15 @@ def analyze_problem(
             checkpoint=checkpoint,
             progress=progress,
             seen=seen,
+            heaviest=heaviest,
         )
         summed = summing.seconds
         report_progress(progress, "ranking", 0, None)
         result = begun.head().fill(sums, ranges.found)
         if drawn is not None:
             spent = Spent(timer.seconds, summed / sums.events)
-            result = replace(result, check=begun.check(drawn, spent, progress))
+            check = begun.check(drawn, spent, progress, sums=sums, heaviest=heaviest)
+            result = replace(result, check=check)
         if checkpoint is not None:
             checkpoint.finish()
     return Analysis(result, begun.ready.engine, ranges.unvarying())

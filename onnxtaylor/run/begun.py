@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from onnxtaylor.crosscheck import Sample, compare_engines
+from onnxtaylor.crosscheck.largest import LargestEvents, find_largest
 from onnxtaylor.crosscheck.plan import Spent
 from onnxtaylor.data import EventSource
 from onnxtaylor.options import EngineOptions, StatisticsOptions
@@ -26,11 +30,13 @@ from onnxtaylor.run.summarize import make_head
 from onnxtaylor.runtime.provider import available_threads
 from onnxtaylor.statistics import Accumulator
 from onnxtaylor.statistics.checkpoint import Checkpoint
+from onnxtaylor.statistics.heaviest import Heaviest
 
 __all__ = ["Begun", "begin", "unfinished_work"]
 
 BATCH_BYTES, BATCH_MOST = 2**24, 2**27  # of coefficients at a time: usually, and at most
 BATCH_EVENTS = 4096
+LOOKED_AT, SHARE_LOOKED_AT = 256, 0.02  # events whose coefficients are computed anew
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +100,7 @@ class Begun:
         checkpoint: Checkpoint | None = None,
         progress: Progress | None = None,
         seen: Callable[[float], None] | None = None,
+        heaviest: Heaviest | None = None,
     ) -> tuple[Accumulator, ResponseRanges]:
         """Sums the coefficients of some or all events of the data; parameters as ``accumulate``.
 
@@ -110,6 +117,7 @@ class Begun:
             checkpoint=checkpoint,
             progress=progress,
             seen=seen,
+            heaviest=heaviest,
         )
         return sums, ranges
 
@@ -130,10 +138,42 @@ class Begun:
         total, seed = self.problem.survey.events, self.ready.statistics.seed
         return Sample(total, count, seed) if count else None
 
+    def keep_heaviest(self) -> Heaviest | None:
+        """Returns what keeps the events with the largest coefficients; None where nothing does.
+
+        They are looked at in a check of the coefficients that are summed, of the exact engine.
+        """
+        ready = self.ready
+        if not self.checked or self.choice or ready.ranked.how or ready.chosen.differences:
+            return None
+        return Heaviest(self._units, len(self.problem.response_names))
+
+    @property
+    def _units(self) -> npt.NDArray[np.float64]:
+        """Scales of the coefficients in units of the features' spreads, (K,)."""
+        return self.ready.engine.indices.scale(self.problem.survey.spread)
+
+    def _largest(self, heaviest: Heaviest | None, sums: Accumulator) -> LargestEvents | None:
+        """Finds the events with the largest shares of ⟨t⟩, among those that were kept."""
+        if heaviest is None:
+            return None
+        kept = heaviest.events(max(LOOKED_AT, int(SHARE_LOOKED_AT * sums.events)))
+        return find_largest(self.ready.engine, kept, sums.total("absolute"), self._units)
+
     def check(
-        self, drawn: Sample, spent: Spent | None, progress: Progress | None = None
+        self,
+        drawn: Sample,
+        spent: Spent | None,
+        progress: Progress | None = None,
+        *,
+        sums: Accumulator | None = None,
+        heaviest: Heaviest | None = None,
     ) -> dict[str, Any]:
-        """Compares the engines at events that have passed; ``spent`` is the analysis' time."""
+        """Compares the engines at events that have passed; ``spent`` is the analysis' time.
+
+        Also at those with the largest coefficients, where ``heaviest`` has kept them beside the
+        sums.
+        """
         choice, ready = self.choice, self.ready
         compared = compare_engines(
             self.problem,
@@ -143,6 +183,7 @@ class Begun:
             indices=None if choice is None else choice.compared(ready.chosen),
             method=ready.statistics.check_method if choice is None else "all",
             spent=spent,
+            largest=None if sums is None else self._largest(heaviest, sums),
             progress=progress,
         )
         return compared.to_dict()

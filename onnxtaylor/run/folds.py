@@ -129,12 +129,14 @@ def _analyze_fold(
     if drawn is not None:
         events = drawn.of(events)
     summing = Timer()
+    heaviest = begun.keep_heaviest()
     sums, ranges = begun.sum_events(
         events,
         # an interrupted run and one that was not are to have the same bits
         batch_size=None if checkpoint is None else begun.steady_batch,
         checkpoint=checkpoint,
         progress=progress,
+        heaviest=heaviest,
     )
     summed = summing.seconds
     try:
@@ -143,7 +145,8 @@ def _analyze_fold(
         raise error.located(f"fold {k}") from None
     check = None
     if drawn is not None:
-        check = begun.check(drawn, Spent(timer.seconds, summed / max(1, sums.events)), progress)
+        spent = Spent(timer.seconds, summed / max(1, sums.events))
+        check = begun.check(drawn, spent, progress, sums=sums, heaviest=heaviest)
     notices = [*begun.notices, *constant_notices(ranges.unvarying())]
     return _Fold(begun, sums, numbers, notices, check)
 

@@ -5,7 +5,9 @@ nodes in the order of a depth-first search from the last output back, frees a te
 reader, and lets
 
 - Reshape, Squeeze, Unsqueeze, Flatten and Identity return the memory of their input;
-- elementwise operators write into an input that ends with them and has the same size;
+- some operators (``IN_PLACE``, found by measurement) write into an input that ends with them and
+  has the same size; sums and products do not;
+- Where holds one more tensor of its output's size while it runs;
 - MatMul read a transposed matrix in place, where Transpose swaps its last two axes (only with its
   optimizers, ``fused``).
 
@@ -28,34 +30,23 @@ __all__ = ["Liveness", "execution_order", "peak_bytes"]
 VIEWS = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"})
 IN_PLACE = frozenset(
     [
-        "Add",
-        "Sub",
-        "Mul",
-        "Div",
-        "Abs",
-        "Neg",
-        "Exp",
-        "Log",
-        "Sqrt",
-        "Sigmoid",
-        "Tanh",
+        "Celu",
+        "Clip",
+        "Elu",
+        "HardSigmoid",
+        "LeakyRelu",
+        "LogSoftmax",
         "Relu",
+        "Selu",
+        "Sigmoid",
+        "Softmax",
         "Softplus",
         "Softsign",
-        "Elu",
-        "Selu",
-        "LeakyRelu",
-        "HardSigmoid",
-        "Clip",
-        "Reciprocal",
-        "Sum",
-        "Min",
-        "Max",
-        "Erf",
-        "Ceil",
-        "Floor",
+        "Tanh",
+        "ThresholdedRelu",
     ]
 )
+SCRATCH = frozenset({"Where"})  # two terms are computed before they are added
 OBSERVED = (2, 3)  # events, which give a + b·E
 
 
@@ -89,7 +80,8 @@ class Liveness:
         lives = _Lives(proto.graph, order, {k: v.bytes for k, v in few.items()}, fused=fused)
         steps = len(order)
         fixed, by_event = np.zeros(steps + 1, np.int64), np.zeros(steps + 1, np.int64)
-        for name, (begin, end) in lives.spans.items():
+        scratch = [(name, (step, step)) for name, step in lives.scratch]
+        for name, (begin, end) in (*lives.spans.items(), *scratch):
             two, three = (s[name].bytes if name in s else 0 for s in (few, more))
             slope = max(0, three - two)
             base = two - OBSERVED[0] * slope
@@ -160,7 +152,10 @@ def _search(inputs: Sequence[Sequence[int]], rank: Sequence[int]) -> list[int]:
 
 
 class _Lives:
-    """Spans of steps (first, last) in which buffers are alive, ``spans``, by a tensor's name."""
+    """Spans of steps (first, last) in which buffers are alive, ``spans``, by a tensor's name.
+
+    ``scratch`` are the outputs that take as much again in one step, and that step.
+    """
 
     def __init__(
         self,
@@ -189,6 +184,7 @@ class _Lives:
                 self._owner[name] = owner
                 self._until[owner] = max(self._until.get(owner, step), self._last.get(name, step))
         self.spans = {name: (start, self._until[name]) for name, start in begin.items()}
+        self.scratch = [(n.output[0], k) for k, n in enumerate(nodes) if n.op_type in SCRATCH]
 
     def _shared(
         self, node: onnx.NodeProto, name: str, step: int, skipped: dict[str, str]

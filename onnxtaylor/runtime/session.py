@@ -23,6 +23,9 @@ __all__ = ["BoundCall", "Evaluator", "Session", "is_optimized", "launch", "start
 
 # nodes of a graph from which on onnxruntime takes seconds to plan its memory, and to optimize it
 SOME_NODES, MANY_NODES = 500, 5000
+# that take memory which no plan foresees: layouts for convolutions are copies, and all slices of a
+# tensor, made at once, are as large as it
+WASTEFUL = ("NchwcTransformer", "GatherSliceToSplitFusion")
 
 
 def start(
@@ -64,8 +67,7 @@ def start(
         provider=provider,
         threads=threads,
         entries=FAITHFUL_ENTRIES,
-        # layouts for convolutions are copies that no plan foresees
-        without=[*without, *distorting_optimizers(proto), *(["NchwcTransformer"] if lean else [])],
+        without=[*without, *distorting_optimizers(proto), *(WASTEFUL if lean else ())],
         plain=plain or not is_optimized(proto),
         lean=lean,
     )

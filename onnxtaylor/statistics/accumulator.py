@@ -7,7 +7,7 @@ round-off.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -224,6 +224,10 @@ class Accumulator:
                 sums.replicates.absolute += replicates[number]
                 sums.replicates.sum_w += own @ weighed.counts[events]
 
+    def total(self, name: Literal["square", "absolute"]) -> Floats:
+        """Returns Σ w t² or Σ w abs(t) of all events so far, (C, K)."""
+        return np.asarray(sum(getattr(s.moments, name) for s in self._sums)).reshape(self.shape)
+
     def _members(self, events: int, labels: npt.NDArray[np.str_] | None) -> list[Integers]:
         """Lists the events of each class."""
         if not self.classes:
@@ -259,17 +263,9 @@ class Accumulator:
         return (self.shape, self.classes, self.replicates, self.seed, self.quantity)
 
     def finalize(self, scale: Floats | None = None) -> Statistics:
-        """Computes the numbers so far. Group ``all`` merges the classes.
+        """Computes the numbers so far, times factors ``scale`` (K,). Group ``all`` has all classes.
 
-        Parameters
-        ----------
-        scale
-            Factors (K,) that the coefficients are multiplied by.
-
-        Raises
-        ------
-        DataError
-            The weights of a group do not sum to a positive number.
+        Raises DataError where the weights of a group do not sum to a positive number.
         """
         return finalize(self._sums, self.classes, self.shape, scale)
 

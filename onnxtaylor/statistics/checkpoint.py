@@ -25,10 +25,12 @@ from onnxtaylor.files.archive import read_archive
 from onnxtaylor.files.lock import locked
 from onnxtaylor.files.whole import write_whole
 from onnxtaylor.statistics.accumulator import Accumulator
+from onnxtaylor.statistics.heaviest import Heaviest
 
 __all__ = ["Checkpoint", "checksum", "different_facts", "discard_finished"]
 
 FILE, FINISHED = "sums.npz", "finished.npz"
+KEPT = "heaviest/"  # names of the arrays of events that are kept beside the sums
 SHOWN = 3  # differences that a message says
 
 
@@ -102,8 +104,8 @@ class Checkpoint:
                 torn.unlink(missing_ok=True)
             yield
 
-    def restore(self, sums: Accumulator) -> int:
-        """Fills an accumulator with the saved sums.
+    def restore(self, sums: Accumulator, heaviest: Heaviest | None = None) -> int:
+        """Fills an accumulator with the saved sums, and what was kept beside them.
 
         Returns
         -------
@@ -118,11 +120,11 @@ class Checkpoint:
             The file is damaged.
         """
         for path in (self._path, self._finished):
-            if path.exists() and self._read(path, sums):
+            if path.exists() and self._read(path, sums, heaviest):
                 return sums.events
         return 0
 
-    def _read(self, path: Path, sums: Accumulator) -> bool:
+    def _read(self, path: Path, sums: Accumulator, heaviest: Heaviest | None) -> bool:
         """Fills an accumulator with the sums of a file; False for those of a finished analysis."""
         where = printable(path)
         try:
@@ -138,6 +140,10 @@ class Checkpoint:
                     " or delete the file"
                 )
             sums.restore(arrays)
+            if heaviest is not None:
+                heaviest.restore(
+                    {k.removeprefix(KEPT): a for k, a in arrays.items() if k.startswith(KEPT)}
+                )
         except OptionError:
             raise
         except Exception as error:  # zipfile and NumPy raise nearly anything
@@ -146,9 +152,11 @@ class Checkpoint:
             ) from error
         return True
 
-    def save(self, sums: Accumulator) -> None:
+    def save(self, sums: Accumulator, heaviest: Heaviest | None = None) -> None:
         """Writes the sums, whole or not at all. Raises ResultError where it cannot be written."""
         buffer, arrays = io.BytesIO(), sums.state()
+        if heaviest is not None:
+            arrays |= {f"{KEPT}{name}": array for name, array in heaviest.state().items()}
         told = {
             "facts": np.array(json.dumps(self._facts)),
             "sha256": np.array(checksum(arrays)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -25,20 +26,25 @@ def graph(*nodes: tuple[str, str, str], outputs: tuple[str, ...] = ("y",)) -> on
 
 
 def test_a_tensor_ends_with_its_last_reader():
-    # Softmax writes into no input: two tensors are alive at a time, a and b, or b and y
-    chain = graph(("Softmax", "x", "a"), ("Softmax", "a", "b"), ("Softmax", "b", "y"))
+    # Neg writes into no input: two tensors are alive at a time, a and b, or b and y
+    chain = graph(("Neg", "x", "a"), ("Neg", "a", "b"), ("Neg", "b", "y"))
     assert peak_bytes(chain, 3) == 3 * 2 * 4 * WIDE
-    kept = graph(("Softmax", "x", "a"), ("Softmax", "a", "b"), ("Concat2", "a b", "y"))
-    kept.graph.node[2].op_type = "Add"
-    # a, b, and y in the place of one of them
-    assert peak_bytes(kept, 3) in (3 * 2 * 4 * WIDE, 3 * 3 * 4 * WIDE)
+    kept = graph(("Neg", "x", "a"), ("Neg", "a", "b"), ("Add", "a b", "y"))
+    assert peak_bytes(kept, 3) == 3 * 3 * 4 * WIDE
 
 
-def test_elementwise_operators_write_into_an_input_that_ends():
+def test_some_operators_write_into_an_input_that_ends():
     chain = graph(
-        ("Softmax", "x", "a"), ("Tanh", "a", "b"), ("Neg", "b", "c"), ("Softmax", "c", "y")
+        ("Softmax", "x", "a"), ("Tanh", "a", "b"), ("Sigmoid", "b", "c"), ("Neg", "c", "y")
     )
     assert peak_bytes(chain, 1) == 2 * 4 * WIDE
+    both = graph(("Tanh", "x", "a"), ("Tanh", "a", "b"), ("Mul", "a b", "c"), ("Neg", "c", "y"))
+    assert peak_bytes(both, 1) == 3 * 4 * WIDE
+
+
+def test_a_choice_takes_its_size_once_more():
+    assert peak_bytes(graph(("Neg", "x", "a"), ("Add", "x a", "y")), 1) == 2 * 4 * WIDE
+    assert peak_bytes(graph(("Neg", "x", "a"), ("Where", "m x a", "y")), 1) == 3 * 4 * WIDE
 
 
 def test_views_take_no_memory():
@@ -93,7 +99,9 @@ def test_the_peak_is_within_a_fifth_of_what_a_process_takes(tmp_path, name):
     proto = derive(function_of(model), MultiIndices.full(n, 2), x, loose=True).proto
     onnx.save(proto, tmp_path / "graph.onnx")
     child = [sys.executable, "-c", CHILD, str(tmp_path / "graph.onnx"), str(events)]
-    done = subprocess.run(child, capture_output=True, text=True, check=True)
+    # what the C library keeps of freed memory differs from machine to machine
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
+    done = subprocess.run(child, capture_output=True, text=True, check=True, env=environment)
     constants = sum(len(t.raw_data) for t in proto.graph.initializer)
     planned = peak_bytes(proto, events) - constants
     assert planned == pytest.approx(int(done.stdout), rel=0.2)

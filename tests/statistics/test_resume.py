@@ -111,9 +111,11 @@ def test_another_batch_size_resumes_in_the_middle_of_a_batch(problem, uninterrup
     expected, found = saved_sums(once), saved_sums(twice)
     assert str(found.pop("facts")) == str(expected.pop("facts"))
     assert str(found.pop("sha256")) != str(expected.pop("sha256"))
-    assert sum(value for name, value in found.items() if name.endswith("events")) == 2 * 777
+    counted = [name for name in found if name.startswith("moments/") and name.endswith("events")]
+    assert sum(found[name] for name in counted) == 2 * 777
     for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value, rtol=1e-11, atol=1e-13, err_msg=name)
+        if not name.startswith("heaviest/"):  # parts of other sizes
+            np.testing.assert_allclose(found[name], value, rtol=1e-11, atol=1e-13, err_msg=name)
     result = analyze(problem, resume=twice, batch_size=777)
     whole = onnxtaylor.TaylorResult.from_json(uninterrupted)
     for name in ("score", "sem", "signed_mean", "rms"):
