@@ -1,7 +1,8 @@
 """Coefficients that a few events make: (Σ w abs(t))² / Σ w² t² events have as large an error.
 
 They may come from what the response is at these events, or from round-off there: a sample of events
-that is checked is not likely to hold one of them. So they are told.
+that is checked is not likely to hold one of them. So they are told, and where nothing else looks at
+these events, the check does not agree (``onnxtaylor.run.doubt``).
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import numpy.typing as npt
 from onnxtaylor.errors import printable
 from onnxtaylor.results.summaries import Notice
 
-__all__ = ["inspect_few_events"]
+__all__ = ["FEW_EVENTS", "inspect_few_events"]
 
 Floats = npt.NDArray[np.float64]
 
+FEW_EVENTS = "few-events"  # the code of the notice
 ENOUGH = 100.0  # N_eff of a sample that has a few and others
 FEW, SHARE = 5.0, 1e-3  # events that make a coefficient: in all, and of N_eff
 WORTH = 0.01  # of the largest coefficient of the same response
@@ -56,7 +58,7 @@ def inspect_few_events(
     others = f" and {count - 1} more" if count > 1 else ""
     return [
         Notice(
-            "few-events",
+            FEW_EVENTS,
             None,
             f"about {max(1, round(number))} of N_eff = {n_eff:.0f} events {makes} most of ⟨t⟩ of"
             f" {printable(name(first))}{others}, by what the response is there, or by round-off."

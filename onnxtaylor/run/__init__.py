@@ -14,6 +14,7 @@
 ``facts``          everything that the sums depend on
 ``head``           everything of a result but its numbers; ``sound_head``: checked
 ``summarize``      the head of a result, assembled from model, data and options
+``doubt``          events that make a coefficient, and that a check has not seen
 ``divided``        one analysis in parts: shards, merging, the workers of Dask
 ``differentiate``  value, Jacobian and Hessian as a function and as a file
 ``derivatives``    these as a function that can be called

@@ -37,6 +37,7 @@ from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.run.asked import read_analysis
 from onnxtaylor.run.begun import begin, unfinished_work
 from onnxtaylor.run.divided.surveys import known_survey, require_same_files
+from onnxtaylor.run.doubt import doubt_unseen
 from onnxtaylor.run.fold_plan import require_folds
 from onnxtaylor.run.folds import analyze_folds
 from onnxtaylor.run.forecast import Announce, Forecast
@@ -233,6 +234,7 @@ def analyze_problem(
             spent = Spent(timer.seconds, summed / sums.events)
             check = begun.check(drawn, spent, progress, sums=sums, heaviest=heaviest)
             result = replace(result, check=check)
+            result = result if heaviest is not None else doubt_unseen(result)
         if checkpoint is not None:
             checkpoint.finish()
     return Analysis(result, begun.ready.engine, ranges.unvarying())

@@ -36,6 +36,7 @@ __all__ = ["Begun", "begin", "unfinished_work"]
 
 BATCH_BYTES, BATCH_MOST = 2**24, 2**27  # of coefficients at a time: usually, and at most
 BATCH_EVENTS = 4096
+MOST_WATCHED = 2**21  # coefficients, of which those of the largest events are held
 LOOKED_AT, SHARE_LOOKED_AT = 256, 0.02  # events whose coefficients are computed anew
 
 
@@ -143,10 +144,12 @@ class Begun:
 
         They are looked at in a check of the coefficients that are summed, of the exact engine.
         """
-        ready = self.ready
+        ready, responses = self.ready, len(self.problem.response_names)
         if not self.checked or self.choice or ready.ranked.how or ready.chosen.differences:
             return None
-        return Heaviest(self._units, len(self.problem.response_names))
+        if responses * len(ready.engine.indices) > MOST_WATCHED:
+            return None
+        return Heaviest(self._units, responses)
 
     @property
     def _units(self) -> npt.NDArray[np.float64]:

@@ -7,6 +7,8 @@ import onnx
 import pytest
 
 import onnxtaylor as ot
+from onnxtaylor.run.divided.merge import merge_parts
+from onnxtaylor.run.divided.part import analyze_part
 
 # smooth functions whose digits cancel in single precision near 0
 CANCELLING = {
@@ -90,6 +92,17 @@ def test_wide_models_whose_coefficients_are_compared_along_directions():
     assert single.check["verdict"] == "differs"
     assert any("x3, x3" in note for note in single.check["notes"])
     assert ot.analyze(model, x, precision="float64", **asked).check["verdict"] == "agrees"
+
+
+def test_merged_shards_do_not_agree_where_few_events_make_a_coefficient(tmp_path):
+    model, x = model_of(CANCELLING["(exp x - 1) / x"]), events()
+    paths = [tmp_path / f"part{k}" for k in (1, 2)]
+    for precision, verdict in (("auto", "undecided"), ("float64", "agrees")):
+        for k, path in enumerate(paths, 1):
+            analyze_part(model, x, shard=f"{k}/2", precision=precision, **OPTIONS).save(path)
+        merged = merge_parts(paths)
+        assert isinstance(merged, ot.TaylorResult)
+        assert merged.check["verdict"] == verdict
 
 
 @pytest.mark.parametrize("engine", ["exact", "differences"])

@@ -32,6 +32,7 @@ from onnxtaylor.run.begun import Begun, begin
 from onnxtaylor.run.divided import worker
 from onnxtaylor.run.divided.part import Sums, bounds, draw_events
 from onnxtaylor.run.divided.tree import add_in_tree
+from onnxtaylor.run.doubt import doubt_unseen
 
 __all__ = ["analyze_on_cluster", "connected", "sum_on_cluster"]
 
@@ -117,7 +118,7 @@ def analyze_on_cluster(
     if drawn is None:
         return result
     spent = Spent(timer.seconds, summed / events)
-    return replace(result, check=begun.check(drawn, spent, progress))
+    return doubt_unseen(replace(result, check=begun.check(drawn, spent, progress)))
 
 
 def sum_on_cluster(

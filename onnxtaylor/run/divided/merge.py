@@ -15,6 +15,7 @@ from onnxtaylor.run.divided.part import Part, Sums
 from onnxtaylor.run.divided.part_file import KINDS, SURVEY, read_header
 from onnxtaylor.run.divided.surveys import SurveyPart, merge_surveys
 from onnxtaylor.run.divided.tree import add_in_tree
+from onnxtaylor.run.doubt import doubt_unseen
 from onnxtaylor.statistics.checkpoint import different_facts
 
 __all__ = ["merge_parts"]
@@ -54,7 +55,7 @@ def merge_parts(
     head = Part.load(files[0], headers[0])
     sums = add_in_tree((part.sums for part in loaded), Sums.merge)
     report_progress(progress, "ranking", 0, None)
-    return replace(head, sums=sums).result()
+    return doubt_unseen(replace(head, sums=sums).result())
 
 
 def _loaded(
