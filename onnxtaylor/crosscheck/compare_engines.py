@@ -211,7 +211,9 @@ def _verdicts(
         fields["reason"] = why if fields["verdict"] != "agrees" else None
         notes.append(why)
     share = rounding_share(answers, indices.orders, indices.scale(spread))
-    if share > TOO_ROUND and fields["verdict"] == VERDICTS[AGREES]:
+    # jumps of slopes at kinks look like round-off
+    smooth = not answers.averaged and not np.any(answers.differences.kinks)
+    if share > TOO_ROUND and smooth and fields["verdict"] == VERDICTS[AGREES]:
         fields["verdict"] = VERDICTS[UNDECIDED]
         fields["reason"] = f"about {share:.1g} of ⟨t⟩ is round-off: nothing can be said"
     return fields, (*notes, *rounding_remark(share))

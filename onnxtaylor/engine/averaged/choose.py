@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import onnx
+from onnx import TensorProto
 
 from onnxtaylor.engine.averaged.shares import share_of_kinks
 from onnxtaylor.engine.averaged.steps import CurvatureSteps, plan_steps
@@ -34,8 +35,9 @@ FAR = 10.0  # ranges between the quartiles
 NORMAL = 0.6745  # half of the range between quartiles, in σ of a normal distribution
 MOST_KINDS = 3  # operators that a line names
 
+_FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 _SMOOTH = """
-    Acos Acosh Add Asin Asinh Atan Atanh AveragePool BatchNormalization Cast Celu Col2Im Concat
+    Acos Acosh Add Asin Asinh Atan Atanh AveragePool BatchNormalization Celu Col2Im Concat
     Constant ConstantOfShape Conv ConvTranspose Cos Cosh CumProd CumSum DepthToSpace DFT Div Dropout
     Einsum Erf Exp Expand Flatten Gather GatherElements Gelu Gemm GlobalAveragePool
     GroupNormalization GRU Identity InstanceNormalization LayerNormalization Log LogSoftmax LSTM
@@ -85,15 +87,19 @@ def choose_curvature(engine: Engine, problem: Problem, options: EngineOptions) -
 def find_kinks(engine: Engine, proto: onnx.ModelProto) -> Kinks | None:
     """Finds operators with kinks on the way to the responses of an engine; None without any.
 
-    The exact engine lists them. For the differences, all operators of the original graph ``proto``
-    count that are not known to be smooth.
+    The exact engine lists them; those by which operators without kinks are written in double
+    precision are none. For the differences, all operators of the original graph ``proto`` count
+    that are not known to be smooth.
     """
+    nodes = list(_operators(proto.graph.node))
+    if not proto.functions and all(map(_is_smooth, nodes)):
+        return None
     if engine.exact_responses.all():
         counted = engine.describe()["piecewise_linear"]
         assert isinstance(counted, dict)
         kinds = [f"{kind} ×{count}" for kind, count in counted.items()]
     else:
-        kinds = sorted({n.op_type for n in _operators(proto.graph.node) if not _is_smooth(n)})
+        kinds = sorted({n.op_type for n in nodes if not _is_smooth(n)})
         kinds += [f.name for f in proto.functions][:MOST_KINDS]
     if not kinds:
         return None
@@ -125,6 +131,8 @@ def measure_kinks(
 def _is_smooth(node: onnx.NodeProto) -> bool:
     """Whether the slope of an operator has no jump."""
     alpha = next((a.f for a in node.attribute if a.name == "alpha"), 1.0)
+    if node.op_type == "Cast":
+        return all(a.i in _FLOATS for a in node.attribute if a.name == "to")
     return node.op_type in _SMOOTH.split() or (node.op_type == "Elu" and alpha == 1)
 
 
