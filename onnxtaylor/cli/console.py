@@ -6,7 +6,7 @@ import json as encoder
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +52,9 @@ SHOWN_FEATURES = 3  # whose steps leave the data's range, in one line
 
 
 def note(message: str) -> None:
-    """Prints one line on stderr."""
-    print(message, file=sys.stderr)
+    """Prints one line on stderr; where it takes nothing, as on a full disk, the work goes on."""
+    with suppress(OSError):
+        print(message, file=sys.stderr)
 
 
 def note_saved(result: Sequence[Path], *others: Path | None) -> None:

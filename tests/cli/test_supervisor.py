@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -174,6 +175,37 @@ def test_an_interrupt_reaches_the_worker_once(number, everyone):
     (os.killpg if everyone else os.kill)(process.pid, number)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (2, "caught\n", "")
+
+
+def test_an_interrupt_from_before_the_work_is_told_once():
+    """The group has got it, and the parent passes it on: also while the worker begins or ends."""
+    prefix = (
+        "import atexit, os, signal, onnxtaylor.cli.supervisor as s\n"
+        "usual = s.attach\n"
+        "def attach(notes):\n"
+        "    usual(notes)\n"
+        "    os.killpg(0, signal.SIGINT)\n"
+        "    atexit.register(os.kill, os.getpid(), signal.SIGTERM)\n"
+        "s.attach = attach\n"
+    )
+    said = "def said(n, f): print('went on'); raise KeyboardInterrupt\nsignal.signal(2, said)\n"
+    for more in ("", said):
+        status, out, err = ended(more + "time.sleep(60)", prefix=prefix, start_new_session=True)
+        assert (status, out, err) == (2, "", "error: interrupted\n")
+
+
+def test_a_worker_ends_before_python_takes_itself_apart():
+    """Threads of libraries that still run would abort it: they cannot get into the interpreter."""
+    body = """
+    import atexit
+    class Late:
+        def __del__(self): os.abort()
+    sys.late = Late()
+    atexit.register(print, 'at the end', end='')
+    print('printed', end=', ')
+    return 1
+    """
+    assert ended(textwrap.dedent(body)) == (1, "printed, at the end", "")
 
 
 def test_ctrl_c_on_a_terminal_reaches_the_worker_once():
