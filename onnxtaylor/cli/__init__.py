@@ -39,6 +39,12 @@ WRONG = 2
 def command() -> NoReturn:
     """Runs the command line of this process in a worker, and ends with its exit status."""
     try:
+        import signal
+
+        before = None  # with the signals that were blocked: until somebody hears it, Ctrl-C waits
+        heard = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+        if heard and hasattr(signal, "pthread_sigmask"):
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         from onnxtaylor.cli.supervisor import hear, leave_with, open_standard_files, supervise
 
         open_standard_files()
@@ -47,7 +53,7 @@ def command() -> NoReturn:
             from onnxtaylor.cli.interrupts import outside_imports
 
             with outside_imports():
-                hear()
+                hear(before)
                 status = main()
             leave_with(status)
     except KeyboardInterrupt:  # before the work has begun, or after it

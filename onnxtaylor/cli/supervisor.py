@@ -16,7 +16,7 @@ import threading
 from collections.abc import Collection
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxtaylor.supervision.ended import crash_error
 from onnxtaylor.supervision.lifeline import end_with
@@ -72,12 +72,13 @@ def supervise() -> int | None:
     if signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     heard = [n for n in INTERRUPTS if signal.getsignal(n) is not signal.SIG_IGN]
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [*heard, signal.SIGCHLD])
+    signal.pthread_sigmask(signal.SIG_BLOCK, [*heard, signal.SIGCHLD])
+    if signal.SIGINT in signal.sigpending():
+        raise KeyboardInterrupt  # there is no worker yet that could have got it as well
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     worker = os.fork()
     if worker == 0:
-        _own["mask"] = before
         atexit.register(_end)  # before libraries register what they do at the end: so it comes last
         end_with(parent)
         attach(notes)
@@ -85,14 +86,16 @@ def supervise() -> int | None:
     return _Parent(worker, notes).wait([*heard, signal.SIGCHLD])
 
 
-# what a worker knows of itself: its exit status, and the signals that were blocked before it began
-_own: dict[str, Any] = {"status": WRONG, "mask": None}
+_own = {"status": WRONG}  # of a worker: what it ends with
 
 
-def hear() -> None:
-    """Lets a worker answer interrupts, also one that came before this."""
-    if _own["mask"] is not None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, _own["mask"])
+def hear(before: set[int | signal.Signals] | None) -> None:
+    """Has interrupts answered from now on, also those that came before this.
+
+    ``before`` has the signals that were blocked before the program began; None: nothing was.
+    """
+    if before is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def leave_with(status: int) -> None:

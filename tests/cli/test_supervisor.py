@@ -36,7 +36,12 @@ def program(body, *, prefix="", **kind):
     """A command whose worker runs these lines, started."""
     text = prefix + PROGRAM.replace("{body}", body.strip().replace("\n", "\n    "))
     kind = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | kind
-    return subprocess.Popen([sys.executable, "-c", text], **kind)
+    return subprocess.Popen([sys.executable, "-c", as_a_file(text)], **kind)
+
+
+def as_a_file(text):
+    """A program that is no evaluated text, which interrupts would wait for."""
+    return f"exec(compile({text!r}, 'program.py', 'exec'))"
 
 
 def ended(body, *, prefix="", **kind):
@@ -212,7 +217,7 @@ def test_ctrl_c_on_a_terminal_reaches_the_worker_once():
     worker, terminal = pty.fork()
     if worker == 0:
         text = PROGRAM.replace("{body}", HEARS.strip().replace("\n", "\n    "))
-        os.execv(sys.executable, [sys.executable, "-c", text])
+        os.execv(sys.executable, [sys.executable, "-c", as_a_file(text)])
     shown = b""
     while True:
         if not select.select([terminal], [], [], 60)[0]:
