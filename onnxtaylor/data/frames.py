@@ -204,9 +204,9 @@ def _of_frame(x: Any, request: Requested, weights: Any, labels: Any) -> EventSou
 
 def refuse_other_index(x: Any, **beside: Any) -> None:
     """Raises OptionError for a series of pandas that pandas itself would put in another order."""
-    index = getattr(x, "index", None)
+    index: Any = getattr(x, "index", None)
     for option, series in beside.items():
-        own = getattr(series, "index", None)
+        own: Any = getattr(series, "index", None)
         if not (hasattr(index, "equals") and hasattr(own, "equals") and len(series) == len(x)):
             continue  # no pandas, or the wrong length, which is told later
         if not index.equals(own):
