@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.cli.flags import as_flags
 from onnxtaylor.errors import printable
-from onnxtaylor.results.check_place import largest_difference, place_in
+from onnxtaylor.results.check_place import largest_in, place_in
 from onnxtaylor.results.quantity import FINITE_STEP, quantity_of_rows
 from onnxtaylor.text.uncertainty import plus_minus
 
@@ -230,8 +230,7 @@ def check_line(check: Mapping[str, Any]) -> str:
     if not isinstance(counts, dict) or not isinstance(worst, list) or verdict not in counts:
         return "check: none that this version can read"
     total, place = sum(counts.values()), place_in(check)
-    ratio = worst[0].get("ratio") if worst else None
-    far = "" if ratio is None else f"; {largest_difference(ratio)}"
+    far = largest_in(check)
     responses = check.get("responses") or {}
     lines = {
         "agrees": f"agrees: {counts['agrees']} of {total} coefficients {place}{far}",
