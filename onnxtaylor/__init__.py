@@ -43,9 +43,12 @@ Numba kernels are a package of their own, ``onnxtaylor_kernels``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+# not imported from ``typing``, which loads long: Ctrl-C meanwhile could not be answered
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from onnxtaylor.audit import AuditOutcome, audit
     from onnxtaylor.comparison import Comparison, compare_results
     from onnxtaylor.comparison.models import compare_models

@@ -31,6 +31,7 @@ __all__ = [
     "ResultError",
     "RuntimeMissingError",
     "WorkerError",
+    "is_unicode",
     "join_names",
     "name_hint",
     "printable",
@@ -162,6 +163,21 @@ def printable(text: object, limit: int = 120) -> str:
     string = str(text)
     safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in string[: limit + 1])
     return safe if len(string) <= limit else safe[: limit - 1] + "…"
+
+
+def is_unicode(text: str) -> bool:
+    """Tests whether a text is Unicode: halves of letters (lone surrogates) are none.
+
+    Those that stand for the bytes of a file's name, U+DC80 to U+DCFF, are allowed.
+
+    >>> is_unicode("é"), is_unicode("\\ud800"), is_unicode("\\udcff")
+    (True, False, True)
+    """
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def join_names(names: Sequence[str], limit: int = 6) -> str:

@@ -24,24 +24,42 @@ Files that are no commands:
 
 from __future__ import annotations
 
-import gc
 import sys
-from typing import NoReturn
+
+TYPE_CHECKING = False  # see ``onnxtaylor``
+
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 __all__ = ["command", "main"]
+
+WRONG = 2
 
 
 def command() -> NoReturn:
     """Runs the command line of this process in a worker, and ends with its exit status."""
     try:
-        from onnxtaylor.cli.supervisor import open_standard_files, supervise
+        import signal
+
+        before = None  # with the signals that were blocked: until somebody hears it, Ctrl-C waits
+        heard = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+        if heard and hasattr(signal, "pthread_sigmask"):
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        from onnxtaylor.cli.supervisor import hear, leave_with, open_standard_files, supervise
 
         open_standard_files()
         status = supervise()
-        sys.exit(main() if status is None else status)
+        if status is None:
+            from onnxtaylor.cli.interrupts import outside_imports
+
+            with outside_imports():
+                hear(before)
+                status = main()
+            leave_with(status)
     except KeyboardInterrupt:  # before the work has begun, or after it
         print("error: interrupted", file=sys.stderr)
-        sys.exit(2)
+        status = WRONG
+    sys.exit(status)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -67,8 +85,10 @@ def main(arguments: list[str] | None = None) -> int:
         from onnxtaylor.cli.flags import as_flags
 
         print(f"error: {as_flags(why_interrupted())}", file=sys.stderr)
-        return 2
+        return WRONG
     finally:
         if arguments is None:
+            import gc
+
             # the interpreter ends: searching all that was imported for cycles once more takes long
             gc.freeze()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "run"]
 
 FINE, WRONG, INTERNAL = 0, 2, 3
+NOT_WRITTEN = (errno.EBADF, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 INTERRUPTED = 130  # what typer returns after Ctrl-C
 
 # click's ClickException, whether typer imports click or has a copy of it inside
@@ -162,8 +164,7 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         _silence_stdout()  # the reader has seen enough
     except OSError as error:
-        _silence_stdout()
-        return _complain(f"stdout: {error.strerror or error}")
+        return _complain(_lost_output(error))
     return status
 
 
@@ -186,8 +187,7 @@ def _status(words: list[str]) -> int:
     except MemoryError:
         return _complain(f"out of memory: {_smaller(words[0])}")
     except OSError as error:
-        where = f"{printable(error.filename)}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror or error}")
+        return _complain(_system_error(error))
     except Exception:
         traceback.print_exc()
         print("error: this is a fault of onnxtaylor: please report it", file=sys.stderr)
@@ -195,6 +195,22 @@ def _status(words: list[str]) -> int:
     if outcome == INTERRUPTED:
         return _complain(as_flags(why_interrupted()))
     return outcome if isinstance(outcome, int) else FINE
+
+
+def _system_error(error: OSError) -> str:
+    """Returns the message about a file, or about stdout, that cannot be read or written."""
+    if error.filename:
+        return f"{printable(error.filename)}: {error.strerror or error}"
+    # whoever writes files names them
+    return _lost_output(error) if error.errno in NOT_WRITTEN else str(error.strerror or error)
+
+
+def _lost_output(error: OSError) -> str:
+    """Returns the message about a stdout that takes nothing; discards what was to be printed."""
+    _silence_stdout()
+    if error.errno == errno.EBADF:
+        return "stdout is closed, and the output is lost: direct it to a file, or to /dev/null"
+    return f"stdout: {error.strerror or error}: the output is not complete"
 
 
 def _smaller(command: str) -> str:

@@ -6,13 +6,13 @@ import json as encoder
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxtaylor.cli.flags import as_flags
 from onnxtaylor.errors import printable
-from onnxtaylor.results.check_place import largest_difference, place_in
+from onnxtaylor.results.check_place import largest_in, place_in
 from onnxtaylor.results.quantity import FINITE_STEP, quantity_of_rows
 from onnxtaylor.text.uncertainty import plus_minus
 
@@ -52,8 +52,9 @@ SHOWN_FEATURES = 3  # whose steps leave the data's range, in one line
 
 
 def note(message: str) -> None:
-    """Prints one line on stderr."""
-    print(message, file=sys.stderr)
+    """Prints one line on stderr; where it takes nothing, as on a full disk, the work goes on."""
+    with suppress(OSError):
+        print(message, file=sys.stderr)
 
 
 def note_saved(result: Sequence[Path], *others: Path | None) -> None:
@@ -229,8 +230,7 @@ def check_line(check: Mapping[str, Any]) -> str:
     if not isinstance(counts, dict) or not isinstance(worst, list) or verdict not in counts:
         return "check: none that this version can read"
     total, place = sum(counts.values()), place_in(check)
-    ratio = worst[0].get("ratio") if worst else None
-    far = "" if ratio is None else f"; {largest_difference(ratio)}"
+    far = largest_in(check)
     responses = check.get("responses") or {}
     lines = {
         "agrees": f"agrees: {counts['agrees']} of {total} coefficients {place}{far}",

@@ -51,24 +51,28 @@ def outside_imports() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or not known or not heard:
         yield  # whoever called us has a way of his own
         return
-    looks, answered = 0, float("-inf")
+    looks, answered, waits = 0, float("-inf"), False
     caller = sys._getframe(2)  # behind contextlib; what is below it is not ours
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal looks, answered
-        if number != signal.SIGALRM and time.monotonic() - answered < ONE:
+        nonlocal looks, answered, waits
+        if not waits if number == signal.SIGALRM else time.monotonic() - answered < ONE:
             return
         looks += 1
         if _must_end(frame, caller) and looks < LOOKS:
+            waits = True
             signal.setitimer(signal.ITIMER_REAL, PAUSE)
             return
-        looks, answered = 0, time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        looks, answered, waits = 0, time.monotonic(), False
         raise KeyboardInterrupt
 
     ignored = sys.unraisablehook
 
     def again(lost: sys.UnraisableHookArgs) -> None:
+        nonlocal waits
         if issubclass(lost.exc_type, KeyboardInterrupt):
+            waits = True
             signal.setitimer(signal.ITIMER_REAL, PAUSE)
         else:
             ignored(lost)

@@ -8,6 +8,7 @@ alone, are passed on.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -21,12 +22,12 @@ from onnxtaylor.supervision.ended import crash_error
 from onnxtaylor.supervision.lifeline import end_with
 from onnxtaylor.supervision.notes import Notes
 from onnxtaylor.supervision.watch import EVERY, Watch
-from onnxtaylor.supervision.work import attach
+from onnxtaylor.supervision.work import attach, is_watched
 
 if TYPE_CHECKING:
     from onnxtaylor.errors import OnnxTaylorError
 
-__all__ = ["SWITCH", "open_standard_files", "supervise"]
+__all__ = ["SWITCH", "hear", "leave_with", "open_standard_files", "supervise"]
 
 SWITCH, OFF = "ONNXTAYLOR_SUPERVISOR", "off"
 WRONG = 2
@@ -40,16 +41,18 @@ CLEAN_LINE = "\r\x1b[K\x1b[?25h"  # without a progress bar, and with the cursor
 def open_standard_files() -> None:
     """Replaces stdin, stdout and stderr by /dev/null where they are closed.
 
-    Else the next file that is opened would get their number, and messages of native code.
+    Else the next file that is opened would get their number, and messages of native code. What is
+    printed on a closed stdout is an error, as on a full disk: nobody would read it.
     """
-    for number in range(3):
+    for number, mode in enumerate((os.O_RDWR, os.O_RDONLY, os.O_RDWR)):
         try:
             os.fstat(number)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-    for name in ("stdout", "stderr"):
+            os.set_inheritable(os.open(os.devnull, mode), True)
+    for number, name in ((1, "stdout"), (2, "stderr")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+            stream = open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 def supervise() -> int | None:
@@ -58,9 +61,10 @@ def supervise() -> int | None:
     Returns
     -------
     int or None
-        In the worker, None, at once. In the parent the exit status, once the worker has ended. None
-        also where there is nobody to watch: a debugger or a profiler is at work, threads run,
-        ``ONNXTAYLOR_SUPERVISOR=off`` is set, or the system has no fork.
+        In the worker, None, at once; it answers no interrupt before ``hear``. In the parent the
+        exit status, once the worker has ended. None also where there is nobody to watch: a debugger
+        or a profiler is at work, threads run, ``ONNXTAYLOR_SUPERVISOR=off`` is set, or the system
+        has no fork.
     """
     if not _is_possible():
         return None
@@ -68,16 +72,50 @@ def supervise() -> int | None:
     if signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     heard = [n for n in INTERRUPTS if signal.getsignal(n) is not signal.SIG_IGN]
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [*heard, signal.SIGCHLD])
+    signal.pthread_sigmask(signal.SIG_BLOCK, [*heard, signal.SIGCHLD])
+    if signal.SIGINT in signal.sigpending():
+        raise KeyboardInterrupt  # there is no worker yet that could have got it as well
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     worker = os.fork()
     if worker == 0:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        atexit.register(_end)  # before libraries register what they do at the end: so it comes last
         end_with(parent)
         attach(notes)
         return None
     return _Parent(worker, notes).wait([*heard, signal.SIGCHLD])
+
+
+_own = {"status": WRONG}  # of a worker: what it ends with
+
+
+def hear(before: set[int | signal.Signals] | None) -> None:
+    """Has interrupts answered from now on, also those that came before this.
+
+    ``before`` has the signals that were blocked before the program began; None: nothing was.
+    """
+    if before is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def leave_with(status: int) -> None:
+    """Notes the exit status of a worker, whose work is done: no interrupt changes it any more."""
+    _own["status"] = status
+    if is_watched():
+        for number in INTERRUPTS:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _end() -> None:
+    """Ends a worker before Python takes itself apart.
+
+    Threads of libraries that still run, such as those of Arrow, would abort it then.
+    """
+    if is_watched():  # and no process that it has forked itself
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(_own["status"])
 
 
 def _is_possible() -> bool:
@@ -160,7 +198,8 @@ class _Parent:
 
         why = self._notes.read_parent().get("interrupted", "interrupted")
         text = as_flags(str(why)) if error is None else error_text(error)
-        if sys.stderr.isatty():
-            sys.stderr.write(CLEAN_LINE)
-        print("error: " + printable(text, limit=2000), file=sys.stderr)
+        with suppress(OSError):
+            if sys.stderr.isatty():
+                sys.stderr.write(CLEAN_LINE)
+            print("error: " + printable(text, limit=2000), file=sys.stderr)
         return WRONG

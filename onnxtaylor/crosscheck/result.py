@@ -16,7 +16,7 @@ from onnxtaylor.crosscheck.directions import Layout
 from onnxtaylor.crosscheck.verdicts import AGREES, DIFFERS, UNDECIDED, VERDICTS
 from onnxtaylor.errors import printable
 from onnxtaylor.indices import MultiIndices, label
-from onnxtaylor.results.check_place import largest_difference, place_of
+from onnxtaylor.results.check_place import largest_in, place_of
 from onnxtaylor.results.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -103,10 +103,8 @@ class CrossCheck:
         of = f" of {printable(self.model)}" if self.model else ""
         if self.comparisons is None:
             return f"CrossCheck{of}: {self.verdict}: {printable(self.reason, 400)}"
-        counts = {name: pair[0] for name, pair in self.counts().items()}
-        worst = self.worst(1)
-        ratio = worst[0]["ratio"] if worst else None
-        far = "" if ratio is None else f"; {largest_difference(ratio)}"
+        counts, compared = ({k: v[i] for k, v in self.counts().items()} for i in (0, 1))
+        far = largest_in({"verdict": self.verdict, "worst": self.worst(1), "comparisons": compared})
         listing = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         return (
             f"CrossCheck{of}: {self.verdict}: {sum(counts.values())} coefficients"

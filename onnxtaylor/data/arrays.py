@@ -14,7 +14,7 @@ from onnxtaylor.data.numbers import as_classes, is_number
 from onnxtaylor.data.rechunk import check_size
 from onnxtaylor.data.source import Batch
 from onnxtaylor.data.values import Floats, Strings, check_features, check_weights, kind_name
-from onnxtaylor.errors import DataError, printable
+from onnxtaylor.errors import DataError, is_unicode, printable
 
 __all__ = ["ArraySource", "class_column", "is_frame", "plain_array", "weight_column"]
 
@@ -259,4 +259,6 @@ def _checked_names(names: tuple[str, ...], n: int) -> tuple[str, ...]:
             raise DataError(
                 f"feature {quoted(name)} is named twice: give each feature its own name"
             )
+        if not is_unicode(name):
+            raise DataError(f"the name of feature {quoted(name)} is no Unicode: give it another")
     return names

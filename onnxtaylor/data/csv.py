@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from time import monotonic, sleep
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -20,14 +23,16 @@ from onnxtaylor.errors import DataError, printable
 
 __all__ = ["CsvTable"]
 
+PATIENCE = 1.0  # seconds for threads of pyarrow to end
 BLOCK = 1 << 20  # bytes of text in a block; a row must fit, and a few blocks are read ahead
 
-# pyarrow names the row and column of a cell that it cannot convert in these sentences alone
+# pyarrow names rows and columns that it cannot read in these sentences alone
 BAD_NUMBER = re.compile(
     r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to \w+: "
     r"invalid value '(.*)'",
     re.DOTALL,
 )
+BAD_ROW = re.compile(r"CSV parse error: (?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 BAD_TEXT = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to string")
 
 
@@ -59,10 +64,10 @@ class CsvTable:
         if self.head.first is None:
             return
         row = 0
-        ragged: list[pyarrow.csv.InvalidRow] = []
         with reading(self.file), open_bytes(self.path) as stream:
+            squeezer = _SpaceSqueezer()
             try:
-                for batch in self._batches(stream, places, ragged):
+                for batch in self._batches(stream, places, squeezer):
                     if not batch.num_rows:
                         continue
 
@@ -72,21 +77,16 @@ class CsvTable:
                     yield arrow_piece(self.file, self.names, places, column, row, text_label)
                     row += batch.num_rows
             except pa.ArrowInvalid as error:
-                raise self._fault(str(error), ragged, places).located(self.file) from None
+                raise self._fault(str(error), places).located(self.file) from None
+            finally:
+                squeezer.wait_until_let_go()
 
     def _batches(
-        self, stream: Any, places: Places, ragged: list[pyarrow.csv.InvalidRow]
+        self, stream: Any, places: Places, squeezer: _SpaceSqueezer
     ) -> pyarrow.csv.CSVStreamingReader:
-        """Batches of the used columns; a row of another width is put into ``ragged``."""
-
-        def refuse(row: pyarrow.csv.InvalidRow) -> Literal["error"]:
-            ragged.append(row)
-            return "error"
-
-        if self.head.delimiter == " ":
-            stream = pa.TransformInputStream(stream, _SpaceSqueezer())
+        """Batches of the used columns."""
         return pyarrow.csv.open_csv(
-            stream,
+            squeezer.squeezed(stream) if self.head.delimiter == " " else stream,
             read_options=pyarrow.csv.ReadOptions(
                 use_threads=False,  # with threads pyarrow does not give the row at fault
                 block_size=BLOCK,
@@ -98,8 +98,7 @@ class CsvTable:
             ),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=self.head.delimiter,
-                newlines_in_values=True,
-                invalid_row_handler=refuse,
+                newlines_in_values=True,  # no handler of rows, see ``wait_until_let_go``
             ),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types={str(place): self._type(place, places) for place in places.used},
@@ -117,11 +116,8 @@ class CsvTable:
             return pa.bool_()
         return pa.float64()
 
-    def _fault(
-        self, message: str, ragged: list[pyarrow.csv.InvalidRow], places: Places
-    ) -> DataError:
-        """Makes the error that names the wrong row, from pyarrow's message and the refused rows."""
-        # cells first: a block with a ragged row may have been parsed ahead of one with a bad cell
+    def _fault(self, message: str, places: Places) -> DataError:
+        """Makes the error that names the wrong row, from pyarrow's message."""
         if cell := BAD_NUMBER.search(message):
             place, line = int(cell[1]), self._row(cell[2])
             if place in places.context:
@@ -139,12 +135,11 @@ class CsvTable:
                 f"column {quoted(self.names[int(cell[1])])} in row {self._row(cell[2])} is not"
                 " UTF-8 text: save the file as UTF-8"
             )
-        if ragged:
-            refused = ragged[0]
-            fields = f"{refused.actual_columns} field{'s' * (refused.actual_columns != 1)}"
+        if ragged := BAD_ROW.match(message):
+            fields = f"{ragged[3]} field{'s' * (ragged[3] != '1')}"
             return DataError(
-                f"row {self._row(refused.number)} has {fields}, but the first line has"
-                f" {refused.expected_columns} (delimiter {printable(repr(self.head.delimiter))}):"
+                f"row {self._row(ragged[1])} has {fields}, but the first line has"
+                f" {ragged[2]} (delimiter {printable(repr(self.head.delimiter))}):"
                 " correct the row, or put text that holds the delimiter in quotation marks"
             )
         if "straddl" in message:
@@ -184,8 +179,24 @@ class _SpaceSqueezer:
     def __init__(self) -> None:
         self.tail = b""  # the white space at the end of the last chunk, as one byte
         self.started = False
+        self._is_held: Callable[[], object] = bool
 
-    def __call__(self, chunk: Any) -> bytes:
+    def squeezed(self, stream: Any) -> Any:
+        """Returns a stream of what is left of another one."""
+        function = partial(self._squeeze)
+        self._is_held = weakref.ref(function)
+        return pa.TransformInputStream(stream, function)
+
+    def wait_until_let_go(self) -> None:
+        """Waits until no thread of pyarrow, which reads ahead, holds this function any more.
+
+        One that lets a Python object go while the interpreter ends aborts the whole process.
+        """
+        end = monotonic() + PATIENCE
+        while self._is_held() and monotonic() < end:
+            sleep(0.001)
+
+    def _squeeze(self, chunk: Any) -> bytes:
         text = self.tail + bytes(chunk)
         body = text.rstrip(b" \t\r\n")
         rest = text[len(body) :]  # a run that may go on in the next chunk

@@ -33,7 +33,7 @@ from onnxtaylor.data.source import EventSource
 from onnxtaylor.data.table import FileSource
 from onnxtaylor.errors import DataError, OptionError, join_names
 
-__all__ = ["column_names", "in_memory"]
+__all__ = ["column_names", "in_memory", "refuse_other_index"]
 
 ONE_EACH = "give a dictionary with one array per input"
 
@@ -67,14 +67,14 @@ def in_memory(
         Choice of the columns, or a function that makes it from their names (none for an array).
         Features that are no columns are new names for the columns that are left.
     weights, labels
-        Arrays (N,), if they are no columns.
+        Arrays (N,), if they are no columns. A series of pandas must have the index of the frame.
 
     Raises
     ------
     DataError
         Columns do not fit the request, or values are no numbers.
     OptionError
-        Columns of an array are named.
+        Columns of an array are named, or a series has another index than the frame.
     """
     if isinstance(x, Mapping):
         return _of_mapping(x, request, weights, labels)
@@ -83,6 +83,7 @@ def in_memory(
     if is_records(x):
         x = arrow_table(x)
     if column_names(x) is not None:
+        refuse_other_index(x, weights=weights, labels=labels)
         return _of_frame(x, request, weights, labels)
     request = requested(request, ())
     _refuse_names(request)
@@ -199,6 +200,22 @@ def _of_frame(x: Any, request: Requested, weights: Any, labels: Any) -> EventSou
         feature_names=features if renamed else columns.features,
         missing=request.missing,
     )
+
+
+def refuse_other_index(x: Any, **beside: Any) -> None:
+    """Raises OptionError for a series of pandas that pandas itself would put in another order."""
+    index: Any = getattr(x, "index", None)
+    for option, series in beside.items():
+        own: Any = getattr(series, "index", None)
+        if not (hasattr(index, "equals") and hasattr(own, "equals") and len(series) == len(x)):
+            continue  # no pandas, or the wrong length, which is told later
+        if not index.equals(own):
+            raise OptionError(
+                "is a series whose index is not that of the events: give"
+                f" {option}=series.loc[frame.index] to match them by index, or"
+                f" {option}=series.to_numpy() if their order is that of the events",
+                option=option,
+            )
 
 
 def _without_new_names(request: ColumnRequest, names: Sequence[str]) -> ColumnRequest:

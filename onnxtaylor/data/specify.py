@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnxtaylor.data.formats import Table
-from onnxtaylor.data.frames import column_names
+from onnxtaylor.data.frames import column_names, refuse_other_index
 from onnxtaylor.data.memory import ArrowFrame, MappingTable, WithArrays
 from onnxtaylor.data.open_tables import open_tables
 from onnxtaylor.data.partitions import Partitions
@@ -59,6 +59,7 @@ def open_specified(
     """
     _refuse_choice(specification, request)
     paths = file_names(x)
+    refuse_other_index(x, weights=weights, labels=labels)
     tables = _in_memory(x, fed) if paths is None else open_tables(paths, trees)
     request = requested(request, tables[0].names)
     source = SpecifiedSource(

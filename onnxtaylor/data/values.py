@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.data.columns import advise_exclusion, quoted
-from onnxtaylor.errors import DataError, printable
+from onnxtaylor.errors import DataError, is_unicode, printable
 
 __all__ = [
     "Floats",
@@ -126,7 +126,7 @@ def decode_labels(
     Raises
     ------
     DataError
-        A label is missing.
+        A label is missing, or no Unicode.
     """
     names = [text_of(value) for value in values]
     absent = np.array([name is None for name in names] + [True])  # code -1 picks the last: True
@@ -135,6 +135,9 @@ def decode_labels(
             f"{where(int(bad.argmax()))} is NaN or empty: every event needs a class label; fill"
             " it in, or run without labels=…"
         )
+    wrong = np.array([not is_unicode(name or "") for name in names] + [False])
+    if (bad := wrong[codes]).any():
+        raise DataError(f"{where(int(bad.argmax()))} is no Unicode: is the data damaged?")
     return np.array([name or "" for name in names] or [""], dtype=np.str_)[codes]
 
 

@@ -4,6 +4,7 @@
 ``no_derivative``  events at which a derivative does not exist
 ``chosen``      the engine that was chosen, and why
 ``factory``        the engine that the options ask for, and why it is no other one
+``beside_trees``   trees beside what is smooth are refused
 ``by_size``        one engine of the engines of all sizes of sets
 ``bucketed``       coefficients of all sizes, put back to the slots of the longest
 ``averaged``       second order averaged over steps: how far, and whether kinks need it

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from onnxtaylor.engine.averaged.choose import CurvatureChoice, choose_curvature
 from onnxtaylor.engine.averaged.steps import CurvatureSteps, plan_steps
 from onnxtaylor.engine.base import Engine
+from onnxtaylor.engine.beside_trees import refuse_trees
 from onnxtaylor.engine.by_size import engine_by_size
 from onnxtaylor.engine.chosen import AnyDifferences, ChosenEngine
 from onnxtaylor.engine.differences.averaged import AveragedDifferences
@@ -166,10 +167,7 @@ def _is_finite(engine: Engine, problem: Problem) -> bool:
 
 @dataclass
 class _Maker:
-    """Makes engines of derivatives with one set of options.
-
-    ``steps`` are those of averaged second order, None for derivatives at the events.
-    """
+    """Makes engines of derivatives; ``steps``: those of averaged second order, None without."""
 
     problem: Problem
     options: EngineOptions
@@ -184,7 +182,7 @@ class _Maker:
     steps: CurvatureSteps | None = None
 
     def make(self) -> ChosenEngine:
-        """Tries the exact engine, then both, then differences, as far as the options let it."""
+        """Tries exact, then both, then differences, as far as the options let it."""
         function, why = self._function(), None
         if self.options.engine != "differences":
             try:
@@ -194,6 +192,7 @@ class _Maker:
             except ProbeError as error:  # no engine can help
                 raise error.located(self.problem.model.path) from None
             except ModelError as error:
+                refuse_trees(function, self.problem.model.path)
                 if self.options.engine == "exact":
                     raise ModelError(
                         f'no exact derivatives: {error}; use engine="differences"'
@@ -256,6 +255,7 @@ class _Maker:
         return Mixed(exact, differences, division, self.problem.response_names)
 
     def _differences(self, function: GraphFunction) -> AnyDifferences:
+        refuse_trees(function, self.problem.model.path)
         promotion = Promotion(function, None)
         provider, threads = self.problem.provider, self.options.threads
         if self.options.precision == "auto":

@@ -77,12 +77,14 @@ def _is_stream(target: Path) -> bool:
 def _write_stream(target: Path, content: bytes) -> None:
     """Writes behind what was printed, where the file is stdout or stderr; else behind its end."""
     for own in (sys.stdout, sys.stderr):
+        same = False
         with suppress(OSError, ValueError, AttributeError):
-            if os.path.samestat(os.fstat(own.fileno()), target.stat()):
-                own.flush()
-                own.buffer.write(content)
-                own.buffer.flush()
-                return
+            same = os.path.samestat(os.fstat(own.fileno()), target.stat())
+        if same and hasattr(own, "buffer"):
+            own.flush()
+            own.buffer.write(content)
+            own.buffer.flush()
+            return
     with target.open("ab") as stream:
         stream.write(content)
 

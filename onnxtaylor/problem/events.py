@@ -99,7 +99,8 @@ def open_data(
     columns = column_request(options)
     arrays = {name: getattr(options, name) for name in ("weights", "labels")}
     arrays = {
-        name: None if isinstance(v, str) or _are_names(v) else v for name, v in arrays.items()
+        name: None if isinstance(v, str) or (name == "weights" and _are_names(v)) else v
+        for name, v in arrays.items()
     }
     trees = data.TreeRequest(options.tree, tuple(options.friends or ()))
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from onnxtaylor.errors import OptionError, join_names, name_hint, printable
+from onnxtaylor.errors import OptionError, is_unicode, join_names, name_hint, printable
 
 __all__ = [
     "ResponseNode",
@@ -244,6 +244,8 @@ def _check_names(
     for name in given:
         if not name:
             raise OptionError(f"must not have an empty name, got {shown}", option=option)
+        if not is_unicode(name):
+            raise OptionError(f"must be Unicode, got '{printable(name)}'", option=option)
         if list(given).count(name) > 1:
             raise OptionError(
                 f"must be different names, got '{printable(name)}' twice: {shown}", option=option

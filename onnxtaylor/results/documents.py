@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from onnxtaylor.errors import ResultError, printable
+from onnxtaylor.errors import ResultError, is_unicode, printable
 from onnxtaylor.files.bounded import read_text
 from onnxtaylor.files.whole import write_whole
 from onnxtaylor.results.migrations import migrate
@@ -36,6 +37,7 @@ __all__ = [
     "with_nulls",
 ]
 
+HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # of a letter beyond 16 bits
 LARGEST = 2**29  # bytes of a document: the coefficients of large results are in Parquet
 
 _Loaded = TypeVar("_Loaded")
@@ -100,6 +102,8 @@ class DocumentKind:
             raise ResultError(f"{where}: no JSON document: {printable(error)}") from None
         except OverflowError as error:
             raise ResultError(f"{where}: the {self.name} is damaged: {error}") from None
+        if HALF.search(text) and (wrong := _no_unicode(document)) is not None:
+            raise ResultError(f"{where}: the {self.name} is damaged: {wrong}")
         if isinstance(document, dict):
             migrate(document)
         schema = document.get("schema") if isinstance(document, dict) else None
@@ -180,6 +184,23 @@ def json_number(value: float | None) -> float | str | None:
     ('nan', -999.0, None)
     """
     return value if value is None or isfinite(value) else str(value)
+
+
+def _no_unicode(part: Any, place: str = "") -> str | None:
+    """Returns the place of the first text that is no Unicode, and the text; None if all is."""
+    if isinstance(part, str):
+        named = f"{place.lstrip('.') or 'it'} is no Unicode: '{printable(part, 60)}'"
+        return None if is_unicode(part) else named
+    if isinstance(part, dict):
+        keys = next((key for key in part if not is_unicode(key)), None)
+        if keys is not None:
+            return f"{place.lstrip('.') or 'it'} has a key that is no Unicode: '{printable(keys)}'"
+        found = (_no_unicode(value, f"{place}.{key}") for key, value in part.items())
+    elif isinstance(part, list):
+        found = (_no_unicode(value, f"{place}[{k}]") for k, value in enumerate(part))
+    else:
+        return None
+    return next(filter(None, found), None)
 
 
 def _refuse(constant: str) -> None:

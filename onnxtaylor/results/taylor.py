@@ -274,7 +274,7 @@ class TaylorResult:
         return report.html(self, title=title)
 
     def __repr__(self) -> str:
-        """Returns a summary: model, verdict of the check, and head of the first ranking."""
+        """Returns a summary: model, verdict of the check, head of the first ranking, warnings."""
         return in_words(self)
 
     def _repr_html_(self) -> str:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 __all__ = ["in_words"]
 
-SHOWN = 3  # coefficients
+SHOWN = 3  # coefficients, and warnings
 
 
 def in_words(result: TaylorResult) -> str:
-    """Returns a summary: model, verdict of the check, and head of the first ranking."""
+    """Returns a summary: model, verdict of the check, head of the first ranking, warnings."""
     check = "none" if result.check is None else printable(result.check.get("verdict"))
     remark = f"; second order {printable(result.quantity.remark)}" * bool(result.quantity.remark)
     lines = [
@@ -32,4 +32,7 @@ def in_words(result: TaylorResult) -> str:
     for row in result.top(SHOWN):
         value = plus_minus(row["score"], row["sem"])
         lines.append(f"{row['rank']:>4}  {printable(row['label'], 60)}: {value}")
+    lines += [f"warning: {printable(one.message, 300)}" for one in result.warnings[:SHOWN]]
+    if len(result.warnings) > SHOWN:
+        lines.append(f"{len(result.warnings) - SHOWN} more in .warnings")
     return "\n".join(lines)

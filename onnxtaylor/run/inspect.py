@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+from onnxtaylor.engine.beside_trees import refuse_trees
 from onnxtaylor.engine.exact.derive import derive
 from onnxtaylor.engine.mixed import divide
 from onnxtaylor.errors import ModelError, OnnxTaylorError, join_names, printable
@@ -150,6 +151,7 @@ def _engine(problem: Problem) -> str | list[str]:
     try:
         derive(one, MultiIndices.of(function.n_features, [(0,), (0, 0)]), x)
     except ModelError as error:
+        refuse_trees(function, problem.model.path)
         division = divide(function, x) if len(names) <= MOST_RESPONSES else None
         if division is None:
             return f"differences: {error}"

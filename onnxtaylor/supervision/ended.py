@@ -14,7 +14,7 @@ __all__ = ["crash_error", "limit_error"]
 MEANINGS = {
     "SIGFPE": "a division that no processor can do",
     "SIGSEGV": "an access to memory that is not its own",
-    "SIGBUS": "an access to memory, or to a file that was cut off, which is not there",
+    "SIGBUS": "an access to what is not there, as in a file that was cut off while it was read",
     "SIGABRT": "native code gave up, as it does without memory",
     "SIGILL": "an instruction that this processor does not have",
     "SIGKILL": "as systems do that run out of memory",
@@ -44,7 +44,9 @@ def crash_error(number: int, notes: Mapping[str, Any]) -> WorkerError:
             notes,
         )
     way_out = "report it with the call"
-    if notes.get("model"):
+    if name == "SIGBUS":
+        way_out = "leave files alone while they are read, and start again"
+    elif notes.get("model"):
         way_out = "the model is damaged, or meets a fault of onnxruntime: export it again"
     return _located(f"the process crashed{_stage(notes)}: {name}{meaning}: {way_out}", notes)
 

@@ -78,15 +78,40 @@ def test_closed_stderr_takes_nothing_into_stdout_or_the_result(place):
     assert (wrong.returncode, wrong.stdout) == (2, "")
 
 
-def test_closed_stdout_and_stdin(place):
-    done = call(place, *ANALYZE, "-o", "result.json", "-q", shell=">&- <&-")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    for words in (("rank", "result.json"), ("--help",), ("--version",)):
-        done = call(place, *words, shell=">&- <&-")
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+CLOSED = "error: stdout is closed, and the output is lost: direct it to a file, or to /dev/null\n"
+FULL = "error: stdout: No space left on device: the output is not complete\n"
+
+
+@pytest.mark.parametrize(("shell", "told"), [(">&- <&-", CLOSED), (">/dev/full", FULL)])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [("schema", "result"), ("operators",), ("--version",)])
+def test_a_stdout_that_takes_nothing(tmp_path, words, unbuffered, shell, told):
+    done = call(tmp_path, *words, shell=shell, PYTHONUNBUFFERED=unbuffered)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
+
+
+@pytest.mark.parametrize("shell", [">&- <&-", ">/dev/full"])
+def test_who_prints_nothing_needs_no_stdout(place, shell):
+    done = call(place, *ANALYZE, "-o", "result.json", "-q", shell=shell)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = call(place, *ANALYZE, "-o", "/dev/stdout", "-q", shell=shell)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: /dev/stdout: cannot be written: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_closed_stdin(place):
     done = call(place, "analyze", "model.onnx", "-", shell="<&-")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("stdin is closed\n")
+
+
+def test_a_stderr_that_is_full_stops_nothing(place):
+    usual = call(place, *ANALYZE, "--json")
+    full = call(place, *ANALYZE, "--json", "-o", "result.json", shell="2>/dev/full")
+    assert (full.returncode, full.stdout) == (0, usual.stdout)
+    wrong = call(place, "analyze", "no.onnx", "events.csv", shell="2>/dev/full")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
 
 
 WARNS = """

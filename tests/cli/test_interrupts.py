@@ -119,6 +119,39 @@ def test_where_sigint_is_ignored_it_is_not_heard(long_job, tmp_path):
     assert (tmp_path / "done.json").exists()
 
 
+READY = """
+import sys
+print("ready", flush=True)
+from onnxtaylor.cli import command
+sys.argv[1:] = ["inspect", "higgs.onnx"]
+command()
+"""
+
+
+@pytest.mark.slow
+def test_a_whole_group_of_processes_at_twenty_moments(long_job, tmp_path):
+    """From the moment on at which Python has started, and leaves the rest to this program."""
+    (tmp_path / "start.py").write_text(READY)
+    for moment in range(20):
+        process = subprocess.Popen(
+            [sys.executable, tmp_path / "start.py"],
+            cwd=long_job,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.005 + 0.0003 * moment**3)  # to 2 s
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        if process.returncode:
+            assert (process.returncode, err) == (2, "error: interrupted\n")
+        else:
+            assert (out.count("input") > 0, err) == (True, "")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_in_the_midst_of_the_work(long_job, number):
@@ -235,6 +268,26 @@ def test_evaluated_text_is_finished_first():
     with pytest.raises(KeyboardInterrupt), outside_imports():
         evaluate()
     assert done == [1]
+
+
+def test_one_that_waited_and_another_are_one():
+    """The second signal, of the parent, comes when nothing is evaluated any more."""
+    caught = []
+
+    def work():
+        eval("send()", {"send": send})
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    with outside_imports():
+        try:
+            work()
+        except KeyboardInterrupt:
+            caught.append(time.monotonic())
+        end = time.monotonic() + 10 * interrupts.PAUSE
+        while time.monotonic() < end:
+            pass
+    assert len(caught) == 1
 
 
 EVALUATED = """

@@ -129,3 +129,41 @@ def test_coefficients_whose_squares_overflow_are_refused_before_the_end():
     with pytest.raises(ModelError, match=r"sizes of \de\+160, and no number is large enough"):
         analyze(scaled_net(1e160, np.float64), usual(), check=0)
     assert analyze(scaled_net(1e140, np.float64), usual(), check=0).score.max() > 1e139
+
+
+def test_derivatives_whose_squares_are_near_the_end_of_the_numbers():
+    """y = Σ tanh(s x): t_i = s, and t_ii = −s³ x, which is 0 in double precision."""
+    constants = {"s": np.float64(1e-153), "one": np.ones((4, 1))}
+    nodes = [op("Mul", ["x", "s"], ["h"]), op("Tanh", ["h"], ["t"])]
+    nodes.append(op("MatMul", ["t", "one"], ["y"]))
+    proto = model(nodes, [port("x", ["N", 4], F64)], [port("y", ["N", 1], F64)], constants)
+    for engine in ("exact", "differences"):
+        found = analyze(proto, usual(), engine=engine, scale="unit", bootstrap=0)
+        np.testing.assert_allclose(found.score[0, 0, :4], 1e-153, rtol=1e-6)
+        assert found.score[0, 0, 4:].max() < 1e-156
+        assert found.check["verdict"] in ("agrees", "undecided")
+
+
+@pytest.mark.slow
+def test_a_chain_of_ten_thousand_nodes_is_within_its_stated_error():
+    """Tanh and Neg by turns, by the chain rule: y′ = Π −(1 − tanh²), and y″ likewise."""
+    names = ["x", *(f"t{k}" for k in range(9_999)), "y"]
+    nodes = [op(("Neg", "Tanh")[k % 2], [names[k]], [names[k + 1]]) for k in range(10_000)]
+    x = usual(events=20, seed=1).astype(np.float32).astype(np.float64)
+    found = analyze(
+        model(nodes, [port("x", ["N", 4])], [port("y", ["N", 4])], {}),
+        x, scale="unit", bootstrap=0, check=0,
+    )  # fmt: skip
+    value, first, second = x, np.ones_like(x), np.zeros_like(x)
+    for _ in range(5_000):
+        value, first, second = np.tanh(-value), -first, -second
+        slope = 1 - value**2
+        first, second = slope * first, slope * second - 2 * value * slope * first**2
+    expected = {(c,): np.abs(first[:, c]).mean() for c in range(4)}
+    expected |= {(c, c): np.abs(second[:, c] / 2).mean() for c in range(4)}
+    for k, index in enumerate(found.indices.table.tolist()):
+        key = tuple(i for i in index if i >= 0)
+        for c in range(4):
+            true = expected[key] if set(key) == {c} else 0.0
+            assert abs(found.score[c, 0, k] - true) <= found.numerical_error[c, 0, k]
+    np.testing.assert_allclose(found.score[1, 0, 1], expected[1,], rtol=1e-2)

@@ -64,6 +64,37 @@ def test_a_column_and_an_array_side_by_side(frame_of):
     assert_same(ot.analyze(MODEL, frame, weights="w", labels=CLASSES, **OFF), expected)
 
 
+@pytest.mark.parametrize("option", ["weights", "labels"])
+def test_a_series_must_have_the_index_of_its_frame(option):
+    """Pandas itself would match them by index, silently: by position it would be another result."""
+    pandas = pytest.importorskip("pandas")
+    values = {"weights": W, "labels": CLASSES}[option]
+    frame = pandas.DataFrame(X, columns=list("abc"), index=np.arange(EVENTS) + 5)
+    expected = ot.analyze(MODEL, X, feature_names="abc", **{option: values}, **OFF)
+    series = pandas.Series(values, index=frame.index)
+    shuffled = series.sample(frac=1, random_state=1)
+    for same in (series, shuffled.loc[frame.index], shuffled.sort_index().to_numpy(), list(values)):
+        assert_same(ot.analyze(MODEL, frame, **{option: same}, **OFF), expected)
+    for other in (shuffled, pandas.Series(values), series.iloc[::-1]):
+        with pytest.raises(OptionError) as caught:
+            ot.analyze(MODEL, frame, **{option: other}, **OFF)
+        assert caught.value.option == option
+        assert f"{option}=series.loc[frame.index]" in str(caught.value)
+        assert f"{option}=series.to_numpy()" in str(caught.value)
+    with pytest.raises(DataError, match="60"):
+        ot.analyze(MODEL, frame, **{option: series.iloc[:-1]}, **OFF)
+    assert_same(
+        ot.analyze(MODEL, X, feature_names="abc", **{option: shuffled.sort_index()}, **OFF),
+        expected,
+    )
+
+
+def test_a_list_of_classes_is_not_taken_for_names(frame_of):
+    frame = frame_of({name: COLUMNS[name] for name in ("a", "b", "c")})
+    expected = ot.analyze(MODEL, X, feature_names="abc", labels=CLASSES, **OFF)
+    assert_same(ot.analyze(MODEL, frame, labels=CLASSES.tolist(), **OFF), expected)
+
+
 def test_features_are_taken_by_name_in_the_order_named(frame_of):
     found = ot.analyze(MODEL, frame_of(COLUMNS), feature_names=["a", "b", "c"], **OFF)
     assert_same(found, ot.analyze(MODEL, X, feature_names=["a", "b", "c"], **OFF))

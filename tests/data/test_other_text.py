@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import weakref
 
 import numpy as np
 import pytest
 
-from onnxtaylor.data import ColumnRequest, open_source
+from onnxtaylor.data import ColumnRequest, csv, open_source
+from onnxtaylor.errors import DataError
 
 X = np.array([[0.12573, -0.132105, 640.25], [0.1049, -5e-3, 361.5], [-1.5, 0.0, 12.0]])
 NAMES = ("pt", "eta", "phi")
@@ -116,3 +118,29 @@ def test_empty_fields_without_names_are_no_names(csv_of):
     names, x = read(csv_of("nan,nan\n1,2\n"), request)
     assert names is None
     np.testing.assert_array_equal(x, [[np.nan, np.nan], [1, 2]])
+
+
+@pytest.mark.parametrize("end", ["all", "one piece", "a wrong cell"])
+def test_no_thread_of_pyarrow_is_left_with_a_function(csv_of, monkeypatch, end):
+    """One that lets it go while the interpreter ends would abort the process."""
+    handed_out, usual = [], csv.partial
+
+    def partial(function):
+        made = usual(function)
+        handed_out.append(weakref.ref(made))
+        return made
+
+    monkeypatch.setattr(csv, "partial", partial)
+    rows = np.ones((100_000, 3))
+    text = lines(" ", rows=rows) + ("x 1 2\n" if end == "a wrong cell" else "")
+    batches = open_source([csv_of(text)], request=THREE).batches(1000)
+    if end == "one piece":
+        next(batches)
+        batches.close()
+    elif end == "all":
+        assert sum(len(batch.x) for batch in batches) == len(rows)
+    else:
+        with pytest.raises(DataError, match="in row 100001 holds 'x'"):
+            list(batches)
+    assert handed_out
+    assert not any(function() for function in handed_out)

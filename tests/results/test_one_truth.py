@@ -23,6 +23,7 @@ from onnxtaylor.gof import GofOptions, GoodnessOfFit, goodness_of_fit, read_comb
 from onnxtaylor.results.violations import published_schema
 from onnxtaylor.tracking import LearningProgress
 from tests.audit.test_audit_outcome import check, finding, outcome
+from tests.engine.nets import Net
 from tests.engine.trees import forest
 from tests.gof.populations import expected, observed
 from tests.tracking.networks import checkpoint
@@ -255,10 +256,41 @@ def test_numbers_that_no_double_holds_are_refused(sound):
             sound.load(text, "here")
 
 
-def test_names_may_hold_lone_surrogates(make_result):
-    one = make_result(["a\ud800", "b"], ("y\udcff", "z"))
-    one = replace(one, options={**one.options, "fixed": {"\ud800": [1.0]}})
-    assert ot.TaylorResult.from_json(one.to_json()).features == ("a\ud800", "b")
+def test_names_may_hold_bytes_of_the_names_of_files(make_result):
+    """PEP 383: bytes that are no UTF-8 are lone surrogates in Python."""
+    one = make_result(["a\udc80", "b"], ("y\udcff", "z"))
+    one = replace(one, options={**one.options, "fixed": {"\udc80": [1.0]}})
+    assert ot.TaylorResult.from_json(one.to_json()).features == ("a\udc80", "b")
+
+
+@pytest.mark.parametrize("number", [0xD800, 0xDBFF, 0xDC00, 0xDFFF])
+def test_other_lone_surrogates_are_refused(make_result, number):
+    half = chr(number)
+    told = re.escape(half.encode("ascii", "backslashreplace").decode())
+    for one, place in (
+        (make_result([f"a{half}", "b"]), r"data\.features\[0\]\.name"),
+        (make_result(2, (f"y{half}", "z")), r"model\.output\[0\]"),
+    ):
+        with pytest.raises(ResultError, match=f"^here: the result is damaged: {place} .*{told}'$"):
+            ot.TaylorResult.from_json(one.to_json(), "here")
+    sound = make_result(2)
+    wrong = replace(sound, options={**sound.options, "fixed": {half: [1.0]}})
+    with pytest.raises(ResultError, match="has a key that is no Unicode"):
+        ot.TaylorResult.from_json(wrong.to_json())
+    text = sound.to_json().replace('"f0"', '"\\ud83d\\ude00"')
+    assert ot.TaylorResult.from_json(text)  # both halves of one letter
+
+
+def test_names_that_could_not_be_loaded_again_are_refused():
+    model, x = Net("tanh", sizes=(2, 3, 2)).model(), np.zeros((4, 2), np.float32)
+    for options in (
+        {"feature_names": ["a", "\ud800"]},
+        {"output_names": ["\ud800", "b"]},
+        {"labels": ["\ud800", "s", "s", "b"]},
+        {"labels": np.array(["\ud800", "s", "s", "b"], object)},
+    ):
+        with pytest.raises(ot.OnnxTaylorError, match=r"Unicode.*"):
+            ot.analyze(model, x, **options)
 
 
 def test_a_document_that_is_nested_too_deeply_is_refused_in_one_line(make_result):

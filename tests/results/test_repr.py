@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pytest
@@ -38,6 +39,26 @@ def test_a_result_shows_what_was_analyzed_and_its_head(result, model):
         assert line.startswith(f"   {row['rank']}  {row['label']}: ")
         shown = float(line.split(": ")[1].split(" ± ")[0])
         assert shown == pytest.approx(row["score"], abs=row["sem"])
+
+
+def test_warnings_of_an_analysis_are_in_one_place(model):
+    """All that the command line prints on stderr: of data, of weights, of the numbers."""
+    weights = np.where(np.arange(60) % 2, 1.0, -1.0)
+    weights[0] = -1.0 + 1e-12
+    x = np.hstack([X[:, :2], np.full((60, 1), 7.0)])
+    result = ot.analyze(str(model), x, weights=weights, feature_names=["a", "b", "c"])
+    codes = [warning.code for warning in result.warnings]
+    assert {"weights", "constant"} <= set(codes)
+    said = [w.message for w in result.warnings if "of both signs and cancel" in w.message]
+    assert len(said) == 1
+    assert said[0] in unescape(result._repr_html_())
+    shown = [line for line in repr(result).splitlines() if line.startswith("warning: ")]
+    assert shown == [f"warning: {w.message}" for w in result.warnings[:3]]
+    more = replace(result, warnings=result.warnings[:1] * 7)
+    assert repr(more).endswith("4 more in .warnings")
+    assert more._repr_html_().count("<li>") == 6
+    assert "<li>2 more</li>" in more._repr_html_()
+    assert "warning: " not in repr(replace(result, warnings=()))
 
 
 def test_no_name_is_obeyed_by_a_terminal_or_long(make_result):

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.indices import RELATIONS
-from onnxtaylor.results.check_place import largest_difference, place_in
+from onnxtaylor.results.check_place import largest_difference, largest_in, place_in
 from onnxtaylor.results.ranking import influential_count
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.text.uncertainty import plus_minus
@@ -146,10 +146,10 @@ def checks(result: TaylorResult) -> list[Check]:
     at = f"of {total} coefficients {place}"
     rows = []
     if verdict == "agrees":
-        rows.append(Check("pass", what, f"{counts.get('agrees', 0)} {at}{_largest(check)}"))
+        rows.append(Check("pass", what, f"{counts.get('agrees', 0)} {at}{largest_in(check)}"))
     elif verdict == "differs":
         advice = "Trust neither engine here: see onnxtaylor check for the events."
-        message = f"{counts.get('differs', 0)} {at} differ{_largest(check)}"
+        message = f"{counts.get('differs', 0)} {at} differ{largest_in(check)}"
         if not counts.get("differs"):
             message = f"No coefficient differs {place}, but the responses do: see below"
         rows.append(Check("error", what, message, advice=advice))
@@ -169,12 +169,6 @@ def checks(result: TaylorResult) -> list[Check]:
         rows.append(Check("pass", "Probes before the run", "; ".join(map(str, probes))))
     rows += [Check("note", what, str(note)) for note in check.get("notes") or ()]
     return rows
-
-
-def _largest(check: Mapping[str, Any]) -> str:
-    worst = check.get("worst") or [{}]
-    ratio = worst[0].get("ratio")
-    return "" if ratio is None else f"; {largest_difference(ratio)}"
 
 
 def overall(result: TaylorResult) -> tuple[str, str]:

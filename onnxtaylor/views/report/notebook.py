@@ -17,7 +17,7 @@ from onnxtaylor.views.tables import listing
 __all__ = ["fragment"]
 
 TOP = 10
-OUTPUTS = 8  # as many responses are shown
+OUTPUTS, WARNINGS = 8, 5  # as many responses and warnings are shown
 
 
 def fragment(result: TaylorResult) -> str:
@@ -36,4 +36,5 @@ def fragment(result: TaylorResult) -> str:
         verdict=verdict,
         tables=[(response(result, c), listing(result.top(TOP, output=c))) for c in shown],
         more=len(result.outputs) - len(shown),
+        shown_warnings=WARNINGS,
     )

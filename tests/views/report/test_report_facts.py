@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from onnxtaylor.cli.console import check_line
 from onnxtaylor.results.taylor import Notice
 from onnxtaylor.views.report.facts import checks, leaders, overall, warnings_by_kind
 from onnxtaylor.views.report.provenance import method_sentences, provenance
@@ -71,6 +72,21 @@ def test_a_passed_check(result):
     )
     assert "0.54 %" in rows[1].message
     assert rows[2].message == "alone; twice"
+
+
+def test_agreement_with_a_few_comparisons_beyond_says_why(result):
+    """146 % of what is allowed and yet in agreement would read as a contradiction."""
+    beyond = {**CHECK, "worst": [{"ratio": 1.46}]}
+    beyond["comparisons"] = {"agrees": 574, "differs": 2, "undecided": 0, "kink": 0}
+    said = (
+        "; largest difference is 146 % of the allowed numerical error, exceeded by 2 of 576"
+        " comparisons: so few may be chance"
+    )
+    assert checks(replace(result, check=beyond))[0].message.endswith(said)
+    assert check_line(beyond).startswith("check: agrees")
+    assert check_line(beyond).partition(" (")[0].endswith(said)
+    differs = {**beyond, "verdict": "differs"}
+    assert check_line(differs).partition(" (")[0].endswith("% of the allowed numerical error")
 
 
 @pytest.mark.parametrize(
