@@ -254,7 +254,8 @@ def print_ranking(result: TaylorResult, *, top: int, per_class: bool = False) ->
     for c, group in list(enumerate(groups))[:SHOWN_OUTPUTS]:
         title = console.title(result.outputs[c], group if group != result.groups[0] else None)
         rows = result.top(top, c, group)
-        console.show(console.ranking_table(rows, title=title, total=len(result.indices)))
+        total, signed = len(result.indices), result.data.signed
+        console.show(console.ranking_table(rows, title=title, total=total, signed=signed))
     if len(groups) > SHOWN_OUTPUTS:
         console.note(
             f"{len(groups) - SHOWN_OUTPUTS} more responses: choose with --output, or save with -o"

@@ -170,7 +170,9 @@ def progress_bar(quiet: bool, unit: str = "events") -> Iterator[Progress | None]
         yield progress
 
 
-def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> Table:
+def ranking_table(
+    rows: Sequence[dict[str, Any]], *, title: str, total: int, signed: bool = True
+) -> Table:
     """Makes a table of tidy rows: rank and its interval, coefficient, ⟨t⟩ ± SEM, signed mean.
 
     Responses to finite steps are ⟨r⟩ in title and columns. Where the engine estimates its numerical
@@ -180,7 +182,7 @@ def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> 
 
     quantity = quantity_of_rows(rows)
     noun = f": {quantity.noun}" if quantity == FINITE_STEP else ""
-    shown = table_of(listing(rows), title=title + noun)
+    shown = table_of(listing(rows, signed=signed), title=title + noun)
     if len(rows) < total:
         shown.caption = f"{len(rows)} of {total} {quantity.nouns}"
         shown.caption_justify = "left"

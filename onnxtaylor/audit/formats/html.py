@@ -90,7 +90,7 @@ def _options(check: CheckOutcome) -> Iterator[tuple[str, str]]:
 def _ranking(result: TaylorResult) -> tuple[str, Table]:
     from onnxtaylor.views.tables import listing
 
-    return result.outputs[0], listing(result.top(TOP))
+    return result.outputs[0], listing(result.top(TOP), signed=result.data.signed)
 
 
 def _provenance(outcome: AuditOutcome) -> Iterator[tuple[str, Any]]:

@@ -72,7 +72,7 @@ def html(result: TaylorResult, *, title: str | None = None) -> str:
         provenance=provenance(result),
         features=features(result),
         groups=groups(result),
-        listing=listing(result.top(STATIC)),
+        listing=listing(result.top(STATIC), signed=result.data.signed),
         data_outputs=data["outputs"],
         version=version("onnxtaylor"),
         shown=len(data["alphas"]),

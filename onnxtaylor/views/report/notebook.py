@@ -34,6 +34,9 @@ def fragment(result: TaylorResult) -> str:
         remark=result.quantity.remark,
         status=status,
         verdict=verdict,
-        tables=[(response(result, c), listing(result.top(TOP, output=c))) for c in shown],
+        tables=[
+            (response(result, c), listing(result.top(TOP, output=c), signed=result.data.signed))
+            for c in shown
+        ],
         more=len(result.outputs) - len(shown),
     )
