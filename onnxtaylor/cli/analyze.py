@@ -245,14 +245,19 @@ def print_plan(found: CostPlan) -> None:
 
 def print_ranking(result: TaylorResult, *, top: int, per_class: bool = False) -> None:
     """Prints a summary of the analysis, and the highest ranked coefficients of every response."""
+    from onnxtaylor.results.mirror_images import mirror_words
     from onnxtaylor.results.ranking import class_groups
 
     groups = [result.groups[0]] * len(result.outputs)
     if per_class:
         groups = class_groups(result)
     console.show(summary(result))
+    images = {} if per_class else mirror_words(result)
     for c, group in list(enumerate(groups))[:SHOWN_OUTPUTS]:
         title = console.title(result.outputs[c], group if group != result.groups[0] else None)
+        if c in images:
+            console.show(f"{title}: {images[c]}")
+            continue
         rows = result.top(top, c, group)
         total, signed = len(result.indices), result.data.signed
         console.show(console.ranking_table(rows, title=title, total=total, signed=signed))

@@ -210,8 +210,13 @@ def table_of(cells: Cells, *, title: str | None = None) -> Table:
 
 
 def title(output: str, group: str | None) -> str:
-    """Returns the title of a ranking: its response, and the class if not all events count."""
-    return printable(output) + (f", events of {printable(group)}" if group is not None else "")
+    """Returns the title of a ranking: its response, and the class if not all events count.
+
+    >>> title("ggh", None), title("0", None)
+    ('ggh', 'response 0')
+    """
+    name = f"response {output}" if output.isdecimal() else output
+    return printable(name) + (f", events of {printable(group)}" if group is not None else "")
 
 
 def counted(number: int, noun: str) -> str:

@@ -6,6 +6,7 @@
 ``quantity``          the quantity of a result: Taylor coefficients, or responses to finite steps
 ``classes``           the class of events that each response is the score of
 ``ranking``           coefficients by their rank, filtered
+``mirror_images``     responses whose coefficients differ by the sign alone
 ``selection``         the features of the most influential coefficients
 ``cost``              ``CostPlan``: what an analysis will cost
 ``check_place``       phrases on what a cross-check compared, and how large differences are
