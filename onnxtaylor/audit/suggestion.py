@@ -73,7 +73,7 @@ def suggest(
     evidence = gather(model, data, default_policy(), {}, progress, options)
     result = evidence.result
     blocks = [_head(evidence, unnamed), _analysis(options, result)]
-    for id in ("finite", "primal-agreement", "derivative-agreement", "constant-response"):
+    for id in ("finite", "response-agreement", "derivative-agreement", "constant-response"):
         blocks.append(_block(BUILT_IN[id](), evidence, {}))
     blocks.append(_block(EnoughStatistics(), evidence, _statistics(evidence)))
     blocks.append(_block(BUILT_IN["dead-feature"](), evidence, {}))
