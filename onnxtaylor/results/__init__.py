@@ -11,6 +11,7 @@
 ``cost``              ``CostPlan``: what an analysis will cost
 ``check_place``       phrases on what a cross-check compared, and how large differences are
 ``shown_rows``        tidy rows that show themselves as a table
+``displays``          what notebooks show of objects other than results
 ``tidy``              tables of one row per coefficient: Arrow, data frame, CSV
 ``documents``         saved JSON of any kind: written, read, migrated, validated, loaded
 ``migrations``        documents of earlier versions, brought to the present form

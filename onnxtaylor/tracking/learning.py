@@ -106,6 +106,10 @@ class LearningProgress:
             return "LearningProgress: nothing was recorded yet"
         return repr(self.result()).replace("ProgressResult", "LearningProgress", 1)
 
+    def _repr_html_(self) -> str | None:
+        """Returns the HTML that a notebook shows; None before the first step."""
+        return self.result()._repr_html_() if self._steps else None
+
     @property
     def steps(self) -> tuple[TrackedStep, ...]:
         """Steps that have been recorded, in this order."""

@@ -62,16 +62,17 @@ class Table:
 def listing(rows: Sequence[Mapping[str, Any]], caption: str = "", *, signed: bool = True) -> Table:
     """Tidy rows of one response as a table.
 
-    Rank, its interval, coefficient, ⟨t⟩ ± SEM (finite steps: ⟨r⟩), the bound of the numerical error
-    and the spread between folds where there are any, signed mean: "–" for coefficients by variable,
-    input or group, which are not ``signed``.
+    Rank (of a training: step), its interval, coefficient, ⟨t⟩ ± SEM (finite steps: ⟨r⟩), the bound
+    of the numerical error and the spread between folds where there are any, signed mean: "–" for
+    coefficients by variable, input or group, which are not ``signed``.
     """
     quantity = quantity_of_rows(rows)
-    intervals = any(row["rank_low"] is not None for row in rows)
+    place = "rank" if all("rank" in row for row in rows) else "step"
+    intervals = any(row.get("rank_low") is not None for row in rows)
     bounded = any(row.get("numerical_error") is not None for row in rows)
     folded = any("fold_spread" in row for row in rows)
     columns: list[tuple[str, str, Callable[[Mapping[str, Any]], str]]] = [
-        ("rank", "r", lambda row: str(row["rank"])),
+        (place, "r", lambda row: f"{row[place]:g}"),
         *([("68 %", "c", _interval)] if intervals else []),
         ("moved" if quantity == FINITE_STEP else "coefficient", "l", coefficient),
         (f"{quantity.mean} ± SEM", "r", lambda r: plus_minus(r["score"], r["sem"])),
