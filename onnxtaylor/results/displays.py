@@ -1,4 +1,4 @@
-"""What notebooks show of a selection, a comparison or a training: a sentence and a table."""
+"""Displays of selections, comparisons and trainings in notebooks: a sentence and a table."""
 
 from __future__ import annotations
 
