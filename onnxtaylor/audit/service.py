@@ -235,7 +235,10 @@ def _outcome(
     lacking = lacking_files(check, evidence)
     try:
         if lacking:
-            raise NotApplicableError(f"no {lacking[0]} was given: name it with {lacking[0]}=…")
+            one = lacking[0]
+            raise NotApplicableError(
+                f'no {one} was given: name it in the call, or by {one} = "…" in the policy'
+            )
         looked = check.run(evidence)
         looked = replace(looked, findings=merge_mirrored(looked.findings, evidence.mirror_images))
         if not looked.n_checked and not looked.findings:
