@@ -237,7 +237,8 @@ def check_line(check: Mapping[str, Any]) -> str:
         return "check: none that this version can read"
     total, place = sum(counts.values()), place_in(check)
     ratio = worst[0].get("ratio") if worst else None
-    far = "" if ratio is None else f"; {largest_difference(ratio)}"
+    agrees = verdict == "agrees"
+    far = "" if ratio is None else f"; {largest_difference(ratio, agrees=agrees)}"
     responses = check.get("responses") or {}
     lines = {
         "agrees": f"agrees: {counts['agrees']} of {total} coefficients {place}{far}",

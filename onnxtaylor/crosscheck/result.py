@@ -106,7 +106,8 @@ class CrossCheck:
         counts = {name: pair[0] for name, pair in self.counts().items()}
         worst = self.worst(1)
         ratio = worst[0]["ratio"] if worst else None
-        far = "" if ratio is None else f"; {largest_difference(ratio)}"
+        agrees = self.verdict == "agrees"
+        far = "" if ratio is None else f"; {largest_difference(ratio, agrees=agrees)}"
         listing = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         return (
             f"CrossCheck{of}: {self.verdict}: {sum(counts.values())} coefficients"

@@ -36,16 +36,21 @@ def place_in(check: Mapping[str, Any]) -> str:
     return place_of(count, len(events) if isinstance(events, list) else 0)
 
 
-def largest_difference(ratio: float) -> str:
+def largest_difference(ratio: float, *, agrees: bool = False) -> str:
     """Says how large a difference is, by its ratio to the numerical error that is allowed.
+
+    Where the engines agree nevertheless, so few events are beyond that they prove no fault.
 
     >>> largest_difference(0.432)
     'largest difference is 43 % of the allowed numerical error'
     >>> largest_difference(2500.0)
     'largest difference is 2.5e+03 times the allowed numerical error'
+    >>> largest_difference(1.5, agrees=True)
+    'largest difference is 150 % of the allowed numerical error, at too few events for a fault'
     """
     size = f"{100 * ratio:.3g} %" if 1 <= ratio < TIMES else f"{100 * ratio:.2g} %"
     if ratio >= TIMES:
         size = f"{ratio:.2g} times"
     joined = "" if ratio >= TIMES else " of"
-    return f"largest difference is {size}{joined} the allowed numerical error"
+    few = ", at too few events for a fault" if agrees and ratio > 1 else ""
+    return f"largest difference is {size}{joined} the allowed numerical error{few}"

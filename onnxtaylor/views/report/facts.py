@@ -174,7 +174,8 @@ def checks(result: TaylorResult) -> list[Check]:
 def _largest(check: Mapping[str, Any]) -> str:
     worst = check.get("worst") or [{}]
     ratio = worst[0].get("ratio")
-    return "" if ratio is None else f"; {largest_difference(ratio)}"
+    agrees = check.get("verdict") == "agrees"
+    return "" if ratio is None else f"; {largest_difference(ratio, agrees=agrees)}"
 
 
 def overall(result: TaylorResult) -> tuple[str, str]:
