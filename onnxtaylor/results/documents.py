@@ -30,6 +30,7 @@ __all__ = [
     "DocumentKind",
     "check_unique",
     "document_text",
+    "json_missing",
     "json_number",
     "part",
     "save_text",
@@ -180,6 +181,19 @@ def json_number(value: float | None) -> float | str | None:
     ('nan', -999.0, None)
     """
     return value if value is None or isfinite(value) else str(value)
+
+
+def json_missing(
+    value: float | Mapping[str, float] | None,
+) -> float | str | dict[str, float | str | None] | None:
+    """Returns the option ``missing`` as JSON can hold it: a number, or numbers by features.
+
+    >>> json_missing({"pt": -999.0, "*": float("nan")})
+    {'pt': -999.0, '*': 'nan'}
+    """
+    if isinstance(value, Mapping):
+        return {name: json_number(number) for name, number in value.items()}
+    return json_number(value)
 
 
 def _refuse(constant: str) -> None:
