@@ -32,12 +32,14 @@ __all__ = [
     "RuntimeMissingError",
     "WorkerError",
     "is_unicode",
+    "join_ends",
     "join_names",
     "name_hint",
     "printable",
 ]
 
 
+LAST = 3  # names of a long list
 ALIKE = 0.6  # ratio of SequenceMatcher; get_close_matches has the same limit
 
 # raised by passes and rules at a form of their operator that they do not know
@@ -188,6 +190,19 @@ def join_names(names: Sequence[str], limit: int = 6) -> str:
     """
     shown = ", ".join(printable(name, 40) or "''" for name in names[:limit])
     return shown if len(names) <= limit else f"{shown}, … (+{len(names) - limit} more)"
+
+
+def join_ends(names: Sequence[str], limit: int) -> str:
+    """Returns the first and the last names of a list: labels and weights often come last.
+
+    >>> join_ends(["a", "b", "c", "d", "e"], limit=4)
+    'a, … (+1 more), c, d, e'
+    """
+    if len(names) <= limit:
+        return join_names(names, limit)
+    last = names[-LAST:]
+    between = f", … (+{len(names) - limit} more), "
+    return join_names(names[: limit - LAST], limit) + between + join_names(last, limit)
 
 
 def name_hint(name: str, names: Sequence[str]) -> str:

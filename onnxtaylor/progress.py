@@ -1,7 +1,8 @@
 """Reports the progress of long work, and draws a bar: in a terminal, or below a notebook's cell.
 
 In a terminal, rich draws the bar. In a notebook rich needs ipywidgets, so the bar there is one line
-of HTML that IPython replaces, which every notebook shows.
+of HTML that IPython replaces, which every notebook shows. Either says so once if kernels have to be
+compiled, which takes a while.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ __all__ = [
 Progress = Callable[[str, int, int | None], None]  # stage, events done, events in all
 
 EVERY = 0.2  # seconds between two updates in a notebook
+COMPILING = "first run: compiling kernels, about 10 s; later runs find them compiled"
 BAR = 8  # letters; so millions of evaluations fit a terminal of 80 letters
 # units of the stages that do not count in the unit of the job
 UNITS = {"cross-check": "evaluations", "step sizes": "trials"}
@@ -86,8 +88,9 @@ def in_notebook() -> bool:
 @contextmanager
 def notebook_bar(unit: str) -> Iterator[Progress]:
     """Draws a bar below the notebook's cell, and removes it at the end; yields its callback."""
-    shown: Any = import_module("IPython.display")
+    from onnxtaylor_kernels.jit import when_compiled  # takes Numba
 
+    shown: Any = import_module("IPython.display")
     handle = shown.display(shown.HTML(""), display_id=True)
     last: list[Any] = ["", 0.0]  # the stage, and the time at which it was last drawn
 
@@ -105,7 +108,8 @@ def notebook_bar(unit: str) -> Iterator[Progress]:
         )
 
     try:
-        yield update
+        with when_compiled(lambda: print(COMPILING, file=sys.stderr)):
+            yield update
     finally:
         handle.update(shown.HTML(""))
 
@@ -113,6 +117,7 @@ def notebook_bar(unit: str) -> Iterator[Progress]:
 @contextmanager
 def terminal_bar(unit: str) -> Iterator[Progress]:
     """Draws a bar on stderr for the running stage, removes it at the end; yields its callback."""
+    from onnxtaylor_kernels.jit import when_compiled  # takes Numba
     from rich import progress
     from rich.console import Console
     from rich.text import Text
@@ -162,5 +167,5 @@ def terminal_bar(unit: str) -> Iterator[Progress]:
             shown[stage] = bars.add_task(stage, total=total, unit=UNITS.get(stage, unit))
         bars.update(shown[stage], completed=done, total=total)
 
-    with bars:
+    with bars, when_compiled(lambda: bars.console.print(COMPILING, highlight=False)):
         yield update

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Lock, RLock
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import numba
+from numba.core import event
 
-__all__ = ["Kernel", "inlined", "kernel", "kernel_of_sums", "part_of_sums"]
+__all__ = ["Kernel", "inlined", "kernel", "kernel_of_sums", "part_of_sums", "when_compiled"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,6 +85,29 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Compiles a small function that kernels call inside their loops."""
     compiled: Callable[P, R] = numba.njit(inline="always", error_model="numpy")(function)
     return compiled
+
+
+class _Listener(event.Listener):
+    """Calls a function at the first compilation that it hears of."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell: Callable[[], None] | None = tell
+
+    def on_start(self, event: Any) -> None:
+        """Tells of the compilation that begins, unless one was told before."""
+        tell, self._tell = self._tell, None
+        if tell is not None:
+            tell()
+
+    def on_end(self, event: Any) -> None:
+        """Leaves the end of a compilation untold."""
+
+
+@contextmanager
+def when_compiled(tell: Callable[[], None]) -> Iterator[None]:
+    """Calls ``tell`` once if a function is compiled in the block, not if the cache has it."""
+    with event.install_listener("numba:compile", _Listener(tell)):
+        yield
 
 
 def _compiled(function: Callable[P, R], *, parallel: bool, fast: frozenset[str]) -> Callable[P, R]:

@@ -28,7 +28,7 @@ EXPECTED = 20.0  # fewest events at which independent neighbours would both be o
 def one_hot_features(
     source: EventSource,
     result: TaylorResult,
-    missing: float | None,
+    missing: float | npt.NDArray[np.float64] | None,
     filled: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]] | None = None,
 ) -> frozenset[str]:
     """Finds the names of the features that belong to a one-hot group, scaled or not.

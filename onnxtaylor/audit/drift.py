@@ -132,7 +132,7 @@ def rank_uncertainties(rows: ComparedRows, evidence: Evidence) -> tuple[Floats, 
     Both are (R,).
     """
     new, old = evidence.result, evidence.baseline
-    missing = evidence.options.get("missing")
+    missing = evidence.problem.missing
     found = kurtosis(evidence.source, new, missing, evidence.problem.filled).tolist()
     kappa = dict(zip((feature.name for feature in new.data.features), found, strict=True))
     shared = rows.comparison.shared

@@ -17,7 +17,6 @@ import onnx
 
 from onnxtaylor.audit.curvature import with_curvature_of
 from onnxtaylor.audit.finding import Location
-from onnxtaylor.audit.mirrored import mirror_images
 from onnxtaylor.audit.ranked import with_ranking_of
 from onnxtaylor.crosscheck import Sample
 from onnxtaylor.data import EventSource
@@ -34,6 +33,7 @@ from onnxtaylor.problem import Problem
 from onnxtaylor.problem.events import FEATURE_KEYS, open_data
 from onnxtaylor.problem.unvarying import Unvarying
 from onnxtaylor.progress import Progress
+from onnxtaylor.results.mirror_images import mirror_images
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.run.analyze import Analysis, analyze_problem
 

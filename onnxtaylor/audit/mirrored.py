@@ -1,7 +1,6 @@
-"""Responses that are one another's mirror image: p and 1 − p of a binary classifier.
+"""Findings on responses that are one another's mirror image: see ``results.mirror_images``.
 
-Their coefficients differ by the sign alone, so a finding on one is a finding on the other, too: it
-is reported once.
+A finding on one of them is a finding on the other, too: it is reported once.
 """
 
 from __future__ import annotations
@@ -11,33 +10,12 @@ from dataclasses import replace
 from math import isclose
 from typing import Any
 
-import numpy as np
-
 from onnxtaylor.audit.finding import Finding
 from onnxtaylor.audit.phrases import quote_name
-from onnxtaylor.results.taylor import TaylorResult
 
-__all__ = ["merge_mirrored", "mirror_images", "without_mirror_images"]
+__all__ = ["merge_mirrored", "without_mirror_images"]
 
-ROUNDING = 1e-4  # relative to the largest coefficient of an order: above that of 1 − p in float32
 SAME = 1e-3  # relative difference of two measured values that count as equal
-
-
-def mirror_images(result: TaylorResult) -> dict[str, str]:
-    """Maps each response whose coefficients are minus those of an earlier one to the earlier name.
-
-    Scores and RMS of every group and coefficient are equal, and the signed means opposite.
-
-    >>> mirror_images(result)                     # doctest: +SKIP
-    {'probabilities[1]': 'probabilities[0]'}
-    """
-    images: dict[str, str] = {}
-    for c, name in enumerate(result.outputs):
-        for earlier in range(c):
-            if result.outputs[earlier] not in images and _mirrored(result, earlier, c):
-                images[name] = result.outputs[earlier]
-                break
-    return images
 
 
 def without_mirror_images(names: Iterable[str], images: Mapping[str, str]) -> list[str]:
@@ -54,7 +32,7 @@ def merge_mirrored(findings: Sequence[Finding], images: Mapping[str, str]) -> tu
     findings
         Findings of one check.
     images
-        Mirror images by the names of the responses: see ``mirror_images``.
+        Mirror images by the names of the responses: see ``results.mirror_images``.
     """
     if not images:
         return tuple(findings)
@@ -75,21 +53,6 @@ def merge_mirrored(findings: Sequence[Finding], images: Mapping[str, str]) -> tu
         for k, finding in enumerate(findings)
         if k not in dropped
     )
-
-
-def _mirrored(result: TaylorResult, a: int, b: int) -> bool:
-    """Whether responses a and b are mirror images, up to rounding."""
-    for order in np.unique(result.indices.orders):
-        mine = result.indices.orders == order
-        room = ROUNDING * np.abs(result.score[a][:, mine]).max(initial=0.0)
-        apart = (
-            result.score[a] - result.score[b],
-            result.rms[a] - result.rms[b],
-            result.signed_mean[a] + result.signed_mean[b],
-        )
-        if any((np.abs(one[:, mine]) > room).any() for one in apart):
-            return False
-    return bool((result.score[a] != 0).any())
 
 
 def _renamed(finding: Finding, output: str) -> Finding:

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxtaylor.audit.check import Check, key_of
-from onnxtaylor.audit.checks import BUILT_IN, find_check
+from onnxtaylor.audit.checks import BUILT_IN, FORMER, find_check
 from onnxtaylor.audit.schema import check_schema, policy_schema
 from onnxtaylor.errors import OptionError, name_hint, printable
 from onnxtaylor.files.bounded import read_text
@@ -174,6 +174,9 @@ def _check(row: Mapping[str, Any], where: str) -> Check:
     id = row.get("id")
     if not isinstance(id, str):
         raise OptionError(f'{where}: has no id: write id = "dominance", or that of another check')
+    if id in FORMER:
+        id = FORMER[id]
+        row = {**row, "id": id}
     try:
         kind = find_check(id)
     except OptionError as error:

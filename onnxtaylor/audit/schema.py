@@ -49,6 +49,14 @@ FORMS: dict[str, dict[str, Any]] = {
             "description": "a number, text, or true or false; or a list of such",
         },
     },
+    "missing": {
+        "anyOf": [
+            {"type": "number"},
+            {"type": "object", "minProperties": 1, "additionalProperties": {"type": "number"}},
+        ],
+        "description": "the value of missing entries, such as -999, or a table of such by feature,"
+        ' "*" for all others: they are counted, and left out of mean and σ',
+    },
     "finite_step": {
         "anyOf": [*STEP, {"type": "object", "additionalProperties": {"anyOf": STEP}}],
         # in words for the message about another value

@@ -57,9 +57,9 @@ RENAMED = {
     "label": "labels",
     "weight": "weights",
 }
-AGREEMENT = ("primal-agreement", "derivative-agreement")
+AGREEMENT = ("response-agreement", "derivative-agreement")
 # checks that find out why there are no coefficients
-TELLING = ("primal-agreement", "finite")
+TELLING = ("response-agreement", "finite")
 
 
 @with_options("audit")
@@ -150,7 +150,7 @@ def _audit(
     outcomes: dict[str, CheckOutcome] = {}
     # why a model has no coefficients one check can say, and no other
     disagree = isinstance(evidence.failure, DisagreementError)
-    first = "primal-agreement" if disagree else "finite"
+    first = "response-agreement" if disagree else "finite"
     for check in sorted(checks, key=lambda check: check.id != first):
         report_progress(progress, check.name, 0, None)
         outcomes[check.name] = _outcome(check, evidence, policy, outcomes)
@@ -235,7 +235,10 @@ def _outcome(
     lacking = lacking_files(check, evidence)
     try:
         if lacking:
-            raise NotApplicableError(f"no {lacking[0]} was given: name it with {lacking[0]}=…")
+            one = lacking[0]
+            raise NotApplicableError(
+                f'no {one} was given: name it in the call, or by {one} = "…" in the policy'
+            )
         looked = check.run(evidence)
         looked = replace(looked, findings=merge_mirrored(looked.findings, evidence.mirror_images))
         if not looked.n_checked and not looked.findings:

@@ -29,7 +29,7 @@ NORMAL = 3.0  # kurtosis of a normal distribution
 def kurtosis(
     source: EventSource,
     result: TaylorResult,
-    missing: float | None,
+    missing: float | Floats | None,
     filled: Callable[[Floats], npt.NDArray[np.bool_]] | None = None,
 ) -> Floats:
     """κ = ⟨(x − μ)⁴⟩ / σ⁴ of every feature, with the μ and σ of the result.

@@ -73,7 +73,7 @@ def suggest(
     evidence = gather(model, data, default_policy(), {}, progress, options)
     result = evidence.result
     blocks = [_head(evidence, unnamed), _analysis(options, result)]
-    for id in ("finite", "primal-agreement", "derivative-agreement", "constant-response"):
+    for id in ("finite", "response-agreement", "derivative-agreement", "constant-response"):
         blocks.append(_block(BUILT_IN[id](), evidence, {}))
     blocks.append(_block(EnoughStatistics(), evidence, _statistics(evidence)))
     blocks.append(_block(BUILT_IN["dead-feature"](), evidence, {}))
@@ -116,7 +116,7 @@ def _analysis(options: Mapping[str, Any], result: TaylorResult) -> str:
     for key, value in options.items():
         if value is None or key in ("files_by_class", "threads", "provider"):
             continue
-        if key == "finite_step" and set(value) == {"*"}:
+        if key in ("finite_step", "missing") and isinstance(value, Mapping) and set(value) == {"*"}:
             value = value["*"]
         lines.append(f"{names.get(key, key.replace('_', '-'))} = {toml_text(value)}")
     if "scale" not in options or options["scale"] is None:

@@ -245,16 +245,22 @@ def print_plan(found: CostPlan) -> None:
 
 def print_ranking(result: TaylorResult, *, top: int, per_class: bool = False) -> None:
     """Prints a summary of the analysis, and the highest ranked coefficients of every response."""
+    from onnxtaylor.results.mirror_images import mirror_words
     from onnxtaylor.results.ranking import class_groups
 
     groups = [result.groups[0]] * len(result.outputs)
     if per_class:
         groups = class_groups(result)
     console.show(summary(result))
+    images = {} if per_class else mirror_words(result)
     for c, group in list(enumerate(groups))[:SHOWN_OUTPUTS]:
         title = console.title(result.outputs[c], group if group != result.groups[0] else None)
+        if c in images:
+            console.show(f"{title}: {images[c]}")
+            continue
         rows = result.top(top, c, group)
-        console.show(console.ranking_table(rows, title=title, total=len(result.indices)))
+        total, signed = len(result.indices), result.data.signed
+        console.show(console.ranking_table(rows, title=title, total=total, signed=signed))
     if len(groups) > SHOWN_OUTPUTS:
         console.note(
             f"{len(groups) - SHOWN_OUTPUTS} more responses: choose with --output, or save with -o"

@@ -53,7 +53,8 @@ def check(
         int, typer.Option(metavar="N", help="Events with the largest deviation to list.", min=1)
     ] = 5,
     plot: Annotated[
-        Path | None, file_option("Saves a figure of deviation against budget (.png, .pdf, .svg).")
+        Path | None,
+        file_option("Figure of deviation and allowed error (.png, .pdf, .svg)."),
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -216,7 +217,7 @@ def _differing(rows: list[dict[str, object]], total: int) -> Table:
         title_justify="left",
         title_style="bold",
     )
-    table.add_column("beyond budget", justify="right", no_wrap=True)
+    table.add_column("beyond allowed error", justify="right", no_wrap=True)
     table.add_column("coefficient", overflow="fold")
     table.add_column("response", overflow="fold")
     for row in rows:

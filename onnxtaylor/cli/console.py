@@ -171,7 +171,9 @@ def progress_bar(quiet: bool, unit: str = "events") -> Iterator[Progress | None]
         yield progress
 
 
-def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> Table:
+def ranking_table(
+    rows: Sequence[dict[str, Any]], *, title: str, total: int, signed: bool = True
+) -> Table:
     """Makes a table of tidy rows: rank and its interval, coefficient, ⟨t⟩ ± SEM, signed mean.
 
     Responses to finite steps are ⟨r⟩ in title and columns. Where the engine estimates its numerical
@@ -181,7 +183,7 @@ def ranking_table(rows: Sequence[dict[str, Any]], *, title: str, total: int) -> 
 
     quantity = quantity_of_rows(rows)
     noun = f": {quantity.noun}" if quantity == FINITE_STEP else ""
-    shown = table_of(listing(rows), title=title + noun)
+    shown = table_of(listing(rows, signed=signed), title=title + noun)
     if len(rows) < total:
         shown.caption = f"{len(rows)} of {total} {quantity.nouns}"
         shown.caption_justify = "left"
@@ -209,8 +211,13 @@ def table_of(cells: Cells, *, title: str | None = None) -> Table:
 
 
 def title(output: str, group: str | None) -> str:
-    """Returns the title of a ranking: its response, and the class if not all events count."""
-    return printable(output) + (f", events of {printable(group)}" if group is not None else "")
+    """Returns the title of a ranking: its response, and the class if not all events count.
+
+    >>> title("ggh", None), title("0", None)
+    ('ggh', 'response 0')
+    """
+    name = f"response {output}" if output.isdecimal() else output
+    return printable(name) + (f", events of {printable(group)}" if group is not None else "")
 
 
 def counted(number: int, noun: str) -> str:

@@ -86,7 +86,8 @@ def as_words(options: Mapping[str, Any]) -> list[str]:
         if name == "files_by_class":
             texts = [f"{label}={file}" for label, files in value.items() for file in files]
         elif isinstance(value, Mapping):
-            texts = [f"{key}={_listed(part)}" for key, part in value.items()]
+            # without a name: of all that are not named
+            texts = [("" if k == "*" else f"{k}=") + _listed(part) for k, part in value.items()]
         elif isinstance(value, list | tuple) and name not in JOINED:
             texts = [str(part) for part in value]
         else:

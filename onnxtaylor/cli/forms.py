@@ -10,6 +10,7 @@ from typing import Any
 from onnxtaylor.cli.read_files import NamesOfFile
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.files.bounded import read_text
+from onnxtaylor.options.missing import OTHERS
 
 __all__ = ["FORMS", "Form", "form_of", "parse_held", "parse_names"]
 
@@ -117,6 +118,27 @@ def _parse_file(option: str, path: Path | list[Path]) -> Path | list[Path]:
     return path
 
 
+def _parse_missing(option: str, texts: Sequence[str]) -> float | dict[str, float]:
+    """Reads ``VALUE`` and ``NAME=VALUE`` texts: a number, or numbers by feature or ``*``."""
+    values: dict[str, float] = {}
+    for text in texts:
+        name, equals, value = text.rpartition("=")
+        name = name if equals else OTHERS
+        try:
+            number = float(value)
+        except ValueError:
+            number = None
+        if number is None or not name:
+            raise OptionError(
+                f"must be a number, or NAME=NUMBER, got '{printable(text)}'", option=option
+            )
+        if name in values:
+            which = "all other features" if name == OTHERS else f"'{printable(name)}'"
+            raise OptionError(f"is given twice for {which}", option=option)
+        values[name] = number
+    return values[OTHERS] if [*values] == [OTHERS] else values
+
+
 LIST = "a,b,c, or @FILE with one name a line"
 REPEATED = Form(list[str], words="May be repeated")
 FORMS = {
@@ -131,6 +153,9 @@ FORMS = {
     "fix": Form(list[str], parse_held, "NAME=V1,V2,… holds several values. May be repeated"),
     "mask": Form(list[str], parse_held, "MASK=A,B flags several inputs. May be repeated"),
     "inputs": Form(Path, _parse_file),
+    "missing": Form(
+        list[str], _parse_missing, "NAME=VALUE is for one feature, or a pattern. May be repeated"
+    ),
     "finite_step": Form(list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"),
     "curvature_step": Form(
         list[str], _parse_steps, "NAME=STEP is for one feature. May be repeated"

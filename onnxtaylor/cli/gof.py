@@ -109,6 +109,8 @@ def gof(
     _require_samples(data or [], more_observed or [], combine, key, options)
     read = [*observed, *expected, *combine_files(combine or [])]
     files.writable({"-o": out, "--plot": plot}, inputs=read, options=options)
+    if isinstance(options.get("missing"), dict):
+        raise OptionError("is one value for all features of a goodness of fit", option="missing")
     if plot is not None:
         files.figure_format("--plot", plot)
     elif draw is not None:

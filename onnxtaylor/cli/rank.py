@@ -136,13 +136,13 @@ def _table(
     """Returns the table as text; prints it on a terminal instead, and returns no text."""
     from onnxtaylor.views import tables
 
-    column, total = columns[0], len(result.indices)
+    column, total, signed = columns[0], len(result.indices), result.data.signed
     group = None if column.group == result.groups[0] else column.group
     title = console.title(column.output, group)
     if chosen.beside:
         cells = tables.side_by_side(columns, scores=chosen.scores)
     else:
-        cells = tables.listing(column.rows, title)
+        cells = tables.listing(column.rows, title, signed=signed)
     if chosen.format != "text":
         return tables.format_table(cells, chosen.format)
     above = summary(result)
@@ -150,7 +150,7 @@ def _table(
         above += f"\n\n{console.printable(cells.caption, limit=400)}"
         table = console.table_of(cells)
     else:
-        table = console.ranking_table(column.rows, title=title, total=total)
+        table = console.ranking_table(column.rows, title=title, total=total, signed=signed)
     if shown:
         console.show(above, table)
         return ""

@@ -34,6 +34,7 @@ from onnxtaylor.comparison.paired import ResponseDifference
 from onnxtaylor.comparison.units import common_units, error_of_units
 from onnxtaylor.errors import OptionError, printable
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.results.displays import HtmlDisplay
 from onnxtaylor.results.rows import coefficient_lists
 from onnxtaylor.results.taylor import TaylorResult
 
@@ -62,7 +63,7 @@ def holm(p: npt.ArrayLike) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(HtmlDisplay):
     """Two results side by side. Arrays have shape (output, group, K), in the order of A.
 
     ``unit`` (K,) are the factors that bring the scores of B to the units of A. ``p`` is family-wise

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from onnxtaylor.data.request import Beside, ColumnRequest, ContextColumn, InputRequest
-from onnxtaylor.errors import DataError, join_names, name_hint, printable
+from onnxtaylor.errors import DataError, join_ends, name_hint, printable
 
 __all__ = [
     "Block",
@@ -285,9 +285,10 @@ def _with_elements(requested: Sequence[str], names: Sequence[str]) -> tuple[str,
 def _wrong_count(file: str, left: Sequence[str], n_features: int, hint: str) -> str:
     if len(left) > n_features:
         advice = 'name the features with feature_names=…, or leave columns out: exclude=["NAME"]'
+        advice += ", or labels=…, weights=…"
     else:
         advice = hint or "is this the right file, or is a feature label, weight or excluded?"
-    shown = join_names(left, limit=30) or "none"
+    shown = join_ends(left, limit=30) or "none"
     return (
         f"{file} has {_counted(len(left), 'column')} left for features, but the model has"
         f" {_counted(n_features, 'input')}: {advice}; columns left: {shown}"

@@ -96,7 +96,7 @@ class Survey:
 def survey(
     source: EventSource,
     *,
-    missing: float | None = None,
+    missing: float | Floats | None = None,
     padded: Callable[[Floats], npt.NDArray[np.bool_]] | None = None,
     progress: Callable[[int], None] | None = None,
     batch: int = BLOCK,
@@ -148,7 +148,7 @@ class SurveyAccumulator:
 
     def __init__(
         self,
-        missing: float | None = None,
+        missing: float | Floats | None = None,
         padded: Callable[[Floats], npt.NDArray[np.bool_]] | None = None,
         *,
         apart: bool = False,

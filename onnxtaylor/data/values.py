@@ -36,7 +36,7 @@ Floats = npt.NDArray[np.float64]
 Strings = npt.NDArray[np.str_]
 
 
-def is_missing(x: npt.NDArray[Any], missing: float | None) -> npt.NDArray[np.bool_]:
+def is_missing(x: npt.NDArray[Any], missing: float | Floats | None) -> npt.NDArray[np.bool_]:
     """Finds the entries that stand for a missing value.
 
     Parameters
@@ -44,8 +44,9 @@ def is_missing(x: npt.NDArray[Any], missing: float | None) -> npt.NDArray[np.boo
     x
         Numbers of any shape.
     missing
-        The value of missing entries, None if there is none. NaN equals NaN, and a value that went
-        through float32 (-999.1 → -999.0999755859375) is recognized too.
+        The value of missing entries, None if there is none; or one for each feature, x being
+        (…, n) then, with fewer columns where the last ones are context. NaN equals NaN, and a value
+        that went through float32 (-999.1 → -999.0999755859375) is recognized too.
 
     Returns
     -------
@@ -53,6 +54,11 @@ def is_missing(x: npt.NDArray[Any], missing: float | None) -> npt.NDArray[np.boo
     """
     if missing is None:
         return np.zeros(x.shape, np.bool_)
+    if isinstance(missing, np.ndarray):
+        each = missing[: x.shape[-1]]
+        with np.errstate(over="ignore"):
+            near = each.astype(np.float32).astype(np.float64)
+        return np.asarray((x == each) | (x == near) | (np.isnan(x) & np.isnan(each)))
     if isnan(missing):
         return np.asarray(np.isnan(x))
     with np.errstate(over="ignore"):

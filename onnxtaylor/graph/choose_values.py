@@ -50,7 +50,7 @@ def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port])
     more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
     line = (
         f"input{'s' * (len(missing) > 1)} {', '.join(shown)}{more}"
-        f" need{'s' * (len(missing) == 1)} a value: hold with "
+        f" need{'s' * (len(missing) == 1)} a value: give it with "
     )
     fixes = _fix(missing)
     if len(fixes) > LONGEST:

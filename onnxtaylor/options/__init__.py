@@ -3,7 +3,7 @@
 ``declare``      how an option is declared: meaning, limits, choices
 ``model``        which inputs are features, which responses are analyzed
 ``data``         which columns are features, weights and labels, and which events; ``samples``:
-                 files by the class of their events
+                 files by the class of their events; ``missing``: values of missing entries
 ``engine``       how coefficients are computed; ``finite_step``: steps in the form that users write
 ``statistics``   how coefficients are scaled, summed and checked; ``grouping``: groups of features
 ``division``     one shard of many, the survey of all data, a cluster

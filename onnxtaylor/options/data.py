@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxtaylor.errors import OptionError
 from onnxtaylor.options.declare import check_options, option
+from onnxtaylor.options.missing import Missing, read_missing
 from onnxtaylor.options.samples import FilesByClass
 from onnxtaylor.text.expression import parse_expression
 
@@ -48,10 +49,10 @@ class DataOptions:
         flag="weight",
     )
     exclude: Sequence[str] = option((), "Column that is not a feature", metavar="NAME")
-    missing: float | None = option(
+    missing: Missing | None = option(
         None,
         "Value of missing entries, such as -999: they are counted, and left out of mean and σ",
-        metavar="VALUE",
+        metavar="[NAME=]VALUE",
     )
     tree: str | None = option(
         None,
@@ -87,6 +88,7 @@ class DataOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        object.__setattr__(self, "missing", read_missing(self.missing))
         for name in ("where", "fold"):
             if getattr(self, name) is not None:
                 parse_expression(getattr(self, name), name)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
 from onnxtaylor.options.grouping import Grouped
+from onnxtaylor.options.missing import Missing
 from onnxtaylor.options.samples import FilesByClass
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class DataKeywords(TypedDict, total=False):
     labels: npt.ArrayLike | str | None
     weights: npt.ArrayLike | str | None
     exclude: Sequence[str]
-    missing: float | None
+    missing: Missing | None
     tree: str | None
     friends: Sequence[str]
     where: str | None
@@ -116,7 +117,7 @@ class PartKeywords(ModelKeywords, EngineKeywords, total=False):
     labels: npt.ArrayLike | str | None
     weights: npt.ArrayLike | str | None
     exclude: Sequence[str]
-    missing: float | None
+    missing: Missing | None
     tree: str | None
     friends: Sequence[str]
     where: str | None
@@ -144,7 +145,7 @@ class SurveyKeywords(ModelKeywords, total=False):
     labels: npt.ArrayLike | str | None
     weights: npt.ArrayLike | str | None
     exclude: Sequence[str]
-    missing: float | None
+    missing: Missing | None
     tree: str | None
     friends: Sequence[str]
     where: str | None
@@ -172,7 +173,7 @@ class CheckKeywords(TypedDict, total=False):
     files_by_class: FilesByClass | None
     feature_names: Sequence[str] | None
     exclude: Sequence[str]
-    missing: float | None
+    missing: Missing | None
     tree: str | None
     friends: Sequence[str]
     where: str | None
@@ -198,7 +199,7 @@ class CompareKeywords(ModelKeywords, EngineKeywords, total=False):
     labels: npt.ArrayLike | str | None
     weights: npt.ArrayLike | str | None
     exclude: Sequence[str]
-    missing: float | None
+    missing: Missing | None
     tree: str | None
     friends: Sequence[str]
     where: str | None
@@ -221,7 +222,7 @@ class TrackKeywords(ModelKeywords, total=False):
     labels: npt.ArrayLike | str | None
     weights: npt.ArrayLike | str | None
     exclude: Sequence[str]
-    missing: float | None
+    missing: Missing | None
     tree: str | None
     friends: Sequence[str]
     where: str | None
@@ -263,7 +264,7 @@ class AuditKeywords(ModelKeywords, EngineKeywords, StatisticsKeywords, total=Fal
     labels: npt.ArrayLike | str | None
     weights: npt.ArrayLike | str | None
     exclude: Sequence[str]
-    missing: float | None
+    missing: Missing | None
     tree: str | None
     friends: Sequence[str]
     where: str | None

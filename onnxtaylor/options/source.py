@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from onnxtaylor.options.finite_step import FiniteSteps
 from onnxtaylor.options.grouping import Grouped
+from onnxtaylor.options.missing import Missing
 from onnxtaylor.options.samples import FilesByClass
 
 if TYPE_CHECKING:

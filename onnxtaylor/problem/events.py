@@ -28,6 +28,7 @@ from onnxtaylor.inputs import Specification, from_metadata
 from onnxtaylor.inputs.expanded import raw_specification
 from onnxtaylor.inputs.gnn_config import KEY
 from onnxtaylor.options import DataOptions, ModelOptions
+from onnxtaylor.options.missing import usual_missing
 from onnxtaylor.problem.fed_inputs import present_inputs, requests_of
 from onnxtaylor.progress import Progress, report_progress
 from onnxtaylor.text.expression import parse_expression
@@ -236,7 +237,7 @@ def column_request(options: DataOptions) -> data.ColumnRequest:
         label=options.labels if isinstance(options.labels, str) else None,
         weight=next(iter(names), None),
         exclude=tuple(options.exclude or ()),
-        missing=options.missing,
+        missing=usual_missing(options.missing),
         beside=data.Beside(
             factors=tuple(names[1:]),
             where=None if options.where is None else parse_expression(options.where, "where"),

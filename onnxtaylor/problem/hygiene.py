@@ -78,7 +78,7 @@ def inspect(problem: Problem, scale: str, reach: Floats | None) -> list[Notice]:
 def inspect_data(
     survey: Survey,
     names: Sequence[str],
-    missing: float | None,
+    missing: float | Floats | None,
     scale: str,
     padded: npt.NDArray[np.bool_] | None = None,
 ) -> list[Notice]:
@@ -196,7 +196,7 @@ def _is_minus_one(distinct: Floats, counts: npt.NDArray[np.int64]) -> bool:
 def inspect_steps(
     survey: Survey,
     names: Sequence[str],
-    missing: float | None,
+    missing: float | Floats | None,
     reach: Floats,
     padded: npt.NDArray[np.bool_] | None = None,
 ) -> list[Notice]:

@@ -12,6 +12,7 @@ from onnxtaylor.data import Batch, EventSource, Survey, survey
 from onnxtaylor.data.source import DerivedSource
 from onnxtaylor.errors import OptionError, join_names
 from onnxtaylor.options import DataOptions
+from onnxtaylor.options.missing import Missing, missing_values, read_missing
 from onnxtaylor.problem.jagged import SizesSeen
 from onnxtaylor.problem.slots import Slots
 from onnxtaylor.progress import Progress, report_progress
@@ -24,6 +25,7 @@ __all__ = [
     "columns_of",
     "look_again",
     "look_at",
+    "missing_in",
     "refuse_moving_columns",
 ]
 
@@ -52,7 +54,7 @@ class KnownSurvey:
     survey: Survey
     first: Floats
     columns: tuple[str, ...] | None
-    missing: float | None
+    missing: Missing | None
     padded: bool = False
 
 
@@ -112,7 +114,8 @@ def look_at(
     if known is not None:
         refuse_moving_columns(source)
         columns = columns_of(source)
-        if (columns, repr(known.missing)) != (known.columns, repr(options.missing)):
+        told = repr(read_missing(options.missing))
+        if (columns, told) != (known.columns, repr(read_missing(known.missing))):
             raise OptionError(
                 f"is of other columns ({join_names(known.columns or UNNAMED)}; missing"
                 f" {known.missing}) than these ({join_names(columns or UNNAMED)}; missing"
@@ -123,7 +126,7 @@ def look_at(
     watched = FirstRows(seen, FIRST_EVENTS)
     surveyed = survey(
         watched,
-        missing=options.missing,
+        missing=missing_in(source, options),
         progress=lambda done: report_progress(progress, "checking data", done, None),
     )
     return Looked(surveyed, watched.x, seen)
@@ -133,6 +136,14 @@ def columns_of(source: EventSource) -> tuple[str, ...] | None:
     """Returns the names of features and context; None where the data have no names."""
     names: Sequence[str] | None = source.feature_names
     return None if names is None else (*names, *getattr(source, "context_names", ()))
+
+
+def missing_in(source: EventSource, options: DataOptions) -> float | Floats | None:
+    """Returns the value of missing entries of all columns, or of each, shape (n,).
+
+    Raises OptionError for a name that no column has.
+    """
+    return missing_values(options.missing, columns_of(source))
 
 
 def refuse_moving_columns(source: EventSource) -> None:
@@ -161,4 +172,4 @@ def look_again(
             " out",
             option="survey",
         )
-    return survey(source, missing=options.missing, padded=slots.padded)
+    return survey(source, missing=missing_in(source, options), padded=slots.padded)

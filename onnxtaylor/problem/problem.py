@@ -22,7 +22,7 @@ from onnxtaylor.problem.buckets import open_by_size
 from onnxtaylor.problem.events import Events, events_of, feature_names_of, open_data
 from onnxtaylor.problem.fed_inputs import default_names, input_data, present_without_data
 from onnxtaylor.problem.jagged import Size, SizesSeen
-from onnxtaylor.problem.looked import FIRST_EVENTS, KnownSurvey, look_again, look_at
+from onnxtaylor.problem.looked import FIRST_EVENTS, KnownSurvey, look_again, look_at, missing_in
 from onnxtaylor.problem.opening import OpenModel, fields_of
 from onnxtaylor.problem.rounding import require_held
 from onnxtaylor.problem.specified import settle_options
@@ -294,6 +294,6 @@ class Problem(OpenModel):
         return [*self.feature_names, *(known if len(known) == len(context) else context)]
 
     @property
-    def missing(self) -> float | None:
-        """Value of missing entries in the data."""
-        return self.data_options.missing
+    def missing(self) -> float | npt.NDArray[np.float64] | None:
+        """Value of missing entries in the data, or one for each column."""
+        return missing_in(self.source, self.data_options)

@@ -121,13 +121,13 @@ def inspect_digits(
     features: Sequence[Port],
     survey: Survey,
     names: Sequence[str],
-    missing: float | None,
+    missing: float | Floats | None,
 ) -> list[Notice]:
     """Finds features that lose important digits in the format of their input."""
     notices = []
     for c in _columns(model, features, len(names)):
         x = survey.sample[:, c.start : c.stop]
-        there = np.isfinite(x) & ~is_missing(x, missing)
+        there = np.isfinite(x) & ~is_missing(survey.sample, missing)[:, c.start : c.stop]
         with np.errstate(invalid="ignore"):
             held = rounded(x, c.formats)
             error = np.where(there, np.abs(held - x), 0.0)

@@ -6,10 +6,12 @@
 ``quantity``          the quantity of a result: Taylor coefficients, or responses to finite steps
 ``classes``           the class of events that each response is the score of
 ``ranking``           coefficients by their rank, filtered
+``mirror_images``     responses whose coefficients differ by the sign alone
 ``selection``         the features of the most influential coefficients
 ``cost``              ``CostPlan``: what an analysis will cost
 ``check_place``       phrases on what a cross-check compared, and how large differences are
 ``shown_rows``        tidy rows that show themselves as a table
+``displays``          what notebooks show of objects other than results
 ``tidy``              tables of one row per coefficient: Arrow, data frame, CSV
 ``documents``         saved JSON of any kind: written, read, migrated, validated, loaded
 ``migrations``        documents of earlier versions, brought to the present form

@@ -31,6 +31,7 @@ __all__ = [
     "DocumentKind",
     "check_unique",
     "document_text",
+    "json_missing",
     "json_number",
     "part",
     "save_text",
@@ -201,6 +202,19 @@ def _no_unicode(part: Any, place: str = "") -> str | None:
     else:
         return None
     return next(filter(None, found), None)
+
+
+def json_missing(
+    value: float | Mapping[str, float] | None,
+) -> float | str | dict[str, float | str | None] | None:
+    """Returns the option ``missing`` as JSON can hold it: a number, or numbers by features.
+
+    >>> json_missing({"pt": -999.0, "*": float("nan")})
+    {'pt': -999.0, '*': 'nan'}
+    """
+    if isinstance(value, Mapping):
+        return {name: json_number(number) for name, number in value.items()}
+    return json_number(value)
 
 
 def _refuse(constant: str) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxtaylor.errors import OptionError, join_names, printable
+from onnxtaylor.results.displays import HtmlDisplay
 from onnxtaylor.results.ranking import class_groups, influential_count
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class FeatureInfluence:
 
 
 @dataclass(frozen=True)
-class Selection:
+class Selection(HtmlDisplay):
     """Features by influence: the influential ones first, both parts by best rank.
 
     ``names`` are the chosen features, in the order of the model's input: the influential ones or,

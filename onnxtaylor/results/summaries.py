@@ -92,6 +92,11 @@ class DataSummary:
         members = set(self.variables[number].features)
         return tuple(feature for feature in self.features if feature.name in members)
 
+    @property
+    def signed(self) -> bool:
+        """Whether coefficients have a sign; by variable, input or group they are sums of abs(t)."""
+        return not self.variables
+
     @classmethod
     def from_document(cls, row: Mapping[str, Any]) -> DataSummary:
         """Returns the summary of a JSON object, in which an undefined moment is null.

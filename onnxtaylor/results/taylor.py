@@ -218,7 +218,7 @@ class TaylorResult:
             raise OptionError(f"the number of rows must be at least 1, got {count}")
         c, g = self.position(output, group)
         best = best_ranked(self.rank[c, g], count).tolist()
-        return ShownRows(self.row(c, g, k) for k in best)
+        return ShownRows((self.row(c, g, k) for k in best), signed=self.data.signed)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yields all tidy rows: outputs, then groups, then coefficients in convention order."""

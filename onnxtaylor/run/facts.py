@@ -59,7 +59,7 @@ def list_facts(
         "pairs": None if choice is None else choice.pairs,
         **kept,
         "link": problem.function.link,
-        "missing": problem.missing,
+        "missing": problem.data_options.missing,
         "weights": column_words(problem.data_options.weights),
         "where": problem.data_options.where,
         "fold": problem.data_options.fold,

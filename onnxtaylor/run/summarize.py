@@ -14,7 +14,7 @@ from onnxtaylor.options import EngineOptions, StatisticsOptions
 from onnxtaylor.options.scale import scale_of
 from onnxtaylor.problem import Problem
 from onnxtaylor.problem.roles import list_roles
-from onnxtaylor.results.documents import json_number
+from onnxtaylor.results.documents import json_missing, json_number
 from onnxtaylor.results.summaries import DataSummary, ModelSummary, Notice, VariableSummary
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.run.head import Head
@@ -85,7 +85,7 @@ def make_head(
             "link": problem.function.link,
             "scale": scale,
             "precision": options.precision,
-            "missing": json_number(problem.missing),
+            "missing": json_missing(problem.data_options.missing),
             **_chosen_events(problem),
             "bootstrap": statistics.bootstrap,
             "rank_level": 0.68,

@@ -115,7 +115,7 @@ class TrackedEvents:
         )
 
 
-def read_events(source: EventSource, missing: float | None) -> TrackedEvents:
+def read_events(source: EventSource, missing: float | Floats | None) -> TrackedEvents:
     """Reads the events that are to be watched into memory. Raises DataError."""
     batches = list(source.batches(2**16))
     if not batches:

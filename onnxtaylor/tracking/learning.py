@@ -25,8 +25,9 @@ from onnxtaylor.options.functions import read_keywords, with_options
 from onnxtaylor.problem import Problem
 from onnxtaylor.problem.calls import refuse_beside_problem
 from onnxtaylor.problem.events import Events, column_request, cut_events, open_data
+from onnxtaylor.problem.looked import missing_in
 from onnxtaylor.progress import Progress
-from onnxtaylor.results.documents import json_number
+from onnxtaylor.results.documents import json_missing
 from onnxtaylor.results.summaries import DataSummary
 from onnxtaylor.tracking.events import Scores, TrackedEvents, read_events
 from onnxtaylor.tracking.result import ProgressResult
@@ -105,6 +106,10 @@ class LearningProgress:
         if not self._steps:
             return "LearningProgress: nothing was recorded yet"
         return repr(self.result()).replace("ProgressResult", "LearningProgress", 1)
+
+    def _repr_html_(self) -> str | None:
+        """Returns the HTML that a notebook shows; None before the first step."""
+        return self.result()._repr_html_() if self._steps else None
 
     @property
     def steps(self) -> tuple[TrackedStep, ...]:
@@ -193,7 +198,7 @@ class LearningProgress:
                 "scale": scale,
                 "sample": self._data_options.sample,
                 "seed": self._statistics.seed,
-                "missing": json_number(self._data_options.missing),
+                "missing": json_missing(self._data_options.missing),
                 "piecewise_linear": dict(self.tracker.kinks),
                 "curvature": curvature,
                 "curvature_step": widths,
@@ -258,7 +263,7 @@ class LearningProgress:
             source = open_data(
                 model, self._model_options, x, options, seed=seed, progress=self._progress
             )
-        self._events = read_events(source, options.missing)
+        self._events = read_events(source, missing_in(source, options))
         self._tracker = Tracker(
             self._events, self._model_options, options, self._engine_options, self._statistics
         )

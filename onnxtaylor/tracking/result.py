@@ -21,6 +21,7 @@ import numpy.typing as npt
 from onnxtaylor.errors import OptionError, join_names, name_hint, printable
 from onnxtaylor.indices import MultiIndices, label
 from onnxtaylor.results.consistency import check_data, check_limits
+from onnxtaylor.results.displays import HtmlDisplay
 from onnxtaylor.results.documents import (
     DocumentKind,
     check_unique,
@@ -32,6 +33,7 @@ from onnxtaylor.results.documents import (
 from onnxtaylor.results.lazy import LazyModule
 from onnxtaylor.results.quantity import averaging_words
 from onnxtaylor.results.rows import CoefficientRows
+from onnxtaylor.results.shown_rows import ShownRows
 from onnxtaylor.results.summaries import DataSummary, FeatureSummary, place_of
 from onnxtaylor.results.tidy import arrow_table, data_frame, write_table
 from onnxtaylor.tracking.step import TrackedStep
@@ -58,7 +60,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class ProgressResult:
+class ProgressResult(HtmlDisplay):
     """Scores of several steps, in their order. Arrays have shape (step, output, group, K)."""
 
     outputs: tuple[str, ...]
@@ -158,7 +160,7 @@ class ProgressResult:
             raise OptionError(f"the number of rows must be at least 1, got {count}")
         c, g = self.position(output, group)
         best = np.argsort(-self.score[-1, c, g], kind="stable")[:count]
-        return [self._row(len(self.steps) - 1, c, g, int(k)) for k in best]
+        return ShownRows(self._row(len(self.steps) - 1, c, g, int(k)) for k in best)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yields all tidy rows: steps, then outputs, groups, coefficients in convention order."""

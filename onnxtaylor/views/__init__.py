@@ -2,5 +2,6 @@
 
 ``plot``    figures of results
 ``report``  a result as one HTML page, and in notebooks
+``displays``  selections, comparisons and trainings in notebooks
 ``tables``  rankings as Markdown and LaTeX
 """

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMATS",
+    "NO_SIGN",
     "Table",
     "as_html",
     "as_latex",
@@ -45,6 +46,7 @@ __all__ = [
 ]
 
 NO_NAME = "(no name)"
+NO_SIGN = "–"
 
 
 @dataclass(frozen=True)
@@ -57,25 +59,26 @@ class Table:
     caption: str = ""
 
 
-def listing(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
+def listing(rows: Sequence[Mapping[str, Any]], caption: str = "", *, signed: bool = True) -> Table:
     """Tidy rows of one response as a table.
 
-    Rank, its interval, coefficient, ⟨t⟩ ± SEM, the bound of the numerical error where there is
-    one, the spread between folds likewise, signed mean. For responses to finite steps ⟨r⟩ in place
-    of ⟨t⟩.
+    Rank (of a training: step), its interval, coefficient, ⟨t⟩ ± SEM (finite steps: ⟨r⟩), the bound
+    of the numerical error and the spread between folds where there are any, signed mean: "–" for
+    coefficients by variable, input or group, which are not ``signed``.
     """
     quantity = quantity_of_rows(rows)
-    intervals = any(row["rank_low"] is not None for row in rows)
+    place = "rank" if all("rank" in row for row in rows) else "step"
+    intervals = any(row.get("rank_low") is not None for row in rows)
     bounded = any(row.get("numerical_error") is not None for row in rows)
     folded = any("fold_spread" in row for row in rows)
     columns: list[tuple[str, str, Callable[[Mapping[str, Any]], str]]] = [
-        ("rank", "r", lambda row: str(row["rank"])),
+        (place, "r", lambda row: f"{row[place]:g}"),
         *([("68 %", "c", _interval)] if intervals else []),
         ("moved" if quantity == FINITE_STEP else "coefficient", "l", coefficient),
         (f"{quantity.mean} ± SEM", "r", lambda r: plus_minus(r["score"], r["sem"])),
         *([("num. error", "r", lambda row: _bound(row["numerical_error"]))] if bounded else []),
-        *([("fold spread", "r", _spread)] if folded else []),
-        ("signed mean", "r", _signed),
+        *([("fold spread", "r", lambda row: _digits(row, "fold_spread"))] if folded else []),
+        ("signed mean", "r", lambda row: _digits(row, "signed_mean", "+") if signed else NO_SIGN),
     ]
     return Table(
         tuple(name for name, _, _ in columns),
@@ -102,7 +105,7 @@ def side_by_side(columns: Sequence[Column], *, scores: bool = False, caption: st
         for row in found:
             cells.append(coefficient(row) if row else "")
             if scores:
-                cells.append(_score(row) if row else "")
+                cells.append(_digits(row, "score") if row else "")
         rows.append(tuple(cells))
     return Table(tuple(heads), align, tuple(rows), caption or f"each response {events_of(columns)}")
 
@@ -284,16 +287,9 @@ def _interval(row: Mapping[str, Any]) -> str:
     return str(low) if low == high else f"{low}–{high}"
 
 
-def _spread(row: Mapping[str, Any]) -> str:
-    return f"{row['fold_spread']:{number_formats(row['score'], row['sem'])[0]}}"
-
-
-def _signed(row: Mapping[str, Any]) -> str:
-    return f"{row['signed_mean']:+{number_formats(row['score'], row['sem'])[0]}}"
-
-
-def _score(row: Mapping[str, Any]) -> str:
-    return f"{row['score']:{number_formats(row['score'], row['sem'])[0]}}"
+def _digits(row: Mapping[str, Any], name: str, sign: str = "") -> str:
+    """A number to the second digit of the uncertainty of ⟨t⟩."""
+    return f"{row[name]:{sign}{number_formats(row['score'], row['sem'])[0]}}"
 
 
 def _bound(error: float | None) -> str:

@@ -107,7 +107,7 @@ POLICY = """
 [[checks]]
 id = "finite"
 [[checks]]
-id = "primal-agreement"
+id = "response-agreement"
 [[checks]]
 id = "derivative-agreement"
 [[checks]]

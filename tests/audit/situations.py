@@ -30,7 +30,7 @@ REFERENCE = """
 id = "finite"
 
 [[checks]]
-id = "primal-agreement"
+id = "response-agreement"
 
 [[checks]]
 id = "reference-agreement"
@@ -56,7 +56,7 @@ baseline = "baseline.json"
 id = "finite"
 
 [[checks]]
-id = "primal-agreement"
+id = "response-agreement"
 
 [[checks]]
 id = "derivative-agreement"

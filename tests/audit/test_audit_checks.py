@@ -24,7 +24,7 @@ from tests.audit.conftest import (
 from tests.rules.test_faults import bent_rules
 
 ALL = (
-    *("finite", "primal-agreement", "derivative-agreement", "constant-response", "statistics"),
+    *("finite", "response-agreement", "derivative-agreement", "constant-response", "statistics"),
     *("forbidden-feature", "dominance", "dead-feature", "expected-top", "baseline-drift"),
     *("out-of-range", "reference-agreement", "mismodelled", "kinks", "saturation", "provenance"),
 )
@@ -104,7 +104,7 @@ def test_finite_finds_bad_events_behind_the_first_ones_that_have_no_good_ones(so
     assert sum(finding.measured for finding in findings) == pytest.approx(400 / 600)
 
 
-def test_primal_agreement(sound, monkeypatch):
+def test_response_agreement(sound, monkeypatch):
     """The derivative graph computes responses that are 1 % off."""
     right = Exact.coefficients
 
@@ -114,7 +114,7 @@ def test_primal_agreement(sound, monkeypatch):
         return answer
 
     monkeypatch.setattr(Exact, "coefficients", wrong)
-    (finding,) = only(sound.audit(), "primal-agreement")
+    (finding,) = only(sound.audit(), "response-agreement")
     assert finding.measured > 1 == finding.limit
 
 

@@ -12,10 +12,10 @@ from onnx import helper, numpy_helper
 import onnxtaylor as ot
 from onnxtaylor.audit import audit
 from onnxtaylor.audit.categories import one_hot_features
-from onnxtaylor.audit.mirrored import mirror_images
 from onnxtaylor.cli import main
 from onnxtaylor.data import ArraySource
 from onnxtaylor.errors import ResultError
+from onnxtaylor.results.mirror_images import mirror_images
 from tests.audit.conftest import write_events
 from tests.audit.training import export, train
 

@@ -200,3 +200,9 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(OptionError, match="is not a valid TOML file"):
         read_policy(tmp_path / "binary.toml")
+
+
+def test_the_former_name_of_a_check_is_read(tmp_path):
+    text = '[[checks]]\nid = "primal-agreement"\nlevel = "warning"\n'
+    (check,) = read_policy(written(tmp_path, text)).checks
+    assert (check.id, check.name, check.level) == ("response-agreement",) * 2 + ("warning",)

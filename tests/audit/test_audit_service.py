@@ -41,7 +41,10 @@ def test_defaults(sound, monkeypatch):
     assert [f.subject.name for f in outcome.findings] == ["d"]
     skipped = {check.name for check in outcome.checks if check.status == "skipped"}
     assert skipped == {"baseline-drift", "out-of-range", "reference-agreement", "mismodelled"}
-    assert "no baseline was given: name it with baseline=…" in by_name["baseline-drift"].reason
+    assert (
+        'no baseline was given: name it in the call, or by baseline = "…" in the policy'
+        in by_name["baseline-drift"].reason
+    )
     assert outcome.exit_status == 0
     assert audit(sound.model, sound.data, strict=True).exit_status == 1
 

@@ -255,6 +255,10 @@ def test_a_baseline_that_took_missing_entries_for_values(sound, by, share):
     assert "missing=…" in finding.remedy
     (found,) = by(table, baseline=seeing, missing=-999.0).findings
     assert "is out of the baseline's range" in found.message
+    by_feature = {"a": -999.0, "b": 123.0}
+    assert by(table, baseline=seeing, missing=by_feature).findings == (found,)
+    (finding,) = by(table, baseline=blind, missing=by_feature).findings
+    assert (finding.subject.name, finding.location.role) == ("a", "baseline")
     if share == 0.2:  # the analysis itself suspected it
         assert by(table, baseline=blind).findings[0].subject.name == "a"
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 import onnxtaylor as ot
+from onnxtaylor.audit.finding import Subject
 from onnxtaylor.audit.formats import FORMATS
 from tests.audit.hostile_outcome import NAMES, TAME, made
 from tests.audit.test_audit_outcome import check, finding, outcome
@@ -61,11 +62,30 @@ def test_counts_agree_and_every_check_has_a_row():
 
 
 def test_many_findings_are_folded_and_all_there():
-    rows = [finding(message=f"number {k}.") for k in range(23)]
+    rows = [finding(message=f"number {k}.", subject=Subject("feature", f"x{k}")) for k in range(23)]
     read = page(outcome(check(status="fail", findings=rows)))
     assert all(f"number {k}." in read.text for k in range(23))
     assert "13 more" in read.text
     assert len(read.all("details")) == 1
+
+
+def test_findings_about_one_feature_are_one_row():
+    rows = [
+        finding(message=f"{k} of {name}.", subject=Subject("feature", name, output=f"y{k}"))
+        for name in ("pt", "eta")
+        for k in range(3)
+    ]
+    text = FORMATS["html"](outcome(check(status="fail", findings=rows)))
+    above, below = text.split("<summary>4 more</summary>")
+    assert "0 of pt." in above and "0 of eta." in above and "1 of pt." not in above  # noqa: PT018
+    assert "and 2 more about 'pt'" in Page(above).text
+    assert all(f"{k} of {name}." in below for name in ("pt", "eta") for k in (1, 2))
+
+
+def test_the_verdict_stands_there_once():
+    audit = outcome(check(status="fail", findings=[finding()]))
+    body = FORMATS["html"](audit).partition("<body>")[2]
+    assert (body.count(audit.verdict), body.count(">failed<")) == (1, 0)
 
 
 def test_sections_of_the_navigation_exist():

@@ -137,14 +137,14 @@ class Case(NamedTuple):
 
 ANALYZE = "--order 1 --check 4 --bootstrap 0"
 CASES = [
-    Case(f"analyze titanic.onnx nobody.csv {ANALYZE}", "hold with (.*)$", {"sex": "male"}),
-    Case("inspect titanic.onnx nobody.csv", "hold with (.*)$", {"sex": "female"}),
-    Case("check titanic.onnx nobody.csv", "hold with (.*)$", {"sex": "female"}),
+    Case(f"analyze titanic.onnx nobody.csv {ANALYZE}", "give it with (.*)$", {"sex": "male"}),
+    Case("inspect titanic.onnx nobody.csv", "give it with (.*)$", {"sex": "female"}),
+    Case("check titanic.onnx nobody.csv", "give it with (.*)$", {"sex": "female"}),
     Case("inspect nine.onnx x18.npy", "or take as features with (.*)$"),
     Case(f"analyze nine.onnx x18.npy {ANALYZE}", "or take as features with (.*)$"),
     Case(
         f"analyze mixed.onnx x3.npy {ANALYZE}",
-        "hold with (.*), or take",
+        "give it with (.*), or take",
         {"z": "0.1,0.2", "kind": "a", "n": "2", "on": "true"},
     ),
     Case(

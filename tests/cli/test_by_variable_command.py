@@ -23,6 +23,13 @@ def folder(place):
     return place
 
 
+def assert_no_sign(out):
+    """Sums of absolute values have no signed mean."""
+    ranked = [line for line in out.splitlines() if " ± " in line and "SEM" not in line]
+    assert ranked
+    assert all(line.endswith("–") for line in ranked)
+
+
 def test_the_table_is_by_variable(folder, cli):
     status, out, err = cli(*ANALYZE, "--by", "variable", "-o", "r.json", "--csv", "r.csv")
     assert (status, err.strip().splitlines()) == (0, ["saved r.json", "saved r.csv"])
@@ -34,8 +41,10 @@ def test_the_table_is_by_variable(folder, cli):
     with (folder / "r.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert {row["relation"] for row in rows} == {"", "same object", "different objects"}
+    assert_no_sign(out)
     status, out, _ = cli("rank", "r.json", "--feature", "jet.*", "--top", "5")
     assert status == 0
+    assert_no_sign(out)
     status, out, _ = cli("select", "r.json")
     assert "of 5 variables" in out
     status, out, _ = cli("compare", "r.json", "r.json")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -69,13 +72,47 @@ def test_zsh_is_told_the_same(surrounding, typed, offered):
     assert f'"{offered}"' in shell(["onnxtaylor"], surrounding, **told)
 
 
-@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not there")
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not there: apt-get install zsh")
 def test_zsh_takes_the_script(surrounding):
     script = (
         'autoload -Uz compinit && compinit -u; eval "$(onnxtaylor --show-completion zsh)";'
         " which _onnxtaylor_completion"
     )
     assert "_ONNXTAYLOR_COMPLETE" in shell(["zsh", "-f", "-c", script], surrounding, SHELL="zsh")
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not there: apt-get install zsh")
+@pytest.mark.parametrize(
+    ("typed", "becomes"),
+    [("onnxtaylor anal", "onnxtaylor analyze"), ("onnxtaylor plot --wh", "onnxtaylor plot --what")],
+)
+def test_the_tab_key_of_zsh_completes(surrounding, typed, becomes):
+    """Types into an interactive zsh, as a user does."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        ["zsh", "-f", "-i"], stdin=slave, stdout=slave, stderr=slave, env=surrounding,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(slave)
+    try:
+        type_in(master, 'autoload -Uz compinit && compinit -u; PS1="ready""> "\n', "ready> ")
+        type_in(master, 'eval "$(onnxtaylor --show-completion zsh)"; PS1="set""> "\n', "set> ")
+        said = type_in(master, f"{typed}\t", becomes)
+        assert becomes in said
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+
+
+def type_in(master: int, keys: str, expected: str) -> str:
+    """Types, and reads what the terminal shows until it is what is expected, for a minute."""
+    os.write(master, keys.encode())
+    said, end = "", time.monotonic() + 60
+    while expected not in said and time.monotonic() < end:
+        if select.select([master], [], [], 1)[0]:
+            said += os.read(master, 4096).decode(errors="replace")
+    return said
 
 
 def test_it_can_be_installed(surrounding, tmp_path):

@@ -123,6 +123,7 @@ def test_combine(place, cli):
         (("data.csv", "mc.csv", "--features", "m_viz"), "did you mean 'm_vis'"),
         ((*MC, "--normalize", "area"), "--normalize must be shape or absolute"),
         ((*MC, "--toys", "3"), "'--toys': Input should be greater than or equal to 20"),
+        ((*MC, "--missing", "pt=-9"), "--missing is one value for all features of a goodness"),
         ((*MC, "--bins", "1"), "'--bins': Input should be greater than or equal to 2"),
         ((*MC, "--draw", "pairs"), "name the file with --plot"),
         ((*MC, "--toys", "20", "--plot", "f.png", "--draw", "etta"), "did you mean 'eta'"),

@@ -49,7 +49,7 @@ def test_formats_are_printed_alone(cli, result, name, write):
     expected = write(side_by_side(ranked_columns(result, count=5), scores=True))
     assert cli("rank", "r.json", *beside) == (0, expected, "")
     one = ("--output", "1", "--group", "2", "--top", "3", "--format", name)
-    expected = write(listing(result.top(3, "1", "2"), "1, events of 2"))
+    expected = write(listing(result.top(3, "1", "2"), "response 1, events of 2"))
     assert cli("rank", "r.json", *one) == (0, expected, "")
 
 

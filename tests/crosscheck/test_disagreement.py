@@ -145,10 +145,10 @@ def test_the_event_is_named(files, spoil):
 FAULTS = [("auto", "at 5 % of the events"), ("differences", "everywhere")]
 POLICIES = {
     "defaults": None,
-    "primal": '[[checks]]\nid = "primal-agreement"\n',
+    "primal": '[[checks]]\nid = "response-agreement"\n',
     "derivative": '[[checks]]\nid = "derivative-agreement"\n',
-    "mild": '[[checks]]\nid = "primal-agreement"\nlevel = "warning"\n\n[[checks]]\nid = "dominance"'
-    '\nlevel = "error"\n',
+    "mild": '[[checks]]\nid = "response-agreement"\nlevel = "warning"\n\n'
+    '[[checks]]\nid = "dominance"\nlevel = "error"\n',
 }
 
 
@@ -170,9 +170,9 @@ def test_an_audit_fails(files, tmp_path, spoil, capsys, change, engine, policy):
         return  # its coefficients are there, and the policy wants no more
     assert status == 1
     found = {check["id"]: check for check in json.loads(said.out)["checks"]}
-    asked = ["primal-agreement", "derivative-agreement"] if policy == "defaults" else [*found]
+    asked = ["response-agreement", "derivative-agreement"] if policy == "defaults" else [*found]
     assert all(found[name]["status"] in ("fail", "error") for name in asked if name in found) or (
-        engine == "auto" and found["primal-agreement"]["status"] == "fail"
+        engine == "auto" and found["response-agreement"]["status"] == "fail"
     )
     assert (
         main([*call, "--report", f"sarif:{tmp_path / 'a'}", "--report", f"html:{tmp_path / 'b'}"])
@@ -197,7 +197,7 @@ def test_a_policy_that_does_not_ask_is_told(files, tmp_path, monkeypatch, capsys
     assert main(["audit", *files, "--policy", str(path)]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert f"the engines differ, and no check of {path} reports it: list primal" in said.err
+    assert f"the engines differ, and no check of {path} reports it: list response" in said.err
     with path.open("a") as stream:
         stream.write("".join(f'[[checks]]\nid = "{n}"\n' for n in AGREEMENT if n != listed))
     assert main(["audit", *files, "--policy", str(path)]) == 1
@@ -215,7 +215,7 @@ def test_an_engine_that_fails_is_no_skip(files, monkeypatch, capsys):
     assert "planted" in result.check["reason"]
     outcome = audit(*files)
     assert outcome.exit_status == 1
-    assert {c.id for c in outcome.failed} >= {"primal-agreement", "derivative-agreement"}
+    assert {c.id for c in outcome.failed} >= {"response-agreement", "derivative-agreement"}
     assert main(["check", *files]) == 1
     assert "check: undecided, so not passed: an engine fails: " in capsys.readouterr().out
     assert "planted" in result.to_html()

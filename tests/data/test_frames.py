@@ -156,7 +156,8 @@ def test_missing_values_of_every_type(frame_of):
         (
             {"labels": "cls"},
             "has 4 columns left for features, but the model has 3 inputs: name the features with"
-            ' feature_names=…, or leave columns out: exclude=["NAME"]; columns left: b, a, w, c',
+            ' feature_names=…, or leave columns out: exclude=["NAME"], or labels=…,'
+            " weights=…; columns left: b, a, w, c",
         ),
         ({"feature_names": ["a", "b", "cls"]}, "'cls'"),
         ({"exclude": ["a", "w"], "labels": None}, "'cls'"),

@@ -206,7 +206,7 @@ def test_two_free_sizes_are_not_advised_as_features():
 
 def test_a_call_of_hundreds_of_options_is_not_proposed():
     ports = [port(f"feature_number_{k}", ["N", 2]) for k in range(300)]
-    text = refused(OptionError, "and 296 more need a value: hold with fix={\"NAME\": VALUE}, or",
+    text = refused(OptionError, "and 296 more need a value: give it with fix={\"NAME\": VALUE}, or",
                    total(*ports))  # fmt: skip
     assert len(text) < 600
 

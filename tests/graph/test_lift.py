@@ -177,7 +177,7 @@ def test_an_output_that_is_the_same_for_all_events_is_repeated():
 def test_inputs_without_a_value_are_refused():
     nodes = [op("Mul", ["x", "k"], ["y"])]
     proto = model(nodes, [X, port("k", [], F64)], [port("y", None, F64)], opset=21, ir=10)
-    with pytest.raises(ModelError, match="inputs without a value: k: hold them with fix="):
+    with pytest.raises(ModelError, match="inputs without a value: k: give them with fix="):
         lifted(proto, {"x": np.zeros((2, 3, 2))})
 
 

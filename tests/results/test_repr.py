@@ -121,3 +121,24 @@ def test_an_audit_and_a_goodness_of_fit(model, tmp_path):
     ]
     shown = "GoodnessOfFit of 3 features and 0 pairs by toys; smallest p of a feature: x1 0.01, x0 "
     assert repr(GoodnessOfFit("toys", tuple(tests), ())) == shown + "0.5"
+
+
+def test_notebooks_show_tables_of_selections_comparisons_and_trainings(model, result):
+    found = ot.select(result, count=2)
+    shown = found._repr_html_()
+    assert shown.startswith(f"<p>{found!r}</p><table>")
+    assert shown.count("<tr>") == 1 + len(found.influential)
+    assert "<td>y[0]</td>" not in ot.compare_results(result, result)._repr_html_()
+    other = replace(result, score=result.score * np.linspace(1, 3, 9))
+    moved = ot.compare_results(result, other)._repr_html_()
+    assert "<td>moved</td>" in moved
+    progress = ot.LearningProgress(X, order=1, feature_names=["<b>", "b", "c"])
+    assert progress._repr_html_() is None
+    for step in (0, 10):
+        progress.record(step, str(model))
+    shown = progress._repr_html_()
+    assert "<th>step 0</th><th>step 10</th>" in shown
+    assert "<td>&lt;b&gt;</td>" in shown
+    lines = repr(progress.result().top(3)).splitlines()
+    assert lines[0].split() == ["step", "coefficient", "⟨t⟩", "±", "SEM", "signed", "mean"]
+    assert [line.split()[0] for line in lines[1:]] == ["10"] * 3

@@ -18,6 +18,7 @@ from onnxtaylor.errors import OptionError, ResultError
 from onnxtaylor.results.ranking import ranked_rows
 from onnxtaylor.statistics.bootstrap import replicate_weights
 from onnxtaylor.statistics.ranks import rank_intervals
+from onnxtaylor.views.tables import listing
 
 SLOTS, VARIABLES, GLOBALS, HIDDEN, EVENTS = 4, 3, 2, 5, 120
 NAMES = [f"pf.{v}[{s}]" for s in range(SLOTS) for v in ("pt", "eta", "phi")] + ["jet.m", "jet.pt"]
@@ -285,6 +286,14 @@ def test_second_order_is_the_whole_of_all_pairs(by_variable, by_feature):
     assert np.array_equal(apart, apart.T, equal_nan=True)
     with pytest.raises(OptionError, match='relation="same object" or "different objects"'):
         by_variable.matrix()
+
+
+def test_tables_have_no_signed_mean_of_sums_of_absolute_values(by_variable, by_feature):
+    assert {line[-1] for line in listing(by_variable.top(), signed=False).rows} == {"–"}
+    assert all(line.endswith("–") for line in repr(by_variable.top()).splitlines()[1:])
+    assert "<td>–</td></tr>" in by_variable.top()._repr_html_()
+    assert "–" not in repr(by_feature.top()).splitlines()[1].split()[-1]
+    assert "–" in by_variable._repr_html_()
 
 
 def test_a_saved_result_is_read_back(by_variable, tmp_path):

@@ -48,8 +48,9 @@ def _setting(numbers: Mapping[str, Any]) -> str:
     layers = " and ".join(str(width) for width in size["hidden"])
     return (
         "Between its kinks a ReLU net has no second derivative but that of its sigmoid, so second"
-        " order at the events misses what bends at the kinks. `onnxtaylor` averages it over steps"
-        " of ±0.35σ where kinks matter on the data (`curvature=auto`). Nothing of this is"
+        " order at the events misses what bends at the kinks. Where kinks matter on the data"
+        " (`curvature=auto`), `onnxtaylor` averages it over steps, by default of ±0.35σ for pairs"
+        " and of ±1.4σ for widths (`curvature_step` sets another width). Nothing of this is"
         f" published. Nets of hidden layers of {layers} nodes are trained on the Gaussian toys by"
         f" the recipe of `toy_studies` ({size['training_events']:,} events, {size['epochs']}"
         f" epochs), {len(seeds)} for each activation and toy, and analyzed on"

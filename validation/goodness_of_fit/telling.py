@@ -68,7 +68,7 @@ def claims(numbers: Mapping[str, Any]) -> list[Claim]:
             found["pair"][0] >= 0.95,
         ),
         Claim(
-            "All other features have p < 5 % as often as chance makes it",
+            "All other features have p < 5 % as often as expected by chance",
             _rate(found["other_features"]),
             _is_five(found["other_features"]),
         ),

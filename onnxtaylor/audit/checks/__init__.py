@@ -1,7 +1,7 @@
 """The built-in checks, one small file each, and the checks of other distributions.
 
 ===================  ==============================================================================
-``primal_agreement``, ``derivative_agreement``, ``finite``   whether the coefficients can be trusted
+``response_agreement``, ``derivative_agreement``, ``finite``   whether to trust the coefficients
 ``dead_feature``, ``forbidden_feature``, ``dominance``, ``expected_top``   what the model depends on
 ``baseline_drift``, ``out_of_range``   against an earlier result
 ``reference_agreement``   against another file of the same model
@@ -36,22 +36,23 @@ from onnxtaylor.audit.checks.forbidden_feature import ForbiddenFeature
 from onnxtaylor.audit.checks.kinks import Kinks
 from onnxtaylor.audit.checks.mismodelled import Mismodelled
 from onnxtaylor.audit.checks.out_of_range import OutOfRange
-from onnxtaylor.audit.checks.primal_agreement import PrimalAgreement
 from onnxtaylor.audit.checks.provenance import Provenance
 from onnxtaylor.audit.checks.reference_agreement import ReferenceAgreement
+from onnxtaylor.audit.checks.response_agreement import ResponseAgreement
 from onnxtaylor.audit.checks.saturation import Saturation
 from onnxtaylor.audit.checks.statistics import EnoughStatistics
 from onnxtaylor.errors import OptionError, name_hint, printable
 
-__all__ = ["BUILT_IN", "GROUP", "find_check", "known_ids"]
+__all__ = ["BUILT_IN", "FORMER", "GROUP", "find_check", "known_ids"]
 
 GROUP = "onnxtaylor.checks"
+FORMER = {"primal-agreement": "response-agreement"}  # ids of earlier policies
 
 BUILT_IN: dict[str, type[Check]] = {
     check.id: check
     for check in (
         Finite,
-        PrimalAgreement,
+        ResponseAgreement,
         DerivativeAgreement,
         ConstantResponse,
         EnoughStatistics,

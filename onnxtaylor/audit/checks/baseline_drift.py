@@ -117,7 +117,7 @@ class BaselineDrift(FileCheck, CoefficientCheck):
             findings += self._missing_names(evidence, "output", new.outputs, old.outputs)
         kept = without_mirror_images(outputs, evidence.mirror_images)
         one_hot = one_hot_features(
-            evidence.source, new, evidence.options.get("missing"), evidence.problem.filled
+            evidence.source, new, evidence.problem.missing, evidence.problem.filled
         )
         wanted = self._wanted(comparison, kept)
         shared = comparison.shared

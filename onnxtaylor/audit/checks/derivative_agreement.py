@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from onnxtaylor.audit.check import Check, CheckReport
-from onnxtaylor.audit.checks.primal_agreement import cross_check_of
+from onnxtaylor.audit.checks.response_agreement import cross_check_of
 from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.audit.phrases import quote_name
@@ -45,7 +45,7 @@ class DerivativeAgreement(Check):
         summary = f"{counts['agrees']} of {total} coefficients agree {place_in(check)}"
         differing = check["differing"]
         # the verdict of the cross-check is not used: it covers the responses, too, which have a
-        # check of their own (primal-agreement)
+        # check of their own (response-agreement)
         findings = [self._differs(evidence, row, counts) for row in differing[:LISTED]]
         kinked = check.get("joints", [])  # coefficients at events that lie exactly on a kink
         findings += [self._on_kink(evidence, row, events) for row in kinked[:LISTED]]
@@ -94,7 +94,7 @@ class DerivativeAgreement(Check):
             f"the engines differ in the coefficient of {name} of response"
             f" {quote_name(row['output'])} at {row['beyond']} of {row['events']} events"
             f" ({counts['differs']} coefficients differ)",
-            quantity="events beyond the error budget",
+            quantity="events beyond the allowed error",
             measured=row["beyond"],
             relation="≤",
             limit="what chance explains",

@@ -21,6 +21,7 @@ from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Location, Subject
 from onnxtaylor.audit.phrases import interval, percent, quote_name
 from onnxtaylor.data import is_missing
+from onnxtaylor.options.missing import missing_of
 from onnxtaylor.results.taylor import FeatureSummary, TaylorResult
 
 __all__ = ["OutOfRange"]
@@ -60,7 +61,7 @@ class OutOfRange(FileCheck):
         margin = self.margin * (high - low)
         low, high = low - margin, high + margin
         outside, present = np.zeros(len(shared), np.int64), np.zeros(len(shared), np.int64)
-        missing = evidence.options.get("missing")
+        missing = evidence.problem.missing
         unusable: dict[str, Finding] = {}
         for path, baseline in zip(evidence.baseline_paths, evidence.baselines, strict=True):
             where = Location("baseline", str(path))
@@ -68,7 +69,8 @@ class OutOfRange(FileCheck):
         for batch in evidence.source.batches(BATCH):
             x = batch.x[:, shared]
             # entries of padded slots are no data
-            there = ~is_missing(x, missing) & evidence.problem.filled(batch.x)[:, shared]
+            there = ~is_missing(batch.x, missing)[:, shared]
+            there &= evidence.problem.filled(batch.x)[:, shared]
             present += there.sum(axis=0)
             outside += (there & ((x < low) | (x > high))).sum(axis=0)
         share = outside / np.maximum(present, 1)
@@ -99,13 +101,15 @@ class OutOfRange(FileCheck):
         self, evidence: Evidence, baseline: TaylorResult, where: Location, names: Sequence[str]
     ) -> Iterator[tuple[str, Finding]]:
         """Yields the features whose range in a baseline ends at a value for missing entries."""
-        missing, before = evidence.options.get("missing"), baseline.options.get("missing")
+        given, before = evidence.options.get("missing"), baseline.options.get("missing")
         suspected = {w.feature for w in baseline.warnings if w.code == "sentinel"}
         for known in baseline.data.features:
             if known.name not in names:
                 continue
             ends = [known.min, known.max]
-            if missing is not None and missing != before and np.isclose(ends, missing).any():
+            missing = missing_of(given, known.name)
+            same = missing == missing_of(before, known.name)
+            if isinstance(missing, int | float) and not same and np.isclose(ends, missing).any():
                 why = f"{missing:g} stands for a missing entry"
                 certainty = f"by missing={missing:g} of the audit"
             elif known.name in suspected:

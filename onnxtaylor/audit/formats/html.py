@@ -15,6 +15,7 @@ from onnxtaylor.audit.formats.fragments import (
     requirement,
     warning_lines,
 )
+from onnxtaylor.audit.formats.grouping import group_by_feature
 from onnxtaylor.audit.outcome import AuditOutcome
 from onnxtaylor.audit.phrases import one_line
 
@@ -24,19 +25,22 @@ if TYPE_CHECKING:
 
 __all__ = ["write_html"]
 
-VISIBLE = 10  # findings of a check that are shown; the others are folded
+VISIBLE = 10  # features of a check whose first finding is shown; the others are folded
 TOP = 20  # rows of the ranking
 BADGES = {"fail": "error", "warning": "warning", "note": "note", "pass": "pass", "skipped": "none"}
 
 
 @dataclass(frozen=True)
 class Detail:
-    """Findings of one check; ``seen`` and ``folded`` are rows (finding, how much, must be)."""
+    """Findings of one check, as rows (finding, how much, must be, others about the same feature).
+
+    ``seen`` are the first ones about each feature, ``folded`` all that are left.
+    """
 
     status: str
     check: CheckOutcome
-    seen: tuple[tuple[Finding, str, str], ...]
-    folded: tuple[tuple[Finding, str, str], ...]
+    seen: tuple[tuple[Finding, str, str, str], ...]
+    folded: tuple[tuple[Finding, str, str, str], ...]
     places: tuple[tuple[str, str], ...]
     remedies: tuple[str, ...]
 
@@ -72,13 +76,19 @@ def _id(check: CheckOutcome) -> str | None:
 
 
 def _detail(check: CheckOutcome, outcome: AuditOutcome) -> Detail:
-    rows = tuple((f, format_value(f.measured), requirement(f)) for f in check.findings)
+    groups = group_by_feature(check.findings)[:VISIBLE]
+    first = {id(group.first): group.others_phrase for group in groups}
+    rows = [
+        (f, format_value(f.measured), requirement(f), first.get(id(f), "")) for f in check.findings
+    ]
+    seen = tuple(row for row in rows if id(row[0]) in first)
+    folded = tuple(row for row in rows if id(row[0]) not in first)
     # advice that findings share appears once; notes ask for nothing
     grave = [finding for finding in check.findings if finding.level == check.level]
     places = dict.fromkeys((f.location.role, f.location.path) for f in grave)
     remedies = dict.fromkeys(finding.remedy for finding in grave)
     status = BADGES[outcome.mark(check)]
-    return Detail(status, check, rows[:VISIBLE], rows[VISIBLE:], tuple(places), tuple(remedies))
+    return Detail(status, check, seen, folded, tuple(places), tuple(remedies))
 
 
 def _options(check: CheckOutcome) -> Iterator[tuple[str, str]]:
@@ -90,7 +100,7 @@ def _options(check: CheckOutcome) -> Iterator[tuple[str, str]]:
 def _ranking(result: TaylorResult) -> tuple[str, Table]:
     from onnxtaylor.views.tables import listing
 
-    return result.outputs[0], listing(result.top(TOP))
+    return result.outputs[0], listing(result.top(TOP), signed=result.data.signed)
 
 
 def _provenance(outcome: AuditOutcome) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ those of averaged coefficients are by default, in quantiles, which sentinels do 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +19,7 @@ from onnx import TensorProto
 from onnxtaylor.engine.averaged.shares import share_of_kinks
 from onnxtaylor.engine.averaged.steps import CurvatureSteps, plan_steps
 from onnxtaylor.engine.base import Engine
-from onnxtaylor.errors import OptionError, join_names
+from onnxtaylor.errors import OptionError, join_names, printable
 from onnxtaylor.options import EngineOptions
 from onnxtaylor.problem import Problem
 from onnxtaylor.problem.hygiene import sentinels
@@ -104,6 +104,7 @@ def find_kinks(engine: Engine, proto: onnx.ModelProto) -> Kinks | None:
     if not kinds:
         return None
     more = ", …" if len(kinds) > MOST_KINDS else ""
+    more += _lone_node(kinds, proto)
     return Kinks(join_names(kinds[:MOST_KINDS]) + more, engine.points)
 
 
@@ -126,6 +127,15 @@ def measure_kinks(
         return CurvatureChoice(True, reason)
     reason = f"kinks of {kinks.words} make at most {percent} of a coefficient"
     return CurvatureChoice(False, reason)
+
+
+def _lone_node(kinds: Sequence[str], proto: onnx.ModelProto) -> str:
+    """Names the node with kinks where there is one alone, and its name says more than its kind."""
+    kind, _, count = kinds[0].partition(" ×")
+    named = [node.name for node in _operators(proto.graph.node) if node.op_type == kind]
+    if len(kinds) > 1 or count not in ("", "1") or len(named) != 1 or named[0] in ("", kind):
+        return ""
+    return f" (node '{printable(named[0], 60)}')"
 
 
 def _is_smooth(node: onnx.NodeProto) -> bool:

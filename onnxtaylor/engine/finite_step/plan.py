@@ -68,10 +68,11 @@ def _require_whole(problem: Problem) -> None:
         for i in range(start, end):
             where = f"input '{printable(port.name)}' takes {port.type_name}, feature"
             where += f" '{printable(names[i])}'"
-            if not survey.whole[i] or (survey.missing[i] and missing != missing):
+            own = missing if missing is None or isinstance(missing, float) else float(missing[i])
+            if not survey.whole[i] or (survey.missing[i] and own != own):
                 raise DataError(f"{where} has values that are no whole numbers")
             # missing entries are fed as they are: a sentinel has to fit, too
-            fed = [survey.min[i], survey.max[i], *([missing] if survey.missing[i] else [])]
+            fed = [survey.min[i], survey.max[i], *([own] if survey.missing[i] else [])]
             if any(not limits.min <= value <= limits.max for value in fed):
                 low, high = min(fed), max(fed)
                 raise DataError(

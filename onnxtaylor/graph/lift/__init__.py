@@ -218,7 +218,7 @@ def _require_inputs(graph: onnx.GraphProto, inputs: Collection[str]) -> None:
     missing = sorted({info.name for info in own} - set(inputs))
     if missing:
         raise ModelError(
-            f"inputs without a value: {join_names(missing)}: hold them with"
+            f"inputs without a value: {join_names(missing)}: give them with"
             f' fix={{"{printable(missing[0])}": VALUE, …}}'
         )
     constant = [info.name for info in graph.output if info.name in stored]

@@ -250,7 +250,7 @@ def _known(begun: Begun) -> KnownSurvey | None:
         problem.survey,
         problem.first_events,
         columns_of(problem.source),
-        problem.missing,
+        problem.data_options.missing,
         padded=bool(problem.slots),
     )
 

@@ -23,6 +23,7 @@ from onnxtaylor.graph import read_model
 from onnxtaylor.options import DataOptions, ModelOptions
 from onnxtaylor.options.division import ShardOptions, read_shard
 from onnxtaylor.options.functions import read_keywords
+from onnxtaylor.options.missing import read_missing
 from onnxtaylor.problem import ModelSource, Problem
 from onnxtaylor.problem.events import Events, events_of, open_data
 from onnxtaylor.problem.looked import (
@@ -30,6 +31,7 @@ from onnxtaylor.problem.looked import (
     FirstRows,
     KnownSurvey,
     columns_of,
+    missing_in,
     refuse_moving_columns,
 )
 from onnxtaylor.problem.specified import settle_options
@@ -126,7 +128,7 @@ def survey_data(
     total = count_numbers(source)
     blocks = -(-total // BLOCK)
     start, stop = (BLOCK * (blocks * k // of) for k in (number - 1, number))
-    sums = SurveyAccumulator(of_data.missing, apart=of > 1)
+    sums = SurveyAccumulator(missing_in(source, of_data), apart=of > 1)
     watched = FirstRows(EventRange(source, start, min(stop, total)), FIRST_EVENTS)
     for batch in watched.batches(BLOCK):
         sums.update(batch)
@@ -171,7 +173,7 @@ def known_survey(
     part, facts = _read(path, header), header["facts"]
     try:
         columns = None if facts["columns"] is None else tuple(facts["columns"])
-        missing = None if facts["missing"] is None else float(facts["missing"])
+        missing = read_missing(facts["missing"])
         found = part.sums.finalize(columns)
         if columns is not None and len(columns) != len(found.mean):
             raise ValueError(f"it names {len(columns)} columns, but has {len(found.mean)}")

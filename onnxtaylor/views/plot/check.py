@@ -1,4 +1,4 @@
-"""Deviation of the two engines against its error budget."""
+"""Deviation of the two engines against the error that is allowed."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def plot_check(check: CrossCheck, ax: Axes | None = None) -> Axes:
     with axes(ax, 6.0, 4.2) as ax:
         ends = np.array([low / 30, high * 30])
         ax.fill_between(ends, bottom / 10, ends, color="0.95", linewidth=0, zorder=0)
-        ax.plot(ends, ends, color="black", linewidth=1.0, zorder=4, label="deviation = budget")
+        equal = "deviation = allowed error"
+        ax.plot(ends, ends, color="black", linewidth=1.0, zorder=4, label=equal)
         for name, mark in MARKS.items():
             chosen = good & (c.codes == VERDICTS.index(name))
             number = int((c.codes == VERDICTS.index(name)).sum())
@@ -92,7 +93,7 @@ def plot_check(check: CrossCheck, ax: Axes | None = None) -> Axes:
 
 
 def _dress(ax: Axes, check: CrossCheck) -> None:
-    ax.set_xlabel(r"budget / mean $|t|$")
+    ax.set_xlabel(r"allowed error / mean $|t|$")
     ax.set_ylabel(r"$|t_{\rm exact} - t_{\rm differences}|$ / mean $|t|$")
     ax.set_axisbelow(True)
     ax.grid(color="0.88", linewidth=0.6)

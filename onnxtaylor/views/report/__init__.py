@@ -26,6 +26,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import PurePath
 
+from onnxtaylor.results.mirror_images import mirror_words
 from onnxtaylor.results.quantity import FINITE_STEP
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.views.report.facts import KINDS, checks, leaders, overall, warnings_by_kind
@@ -65,6 +66,7 @@ def html(result: TaylorResult, *, title: str | None = None) -> str:
         status=status,
         verdict=verdict,
         leaders=leaders(result),
+        images=mirror_words(result),
         kinds=KINDS,
         checks=checks(result),
         warnings=warnings_by_kind(result),
@@ -72,7 +74,7 @@ def html(result: TaylorResult, *, title: str | None = None) -> str:
         provenance=provenance(result),
         features=features(result),
         groups=groups(result),
-        listing=listing(result.top(STATIC)),
+        listing=listing(result.top(STATIC), signed=result.data.signed),
         data_outputs=data["outputs"],
         version=version("onnxtaylor"),
         shown=len(data["alphas"]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import jinja2
 
+from onnxtaylor.results.mirror_images import mirror_words
 from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.views.report.facts import overall
 from onnxtaylor.views.report.page import environment
@@ -34,7 +35,11 @@ def fragment(result: TaylorResult) -> str:
         remark=result.quantity.remark,
         status=status,
         verdict=verdict,
-        tables=[(response(result, c), listing(result.top(TOP, output=c))) for c in shown],
+        tables=[
+            (response(result, c), listing(result.top(TOP, output=c), signed=result.data.signed))
+            for c in shown
+        ],
+        images=mirror_words(result),
         more=len(result.outputs) - len(shown),
         shown_warnings=WARNINGS,
     )

@@ -17,6 +17,7 @@ from onnxtaylor.results.taylor import TaylorResult
 from onnxtaylor.text.abbreviation import shorten_all
 from onnxtaylor.text.uncertainty import number_formats, plus_minus
 from onnxtaylor.views.report.page import display_name, display_names
+from onnxtaylor.views.tables import NO_SIGN
 
 __all__ = ["FRACTION", "MATRIX", "payload", "units"]
 
@@ -132,7 +133,9 @@ def _block(result: TaylorResult, c: int, g: int, kept: Integers) -> Mapping[str,
         "score": [_rounded(s, 5) for s in score],
         "sem": [_rounded(s, 3) for s in sem],
         "text": [plus_minus(s, e) for s, e in both],
-        "mean": [f"{m:+{number_formats(*pair)[0]}}" for m, pair in zip(mean, both, strict=True)],
+        "mean": [f"{m:+{number_formats(*pair)[0]}}" for m, pair in zip(mean, both, strict=True)]
+        if result.data.signed
+        else [NO_SIGN] * len(kept),
     }
     if result.rank_low is not None and result.rank_high is not None:
         block["low"] = result.rank_low[c, g, kept].tolist()

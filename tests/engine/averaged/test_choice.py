@@ -42,6 +42,19 @@ def test_a_single_kink_is_found_among_many_features(n, seed):
     assert "kinks of Abs ×1" in str(chosen.curvature.reason)
 
 
+@pytest.mark.parametrize("engine", ["exact", "differences"])
+def test_a_lone_node_with_kinks_is_named(engine):
+    model = tanh_net_of_one_abs(4)
+    (gate,) = (node for node in model.graph.node if node.op_type == "Abs")
+    gate.name = "blocks.3/gate/Abs"
+    chosen = engine_of(problem_of(model, events(n=4)), engine=engine)
+    assert "(node 'blocks.3/gate/Abs') make" in str(chosen.curvature.reason)
+    model.graph.node.insert(0, node("Abs", ["x"], "x_again"))
+    model.graph.node[1].input[0] = model.graph.node[2].input[0] = "x_again"
+    chosen = engine_of(problem_of(model, events(n=4)), engine=engine)
+    assert "(node" not in str(chosen.curvature.reason)  # two of them
+
+
 def product_net(mask):
     """sigmoid of Σ v_k z_k m(z_k): ReLU in other words."""
     nodes, random = [node("MatMul", ["x", "w"], "a"), *mask], np.random.default_rng(0)

@@ -70,7 +70,7 @@ def test_verdicts_differ_by_marker_as_well_as_by_colour():
 
 def test_the_legend_counts_and_names_the_line():
     text = " ".join(labels(plot_check(made(), own_axes())))
-    for name in (*MARKS, "deviation = budget"):
+    for name in (*MARKS, "deviation = allowed error"):
         assert name in text
     assert "differs (80)" in text
 

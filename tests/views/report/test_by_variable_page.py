@@ -21,7 +21,9 @@ def test_the_page_says_what_is_ranked(result):
     assert "pf.pt[0], pf.pt[1], pf.pt[2], pf.pt[3]" in page.text
     assert "pf.pt, pf.eta (same object)" in page.text
     assert "Signed mean The same mean" not in page.text
+    assert "so there is no signed mean (–)" in page.text
     data = page.data
+    assert {mean for row in data["blocks"] for block in row for mean in block["mean"]} == {"–"}
     assert (data["features"], data["noun"]) == (GROUPS, "variable")
     assert [data["relations"][r] for r in data["relation"]] == [
         row["relation"] or "" for row in result.rows() if row["output"] == result.outputs[0]

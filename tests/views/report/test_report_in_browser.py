@@ -246,3 +246,13 @@ def test_without_scripts_the_ranking_is_there(browser, page, result):
         assert "Scripts are switched off" in browser.one("noscript").text
     finally:
         browser.command("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_five_responses_side_by_side_fit_a_phone(browser, make_result):
+    names = ["DER_mass_transverse_met_lep", "jet_1_btag_deepflavour_probability", "pt_1", "m"]
+    result = make_result(names, ("ggh", "qqh", "ztt", "tt", "misc"))
+    browser.open(html(result), width=390)
+    browser.wait(lambda: len(browser.all("#sides tbody tr")) == len(names))
+    scroll = "const box = document.querySelector('#sides').closest('.scroll');"
+    wide, room = browser.run(f"{scroll} return [box.scrollWidth, box.clientWidth];")
+    assert wide <= room

@@ -94,7 +94,7 @@
       text: b.text[k],
       score: b.score[k],
       mean: b.mean[k].replace("-", "−"),
-      signed: +b.mean[k],
+      signed: +b.mean[k] || 0, // "–": no sign
       ...(b.low ? {interval: interval(b, k), low: b.low[k]} : {}),
       ...(b.error ? {error: b.error[k]} : {}),
     }));

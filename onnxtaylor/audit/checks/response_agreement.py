@@ -1,4 +1,4 @@
-"""``primal-agreement``: the derivative graph computes the model's responses, too."""
+"""``response-agreement``: the derivative graph computes the model's responses, too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from onnxtaylor.audit.evidence import Evidence
 from onnxtaylor.audit.finding import Finding, Subject
 from onnxtaylor.errors import DisagreementError, printable
 
-__all__ = ["PrimalAgreement", "cross_check_of"]
+__all__ = ["ResponseAgreement", "cross_check_of"]
 
 
 def cross_check_of(evidence: Evidence) -> Mapping[str, Any]:
@@ -31,10 +31,10 @@ def cross_check_of(evidence: Evidence) -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrimalAgreement(Check):
+class ResponseAgreement(Check):
     """The derivative graph computes the same responses as the model."""
 
-    id: ClassVar[str] = "primal-agreement"
+    id: ClassVar[str] = "response-agreement"
 
     def run(self, evidence: Evidence) -> CheckReport:
         """Compares the responses of both graphs at the events of the cross-check."""
