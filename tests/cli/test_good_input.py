@@ -281,7 +281,7 @@ def test_a_full_disk_behind_stdout(place, result):
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=place)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
-    assert done.stderr.endswith("No space left on device\n")
+    assert done.stderr.endswith("No space left on device: the output is not complete\n")
     assert done.stderr.count("\n") == 1
 
 

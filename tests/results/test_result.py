@@ -24,7 +24,7 @@ COLUMNS = [
 ]  # fmt: skip
 CHECK = not_run("no rule for Foo").to_dict()
 ARRAYS = ["score", "sem", "numerical_error", "signed_mean", "rms", "rank", "rank_low", "rank_high"]
-HOSTILE = ["$m_{vis}$", "a\nb\x1b[31m", "x" * 300, "名前", "\u202eabc", '"],', "", " ", "\ud800"]
+HOSTILE = ["$m_{vis}$", "a\nb\x1b[31m", "x" * 300, "名前", "\u202eabc", '"],', "", " ", "\udc80"]
 
 
 @pytest.fixture(scope="module")
