@@ -64,7 +64,8 @@ def _missing_line(model: LoadedModel, features: list[Port], missing: list[Port])
     if floats and fixed and not isinstance(batch_of(features[0]), int):
         return line + (
             "; where the exporter lost a constant, such as the mean or variance of Keras'"
-            " Normalization, its value is in the original model"
+            " Normalization, export the model again with Rescaling(1/σ, −μ/σ) in its place, or take"
+            " the value from the original model"
         )
     taken = [*features, *floats]
     if floats and _can_be_features(model, taken):

@@ -59,6 +59,7 @@ def test_a_lost_constant_is_no_feature():
     text = refused(OptionError, "'mean'", total(*ports))
     assert 'fix={"mean": VALUE}' in text
     assert "lost a constant" in text
+    assert "with Rescaling(1/σ, −μ/σ) in its place" in text
     assert chosen(total(*ports), fix={"mean": np.zeros(30)}) == (["x"], ["mean"])
 
 
