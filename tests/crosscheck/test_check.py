@@ -99,7 +99,7 @@ def test_sound_engines_never_differ():
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_sound_engines_never_differ_in_many_nets():
-    sound(1500)
+    sound(500)
 
 
 def unnoticed(kind: str, monkeypatch) -> tuple[list[str], int]:
