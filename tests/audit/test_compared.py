@@ -80,7 +80,7 @@ def test_the_largest_of_a_kind_is_that_of_response_group_and_order(results):
 
 
 def evidence(results, x, **more):
-    problem = SimpleNamespace(filled=None)
+    problem = SimpleNamespace(filled=None, missing=None)
     paths = [f"{k}.json" for k in range(len(results) - 1)]
     return SimpleNamespace(
         result=results[-1],
