@@ -43,8 +43,9 @@ def command() -> NoReturn:
 
         before = None  # with the signals that were blocked: until somebody hears it, Ctrl-C waits
         heard = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
-        if heard and hasattr(signal, "pthread_sigmask"):
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        if hasattr(signal, "pthread_sigmask"):
+            held = [signal.SIGINT] if heard else []
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
         from onnxtaylor.cli.supervisor import hear, leave_with, open_standard_files, supervise
 
         open_standard_files()

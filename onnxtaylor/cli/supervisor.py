@@ -92,7 +92,8 @@ _own = {"status": WRONG}  # of a worker: what it ends with
 def hear(before: set[int | signal.Signals] | None) -> None:
     """Has interrupts answered from now on, also those that came before this.
 
-    ``before`` has the signals that were blocked before the program began; None: nothing was.
+    ``before`` has the signals that were blocked before the program began; None where the system
+    knows of none.
     """
     if before is not None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
