@@ -153,10 +153,11 @@ def _judged(
         others = [names[c] for c in np.flatnonzero(~served)]
         notes += (f"no exact derivatives, so not checked: {join_names(others)}",)
         answers = answers.of_responses(kept.tolist())
-    fields, further = _verdicts(problem, answers, sample, found, facts["outputs"])
+    fields, further, quiet = _verdicts(problem, answers, sample, found, facts["outputs"])
     indices = found.indices
-    if found.wrong is not None:
-        wrong, features = found.wrong.of(kept), problem.feature_names
+    wrong = None if found.wrong is None else found.wrong.of(kept, quiet)
+    if wrong is not None and wrong.differ.any():
+        features = problem.feature_names
         fields, note = judge_largest(wrong, fields, features, exact.precision)
         further = (*further, note)
     if found.along is not None:
@@ -189,8 +190,10 @@ def _verdicts(
     sample: Sample,
     found: Compared,
     outputs: tuple[str, ...],
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Judges the answers: fields of the CrossCheck, and notes on what could not be compared."""
+) -> tuple[dict[str, Any], tuple[str, ...], npt.NDArray[np.bool_]]:
+    """Judges the answers: fields of the CrossCheck, notes on what could not be compared, and flags
+    (C,) of responses without anything to compare.
+    """
     notes, indices, spread = [], found.indices, found.units
     quiet = silent_responses(
         answers.exact.terms,
@@ -216,4 +219,4 @@ def _verdicts(
     if share > TOO_ROUND and smooth and fields["verdict"] == VERDICTS[AGREES]:
         fields["verdict"] = VERDICTS[UNDECIDED]
         fields["reason"] = f"about {share:.1g} of ⟨t⟩ is round-off: nothing can be said"
-    return fields, (*notes, *rounding_remark(share))
+    return fields, (*notes, *rounding_remark(share)), quiet

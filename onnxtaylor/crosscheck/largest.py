@@ -29,12 +29,12 @@ from onnxtaylor.engine.base import BatchCoefficients, Engine
 from onnxtaylor.engine.factory import AnyDifferences
 from onnxtaylor.errors import join_names
 from onnxtaylor.indices import MultiIndices
+from onnxtaylor.results.check_place import BESIDE
 
 __all__ = ["LargestEvents", "WrongEvents", "compare_largest", "find_largest", "judge_largest"]
 
 Floats = npt.NDArray[np.float64]
 
-MOST = 8  # events
 WRONG = 0.02  # of ⟨t⟩
 FEW, DOMINATED = 4, 0.2  # coefficients that are compared beside directions; their share of ⟨t⟩
 HELD = 2**22  # coefficients at a time
@@ -97,10 +97,11 @@ class WrongEvents:
         """Coefficients whose ⟨t⟩ is wrong, (C, K)."""
         return self.wrong > WRONG
 
-    def of(self, responses: npt.NDArray[np.int64]) -> WrongEvents:
-        """Returns the same of these responses alone."""
+    def of(self, responses: npt.NDArray[np.int64], silent: npt.NDArray[np.bool_]) -> WrongEvents:
+        """Returns the same of these responses alone, nothing of the ``silent`` ones of them."""
         arrays = (a[:, responses] for a in (self.terms, self.differences, self.bounds))
-        return WrongEvents(self.indices, self.numbers, self.wrong[responses], *arrays)
+        wrong = np.where(silent[:, None], 0.0, self.wrong[responses])
+        return WrongEvents(self.indices, self.numbers, wrong, *arrays)
 
 
 def find_largest(
@@ -136,7 +137,7 @@ def find_largest(
         rows = np.arange(start, min(start + step, len(events)))
         new = np.abs(engine.coefficients(events.x[rows]).terms) * each * weights[rows]
         places, shares = np.append(places, rows), np.concatenate([shares, new])
-        best = np.argsort(-shares.max(axis=(1, 2)), kind="stable")[:MOST]
+        best = np.argsort(-shares.max(axis=(1, 2)), kind="stable")[:BESIDE]
         places, shares = places[best], shares[best]
     if not (shares.sum(axis=0) > WRONG).any():
         return None
@@ -255,7 +256,9 @@ def judge_largest(
         (sampled.ratio, np.where(at, ratio, 0.0)),
         (sampled.codes, np.where(at, DIFFERS, AGREES).astype(np.int8)),
     )
-    fields["comparisons"] = Comparisons(*(np.concatenate([own, new[events]]) for own, new in parts))
+    kept = ~np.isin(sampled.numbers, found.numbers[events])  # each event once
+    joined = (np.concatenate([own[kept], new[events]]) for own, new in parts)
+    fields["comparisons"] = Comparisons(*joined)
     fields["codes"] = np.where(differ, DIFFERS, fields["codes"]).astype(np.int8)
     return fields, note
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["largest_difference", "largest_in", "place_in", "place_of"]
+__all__ = ["BESIDE", "largest_difference", "largest_in", "place_in", "place_of"]
 
+BESIDE = 8  # events with the largest coefficients that a check may compare besides its sample
 TIMES = 10  # from here on a ratio is a factor, not a percentage
 
 

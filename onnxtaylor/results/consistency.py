@@ -21,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from onnxtaylor.results.check_place import BESIDE
 from onnxtaylor.results.documents import check_unique
 from onnxtaylor.results.summaries import DataSummary, FeatureSummary
 
@@ -147,9 +148,9 @@ def check_comparison(check: Mapping[str, Any] | None) -> None:
     events, counts = check["events"], check["coefficients"]
     check_unique(events, "check.events")
     require(
-        len(events) <= check["asked"],
+        len(events) <= check["asked"] + BESIDE,
         "check.events",
-        f"must be at most {check['asked']}, those asked for",
+        f"must be at most {check['asked']}, those asked for, and {BESIDE}",
         len(events),
     )
     for name in ("coefficients", "comparisons"):

@@ -53,6 +53,16 @@ def test_digits_that_cancel_at_single_events_make_the_check_differ(name):
     assert 12_345 in single.check["events"]
 
 
+def test_events_of_the_sample_are_compared_once():
+    """All events are sampled here; a saved result can be read again."""
+    model, x = model_of(CANCELLING["(exp x - 1) / x"]), events(size=60)
+    x[10] = 1e-5
+    result = ot.analyze(model, x, **OPTIONS)
+    assert result.check["verdict"] == "differs"
+    assert sorted(result.check["events"]) == list(range(60))
+    assert ot.TaylorResult.from_json(result.to_json()).check == result.check
+
+
 def test_round_off_at_all_events_is_no_agreement():
     single = ot.analyze(model_of(CANCELLING["(1 - cos x) / x^2"]), events(), **OPTIONS)
     assert single.score[0, 0, 1] > 1e3  # 0.06 in truth

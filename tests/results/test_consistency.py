@@ -85,7 +85,9 @@ IMPOSSIBLE = {
     "must be at most rank_high": [((*ROW, "rank_low"), 9)],
     "coefficients[2].rank_high must be at most 9": [((*ROW, "rank_high"), 10)],
     "check.events must differ": [((*CHECK, "events"), lambda events: [events[0], *events[:-1]])],
-    "check.events must be at most 7": [((*CHECK, "asked"), 7)],
+    "check.events must be at most 8, those asked for, and 8": [
+        ((*CHECK, "events"), list(range(17)))
+    ],
     "check.verdict must ": [
         ((*CHECK, "coefficients", "differs"), 1),
         ((*CHECK, "coefficients"), {"agrees": 0, "differs": 0, "undecided": 0, "kink": 3}),
