@@ -36,8 +36,8 @@ __all__ = ["Begun", "begin", "unfinished_work"]
 
 BATCH_BYTES, BATCH_MOST = 2**24, 2**27  # of coefficients at a time: usually, and at most
 BATCH_EVENTS = 4096
-MOST_WATCHED = 2**21  # coefficients, of which those of the largest events are held
-LOOKED_AT, SHARE_LOOKED_AT = 256, 0.02  # events whose coefficients are computed anew
+MOST_WATCHED = 2**18  # coefficients, of which those of the largest events are held
+LOOKED_AT, SHARE_LOOKED_AT = 64, 0.02  # events whose coefficients are computed anew
 
 
 @dataclass(frozen=True, eq=False)
